@@ -1,0 +1,44 @@
+import type { MemberRole } from '../../protocol/events.ts';
+import type { Command, CommandResult } from '../../protocol/frames.ts';
+import type { Outcome } from '../../protocol/errors.ts';
+
+/** Who acts, as the Worker authenticated it. `credential_id` is the session's or token's, by which live access is revoked. */
+export interface Actor {
+  readonly user_id: string;
+  readonly credential_id: string;
+  /** When the credential ends, in epoch milliseconds. */
+  readonly expires_at: number;
+}
+
+/** A change of the member list, as Postgres committed it. `role` null: no longer a member. `version` is `channels.members_version`. */
+export interface MemberChange {
+  readonly event_id: string;
+  readonly user_id: string;
+  readonly actor_id: string;
+  readonly role: MemberRole | null;
+  readonly version: number;
+}
+
+/** What Workers may call on a `ChannelRoom` by RPC. A room that does not know itself yet reads itself from Postgres first. */
+export interface RoomApi {
+  /** Commits the command durably before it returns, or says why not. */
+  execute(channelId: string, actor: Actor, command: Command): Promise<Outcome<CommandResult>>;
+  /** All or none, in this order, in one commit. */
+  executeBatch(channelId: string, actor: Actor, commands: readonly Command[]): Promise<Outcome<CommandResult[]>>;
+  /** Applies and announces a member change; repeating it, or an older one, does nothing. Removal closes that user's sockets (4003). */
+  applyMemberChange(channelId: string, change: MemberChange): Promise<void>;
+  /** Ends the live access of a credential in this room: closes its sockets (4001) and refuses its commands until it expires. */
+  revokeCredential(channelId: string, credentialId: string, expiresAt: number): Promise<void>;
+}
+
+/**
+ * The upgrade that `fetch` of a room takes: the Worker has authenticated the caller and passes it in this header as JSON of
+ * `SocketRequest`. Membership is the room's to check. Answers 101, or a problem document.
+ */
+export const SOCKET_REQUEST_HEADER = 'colink-socket-request';
+export interface SocketRequest {
+  readonly channel_id: string;
+  readonly actor: Actor;
+  /** The client's cursor, if it has one. */
+  readonly since: { readonly epoch: number; readonly seq: number } | null;
+}

@@ -1,0 +1,97 @@
+import { z } from 'zod';
+import { memberRoleSchema, originSchema } from './events.ts';
+import { channelNameSchema, counterSchema, emojiSchema, idSchema, timeSchema, topicSchema } from './primitives.ts';
+import { sendCommand } from './frames.ts';
+import { MAX_BATCH } from './limits.ts';
+
+/** Resources and bodies of the HTTP API (`/v1`). Lists are `{data, next_cursor}`; unknown body fields are 422. */
+export const userSchema = z
+  .strictObject({ id: idSchema, handle: z.string(), display_name: z.string(), role: z.enum(['admin', 'moderator', 'member', 'guest']) })
+  .meta({ id: 'User' });
+export type User = z.infer<typeof userSchema>;
+
+export const channelSchema = z
+  .strictObject({
+    id: idSchema,
+    kind: z.enum(['public', 'private']),
+    name: z.string(),
+    topic: z.string(),
+    created_at: timeSchema,
+    archived_at: timeSchema.nullable(),
+    version: z.int(),
+    /** The caller's role, or null where the caller is not a member. */
+    my_role: memberRoleSchema.nullable(),
+  })
+  .meta({ id: 'Channel' });
+export type Channel = z.infer<typeof channelSchema>;
+
+/** A channel of the caller with its read state. `last_pos` and `as_of_seq` are of one snapshot; unread = last_pos − read_pos, never below 0. */
+export const myChannelSchema = channelSchema
+  .extend({ epoch: z.int(), as_of_seq: counterSchema, last_pos: counterSchema, read_pos: counterSchema })
+  .meta({ id: 'MyChannel' });
+export type MyChannel = z.infer<typeof myChannelSchema>;
+
+export const reactionSummarySchema = z.strictObject({ emoji: emojiSchema, user_ids: z.array(idSchema) });
+
+export const messageSchema = z
+  .strictObject({
+    id: idSchema,
+    channel_id: idSchema,
+    seq: counterSchema,
+    pos: counterSchema.nullable(),
+    thread_id: idSchema.nullable(),
+    tpos: counterSchema.nullable(),
+    author_id: idSchema,
+    client_msg_id: z.string(),
+    /** Empty once deleted. */
+    text: z.string(),
+    origin: originSchema.nullable(),
+    revision: z.int(),
+    created_at: timeSchema,
+    edited_at: timeSchema.nullable(),
+    deleted_at: timeSchema.nullable(),
+    reply_count: z.int(),
+    reactions: z.array(reactionSummarySchema),
+  })
+  .meta({ id: 'Message' });
+export type Message = z.infer<typeof messageSchema>;
+
+/** A page of history in rising `pos` (or `tpos`) order. Events after `as_of_seq` of `epoch` bring it up to date. */
+export const messagePageSchema = z
+  .strictObject({
+    data: z.array(messageSchema),
+    epoch: z.int(),
+    as_of_seq: counterSchema,
+    /** Cursors for `before=` (older) and `after=` (newer); null at the end. */
+    before_cursor: z.string().nullable(),
+    after_cursor: z.string().nullable(),
+    /** The authors of `data`, once each. */
+    users: z.array(userSchema),
+  })
+  .meta({ id: 'MessagePage' });
+export type MessagePage = z.infer<typeof messagePageSchema>;
+
+export const bootstrapSchema = z
+  .strictObject({ me: userSchema, channels: z.array(myChannelSchema), users: z.array(userSchema) })
+  .meta({ id: 'Bootstrap' });
+export type Bootstrap = z.infer<typeof bootstrapSchema>;
+
+export const sendBodySchema = sendCommand.omit({ type: true, origin: true }).extend({ client_msg_id: sendCommand.shape.client_msg_id.optional() });
+export const batchBodySchema = z.strictObject({ messages: z.array(sendCommand.omit({ type: true })).min(1).max(MAX_BATCH) });
+export const editBodySchema = z.strictObject({ text: sendCommand.shape.text });
+export const createChannelBodySchema = z.strictObject({
+  name: channelNameSchema,
+  kind: z.enum(['public', 'private']).default('public'),
+  topic: topicSchema.default(''),
+});
+export const readStateSchema = z.strictObject({ read_pos: counterSchema });
+
+/** `highlights` are `[start, end)` ranges of UTF-16 code units in `message.text`. */
+export const searchHitSchema = z.strictObject({
+  message: messageSchema.pick({ id: true, channel_id: true, pos: true, thread_id: true, tpos: true, author_id: true, text: true, origin: true, created_at: true }),
+  highlights: z.array(z.tuple([z.int().min(0), z.int().min(0)])),
+});
+export const searchPageSchema = z
+  .strictObject({ data: z.array(searchHitSchema), next_cursor: z.string().nullable(), users: z.array(userSchema) })
+  .meta({ id: 'SearchPage' });
+export type SearchPage = z.infer<typeof searchPageSchema>;

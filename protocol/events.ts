@@ -1,0 +1,59 @@
+import { z } from 'zod';
+import { clientMsgIdSchema, counterSchema, emojiSchema, idSchema, storableString, textSchema, timeSchema } from './primitives.ts';
+
+/**
+ * The events of a channel's log. `seq` counts every event of a channel without gaps, from 1. The same JSON goes to sockets, to
+ * `event_log.data` and to the topic `message.events`.
+ */
+const base = {
+  seq: counterSchema,
+  /** Event id (UUIDv7). An announcement keeps the id of the directory event it repeats, which makes it idempotent. */
+  id: idSchema,
+  at: timeSchema,
+  actor_id: idSchema,
+};
+
+/** Where an imported message comes from; only a token of the scope `messages:import` may set it. */
+export const originSchema = z.strictObject({ source: storableString(64), author: storableString(80), sent_at: z.string().max(40) });
+export type Origin = z.infer<typeof originSchema>;
+
+const messageCreated = z.strictObject({
+  ...base,
+  type: z.literal('message.created'),
+  message_id: idSchema,
+  client_msg_id: clientMsgIdSchema,
+  text: textSchema,
+  /** Order of top-level messages, from 1; null for a thread reply. */
+  pos: counterSchema.nullable(),
+  /** The root message's id, and the order within its thread from 1; both null for a top-level message. */
+  thread_id: idSchema.nullable(),
+  tpos: counterSchema.nullable(),
+  origin: originSchema.nullable(),
+});
+const messageEdited = z.strictObject({
+  ...base,
+  type: z.literal('message.edited'),
+  message_id: idSchema,
+  text: textSchema,
+  /** 1 is the message as sent. */
+  revision: z.int().min(2),
+});
+const messageDeleted = z.strictObject({ ...base, type: z.literal('message.deleted'), message_id: idSchema });
+const reactionAdded = z.strictObject({ ...base, type: z.literal('reaction.added'), message_id: idSchema, emoji: emojiSchema });
+const reactionRemoved = z.strictObject({ ...base, type: z.literal('reaction.removed'), message_id: idSchema, emoji: emojiSchema });
+export const memberRoleSchema = z.enum(['owner', 'admin', 'member']);
+export type MemberRole = z.infer<typeof memberRoleSchema>;
+const memberAdded = z.strictObject({ ...base, type: z.literal('member.added'), user_id: idSchema, role: memberRoleSchema });
+const memberRemoved = z.strictObject({ ...base, type: z.literal('member.removed'), user_id: idSchema });
+
+export const channelEventSchema = z.discriminatedUnion('type', [
+  messageCreated,
+  messageEdited,
+  messageDeleted,
+  reactionAdded,
+  reactionRemoved,
+  memberAdded,
+  memberRemoved,
+]);
+export type ChannelEvent = z.infer<typeof channelEventSchema>;
+export type ChannelEventType = ChannelEvent['type'];

@@ -1,0 +1,40 @@
+/** Bounds of the wire. Each has an answer at the limit (guarantee G8). This file imports nothing, so that clients may bundle it. */
+
+/** Longest message text, in UTF-16 code units. Longer: 422 `invalid`. */
+export const MAX_TEXT = 10_000;
+/** Longest `client_msg_id`, in ASCII characters. */
+export const MAX_CLIENT_MSG_ID = 64;
+/** Longest emoji name or sequence of a reaction, in UTF-16 code units. */
+export const MAX_EMOJI = 64;
+/** Longest channel name and topic, in UTF-16 code units. */
+export const MAX_CHANNEL_NAME = 80;
+export const MAX_TOPIC = 250;
+/** Most messages of one batch (`POST …/message-batches`). */
+export const MAX_BATCH = 200;
+/** Page size of listings: `limit` is 1 to 100. */
+export const MAX_PAGE = 100;
+export const DEFAULT_PAGE = 50;
+/** Longest search query, in UTF-16 code units. */
+export const MAX_QUERY = 500;
+/** Largest request body in bytes; of a batch; and of one client frame. Larger: 413, or close 1009. */
+export const MAX_BODY_BYTES = 64 * 1024;
+export const MAX_BATCH_BODY_BYTES = 8 * 1024 * 1024;
+export const MAX_FRAME_BYTES = 64 * 1024;
+
+/** Credit window of a socket: past this many unacknowledged events or bytes it is no longer pushed to. */
+export const SOCKET_WINDOW_EVENTS = 1_000;
+export const SOCKET_WINDOW_BYTES = 1024 * 1024;
+/** Most events of one `events` frame. */
+export const MAX_FRAME_EVENTS = 500;
+
+/** Undrained events a room holds while Postgres is away; past either it answers 503 `room_backlogged`. */
+export const MAX_UNDRAINED_EVENTS = 10_000;
+export const MAX_UNDRAINED_BYTES = 16 * 1024 * 1024;
+
+/** Seconds between two client `ping`s; a socket silent for three is reaped. */
+export const HEARTBEAT_SECONDS = 25;
+/** Life of a socket ticket, in seconds. It serves once. */
+export const TICKET_SECONDS = 30;
+/** Days a `client_msg_id` is remembered at least, and days `event_log` can be resumed from. */
+export const DEDUPE_DAYS = 30;
+export const RESUME_DAYS = 30;

@@ -1,0 +1,35 @@
+import { z } from 'zod';
+import { MAX_CHANNEL_NAME, MAX_CLIENT_MSG_ID, MAX_EMOJI, MAX_TEXT, MAX_TOPIC } from './limits.ts';
+
+/** Ids are UUIDs in lower case; those Colink mints are UUIDv7. */
+export const idSchema = z
+  .string()
+  .regex(/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/, 'must be a UUID in lower case');
+
+/** RFC 3339, UTC, milliseconds. */
+export const timeSchema = z.iso.datetime({ precision: 3 });
+
+/** Chosen by the sender; a second send of the same id by the same author is the same message (G2). */
+export const clientMsgIdSchema = z
+  .string()
+  .regex(new RegExp(`^[\\x21-\\x7e]{1,${MAX_CLIENT_MSG_ID}}$`), `must be 1 to ${MAX_CLIENT_MSG_ID} visible ASCII characters`);
+
+/** Postgres can hold neither NUL nor a lone surrogate, so neither enters. */
+const storable = (text: string): boolean => !text.includes('\u0000') && text.isWellFormed();
+const storableMessage = 'must be well-formed Unicode without NUL';
+
+export const textSchema = z
+  .string()
+  .max(MAX_TEXT)
+  .refine((text) => text.trim() !== '', 'must not be blank')
+  .refine(storable, storableMessage);
+export const emojiSchema = z.string().regex(/^\S+$/u, 'must have no white space').max(MAX_EMOJI).refine(storable, storableMessage);
+export const channelNameSchema = z
+  .string()
+  .max(MAX_CHANNEL_NAME)
+  .regex(/^[\p{L}\p{N}][\p{L}\p{N}._-]*$/u, 'must be letters, digits, dots, dashes or underscores');
+export const topicSchema = z.string().max(MAX_TOPIC).refine(storable, storableMessage);
+export const storableString = (max: number) => z.string().min(1).max(max).refine(storable, storableMessage);
+
+/** A counter of a conversation: `seq`, `pos`, `tpos`. 0 means before the first. */
+export const counterSchema = z.int().min(0);

@@ -1,0 +1,39 @@
+import type { ChannelEventType } from './events.ts';
+
+/** Topics of the event log, their partition counts and retention in days. A topic's key keeps its order. */
+export const TOPICS = {
+  'message.events': { partitions: 12, retentionDays: 30 },
+  'user.events': { partitions: 3, retentionDays: 30 },
+  'channel.events': { partitions: 6, retentionDays: 30 },
+  'presence.events': { partitions: 3, retentionDays: 1 },
+  'file.events': { partitions: 3, retentionDays: 30 },
+} as const;
+export type Topic = keyof typeof TOPICS;
+
+/** `ce_type` of an event: its name with the major version of its shape. A consumer refuses a major version it does not know. */
+export const ceType = (type: ChannelEventType | DirectoryEventType, major = 1): string => `colink.${type}.v${major}`;
+
+/** Events of the directory, written to `event_log` by the transaction that changes it. */
+export type DirectoryEventType =
+  | 'user.created'
+  | 'user.updated'
+  | 'channel.created'
+  | 'channel.updated'
+  | 'channel.member_added'
+  | 'channel.member_removed';
+
+/** Binary-mode CloudEvents headers of every record, with Colink's own. */
+export const HEADERS = {
+  id: 'ce_id',
+  type: 'ce_type',
+  source: 'ce_source',
+  time: 'ce_time',
+  specversion: 'ce_specversion',
+  idempotencyKey: 'idempotency_key',
+  traceparent: 'traceparent',
+  channelSeq: 'channel_seq',
+  /** Position in `event_log`: rises per key, so a consumer tells a repeated record by it. */
+  position: 'log_position',
+} as const;
+
+export const deadLetterTopic = (topic: Topic): string => `dlq.${topic}`;
