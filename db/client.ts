@@ -1,0 +1,38 @@
+import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
+import postgres from 'postgres';
+import * as schema from './schema/tables.ts';
+
+export type Sql = postgres.Sql;
+export type Database = PostgresJsDatabase<typeof schema>;
+
+export interface Connection {
+  readonly sql: Sql;
+  readonly db: Database;
+  /** Ends the sockets, waiting at most `timeoutSeconds` (default 5) for queries under way. */
+  close(timeoutSeconds?: number): Promise<void>;
+}
+
+export interface ConnectOptions {
+  /** Most sockets of this client. */
+  readonly max: number;
+  readonly applicationName: string;
+  /** Seconds after which an idle socket closes; 0 keeps it. */
+  readonly idleTimeout?: number;
+  /** Seconds a connect may take. */
+  readonly connectTimeout?: number;
+}
+
+/** A client for one Postgres. Types are not fetched at connect: Colink uses built-in types only, and the round trip would cost every Worker request. */
+export function connect(url: string, options: ConnectOptions): Connection {
+  const sql = postgres(url, {
+    max: options.max,
+    fetch_types: false,
+    prepare: true,
+    idle_timeout: options.idleTimeout ?? 0,
+    connect_timeout: options.connectTimeout ?? 5,
+    connection: { application_name: options.applicationName },
+    onnotice: () => {},
+  });
+  const db = drizzle(sql, { schema });
+  return { sql, db, close: (timeoutSeconds = 5) => sql.end({ timeout: timeoutSeconds }) };
+}
