@@ -1,0 +1,49 @@
+import { readFileSync } from 'node:fs';
+import { runProgram } from './process.ts';
+
+/** The checks that run no product code. `node scripts/check.ts lint|types` runs one group; `scripts/test.ts` runs both. */
+export interface Check {
+  readonly name: string;
+  run(): Promise<{ code: number; output: string }>;
+}
+
+const program = (name: string, command: string, ...args: string[]): Check => ({
+  name,
+  run: () => runProgram(command, args, { capture: true }),
+});
+
+const lockFileIsPortable: Check = {
+  name: 'lock file records no download address',
+  run: async () => {
+    const found = /"resolved": *"https?:/.test(readFileSync('package-lock.json', 'utf8'));
+    return { code: found ? 1 : 0, output: found ? 'run: npm install --package-lock-only --omit-lockfile-registry-resolved' : '' };
+  },
+};
+
+export const lintChecks: readonly Check[] = [
+  program('oxlint (rules and imports)', 'oxlint', '--deny-warnings'),
+  program('knip (dead files, exports, dependencies)', 'knip', '--no-progress'),
+  lockFileIsPortable,
+  program('binding types match wrangler.toml', 'wrangler', 'types', '--include-runtime=false', '--strict-vars=false', '--check'),
+];
+
+export const typeChecks: readonly Check[] = ['.', 'protocol', 'workers', 'client', 'web'].map((folder) =>
+  program(`types of ${folder === '.' ? 'the Node side' : folder}`, 'tsc', '-p', folder),
+);
+
+/** Runs checks one after the other, prints a line each and the output of those that fail. Resolves to how many passed and failed. */
+export async function runChecks(checks: readonly Check[]): Promise<{ passed: number; failed: number }> {
+  let passed = 0;
+  for (const check of checks) {
+    const { code, output } = await check.run();
+    console.log(`${code === 0 ? 'ok  ' : 'FAIL'} ${check.name}`);
+    if (code === 0) passed += 1;
+    else console.log(output);
+  }
+  return { passed, failed: checks.length - passed };
+}
+
+if (import.meta.main) {
+  const { failed } = await runChecks(process.argv[2] === 'types' ? typeChecks : lintChecks);
+  process.exitCode = failed === 0 ? 0 : 1;
+}
