@@ -38,7 +38,13 @@ const messageEdited = z.strictObject({
   /** 1 is the message as sent. */
   revision: z.int().min(2),
 });
-const messageDeleted = z.strictObject({ ...base, type: z.literal('message.deleted'), message_id: idSchema });
+const messageDeleted = z.strictObject({
+  ...base,
+  type: z.literal('message.deleted'),
+  message_id: idSchema,
+  /** The root of the deleted reply, whose `reply_count` falls by one; null for a top-level message. */
+  thread_id: idSchema.nullable(),
+});
 const reactionAdded = z.strictObject({ ...base, type: z.literal('reaction.added'), message_id: idSchema, emoji: emojiSchema });
 const reactionRemoved = z.strictObject({ ...base, type: z.literal('reaction.removed'), message_id: idSchema, emoji: emojiSchema });
 export const memberRoleSchema = z.enum(['owner', 'admin', 'member']);
