@@ -1,0 +1,84 @@
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { jarsDirectory, jarsPresent } from './kafka/broker-jars.ts';
+
+/** A program or directory that a part needs: where it is, or why it does not serve. */
+export type Component = { readonly path: string } | { readonly missing: string };
+
+/** What a machine may have besides Node. All of it is optional; a part that needs a missing one is left out and says so. */
+export interface Components {
+  /** A Java runtime of at least 17. */
+  readonly java: Component;
+  readonly maven: Component;
+  /** The directory with the broker's jars. */
+  readonly kafkaJars: Component;
+  readonly redis: Component;
+  readonly chromium: Component;
+  readonly pgDump: Component;
+}
+
+const MIN_JAVA = 17;
+
+export function isPresent(component: Component): component is { readonly path: string } {
+  return 'path' in component;
+}
+
+const isExecutable = (file: string): boolean => {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+function onPath(names: readonly string[], alsoIn: readonly string[] = []): string | undefined {
+  const directories = [...(process.env['PATH'] ?? '').split(delimiter).filter(Boolean), ...alsoIn];
+  return names.flatMap((name) => directories.map((directory) => join(directory, name))).find(isExecutable);
+}
+
+const found = (path: string | undefined, missing: string): Component => (path === undefined ? { missing } : { path });
+
+/** The major version that `java -version` prints, or null: `openjdk version "17.0.15"`, and `java version "1.8.0_402"` for 8. */
+export function javaMajor(output: string): number | null {
+  const match = /version "(?:1\.)?(\d+)/.exec(output);
+  return match ? Number(match[1]) : null;
+}
+
+function detectJava(): Component {
+  const home = process.env['JAVA_HOME'];
+  const path = onPath(['java'], home ? [join(home, 'bin')] : []);
+  if (path === undefined) return { missing: 'no java on the PATH' };
+  // macOS has a java that only says where to get one, so a version is the proof.
+  const { stderr } = spawnSync(path, ['-version'], { encoding: 'utf8', timeout: 10_000 });
+  const major = javaMajor(stderr ?? '');
+  if (major === null) return { missing: `${path} does not run` };
+  return major < MIN_JAVA ? { missing: `${path} is Java ${major}, Kafka needs ${MIN_JAVA}` } : { path };
+}
+
+function detectChromium(): Component {
+  const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
+  const mac = '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome';
+  const given = process.env['CHROMIUM'];
+  return found(given && isExecutable(given) ? given : (onPath(names) ?? (existsSync(mac) ? mac : undefined)), 'no chromium on the PATH');
+}
+
+/** Debian keeps the programs of each major version apart; the newest comes first. */
+function debianPostgresBins(root = '/usr/lib/postgresql'): string[] {
+  if (!existsSync(root)) return [];
+  return readdirSync(root).sort((a, b) => Number(b) - Number(a)).map((version) => join(root, version, 'bin'));
+}
+
+/** Looks at this machine. Takes about 0.1 s, for asking Java its version. */
+export function detect(): Components {
+  const jars = jarsDirectory();
+  return {
+    java: detectJava(),
+    maven: found(onPath(['mvn']), 'no mvn on the PATH'),
+    kafkaJars: jarsPresent(jars) ? { path: jars } : { missing: `no jars in ${jars}` },
+    redis: found(onPath(['redis-server']), 'no redis-server on the PATH'),
+    chromium: detectChromium(),
+    pgDump: found(onPath(['pg_dump'], debianPostgresBins()), 'no pg_dump on the PATH'),
+  };
+}
