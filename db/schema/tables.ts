@@ -1,0 +1,212 @@
+import { bigint, customType, integer, jsonb, pgTable, text, timestamp, uuid } from 'drizzle-orm/pg-core';
+import type { MemberRole, Origin } from '../../protocol/events.ts';
+import type { Topic } from '../../protocol/topics.ts';
+
+/**
+ * The tables as queries see them. Keys, defaults that matter to nobody but Postgres, checks and indexes are in `db/migrations`, which
+ * alone makes the database; `db/schema/tables.pg.test.ts` holds the two together. Properties bear their columns' names.
+ */
+const counter = () => bigint({ mode: 'number' });
+const moment = () => timestamp({ withTimezone: true, mode: 'date' });
+const bytea = customType<{ data: Uint8Array }>({ dataType: () => 'bytea' });
+const tsvector = customType<{ data: string }>({ dataType: () => 'tsvector' });
+/** In Postgres' own notation: `xmin:xmax:xid,…`. */
+const snapshot = customType<{ data: string }>({ dataType: () => 'pg_snapshot' });
+/** A transaction id of 64 bits, in decimal. */
+const xid8 = customType<{ data: string }>({ dataType: () => 'xid8' });
+
+export const users = pgTable('users', {
+  id: uuid().primaryKey(),
+  issuer: text().notNull(),
+  subject: text().notNull(),
+  handle: text().notNull(),
+  display_name: text().notNull(),
+  role: text().$type<'admin' | 'moderator' | 'member' | 'guest'>().notNull().default('member'),
+  version: integer().notNull().default(1),
+  created_at: moment().notNull().defaultNow(),
+  deactivated_at: moment(),
+});
+
+export const credentials = pgTable('credentials', {
+  id: uuid().primaryKey(),
+  secret_hash: bytea().notNull(),
+  kind: text().$type<'session' | 'personal' | 'bot'>().notNull(),
+  user_id: uuid().notNull(),
+  name: text().notNull(),
+  scopes: text().array().notNull(),
+  created_at: moment().notNull().defaultNow(),
+  expires_at: moment().notNull(),
+  revoked_at: moment(),
+});
+
+export const channels = pgTable('channels', {
+  id: uuid().primaryKey(),
+  kind: text().$type<'public' | 'private' | 'direct'>().notNull(),
+  name: text(),
+  topic: text().notNull().default(''),
+  created_by: uuid().notNull(),
+  created_at: moment().notNull().defaultNow(),
+  archived_at: moment(),
+  version: integer().notNull().default(1),
+  members_version: counter().notNull().default(0),
+});
+
+export const members = pgTable('members', {
+  channel_id: uuid().notNull(),
+  user_id: uuid().notNull(),
+  role: text().$type<MemberRole>().notNull().default('member'),
+  version: counter().notNull(),
+  joined_at: moment().notNull().defaultNow(),
+});
+
+export const readStates = pgTable('read_states', {
+  user_id: uuid().notNull(),
+  channel_id: uuid().notNull(),
+  read_pos: counter().notNull(),
+  updated_at: moment().notNull().defaultNow(),
+});
+
+export const conversationLogs = pgTable('conversation_logs', {
+  channel_id: uuid().primaryKey(),
+  epoch: integer().notNull().default(1),
+  fence: counter().notNull().default(0),
+  drained_seq: counter().notNull().default(0),
+  drained_pos: counter().notNull().default(0),
+  drained_at: moment(),
+});
+
+export const messages = pgTable('messages', {
+  id: uuid().primaryKey(),
+  channel_id: uuid().notNull(),
+  seq: counter().notNull(),
+  pos: counter(),
+  thread_id: uuid(),
+  tpos: counter(),
+  author_id: uuid().notNull(),
+  client_msg_id: text().notNull(),
+  text: text().notNull(),
+  origin: jsonb().$type<Origin>(),
+  revision: integer().notNull().default(1),
+  created_at: moment().notNull(),
+  edited_at: moment(),
+  deleted_at: moment(),
+});
+
+export const threads = pgTable('threads', {
+  root_id: uuid().primaryKey(),
+  channel_id: uuid().notNull(),
+  reply_count: integer().notNull(),
+  last_tpos: counter().notNull(),
+  last_reply_at: moment().notNull(),
+});
+
+export const reactions = pgTable('reactions', {
+  message_id: uuid().notNull(),
+  emoji: text().notNull(),
+  user_id: uuid().notNull(),
+  channel_id: uuid().notNull(),
+  seq: counter().notNull(),
+});
+
+export const eventLog = pgTable('event_log', {
+  logged_at: moment().notNull().defaultNow(),
+  position: counter().notNull().generatedByDefaultAsIdentity(),
+  xid: xid8().notNull().generatedAlwaysAs('pg_current_xact_id()'),
+  topic: text().$type<Topic>().notNull(),
+  key: uuid().notNull(),
+  event_id: uuid().notNull(),
+  type: text().notNull(),
+  channel_seq: counter(),
+  data: jsonb().notNull(),
+  traceparent: text(),
+});
+
+export const relayStates = pgTable('relay_states', {
+  shard: integer().primaryKey(),
+  fence: counter().notNull().default(0),
+  base: snapshot().notNull(),
+  base_taken_at: moment().notNull(),
+  target: snapshot(),
+  target_taken_at: moment(),
+  after_position: counter().notNull().default(0),
+  updated_at: moment().notNull().defaultNow(),
+});
+
+export const consumerOffsets = pgTable('consumer_offsets', {
+  group_id: text().notNull(),
+  topic: text().$type<Topic>().notNull(),
+  partition: integer().notNull(),
+  cursor: text().notNull(),
+  updated_at: moment().notNull().defaultNow(),
+});
+
+export const consumerKeys = pgTable('consumer_keys', {
+  group_id: text().notNull(),
+  topic: text().$type<Topic>().notNull(),
+  key: uuid().notNull(),
+  position: counter().notNull(),
+});
+
+export const parkedKeys = pgTable('parked_keys', {
+  group_id: text().notNull(),
+  topic: text().$type<Topic>().notNull(),
+  key: uuid().notNull(),
+  attempts: integer().notNull(),
+  error_class: text().notNull(),
+  error_message: text().notNull(),
+  first_failed_at: moment().notNull(),
+  last_failed_at: moment().notNull(),
+  next_retry_at: moment().notNull(),
+});
+
+export const parkedRecords = pgTable('parked_records', {
+  id: counter().primaryKey().generatedAlwaysAsIdentity(),
+  group_id: text().notNull(),
+  topic: text().$type<Topic>().notNull(),
+  key: uuid().notNull(),
+  partition: integer().notNull(),
+  record_offset: text().notNull(),
+  record_key: bytea(),
+  record_value: bytea(),
+  headers: jsonb().notNull(),
+});
+
+export const deadLetters = pgTable('dead_letters', {
+  id: uuid().primaryKey().defaultRandom(),
+  stage: text().$type<'drain' | 'consumer'>().notNull(),
+  group_id: text(),
+  topic: text().$type<Topic>().notNull(),
+  partition: integer(),
+  record_offset: text(),
+  record_key: bytea(),
+  record_value: bytea(),
+  headers: jsonb().notNull().default({}),
+  error_class: text().notNull(),
+  error_message: text().notNull(),
+  attempts: integer().notNull(),
+  first_failed_at: moment().notNull(),
+  last_failed_at: moment().notNull(),
+  status: text().$type<'pending' | 'redriven' | 'discarded'>().notNull().default('pending'),
+  published_at: moment(),
+});
+
+export const searchMessages = pgTable('search_messages', {
+  id: uuid().primaryKey(),
+  channel_id: uuid().notNull(),
+  author_id: uuid().notNull(),
+  seq: counter().notNull(),
+  text: text().notNull(),
+  tsv: tsvector().notNull().generatedAlwaysAs("to_tsvector('simple', text)"),
+});
+
+export const idempotencyKeys = pgTable('idempotency_keys', {
+  user_id: uuid().notNull(),
+  method: text().notNull(),
+  route: text().notNull(),
+  key: text().notNull(),
+  fingerprint: bytea().notNull(),
+  status: integer(),
+  body: text(),
+  headers: jsonb(),
+  created_at: moment().notNull().defaultNow(),
+});
