@@ -1,0 +1,114 @@
+import type { CAC } from 'cac';
+import { z } from 'zod';
+import { connect } from '../db/client.ts';
+import { createImportApi, type ImportApi } from './import/api.ts';
+import { onInterrupt } from './import/interrupt.ts';
+import { readIrcMessages, surveyIrcFile, type IrcSurvey } from './import/irc-file.ts';
+import { postMessages } from './import/post.ts';
+import { createProgress, formatCount, type Progress } from './import/progress.ts';
+import { loadLine, saveState, statePath } from './import/state.ts';
+import { readDevFile, resolveTarget, STATE_FOLDER } from './import/target.ts';
+import { describeVerification, verifyImport } from './import/verify.ts';
+
+const text = z.union([z.string(), z.number()]).transform(String);
+const optionsSchema = z.object({
+  channel: text,
+  rate: z.union([z.literal('max').transform(() => Infinity), z.number().positive()]),
+  limit: z.int().positive().default(Infinity),
+  token: z.string(),
+  url: z.string().optional(),
+  postgresUrl: z.string().optional(),
+  kafkaBrokers: z.string().optional(),
+  verifyOnly: z.boolean().default(false),
+});
+type Options = z.infer<typeof optionsSchema>;
+
+/** `colink import irc <file>`: exit code 0 when every store holds exactly the file's messages, 1 when not, 130 when interrupted. */
+export function registerImport(cli: CAC): void {
+  cli
+    .command('import <format> <file>', 'Post a chat log into a channel and check that it arrived; the format is irc')
+    .option('--channel <name>', 'Channel to post into, made if there is none', { default: 'ubuntu' })
+    .option('--rate <n>', 'Messages a second, or max', { default: 'max' })
+    .option('--limit <n>', 'Take only the first lines')
+    .option('--token <token>', 'A token with the scopes channels:read, channels:write, messages:import (COLINK_TOKEN)')
+    .option('--url <url>', 'The API, instead of the running `colink dev` (COLINK_URL)')
+    .option('--postgres-url <url>', 'Its Postgres (COLINK_POSTGRES_URL)')
+    .option('--kafka-brokers <list>', 'Its brokers (COLINK_KAFKA_BROKERS); without them event_log is the topic')
+    .option('--verify-only', 'Post nothing, only check')
+    .action(async (format: string, file: string, flags: unknown) => {
+      if (format !== 'irc') throw new Error(`unknown format ${format}: the one there is is irc`);
+      process.exitCode = await importIrc(file, optionsSchema.parse(withEnvironment(flags)));
+    });
+}
+
+function withEnvironment(flags: unknown): unknown {
+  const { COLINK_TOKEN, COLINK_URL, COLINK_POSTGRES_URL, COLINK_KAFKA_BROKERS } = process.env;
+  const named = { token: COLINK_TOKEN, url: COLINK_URL, postgresUrl: COLINK_POSTGRES_URL, kafkaBrokers: COLINK_KAFKA_BROKERS };
+  return { ...named, ...z.record(z.string(), z.unknown()).parse(flags) };
+}
+
+async function importIrc(path: string, options: Options): Promise<number> {
+  const target = resolveTarget(options, await readDevFile());
+  const progress = createProgress(process.stdout);
+  const survey = await surveyIrcFile(path, options.limit);
+  reportFaults(survey, progress);
+  const connection = connect(target.postgresUrl, { max: 2, applicationName: 'colink-import' });
+  const interrupt = onInterrupt(() => progress.note('finishing the batch under way; once more to stop at once'));
+  try {
+    const onWait = (reason: string, milliseconds: number): void => progress.note(`${reason}; again in ${(milliseconds / 1_000).toFixed(1)} s`);
+    const api = createImportApi({ url: target.url, token: options.token, signal: interrupt.signal, onWait });
+    const channel = await api.joinChannel(options.channel);
+    const finished = options.verifyOnly || (await post({ api, channelId: channel.id, path, survey, rate: options.rate, progress, signal: interrupt.signal }));
+    interrupt.release();
+    if (!finished) return interrupted(progress);
+    const verification = await verifyImport({ sql: connection.sql, channelId: channel.id, path, survey, brokers: target.brokers, progress });
+    for (const line of describeVerification(verification, survey)) progress.note(line);
+    return verification.exact ? 0 : 1;
+  } finally {
+    interrupt.release();
+    await connection.close();
+  }
+}
+
+interface PostJob {
+  readonly api: ImportApi;
+  readonly channelId: string;
+  readonly path: string;
+  readonly survey: IrcSurvey;
+  readonly rate: number;
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+}
+
+async function post({ api, channelId, path, survey, rate, progress, signal }: PostJob): Promise<boolean> {
+  const { identity, lines } = survey;
+  const state = statePath(STATE_FOLDER, identity, channelId);
+  const after = Math.min(lines, await loadLine(state, identity, channelId));
+  if (after > 0) progress.note(`going on behind line ${formatCount(after)}`);
+  progress.update('posting', after, lines);
+  const { posted, added, finished } = await postMessages({
+    api,
+    identity,
+    channelId,
+    rate,
+    signal,
+    messages: readIrcMessages(path, after, lines),
+    async onBatch({ lastLine }) {
+      await saveState(state, { identity, channel_id: channelId, line: lastLine });
+      progress.update('posting', lastLine, lines);
+    },
+  });
+  progress.end();
+  progress.note(`${formatCount(posted)} posted, ${formatCount(posted - added)} of them were there already`);
+  return finished;
+}
+
+function interrupted(progress: Progress): number {
+  progress.note('interrupted: the same command goes on from here');
+  return 130;
+}
+
+function reportFaults({ faults, faulty }: IrcSurvey, progress: Progress): void {
+  for (const { line, reason } of faults) progress.note(`line ${line} ${reason}: left out`);
+  if (faulty > faults.length) progress.note(`${formatCount(faulty - faults.length)} more lines are left out`);
+}
