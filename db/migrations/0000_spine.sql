@@ -136,7 +136,8 @@ CREATE TABLE event_log (
   channel_seq bigint,
   data jsonb NOT NULL,
   traceparent text,
-  PRIMARY KEY (logged_at, position)
+  -- Position first: readers page a long backlog along it.
+  PRIMARY KEY (position, logged_at)
 ) PARTITION BY RANGE (logged_at);
 --> statement-breakpoint
 CREATE INDEX event_log_relay ON event_log (xid, position);
