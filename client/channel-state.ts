@@ -1,0 +1,131 @@
+import type { Message, MessagePage, MyChannel } from '../protocol/api.ts';
+import type { ChannelEvent } from '../protocol/events.ts';
+import type { Cursor } from './connection.ts';
+import { Draft } from './channel-draft.ts';
+
+/** Most recent events kept to bring a page of history up to date that was read from a snapshot behind this state. */
+const MAX_TAIL = 1_000;
+
+/** A message with the event it is current as of: what happened up to `asOf` is in it already, be it told again. */
+export interface Held {
+  readonly message: Message;
+  readonly asOf: number;
+}
+
+/** A stretch of history without holes, in order. The cursors lead on from its ends. */
+export interface MessageWindow {
+  readonly ids: readonly string[];
+  readonly before: string | null;
+  /** Null: it reaches the present, and what is created after `asOf` joins it. */
+  readonly after: string | null;
+  readonly asOf: number;
+}
+
+/**
+ * What is known of a channel: the stretches that were read, kept current by events. Old state + events = fresh state: it equals what
+ * reading the same stretches now would give, whatever snapshot they were read from.
+ */
+export interface ChannelState extends Cursor {
+  readonly channelId: string;
+  /** The events of `(tailFrom, seq]`, as far as they are kept. */
+  readonly tail: readonly ChannelEvent[];
+  readonly tailFrom: number;
+  readonly messages: ReadonlyMap<string, Held>;
+  /** Null until a page was read. */
+  readonly history: MessageWindow | null;
+  /** By the id of the root. */
+  readonly threads: ReadonlyMap<string, MessageWindow>;
+  readonly lastPos: number;
+  readonly readPos: number;
+}
+
+/** Where a page goes: in place of the window, or at its older or newer end. */
+export type PagePlace = 'replace' | 'older' | 'newer';
+
+type Entry = Pick<MyChannel, 'id' | 'epoch' | 'as_of_seq' | 'last_pos' | 'read_pos'>;
+
+export function channelState(entry: Entry): ChannelState {
+  return { ...emptyAt(entry.id, { epoch: entry.epoch, seq: entry.as_of_seq }), lastPos: entry.last_pos, readPos: entry.read_pos };
+}
+
+function emptyAt(channelId: string, { epoch, seq }: Cursor): ChannelState {
+  const nothingRead = { messages: new Map(), history: null, threads: new Map(), lastPos: 0, readPos: 0 };
+  return { channelId, epoch, seq, tail: [], tailFrom: seq, ...nothingRead };
+}
+
+/** After `recovered: false`: all that was read is void; the read marker is the user's and stays. */
+export function resetState(state: ChannelState, cursor: Cursor): ChannelState {
+  return { ...emptyAt(state.channelId, cursor), readPos: state.readPos };
+}
+
+export const unreadCount = (state: ChannelState): number => Math.max(0, state.lastPos - state.readPos);
+
+export function withReadPos(state: ChannelState, readPos: number): ChannelState {
+  return readPos > state.readPos ? { ...state, readPos } : state;
+}
+
+/** Takes the events that follow `state.seq`; older ones are dropped. `me` is the caller's user id: one's own message counts as read. */
+export function applyEvents(state: ChannelState, events: readonly ChannelEvent[], me: string): ChannelState {
+  const fresh = events.filter((event) => event.seq > state.seq);
+  const last = fresh.at(-1);
+  if (!last) return state;
+  const draft = new Draft(state);
+  for (const event of fresh) draft.apply(event, me);
+  return { ...draft.finish(), seq: last.seq, ...grown(state, fresh) };
+}
+
+function grown(state: ChannelState, fresh: readonly ChannelEvent[]): Pick<ChannelState, 'tail' | 'tailFrom'> {
+  const tail = [...state.tail, ...fresh];
+  const dropped = tail.splice(0, Math.max(0, tail.length - MAX_TAIL)).at(-1);
+  return { tail, tailFrom: dropped?.seq ?? state.tailFrom };
+}
+
+/**
+ * Takes a page of the channel's history, or of the thread of `rootId`. Null when the page is of another epoch or older than the tail
+ * reaches back: then it has to be read again, later.
+ */
+export function applyPage(state: ChannelState, page: MessagePage, rootId: string | null, place: PagePlace, me: string): ChannelState | null {
+  if (!reaches(state, page)) return null;
+  const draft = new Draft(state);
+  draft.hold(page.data, page.as_of_seq);
+  draft.setWindow(rootId, joined(windowOf(state, rootId), page, place));
+  replay(draft, state, page.as_of_seq, me);
+  return draft.finish();
+}
+
+/** Takes the counters of a bootstrap entry, under the same condition as `applyPage`. */
+export function applyEntry(state: ChannelState, entry: Entry, me: string): ChannelState | null {
+  if (!reaches(state, entry)) return null;
+  const draft = new Draft(withReadPos(state, entry.read_pos));
+  draft.lastPos = Math.max(draft.lastPos, entry.last_pos);
+  replay(draft, state, entry.as_of_seq, me);
+  return draft.finish();
+}
+
+/** Forgets what was read of a thread, or of the history; counters and tail go on. */
+export function closeWindow(state: ChannelState, rootId: string | null): ChannelState {
+  const draft = new Draft(state);
+  draft.setWindow(rootId, null);
+  return draft.finish();
+}
+
+export function windowOf(state: ChannelState, rootId: string | null): MessageWindow | null {
+  return rootId === null ? state.history : (state.threads.get(rootId) ?? null);
+}
+
+function reaches(state: ChannelState, snapshot: { epoch: number; as_of_seq: number }): boolean {
+  return snapshot.epoch === state.epoch && snapshot.as_of_seq >= state.tailFrom;
+}
+
+/** Everything the snapshot has not seen. What the rest of the state has seen already changes nothing there. */
+function replay(draft: Draft, state: ChannelState, asOf: number, me: string): void {
+  for (const event of state.tail) if (event.seq > asOf) draft.apply(event, me);
+}
+
+function joined(window: MessageWindow | null, page: MessagePage, place: PagePlace): MessageWindow {
+  const ids = page.data.map(({ id }) => id);
+  const { before_cursor: before, after_cursor: after, as_of_seq: asOf } = page;
+  if (window === null || place === 'replace') return { ids, before, after, asOf };
+  if (place === 'older') return { ...window, ids: [...ids, ...window.ids], before };
+  return { ids: [...window.ids, ...ids], before: window.before, after, asOf };
+}

@@ -1,0 +1,141 @@
+import type {
+  Bootstrap,
+  Channel,
+  MessagePage,
+  SearchPage,
+  User,
+} from '../protocol/api.ts';
+import type { ProblemDocument } from '../protocol/errors.ts';
+import type { CommandResult } from '../protocol/frames.ts';
+import { NetworkError, ProblemError } from './errors.ts';
+import { randomId } from './ports.ts';
+
+const TIMEOUT_MS = 30_000;
+
+export interface HttpOptions {
+  /** Where the API is, such as `https://chat.example.org`; empty for the page's own origin. */
+  readonly baseUrl: string;
+  /** A bearer token. Without one the browser's session cookie speaks. */
+  readonly token?: string;
+  readonly fetch?: typeof fetch;
+}
+
+/** One end of a page of history. `around` is a message id; the cursors are those of an earlier page. */
+export interface PageQuery {
+  readonly before?: string;
+  readonly after?: string;
+  readonly around?: string;
+  /** 1 to 100; the server's default is 50. */
+  readonly limit?: number;
+}
+
+export interface NewChannel {
+  readonly name: string;
+  readonly kind: 'public' | 'private';
+  readonly topic: string;
+}
+
+interface List<T> {
+  readonly data: T[];
+  readonly next_cursor: string | null;
+}
+
+interface RequestOptions {
+  readonly query?: Record<string, string | number | undefined>;
+  readonly body?: unknown;
+  readonly headers?: Record<string, string>;
+  readonly signal?: AbortSignal;
+}
+
+export type Api = ReturnType<typeof createApi>;
+
+/**
+ * The API as typed calls. Each makes one attempt of at most 30 s and throws `ProblemError` or `NetworkError`; an aborted one throws
+ * the signal's reason. Answers are taken at their type: this is the API's own client, and it bundles no schemas.
+ */
+export function createApi(options: HttpOptions) {
+  const call = caller(options);
+  const channel = (id: string) => `/v1/channels/${encodeURIComponent(id)}`;
+  const message = (channelId: string, id: string) => `${channel(channelId)}/messages/${encodeURIComponent(id)}`;
+  return {
+    bootstrap: () => call<Bootstrap>('GET', '/v1/bootstrap'),
+    user: (id: string) => call<User>('GET', `/v1/users/${encodeURIComponent(id)}`),
+    channels: (cursor?: string) => call<List<Channel>>('GET', '/v1/channels', { query: { cursor } }),
+    createChannel: (body: NewChannel) => call<Channel>('POST', '/v1/channels', { body, headers: { 'idempotency-key': randomId() } }),
+    join: (id: string) => call<unknown>('PUT', `${channel(id)}/members/me`),
+    leave: (id: string) => call<unknown>('DELETE', `${channel(id)}/members/me`),
+    history: (id: string, query: PageQuery = {}) => call<MessagePage>('GET', `${channel(id)}/messages`, { query: { ...query } }),
+    replies: (id: string, rootId: string, query: PageQuery = {}) =>
+      call<MessagePage>('GET', `${message(id, rootId)}/replies`, { query: { ...query } }),
+    send: (id: string, body: { client_msg_id: string; text: string; thread_id?: string }) =>
+      call<CommandResult>('POST', `${channel(id)}/messages`, { body }),
+    edit: (id: string, messageId: string, text: string) => call<CommandResult>('PATCH', message(id, messageId), { body: { text } }),
+    remove: (id: string, messageId: string) => call<CommandResult>('DELETE', message(id, messageId)),
+    react: (id: string, messageId: string, emoji: string) =>
+      call<CommandResult>('PUT', `${message(id, messageId)}/reactions/${encodeURIComponent(emoji)}`),
+    unreact: (id: string, messageId: string, emoji: string) =>
+      call<CommandResult>('DELETE', `${message(id, messageId)}/reactions/${encodeURIComponent(emoji)}`),
+    markRead: (id: string, readPos: number) => call<unknown>('PUT', `${channel(id)}/read-state`, { body: { read_pos: readPos } }),
+    search: (query: { q: string; cursor?: string }, signal?: AbortSignal) =>
+      call<SearchPage>('GET', '/v1/search/messages', { query: { ...query }, ...(signal && { signal }) }),
+    socketTicket: () => call<{ ticket: string; expires_in: number }>('POST', '/v1/socket-tickets'),
+    logout: () => call<unknown>('POST', '/auth/logout'),
+    /** Where a channel's socket is; the cursor is appended by the connection. */
+    socketUrl: (id: string) => new URL(`${channel(id)}/socket`, socketBase(options.baseUrl)),
+  };
+}
+
+function caller({ baseUrl, token, fetch: send = fetch }: HttpOptions) {
+  return async <T>(method: string, path: string, { query, body, headers, signal }: RequestOptions = {}): Promise<T> => {
+    const timeout = AbortSignal.timeout(TIMEOUT_MS);
+    const request: RequestInit = {
+      method,
+      headers: {
+        accept: 'application/json',
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+        ...(token !== undefined && { authorization: `Bearer ${token}` }),
+        ...headers,
+      },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+      signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
+    };
+    const { response, text } = await exchange(() => send(baseUrl + path + queryString(query), request), signal);
+    if (response.ok) return (text === '' ? undefined : parse(text)) as T;
+    throw refusal(response, text);
+  };
+}
+
+async function exchange(send: () => Promise<Response>, signal?: AbortSignal) {
+  try {
+    const response = await send();
+    return { response, text: await response.text() };
+  } catch (cause) {
+    signal?.throwIfAborted();
+    throw new NetworkError('The server could not be reached', { cause });
+  }
+}
+
+/** A gateway's own error page is no problem document: what became of the request is unknown then. */
+function refusal(response: Response, text: string): ProblemError | NetworkError {
+  const isProblem = response.headers.get('content-type')?.startsWith('application/problem+json');
+  return isProblem ? new ProblemError(parse(text) as ProblemDocument) : new NetworkError(`The server answered ${response.status}`);
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new NetworkError('The answer is not readable JSON', { cause });
+  }
+}
+
+function queryString(query: RequestOptions['query'] = {}): string {
+  const present = Object.entries(query).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]]));
+  return present.length === 0 ? '' : `?${new URLSearchParams(present)}`;
+}
+
+function socketBase(baseUrl: string): URL {
+  const url = new URL(baseUrl || globalThis.location.origin);
+  url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
+  return url;
+}

@@ -1,0 +1,52 @@
+/** The world a client runs in, injected so that browsers, Node and tests share every other line. */
+export interface Clock {
+  /** Epoch milliseconds. */
+  now(): number;
+  /** Runs `task` once after `ms` milliseconds; the returned function cancels it. */
+  after(ms: number, task: () => void): () => void;
+}
+
+/** Uniform in [0, 1). */
+export type Random = () => number;
+
+/** The part of the standard `WebSocket` a client needs; the `ws` package and Node's own have it too. */
+export interface WebSocketLike {
+  binaryType: string;
+  onmessage: ((event: { readonly data: unknown }) => void) | null;
+  onclose: ((event: { readonly code: number; readonly reason: string }) => void) | null;
+  onerror: ((event: never) => void) | null;
+  send(data: string): void;
+  close(code?: number, reason?: string): void;
+}
+
+/** Opens a socket. Where it brings its own `Authorization` header, no ticket is needed. */
+export type OpenSocket = (url: string, protocols: string[]) => WebSocketLike;
+
+/** Small durable strings, such as `localStorage`. It may refuse to keep them, but it must not throw. */
+export interface KeyValueStore {
+  entries(prefix: string): [key: string, value: string][];
+  set(key: string, value: string): void;
+  remove(key: string): void;
+}
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  after(ms, task) {
+    const timer = setTimeout(task, ms);
+    return () => clearTimeout(timer);
+  },
+};
+
+export function memoryStore(): KeyValueStore {
+  const values = new Map<string, string>();
+  return {
+    entries: (prefix) => [...values].filter(([key]) => key.startsWith(prefix)),
+    set: (key, value) => void values.set(key, value),
+    remove: (key) => void values.delete(key),
+  };
+}
+
+/** 128 random bits in hex. Not `crypto.randomUUID`: browsers have that in secure contexts only. */
+export function randomId(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
+}

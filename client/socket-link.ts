@@ -1,0 +1,103 @@
+import type { ClientFrame, ServerFrame } from '../protocol/frames.ts';
+import type { Clock, WebSocketLike } from './ports.ts';
+
+const WELCOME_WITHIN_MS = 15_000;
+const PONG_WITHIN_MS = 10_000;
+const PING = 'ping';
+const PONG = 'pong';
+/** RFC 6455: reported, never sent. */
+const ABNORMAL = 1006;
+
+export interface LinkHandlers {
+  frame(frame: ServerFrame, bytes: number): void;
+  /** Once, and nothing after it. */
+  closed(code: number, reason: string): void;
+}
+
+/**
+ * One socket from its opening to its end. It ends early, as code 1006, when no welcome comes within 15 s or a ping stays without
+ * an answer of any kind for 10 s: the platform itself may take minutes to notice a dead path.
+ */
+export class SocketLink {
+  readonly #socket: WebSocketLike;
+  readonly #clock: Clock;
+  readonly #handlers: LinkHandlers;
+  #cancelDeadline: () => void;
+  #cancelPing: () => void = () => {};
+  #heartbeatMs = 0;
+  #ended = false;
+
+  constructor(socket: WebSocketLike, clock: Clock, handlers: LinkHandlers) {
+    this.#socket = socket;
+    this.#clock = clock;
+    this.#handlers = handlers;
+    this.#cancelDeadline = clock.after(WELCOME_WITHIN_MS, () => this.end(ABNORMAL, 'no welcome'));
+    socket.binaryType = 'arraybuffer';
+    socket.onmessage = ({ data }) => this.#receive(data);
+    socket.onclose = ({ code, reason }) => this.#finish(code, reason);
+    socket.onerror = () => {};
+  }
+
+  /** The socket is in use: from now on it is kept alive by pings. */
+  keepAlive(heartbeatSeconds: number): void {
+    this.#heartbeatMs = heartbeatSeconds * 1_000;
+    this.#schedulePing();
+  }
+
+  send(frame: ClientFrame): void {
+    this.#transmit(JSON.stringify(frame));
+  }
+
+  /** Asks the other side for a sign of life now. */
+  probe(): void {
+    if (this.#heartbeatMs > 0) this.#ping();
+  }
+
+  /** Reports the end at once; the closing handshake goes on behind it. */
+  end(code: number, reason: string): void {
+    if (this.#ended) return;
+    this.#finish(code, reason);
+    this.#socket.close(1000);
+  }
+
+  #receive(data: unknown): void {
+    this.#cancelDeadline();
+    const text = typeof data === 'string' ? data : new TextDecoder().decode(data as ArrayBuffer);
+    if (this.#heartbeatMs > 0) this.#schedulePing();
+    if (text !== PONG) this.#handlers.frame(parseFrame(text), text.length);
+  }
+
+  #schedulePing(): void {
+    this.#cancelPing();
+    this.#cancelPing = this.#clock.after(this.#heartbeatMs, () => this.#ping());
+  }
+
+  #ping(): void {
+    this.#cancelDeadline();
+    this.#cancelDeadline = this.#clock.after(PONG_WITHIN_MS, () => this.end(ABNORMAL, 'no pong'));
+    this.#transmit(PING);
+  }
+
+  #transmit(data: string): void {
+    if (this.#ended) return;
+    try {
+      this.#socket.send(data);
+    } catch {
+      // A socket that is closing may throw; its close event follows.
+    }
+  }
+
+  #finish(code: number, reason: string): void {
+    this.#ended = true;
+    this.#cancelDeadline();
+    this.#cancelPing();
+    this.#socket.onmessage = null;
+    this.#socket.onclose = null;
+    this.#handlers.closed(code, reason);
+  }
+}
+
+/** The server is this client's own, and the client bundles no schemas: a frame is taken at its type. */
+function parseFrame(text: string): ServerFrame {
+  return JSON.parse(text) as ServerFrame;
+}
