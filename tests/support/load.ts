@@ -1,0 +1,185 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { WebSocket } from 'ws';
+import type { Api } from '../../client/http.ts';
+import { ChannelConnection } from '../../client/connection.ts';
+import { isRetryable } from '../../client/errors.ts';
+import { systemClock, type WebSocketLike } from '../../client/ports.ts';
+import type { ChannelEventType } from '../../protocol/events.ts';
+import type { Command, CommandResult } from '../../protocol/frames.ts';
+import type { Acknowledgement, Attempt } from './checker.ts';
+
+/** One who writes to a channel, in one way. */
+export interface Writer {
+  readonly user_id: string;
+  execute(command: Command): Promise<CommandResult>;
+  close(): void;
+}
+
+/** Each command is a request. */
+export function httpWriter(user_id: string, api: Api, channelId: string): Writer {
+  return { user_id, execute: (command) => request(api, channelId, command), close: () => {} };
+}
+
+function request(api: Api, channelId: string, command: Command): Promise<CommandResult> {
+  switch (command.type) {
+    case 'send': {
+      const { client_msg_id, text, thread_id } = command;
+      return api.send(channelId, { client_msg_id, text, ...(thread_id !== undefined && { thread_id }) });
+    }
+    case 'edit':
+      return api.edit(channelId, command.message_id, command.text);
+    case 'delete':
+      return api.remove(channelId, command.message_id);
+    case 'react':
+      return api.react(channelId, command.message_id, command.emoji);
+    case 'unreact':
+      return api.unreact(channelId, command.message_id, command.emoji);
+  }
+}
+
+/** Commands go over the client's own connection, which brings those without a result along to its next socket. */
+export function socketWriter(user_id: string, api: Api, channelId: string, token: string): Writer {
+  const connection = new ChannelConnection(
+    {
+      url: api.socketUrl(channelId),
+      since: null,
+      openSocket: (url, protocols) => openSocket(url, protocols, token),
+      clock: systemClock,
+      random: () => Math.random() / 8,
+    },
+    { stateChanged: () => {}, events: () => {}, reset: () => {} },
+  );
+  connection.start();
+  return { user_id, execute: (command) => connection.command(command), close: () => connection.stop() };
+}
+
+/** The `ws` package's socket, as the client wants sockets. */
+function openSocket(url: string, protocols: string[], token: string): WebSocketLike {
+  const socket = new WebSocket(url, protocols, { headers: { authorization: `Bearer ${token}` }, perMessageDeflate: false });
+  const like: WebSocketLike = {
+    binaryType: 'arraybuffer',
+    onmessage: null,
+    onclose: null,
+    onerror: null,
+    send: (data) => socket.send(data),
+    close: (code, reason) => socket.close(code, reason),
+  };
+  socket.on('message', (data) => like.onmessage?.({ data: String(data) }));
+  socket.on('close', (code, reason) => like.onclose?.({ code, reason: String(reason) }));
+  socket.on('error', () => {});
+  return like;
+}
+
+const EVENT_OF: Record<Command['type'], ChannelEventType> = {
+  send: 'message.created',
+  edit: 'message.edited',
+  delete: 'message.deleted',
+  react: 'reaction.added',
+  unreact: 'reaction.removed',
+};
+const GIVE_UP_MS = 45_000;
+const MAX_IN_FLIGHT = 400;
+const EMOJI = ['👍', '🎉', 'eyes', '❤️'];
+
+/**
+ * Writers that say these texts in turn at a steady rate, whatever becomes of the answers: what fails in a way that may pass is tried
+ * again with the same `client_msg_id` until it is answered. Of twenty commands fourteen are messages, two replies, two edits, one a
+ * reaction and one a deletion.
+ */
+export class Load {
+  readonly attempts: Attempt[] = [];
+  readonly acknowledged: Acknowledgement[] = [];
+  /** What was refused for good, and what was never answered. Neither should happen here. */
+  readonly refusals: string[] = [];
+  /** Repetitions of a command after a failure. */
+  retries = 0;
+  /** The longest a command had to wait for its answer, in milliseconds. */
+  slowest = 0;
+  readonly #name: string;
+  readonly #writers: readonly Writer[];
+  readonly #texts: readonly string[];
+  readonly #inFlight = new Set<Promise<void>>();
+  readonly #roots: string[] = [];
+  /** Acknowledged messages that are their author's to change, each once. */
+  readonly #own: { writer: Writer; id: string }[] = [];
+  #count = 0;
+
+  /** `name` sets this load's `client_msg_id`s apart from another's. */
+  constructor(name: string, writers: readonly Writer[], texts: readonly string[]) {
+    this.#name = name;
+    this.#writers = writers;
+    this.#texts = texts;
+  }
+
+  /** Runs for `seconds`, then waits until every command is answered or given up. */
+  async run(perSecond: number, seconds: number): Promise<void> {
+    const begin = performance.now();
+    for (let due = 0; due < perSecond * seconds; due += 1) {
+      await sleep(begin + (due * 1_000) / perSecond - performance.now());
+      if (this.#inFlight.size < MAX_IN_FLIGHT) this.#start();
+    }
+    await this.settle();
+  }
+
+  async settle(): Promise<void> {
+    await Promise.all(this.#inFlight);
+  }
+
+  #start(): void {
+    const done = this.#step().then(() => void this.#inFlight.delete(done));
+    this.#inFlight.add(done);
+  }
+
+  #step(): Promise<unknown> {
+    this.#count += 1;
+    const turn = this.#count % 20;
+    const root = this.#roots[this.#count % (this.#roots.length || 1)];
+    if (root !== undefined && (turn === 3 || turn === 11)) return this.#say(root);
+    if (root !== undefined && turn === 15) return this.#do(this.#writer(), { type: 'react', message_id: root, emoji: EMOJI[this.#count % EMOJI.length] ?? '👍' });
+    const own = turn === 7 || turn === 13 || turn === 19 ? this.#own.shift() : undefined;
+    if (own === undefined) return this.#say();
+    return this.#do(own.writer, turn === 19 ? { type: 'delete', message_id: own.id } : { type: 'edit', message_id: own.id, text: `edited ${this.#count}: ${this.#text()}` });
+  }
+
+  async #say(thread_id?: string): Promise<void> {
+    const writer = this.#writer();
+    const attempt = { author_id: writer.user_id, client_msg_id: `${this.#name}-${this.#count}`, text: this.#text() };
+    this.attempts.push(attempt);
+    const id = await this.#do(writer, { type: 'send', client_msg_id: attempt.client_msg_id, text: attempt.text, ...(thread_id !== undefined && { thread_id }) });
+    if (id === null || thread_id !== undefined) return;
+    if (this.#roots.length < 20) this.#roots.push(id);
+    else this.#own.push({ writer, id });
+  }
+
+  /** The message's id, or null if it came to nothing. */
+  async #do(writer: Writer, command: Command): Promise<string | null> {
+    const begin = performance.now();
+    for (;;) {
+      try {
+        const { message_id, seq } = await writer.execute(command);
+        this.acknowledged.push({ type: EVENT_OF[command.type], author_id: writer.user_id, message_id, seq });
+        this.slowest = Math.max(this.slowest, performance.now() - begin);
+        return message_id;
+      } catch (error) {
+        if (!isRetryable(error) || performance.now() - begin > GIVE_UP_MS) return this.#refused(command, error);
+        this.retries += 1;
+        await sleep(100 + 200 * Math.random());
+      }
+    }
+  }
+
+  #refused(command: Command, error: unknown): null {
+    this.refusals.push(`${command.type}: ${String(error)}`);
+    return null;
+  }
+
+  #writer(): Writer {
+    const writer = this.#writers[this.#count % this.#writers.length];
+    if (writer === undefined) throw new Error('a load needs a writer');
+    return writer;
+  }
+
+  #text(): string {
+    return this.#texts[this.#count % this.#texts.length] ?? 'nothing to say';
+  }
+}

@@ -1,0 +1,100 @@
+import { and, asc, eq } from 'drizzle-orm';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Api } from '../../client/http.ts';
+import type { Database } from '../../db/client.ts';
+import { conversationLogs, eventLog, messages, reactions, searchMessages } from '../../db/schema/tables.ts';
+import type { Message } from '../../protocol/api.ts';
+import { channelEventSchema } from '../../protocol/events.ts';
+import type { Listing, Observations } from './checker.ts';
+import { foldIndex, type IndexRow, type LogRecord, type MessageState } from './fold.ts';
+
+/** Where a channel may be looked at. */
+export interface Sources {
+  readonly api: Api;
+  readonly db: Database;
+  readonly channelId: string;
+}
+
+export type Stores = Pick<Observations, 'listings' | 'stored' | 'log' | 'index' | 'drained_seq'>;
+
+/** Waits until Postgres holds all events up to `head` and the index all that Postgres holds, or `withinMs` are over; then looks. */
+export async function observeStores(sources: Sources, head: number, withinMs: number): Promise<Stores> {
+  for (const deadline = performance.now() + withinMs; performance.now() < deadline && !(await isSettled(sources, head)); ) await sleep(250);
+  return {
+    listings: await readListings(sources),
+    stored: await readStored(sources),
+    log: await readLog(sources),
+    index: await readIndex(sources),
+    drained_seq: await readDrainedSeq(sources),
+  };
+}
+
+async function isSettled(sources: Sources, head: number): Promise<boolean> {
+  if ((await readDrainedSeq(sources)) < head) return false;
+  const expected = foldIndex((await readLog(sources)).map(({ event }) => event));
+  const rows = await readIndex(sources);
+  return rows.length === expected.size && rows.every((row) => expected.get(row.id)?.seq === row.seq);
+}
+
+export async function readDrainedSeq({ db, channelId }: Sources): Promise<number> {
+  const [row] = await db.select({ drained_seq: conversationLogs.drained_seq }).from(conversationLogs).where(eq(conversationLogs.channel_id, channelId));
+  return row?.drained_seq ?? 0;
+}
+
+export async function readLog({ db, channelId }: Sources): Promise<LogRecord[]> {
+  const rows = await db
+    .select({ position: eventLog.position, data: eventLog.data })
+    .from(eventLog)
+    .where(and(eq(eventLog.key, channelId), eq(eventLog.topic, 'message.events')))
+    .orderBy(asc(eventLog.position));
+  return rows.map(({ position, data }) => ({ position, event: channelEventSchema.parse(data) }));
+}
+
+async function readIndex({ db, channelId }: Sources): Promise<IndexRow[]> {
+  const { id, author_id, seq, text } = searchMessages;
+  return db.select({ id, author_id, seq, text }).from(searchMessages).where(eq(searchMessages.channel_id, channelId));
+}
+
+async function readStored({ db, channelId }: Sources): Promise<MessageState[]> {
+  const { id, seq, pos, thread_id, tpos, author_id, client_msg_id, text, revision, deleted_at } = messages;
+  const columns = { id, seq, pos, thread_id, tpos, author_id, client_msg_id, text, revision, deleted_at };
+  const rows = await db.select(columns).from(messages).where(eq(messages.channel_id, channelId));
+  const given = await db
+    .select({ message_id: reactions.message_id, emoji: reactions.emoji, user_id: reactions.user_id })
+    .from(reactions)
+    .where(eq(reactions.channel_id, channelId));
+  const byMessage = Map.groupBy(given, ({ message_id }) => message_id);
+  return rows.map(({ deleted_at: deletedAt, ...row }) => {
+    const mine = byMessage.get(row.id) ?? [];
+    return Object.assign(row, { deleted: deletedAt !== null, reactions: mine.map(({ emoji, user_id }) => `${emoji} ${user_id}`).sort() });
+  });
+}
+
+/** The channel page by page from its beginning, then every thread. */
+async function readListings(sources: Sources): Promise<Listing[]> {
+  const channel = await readPages((after) => sources.api.history(sources.channelId, { limit: 100, after }));
+  const roots = channel.filter(({ reply_count }) => reply_count > 0);
+  const threads = await Promise.all(
+    roots.map(async ({ id }): Promise<Listing> => {
+      const replies = await readPages((after) => sources.api.replies(sources.channelId, id, { limit: 100, after }));
+      return { name: `thread ${id}`, order: 'tpos', messages: replies.map(stateOf) };
+    }),
+  );
+  return [{ name: 'channel', order: 'pos', messages: channel.map(stateOf) }, ...threads];
+}
+
+async function readPages(page: (after: string) => Promise<{ data: Message[]; after_cursor: string | null }>): Promise<Message[]> {
+  const all: Message[] = [];
+  for (let after: string | null = ''; after !== null; ) {
+    const { data, after_cursor }: { data: Message[]; after_cursor: string | null } = await page(after);
+    all.push(...data);
+    after = after_cursor;
+  }
+  return all;
+}
+
+function stateOf(message: Message): MessageState {
+  const { id, seq, pos, thread_id, tpos, author_id, client_msg_id, text, revision, deleted_at } = message;
+  const given = message.reactions.flatMap(({ emoji, user_ids }) => user_ids.map((user) => `${emoji} ${user}`));
+  return { id, seq, pos, thread_id, tpos, author_id, client_msg_id, text, revision, deleted: deleted_at !== null, reactions: given.sort() };
+}
