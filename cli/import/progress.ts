@@ -43,9 +43,9 @@ export function formatBar(step: Step, columns: number): string {
 export function createRate(windowMs: number): (at: number, done: number) => number {
   const samples: [at: number, done: number][] = [];
   return (at, done) => {
-    while (samples.length > 1 && samples[1]![0] <= at - windowMs) samples.shift();
+    while (samples.length > 1 && (samples[1]?.[0] ?? at) <= at - windowMs) samples.shift();
     samples.push([at, done]);
-    const [firstAt, firstDone] = samples[0]!;
+    const [firstAt, firstDone] = samples[0] ?? [at, done];
     return at > firstAt ? ((done - firstDone) * 1_000) / (at - firstAt) : 0;
   };
 }
