@@ -1,0 +1,107 @@
+import type { Logger } from 'pino';
+import { type LogRow, readLogPage, surveyLog } from '../../db/queries/event-log.ts';
+import { type RelayTerm, saveRelayCursor, takeOverRelay } from '../../db/queries/relay.ts';
+import { describeFailure } from '../runtime/classify.ts';
+import { ExclusiveSession } from '../runtime/exclusive-session.ts';
+import type { LogPlace, LogPort } from '../runtime/log-walk.ts';
+import { Poller } from '../runtime/poller.ts';
+import type { Service } from '../runtime/service.ts';
+import { relayPage } from './core.ts';
+
+/** Where records go. */
+export interface RecordSink {
+  /** Resolves when all rows are acknowledged. One call at a time. */
+  send(rows: readonly LogRow[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface RelayOptions {
+  readonly databaseUrl: string;
+  readonly sink: RecordSink;
+  readonly log: Logger;
+  /** Told of every page that is sent and stored. */
+  readonly onSent: (rows: number) => void;
+  /** Told when this relay begins or ends to lead. */
+  readonly onLeading?: (isLeading: boolean) => void;
+  readonly pageRows?: number;
+  readonly shard?: number;
+}
+
+const PAGE_ROWS = 5_000;
+const IDLE = { first: 20, most: 200 };
+const FAILURE = { first: 200, most: 5_000 };
+
+interface Leadership {
+  readonly session: number;
+  readonly term: RelayTerm;
+  place: LogPlace;
+}
+
+/**
+ * The outbox relay of one shard: moves `event_log` to Kafka. Any number may run; one leads, by an advisory lock on its own session and a
+ * fence in `relay_states`, and the others take over within about a second of its end.
+ */
+export function createRelay(options: RelayOptions): Service {
+  const { sink, log, shard = 0 } = options;
+  const session = new ExclusiveSession(options.databaseUrl, 'colink-relay', { relayOfShard: shard });
+  let leadership: Leadership | null = null;
+
+  async function lead(): Promise<Leadership | null> {
+    const held = await session.term();
+    if (held === null) return stepDown();
+    if (leadership?.session === held) return leadership;
+    const { term, cursor } = await takeOverRelay(session.sql, shard);
+    leadership = { session: held, term, place: { cursor, window: null } };
+    log.info({ shard, fence: term.fence }, 'the relay leads');
+    options.onLeading?.(true);
+    return leadership;
+  }
+
+  function stepDown(): null {
+    if (leadership !== null) options.onLeading?.(false);
+    leadership = null;
+    return null;
+  }
+
+  async function step(): Promise<boolean> {
+    const leading = await lead();
+    if (leading === null) return false;
+    const ports = {
+      log: logPort(session),
+      produce: (rows: readonly LogRow[]) => sink.send(rows),
+      save: (cursor: LogPlace['cursor']) => saveRelayCursor(session.sql, leading.term, cursor),
+    };
+    const { outcome, place } = await relayPage(leading.place, ports, options.pageRows ?? PAGE_ROWS);
+    leading.place = place;
+    if (outcome.kind === 'sent') options.onSent(outcome.rows);
+    if (outcome.kind === 'fenced') {
+      log.warn({ shard, fence: leading.term.fence }, 'another relay leads');
+      session.doubt();
+      stepDown();
+    }
+    return outcome.kind === 'sent';
+  }
+
+  return new Poller({
+    name: 'outbox-relay',
+    step,
+    idle: IDLE,
+    failure: FAILURE,
+    onError: (error) => {
+      stepDown();
+      log.warn(describeFailure(error), 'the relay waits');
+    },
+    release: async (hard) => {
+      stepDown();
+      await session.close(hard);
+      await sink.close();
+    },
+  });
+}
+
+function logPort(session: ExclusiveSession): LogPort {
+  return {
+    survey: (cursor) => surveyLog(session.sql, cursor, null),
+    readPage: (cursor, window, limit) => readLogPage(session.sql, cursor, window, limit, null),
+  };
+}

@@ -1,0 +1,70 @@
+import type postgres from 'postgres';
+import type { Topic } from '../../protocol/topics.ts';
+import { encodeRecord, type StoredRecord } from './parking.ts';
+
+type AnySql = postgres.ISql;
+
+/** A record a group gave up. Times are RFC 3339. */
+export interface DeadLetter {
+  readonly groupId: string;
+  readonly topic: Topic;
+  readonly record: StoredRecord;
+  readonly errorClass: string;
+  readonly errorMessage: string;
+  readonly attempts: number;
+  readonly firstFailedAt: string;
+  readonly lastFailedAt: string;
+}
+
+export async function insertDeadLetters(tx: AnySql, letters: readonly DeadLetter[]): Promise<void> {
+  if (letters.length === 0) return;
+  const rows = letters.map(({ record, ...letter }) => ({ ...letter, ...encodeRecord(record) }));
+  await tx`
+    INSERT INTO dead_letters (stage, group_id, topic, partition, record_offset, record_key, record_value, headers,
+      error_class, error_message, attempts, first_failed_at, last_failed_at)
+    SELECT 'consumer', r."groupId", r.topic, r.partition, r."offset", decode(r.key, 'base64'), decode(r.value, 'base64'), r.headers,
+      r."errorClass", r."errorMessage", r.attempts, r."firstFailedAt", r."lastFailedAt"
+    FROM json_to_recordset(${JSON.stringify(rows)}::text::json) AS r ("groupId" text, topic text, partition integer, "offset" text,
+      key text, value text, headers jsonb, "errorClass" text, "errorMessage" text, attempts integer,
+      "firstFailedAt" timestamptz, "lastFailedAt" timestamptz)`;
+}
+
+/** A dead letter that is still to be produced to `dlq.<topic>`. What the drain gave up has no group, partition or offset. */
+export interface OwedDeadLetter {
+  readonly id: string;
+  readonly stage: 'drain' | 'consumer';
+  readonly groupId: string | null;
+  readonly topic: Topic;
+  readonly partition: number | null;
+  readonly offset: string | null;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  readonly headers: Readonly<Record<string, string | readonly string[]>>;
+  readonly errorClass: string;
+  readonly errorMessage: string;
+  readonly attempts: number;
+  readonly firstFailedAt: string;
+  readonly lastFailedAt: string;
+}
+
+/** Takes hold of the oldest dead letters still owed to the topic, for the rest of the transaction. */
+export async function claimOwedDeadLetters(tx: AnySql, limit: number): Promise<OwedDeadLetter[]> {
+  return tx<OwedDeadLetter[]>`
+    SELECT d.id::text AS id, d.stage, d.group_id AS "groupId", d.topic, d.partition, d.record_offset AS offset, d.record_key AS key,
+      d.record_value AS value, d.headers, d.error_class AS "errorClass", d.error_message AS "errorMessage", d.attempts,
+      to_json(d.first_failed_at) #>> '{}' AS "firstFailedAt", to_json(d.last_failed_at) #>> '{}' AS "lastFailedAt"
+    FROM dead_letters d WHERE d.published_at IS NULL ORDER BY d.last_failed_at LIMIT ${limit} FOR UPDATE SKIP LOCKED`;
+}
+
+export async function markPublished(tx: AnySql, ids: readonly string[]): Promise<void> {
+  await tx`
+    UPDATE dead_letters d SET published_at = now()
+    FROM json_array_elements_text(${JSON.stringify(ids)}::text::json) AS p (id) WHERE d.id = p.id::uuid`;
+}
+
+/** Dead letters nobody has redriven or discarded yet, by topic and group (`drain` for what the drain gave up). */
+export async function countPendingDeadLetters(sql: AnySql): Promise<{ topic: Topic; groupId: string; letters: number }[]> {
+  return sql<{ topic: Topic; groupId: string; letters: number }[]>`
+    SELECT d.topic, coalesce(d.group_id, 'drain') AS "groupId", count(*)::integer AS letters
+    FROM dead_letters d WHERE d.status = 'pending' GROUP BY 1, 2`;
+}

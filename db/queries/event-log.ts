@@ -1,0 +1,112 @@
+import type postgres from 'postgres';
+import type { Topic } from '../../protocol/topics.ts';
+
+type AnySql = postgres.ISql;
+
+/**
+ * A place in the event log. Rows visible to the snapshot `base` lie behind it. While `target` is set, so do those of
+ * (`base`, `target`) up to the position `after`; without a target `after` is 0.
+ *
+ * A plain `position > after` would lose rows that commit late, and waiting for the oldest open transaction would let one
+ * transaction hold up all. Rows of one key carry positions in commit order, so ordering each difference by position keeps a key's order.
+ */
+export interface LogCursor {
+  readonly base: string;
+  /** When `base` was taken: older partitions hold nothing it misses, as no transaction runs for a day. */
+  readonly baseTakenAt: string;
+  readonly target: string | null;
+  readonly targetTakenAt: string | null;
+  readonly after: number;
+}
+
+/** Before the first row. */
+export const LOG_START: LogCursor = { base: '3:3:', baseTakenAt: '1970-01-01T00:00:00Z', target: null, targetTakenAt: null, after: 0 };
+
+/** The rows between a cursor and a target: `first` and `last` are positions, null where there are none. */
+export interface LogWindow {
+  readonly target: string;
+  readonly targetTakenAt: string;
+  readonly first: number | null;
+  readonly last: number | null;
+  readonly count: number;
+  /** When the first transaction among them began, as milliseconds since 1970. */
+  readonly oldestAt: number | null;
+}
+
+export interface LogRow {
+  readonly position: number;
+  readonly topic: Topic;
+  readonly key: string;
+  readonly eventId: string;
+  readonly type: string;
+  readonly channelSeq: string | null;
+  /** The event as JSON text. */
+  readonly data: string;
+  readonly traceparent: string | null;
+  /** RFC 3339, milliseconds. */
+  readonly at: string;
+}
+
+/** Surveys what lies between `cursor` and its target, or a target taken now. `topic` null: all topics. */
+export async function surveyLog(sql: AnySql, cursor: LogCursor, topic: Topic | null): Promise<LogWindow> {
+  const [window] = await sql<[LogWindow]>`
+    SELECT t.target::text AS target, t.taken_at::text AS "targetTakenAt", w.first::float8 AS first, w.last::float8 AS last,
+      w.count::float8 AS count, (extract(epoch FROM w.oldest_at) * 1000)::float8 AS "oldestAt"
+    FROM (SELECT coalesce(${cursor.target}::pg_snapshot, pg_current_snapshot()) AS target,
+        coalesce(${cursor.targetTakenAt}::timestamptz, now()) AS taken_at) t
+    CROSS JOIN LATERAL (
+      SELECT min(e.position) AS first, max(e.position) AS last, count(*) AS count, min(e.logged_at) AS oldest_at
+      FROM event_log e
+      WHERE e.xid >= pg_snapshot_xmin(${cursor.base}::pg_snapshot) AND e.xid < pg_snapshot_xmax(t.target)
+        AND pg_visible_in_snapshot(e.xid, t.target) AND NOT pg_visible_in_snapshot(e.xid, ${cursor.base}::pg_snapshot)
+        AND e.position > ${cursor.after}::bigint AND e.logged_at > ${cursor.baseTakenAt}::timestamptz - interval '1 day'
+        AND (${topic}::text IS NULL OR e.topic = ${topic}::text)
+    ) w`;
+  return window;
+}
+
+/**
+ * Reads at most `limit` rows of a window in position order: those after `cursor.after` up to `window.last`. There is no condition on
+ * the range of `xid`, so that the planner walks the key's index instead of sorting the whole window for each page.
+ */
+export async function readLogPage(sql: AnySql, cursor: LogCursor, window: LogWindow, limit: number, topic: Topic | null): Promise<LogRow[]> {
+  const after = Math.max(cursor.after, (window.first ?? 1) - 1);
+  return sql<LogRow[]>`
+    SELECT e.position::float8 AS position, e.topic, e.key::text AS key, e.event_id::text AS "eventId", e.type,
+      e.channel_seq::text AS "channelSeq", e.data::text AS data, e.traceparent,
+      to_char(e.logged_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS at
+    FROM event_log e
+    WHERE e.position > ${after}::bigint AND e.position <= ${window.last}::bigint
+      AND e.logged_at > ${cursor.baseTakenAt}::timestamptz - interval '1 day'
+      AND pg_visible_in_snapshot(e.xid, ${window.target}::pg_snapshot) AND NOT pg_visible_in_snapshot(e.xid, ${cursor.base}::pg_snapshot)
+      AND (${topic}::text IS NULL OR e.topic = ${topic}::text)
+    ORDER BY e.position LIMIT ${limit}`;
+}
+
+/** The days of `event_log`, oldest first: `day` is its start. */
+export async function listLogDays(sql: AnySql): Promise<{ partition: string; day: Date }[]> {
+  const rows = await sql<{ partition: string }[]>`
+    SELECT c.relname AS partition FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+    WHERE i.inhparent = 'event_log'::regclass ORDER BY c.relname`;
+  return rows.map(({ partition }) => ({ partition, day: new Date(`${partition.slice(-10).replaceAll('_', '-')}T00:00:00Z`) }));
+}
+
+/** Drops one day of `event_log`. Waits at most 5 s for the lock, because writers queue behind it. */
+export async function dropLogDay(sql: postgres.Sql, partition: string): Promise<void> {
+  await sql.begin(async (tx) => {
+    await tx`SET LOCAL lock_timeout = '5s'`;
+    await tx`DROP TABLE IF EXISTS ${tx(partition)}`;
+  });
+}
+
+/** How many partitions are missing that the present and the next period need: months of messages and index, days of the log. */
+export async function countMissingPartitions(sql: AnySql): Promise<number> {
+  const [row] = await sql<[{ missing: number }]>`
+    SELECT count(*)::integer AS missing FROM (
+      SELECT p.parent || to_char(date_trunc('month', now() AT TIME ZONE 'UTC') + make_interval(months => i), '_YYYY_MM') AS child
+      FROM generate_series(0, 1) i, unnest(ARRAY['messages', 'search_messages']) AS p (parent)
+      UNION ALL
+      SELECT 'event_log' || to_char((now() AT TIME ZONE 'UTC') + make_interval(days => i), '_YYYY_MM_DD') FROM generate_series(0, 1) i
+    ) needed WHERE to_regclass(needed.child) IS NULL`;
+  return row.missing;
+}
