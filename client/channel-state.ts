@@ -81,14 +81,14 @@ function grown(state: ChannelState, fresh: readonly ChannelEvent[]): Pick<Channe
 }
 
 /**
- * Takes a page of the channel's history, or of the thread of `rootId`. Null when the page is of another epoch or older than the tail
- * reaches back: then it has to be read again, later.
+ * Takes a page of the channel's history, or of the thread of `rootId`. Null when the page is of another epoch, older than the tail
+ * reaches back, or older than the message it is to join, which would leave a hole: then it has to be read again, later.
  */
 export function applyPage(state: ChannelState, page: MessagePage, rootId: string | null, place: PagePlace, me: string): ChannelState | null {
-  if (!reaches(state, page)) return null;
+  if (!reaches(state, page) || (place !== 'replace' && page.as_of_seq < edgeSeq(state, rootId, place))) return null;
   const draft = new Draft(state);
   draft.hold(page.data, page.as_of_seq);
-  draft.setWindow(rootId, joined(windowOf(state, rootId), page, place));
+  draft.setWindow(rootId, joined(state, rootId, page, place));
   replay(draft, state, page.as_of_seq, me);
   return draft.finish();
 }
@@ -122,10 +122,16 @@ function replay(draft: Draft, state: ChannelState, asOf: number, me: string): vo
   for (const event of state.tail) if (event.seq > asOf) draft.apply(event, me);
 }
 
-function joined(window: MessageWindow | null, page: MessagePage, place: PagePlace): MessageWindow {
+function joined(state: ChannelState, rootId: string | null, page: MessagePage, place: PagePlace): MessageWindow {
   const ids = page.data.map(({ id }) => id);
   const { before_cursor: before, after_cursor: after, as_of_seq: asOf } = page;
+  const window = windowOf(state, rootId);
   if (window === null || place === 'replace') return { ids, before, after, asOf };
   if (place === 'older') return { ...window, ids: [...ids, ...window.ids], before };
   return { ids: [...window.ids, ...ids], before: window.before, after, asOf };
+}
+
+function edgeSeq(state: ChannelState, rootId: string | null, place: 'older' | 'newer'): number {
+  const id = windowOf(state, rootId)?.ids.at(place === 'older' ? 0 : -1) ?? '';
+  return state.messages.get(id)?.message.seq ?? 0;
 }

@@ -1,0 +1,149 @@
+import { describe, expect, it } from 'vitest';
+import type { MyChannel } from '../protocol/api.ts';
+import { problemDocument } from '../protocol/errors.ts';
+import { ChannelSession } from './channel-session.ts';
+import { ProblemError } from './errors.ts';
+import { type Api, createApi } from './http.ts';
+import type { OutboxEntry } from './outbox.ts';
+import { memoryStore } from './ports.ts';
+import { FakeClock, settle } from './testing/fake-clock.ts';
+import { FakeServer } from './testing/fake-socket.ts';
+import { seededRandom } from './testing/random.ts';
+import { ME, RoomModel } from './testing/room-model.ts';
+
+function roomOf(count: number): RoomModel {
+  const room = new RoomModel();
+  const random = seededRandom(3);
+  for (let i = 0; i < count; i += 1) room.grow(random);
+  return room;
+}
+
+/** A session beside a room whose reads are of `drained`, the way Postgres is behind the room. */
+async function setup(room: RoomModel, overrides: Partial<Api> = {}) {
+  const clock = new FakeClock();
+  const server = new FakeServer();
+  const place = { drained: room.head };
+  const marks: number[] = [];
+  const failures: unknown[] = [];
+  let outbox: readonly OutboxEntry[] = [];
+  const entry = (): MyChannel => ({
+    id: room.channelId, kind: 'public', name: 'general', topic: '', created_at: '', archived_at: null, version: 1, my_role: 'member',
+    epoch: 1, as_of_seq: place.drained, last_pos: room.lastPos(place.drained), read_pos: 0,
+  });
+  const api: Api = {
+    ...createApi({ baseUrl: 'http://colink.test' }),
+    history: async (_, query) => room.page(null, place.drained, { limit: 5, ...query }),
+    replies: async (_, rootId, query) => room.page(rootId, place.drained, { limit: 5, ...query }),
+    bootstrap: async () => ({ me: { id: ME, handle: 'me', display_name: 'Me', role: 'member' }, channels: [entry()], users: [] }),
+    markRead: async (_, pos) => void marks.push(pos),
+    ...overrides,
+  };
+  const session = new ChannelSession(entry(), ME, { api, openSocket: server.openSocket, tickets: false, clock, random: () => 0.5, store: memoryStore(), newId: () => 'c1' }, {
+    stateChanged: () => {},
+    connectionChanged: () => {},
+    outboxChanged: (entries) => (outbox = entries),
+    events: () => {},
+    usersSeen: () => {},
+    loadFailed: (error) => failures.push(error),
+  });
+  session.start();
+  await settle();
+  server.latest.welcome({ seq: place.drained, recovered: true });
+  const deliver = (from: number) => server.latest.deliver({ type: 'events', epoch: 1, from, to: room.head, events: room.eventsAfter(from - 1) });
+  const texts = () => session.state.history?.ids.map((id) => session.state.messages.get(id)?.message.text);
+  const expected = () => room.messages(null, room.head).map(({ text }) => text);
+  return { room, clock, server, place, session, marks, failures, deliver, texts, expected, outbox: () => outbox };
+}
+
+describe('a session', () => {
+  it('G4: joins a history that is behind its socket with the events it has heard', async () => {
+    const { room, session, deliver, texts, expected } = await setup(roomOf(30));
+    for (let i = 0; i < 5; i += 1) room.grow(seededRandom(i));
+    deliver(31);
+    await session.loadLatest();
+    expect(texts()).toEqual(expected().slice(-(texts()?.length ?? 0)));
+    expect(session.state.lastPos).toBe(room.lastPos());
+  });
+
+  it('G4: reads again until the snapshot is as recent as a reset asks', async () => {
+    const { room, clock, server, place, session, texts, expected } = await setup(roomOf(30));
+    await session.loadLatest();
+    for (let i = 0; i < 5; i += 1) room.grow(seededRandom(i));
+    server.latest.drop(1006);
+    await clock.advance(250);
+    server.latest.welcome({ seq: room.head, recovered: false });
+    await clock.advance(1_000);
+    expect(session.state.history).toBeNull();
+    place.drained = room.head;
+    await clock.advance(30_000);
+    expect(texts()).toEqual(expected().slice(-5));
+    expect(session.state.lastPos).toBe(room.lastPos());
+  });
+
+  it('pages to the beginning without holes or repetitions', async () => {
+    const { session, texts, expected } = await setup(roomOf(60));
+    await session.loadLatest();
+    for (let i = 0; i < 20; i += 1) await Promise.all([session.loadMore('older'), session.loadMore('older')]);
+    expect(texts()).toEqual(expected());
+    expect(session.state.history?.before).toBeNull();
+  });
+
+  it('shows the page that was asked for last, whichever comes last', async () => {
+    const room = roomOf(60);
+    const answers: (() => void)[] = [];
+    const history: Api['history'] = async (_, query) => {
+      await new Promise<void>((resolve) => answers.push(resolve));
+      return room.page(null, room.head, { limit: 5, ...query });
+    };
+    const { session, texts, expected } = await setup(room, { history });
+    const loads = [session.loadAround('message-1'), session.loadLatest()];
+    answers[1]?.();
+    await settle();
+    answers[0]?.();
+    await Promise.all(loads);
+    expect(texts()).toEqual(expected().slice(-5));
+  });
+
+  it('tries a read again that may yet succeed, and reports one that may not', async () => {
+    let calls = 0;
+    const history: Api['history'] = async () => {
+      throw new ProblemError(problemDocument({ code: (calls += 1) < 3 ? 'unavailable' : 'not_a_member' }));
+    };
+    const { session, clock } = await setup(roomOf(5), { history });
+    const load = session.loadLatest().catch((error: unknown) => error);
+    await clock.advance(2_000);
+    expect(await load).toMatchObject({ code: 'not_a_member' });
+    expect(calls).toBe(3);
+  });
+
+  it('G2: shows a message once, from the moment it is written', async () => {
+    const { room, server, session, outbox, clock } = await setup(roomOf(3));
+    await session.loadLatest();
+    session.send('hello');
+    expect(outbox()).toMatchObject([{ text: 'hello', state: 'sending' }]);
+    const at = '2026-11-23T10:00:00.000Z';
+    const result = { message_id: 'mine', seq: 4, pos: room.lastPos() + 1, thread_id: null, tpos: null, at, changed: true };
+    server.latest.deliver({ type: 'result', re: '1', ok: result });
+    await settle();
+    expect(outbox()).toMatchObject([{ state: 'sent', seq: 4 }]);
+    const event = { type: 'message.created' as const, seq: 4, id: 'e', at, actor_id: ME, message_id: 'mine', client_msg_id: 'c1', text: 'hello', pos: result.pos, thread_id: null, tpos: null, origin: null };
+    server.latest.deliver({ type: 'events', epoch: 1, from: 4, to: 4, events: [event] });
+    expect(outbox()).toEqual([]);
+    expect(session.state.messages.get('mine')?.message.text).toBe('hello');
+    session.stop();
+    expect(clock.pending).toBe(0);
+  });
+
+  it('tells the server at most once a second how far the user has read', async () => {
+    const { room, session, marks, clock, deliver } = await setup(roomOf(5));
+    session.markRead();
+    session.markRead();
+    const first = room.lastPos();
+    for (let i = 0; i < 4; i += 1) room.grow(seededRandom(7));
+    deliver(6);
+    await clock.advance(1_000);
+    session.markRead();
+    await clock.advance(1_000);
+    expect(marks).toEqual([first, room.lastPos()]);
+  });
+});

@@ -1,0 +1,144 @@
+import { describe, expect, it } from 'vitest';
+import type { Message } from '../protocol/api.ts';
+import type { ChannelEvent } from '../protocol/events.ts';
+import {
+  type ChannelState,
+  applyEntry,
+  applyEvents,
+  applyPage,
+  channelState,
+  closeWindow,
+  resetState,
+  unreadCount,
+  windowOf,
+  withReadPos,
+} from './channel-state.ts';
+import { integer, pick, seededRandom } from './testing/random.ts';
+import { ME, RoomModel } from './testing/room-model.ts';
+
+const entry = (room: RoomModel, asOf: number) => ({ id: room.channelId, epoch: 1, as_of_seq: asOf, last_pos: room.lastPos(asOf), read_pos: 0 });
+
+function grown(count: number, seed = 1): RoomModel {
+  const room = new RoomModel();
+  const random = seededRandom(seed);
+  for (let i = 0; i < count; i += 1) room.grow(random);
+  return room;
+}
+
+function normal(message: Message | undefined): unknown {
+  return message && { ...message, reactions: message.reactions.map((r) => ({ ...r, user_ids: r.user_ids.toSorted() })).toSorted((a, b) => (a.emoji < b.emoji ? -1 : 1)) };
+}
+
+const shown = (state: ChannelState, rootId: string | null) => windowOf(state, rootId)?.ids.map((id) => normal(state.messages.get(id)?.message));
+
+function say(seq: number, actor: string): ChannelEvent {
+  const message = { message_id: `m${seq}`, client_msg_id: `c${seq}`, text: 'x', pos: seq, thread_id: null, tpos: null, origin: null };
+  return { type: 'message.created', seq, id: `e${seq}`, at: 'now', actor_id: actor, ...message };
+}
+
+/** What reading the stretch that a window covers would give now. */
+function fresh(room: RoomModel, state: ChannelState, rootId: string | null): unknown[] {
+  const window = windowOf(state, rootId);
+  const all = room.messages(rootId, room.head);
+  const first = window?.before === null ? 0 : all.findIndex(({ id }) => id === window?.ids[0]);
+  const last = window?.after === null ? all.length : all.findIndex(({ id }) => id === window?.ids.at(-1)) + 1;
+  return all.slice(first, last).map(normal);
+}
+
+/** One thing a client does: hear a frame, of which part may be known already, or read or drop some page, from a snapshot of any age. */
+function act(state: ChannelState, room: RoomModel, random: () => number): ChannelState {
+  const rootId = random() < 0.6 ? null : pick(random, [null, ...room.messages(null, room.head).map(({ id }) => id)]);
+  const asOf = state.tailFrom + integer(random, room.head - state.tailFrom + 1);
+  const window = windowOf(state, rootId);
+  const limit = 1 + integer(random, 6);
+  switch (pick(random, ['grow', 'hear', 'hear', 'latest', 'around', 'older', 'newer', 'close'] as const)) {
+    case 'grow':
+      for (let i = integer(random, 6); i >= 0; i -= 1) room.grow(random);
+      return state;
+    case 'hear':
+      return applyEvents(state, room.eventsAfter(Math.max(0, state.seq - integer(random, 4)), integer(random, 12)), ME);
+    case 'latest':
+      return applyPage(state, room.page(rootId, asOf, { limit }), rootId, 'replace', ME) ?? state;
+    case 'around': {
+      const around = pick(random, [{ id: 'none' }, ...room.messages(rootId, asOf)]).id;
+      return applyPage(state, room.page(rootId, asOf, { around, limit }), rootId, 'replace', ME) ?? state;
+    }
+    case 'older':
+      return window?.before ? (applyPage(state, room.page(rootId, asOf, { before: window.before, limit }), rootId, 'older', ME) ?? state) : state;
+    case 'newer':
+      return window?.after ? (applyPage(state, room.page(rootId, asOf, { after: window.after, limit }), rootId, 'newer', ME) ?? state) : state;
+    case 'close':
+      return closeWindow(state, rootId);
+  }
+}
+
+describe('channel state', () => {
+  it('G3 G4: old state + events = fresh state, whatever was read when, from snapshots of any age', () => {
+    for (let seed = 1; seed <= 300; seed += 1) {
+      const random = seededRandom(seed);
+      const room = grown(integer(random, 20), seed);
+      let state = channelState(entry(room, integer(random, room.head + 1)));
+      for (let i = 0; i < 60; i += 1) state = act(state, room, random);
+      state = applyEvents(state, room.eventsAfter(state.seq), ME);
+
+      expect(state.lastPos, `seed ${seed}`).toBe(room.lastPos());
+      if (state.history) expect(shown(state, null), `seed ${seed}, history`).toEqual(fresh(room, state, null));
+      for (const rootId of state.threads.keys()) expect(shown(state, rootId), `seed ${seed}, thread ${rootId}`).toEqual(fresh(room, state, rootId));
+    }
+  });
+
+  it('G2: events heard twice change nothing', () => {
+    const room = grown(40);
+    const state = applyEvents(channelState(entry(room, 0)), room.log, ME);
+    expect(applyEvents(state, room.log, ME)).toBe(state);
+  });
+
+  it('keeps the objects of messages that did not change', () => {
+    const room = grown(30);
+    const before = applyPage(channelState(entry(room, 30)), room.page(null, 30, { limit: 50 }), null, 'replace', ME);
+    room.grow(seededRandom(9));
+    const created: ChannelEvent[] = room.eventsAfter(30);
+    const after = before && applyEvents(before, created, ME);
+    const same = before?.history?.ids.filter((id) => before.messages.get(id)?.message === after?.messages.get(id)?.message);
+    expect(same?.length).toBeGreaterThanOrEqual((before?.history?.ids.length ?? 0) - 1);
+  });
+
+  it('refuses a page of another epoch, or one older than its tail reaches', () => {
+    const events = Array.from({ length: 1_100 }, (_, i) => say(i + 1, 'other'));
+    const state = applyEvents(channelState(entry(new RoomModel(), 0)), events, ME);
+    const page = (asOf: number, epoch = 1) => ({ data: [], epoch, as_of_seq: asOf, before_cursor: null, after_cursor: null, users: [] });
+    expect(state.tail).toHaveLength(1_000);
+    expect(applyPage(state, page(99), null, 'replace', ME)).toBeNull();
+    expect(applyPage(state, page(1_100, 2), null, 'replace', ME)).toBeNull();
+    expect(applyPage(state, page(100), null, 'replace', ME)?.history?.ids).toHaveLength(1_000);
+  });
+
+  it('refuses a page that would leave a hole before the window it joins', () => {
+    const room = new RoomModel();
+    room.log.push(...Array.from({ length: 9 }, (_, i) => say(i + 1, 'other')));
+    const state = applyPage(channelState(entry(room, 0)), room.page(null, 9, { limit: 2 }), null, 'replace', ME);
+    const older = (asOf: number) => state && applyPage(state, room.page(null, asOf, { before: '8', limit: 2 }), null, 'older', ME);
+    expect(older(5)).toBeNull();
+    expect(older(8)?.history?.ids).toEqual(['m6', 'm7', 'm8', 'm9']);
+  });
+
+  it('counts as unread what is after the marker, and takes the author of a message for its reader', () => {
+    const room = new RoomModel();
+    let state = applyEvents(channelState(entry(room, 0)), [say(1, 'other'), say(2, 'other')], ME);
+    expect(unreadCount(state)).toBe(2);
+    state = applyEvents(state, [say(3, ME), say(4, 'other')], ME);
+    expect(unreadCount(state)).toBe(1);
+    expect(unreadCount(withReadPos(state, 4))).toBe(0);
+    expect(withReadPos(state, 1)).toBe(state);
+  });
+
+  it('G4: after a reset nothing of before is left, and an entry brings the counters back', () => {
+    const room = grown(40);
+    const read = applyPage(channelState(entry(room, 40)), room.page(null, 40, { limit: 50 }), null, 'replace', ME);
+    const state = resetState(read ?? channelState(entry(room, 0)), { epoch: 2, seq: 7 });
+    expect(state).toMatchObject({ epoch: 2, seq: 7, history: null, lastPos: 0 });
+    expect(state.messages.size).toBe(0);
+    expect(applyEntry(state, { ...entry(room, 6), epoch: 2 }, ME)).toBeNull();
+    expect(applyEntry(state, { ...entry(room, 40), epoch: 2 }, ME)?.lastPos).toBe(room.lastPos());
+  });
+});

@@ -1,0 +1,256 @@
+import { describe, expect, it } from 'vitest';
+import { CLOSE_CODES } from '../protocol/close-codes.ts';
+import { problemDocument, type ErrorCode } from '../protocol/errors.ts';
+import type { ChannelEvent } from '../protocol/events.ts';
+import { ChannelConnection, type ConnectionOptions, type ConnectionState, type Cursor } from './connection.ts';
+import { ClosedError, NetworkError, ProblemError, QueueFullError } from './errors.ts';
+import { FakeClock, settle } from './testing/fake-clock.ts';
+import { FakeServer } from './testing/fake-socket.ts';
+
+const problem = (code: ErrorCode) => new ProblemError(problemDocument({ code }));
+const event = (seq: number): ChannelEvent => ({ type: 'message.deleted', seq, id: `e${seq}`, at: 'now', actor_id: 'a', message_id: 'm', thread_id: null });
+const frame = (from: number, to: number, epoch = 1) => ({
+  type: 'events' as const, epoch, from, to, events: Array.from({ length: to - from + 1 }, (_, i) => event(from + i)),
+});
+const result = { message_id: 'm', seq: 9, pos: 1, thread_id: null, tpos: null, at: 'now', changed: true };
+
+async function connect(options: Partial<ConnectionOptions> = {}) {
+  const clock = new FakeClock();
+  const server = new FakeServer();
+  const states: ConnectionState[] = [];
+  const heard: number[] = [];
+  const resets: Cursor[] = [];
+  const connection = new ChannelConnection(
+    { url: new URL('ws://colink.test/v1/channels/c/socket'), since: { epoch: 1, seq: 5 }, openSocket: server.openSocket, clock, random: () => 0.5, ...options },
+    { stateChanged: (state) => states.push(state), events: (events) => heard.push(...events.map(({ seq }) => seq)), reset: (cursor) => resets.push(cursor) },
+  );
+  connection.start();
+  await settle();
+  const waits = () => (connection.state.name === 'waiting' ? connection.state.retryAt - clock.now() : -1);
+  return { clock, server, states, heard, resets, connection, waits, retry: () => clock.advance(waits()) };
+}
+
+async function open(options: Partial<ConnectionOptions> = {}) {
+  const all = await connect(options);
+  all.server.latest.welcome({ seq: 5, recovered: true });
+  return all;
+}
+
+describe('a connection', () => {
+  it('G4: resumes at its epoch and seq, and goes on from there after a loss', async () => {
+    const { server, heard, resets, connection, retry, states } = await open();
+    expect(server.latest.url.search).toBe('?epoch=1&since=5');
+    server.latest.deliver(frame(6, 8), 'bytes');
+    server.latest.drop(1006);
+    await retry();
+    expect(server.sockets).toHaveLength(2);
+    expect(server.latest.url.search).toBe('?epoch=1&since=8');
+    server.latest.welcome({ seq: 8, recovered: true });
+    server.latest.deliver(frame(9, 9));
+    expect(heard).toEqual([6, 7, 8, 9]);
+    expect(resets).toEqual([]);
+    expect(connection.state.name).toBe('open');
+    expect(states.map(({ name }) => name)).toEqual(['connecting', 'open', 'waiting', 'connecting', 'open']);
+  });
+
+  it('G4: voids its state when the server could not recover, and follows the new cursor', async () => {
+    const { server, heard, resets, connection } = await connect();
+    server.latest.welcome({ epoch: 2, seq: 40, recovered: false });
+    server.latest.deliver(frame(41, 42, 2));
+    expect(resets).toEqual([{ epoch: 2, seq: 40 }]);
+    expect(heard).toEqual([41, 42]);
+    expect(connection.cursor).toEqual({ epoch: 2, seq: 42 });
+  });
+
+  it('G2: drops frames and parts of frames it has heard', async () => {
+    const { server, heard } = await open();
+    server.latest.deliver(frame(6, 8));
+    server.latest.deliver(frame(6, 8));
+    server.latest.deliver(frame(7, 10));
+    expect(heard).toEqual([6, 7, 8, 9, 10]);
+  });
+
+  it('G4: takes a gap, or a frame of another epoch, for a loss', async () => {
+    for (const bad of [frame(7, 8), frame(6, 6, 2)]) {
+      const { server, heard, retry, connection } = await open();
+      server.latest.deliver(bad);
+      expect(server.latest.closed).toBe(true);
+      expect(connection.state.name).toBe('waiting');
+      await retry();
+      expect(server.latest.url.search).toBe('?epoch=1&since=5');
+      expect(heard).toEqual([]);
+    }
+  });
+
+  it('hears nothing of a socket it has given up', async () => {
+    const { server, heard, retry } = await open();
+    const old = server.latest;
+    const late = old.onmessage;
+    old.deliver(frame(7, 8));
+    await retry();
+    late?.({ data: JSON.stringify(frame(6, 6)) });
+    expect(heard).toEqual([]);
+  });
+
+  it('carries a fresh ticket to every attempt', async () => {
+    let tickets = 0;
+    const { server, retry } = await open({ ticket: async () => `t${(tickets += 1)}` });
+    server.latest.drop(1012);
+    await retry();
+    expect(server.sockets.map(({ protocols }) => protocols)).toEqual([['colink.v1', 'colink.ticket.t1'], ['colink.v1', 'colink.ticket.t2']]);
+  });
+
+  it('waits where a ticket cannot be had now, and closes where it never will be', async () => {
+    const away = await connect({ ticket: () => Promise.reject(new NetworkError('away')) });
+    expect(away.connection.state).toMatchObject({ name: 'waiting', reason: 'unreachable' });
+    const signedOut = await connect({ ticket: () => Promise.reject(problem('unauthenticated')) });
+    expect(signedOut.connection.state).toEqual({ name: 'closed', reason: 'unauthenticated' });
+  });
+
+  it('finds out why a handshake failed', async () => {
+    const gone = await connect({ diagnose: () => Promise.reject(problem('not_a_member')) });
+    gone.server.latest.drop(1006);
+    await settle();
+    expect(gone.connection.state).toEqual({ name: 'closed', reason: 'not_a_member' });
+    const well = await connect({ diagnose: () => Promise.resolve() });
+    well.server.latest.drop(1006);
+    await settle();
+    expect(well.connection.state.name).toBe('waiting');
+  });
+
+  it.each(Object.entries(CLOSE_CODES))('does after a close %s what the table says', async (code, rule) => {
+    const { server, connection, waits, retry } = await open();
+    server.latest.drop(Number(code));
+    if (!rule.reconnect) {
+      expect(connection.state).toEqual({ name: 'closed', reason: rule.name });
+      return;
+    }
+    // Half of the ceiling: 0.5 s at the first attempt of `jitter`, 30 s for `slow`.
+    expect(connection.state).toMatchObject({ name: 'waiting', reason: rule.name });
+    expect(waits()).toBe(rule.backoff === 'slow' ? 15_000 : 250);
+    await retry();
+    expect(server.sockets).toHaveLength(2);
+    expect(server.latest.url.search).toBe(rule.resume ? '?epoch=1&since=5' : '');
+  });
+
+  it('backs off further with every attempt, and starts over once a connection has lasted', async () => {
+    const { server, clock, waits, retry } = await open();
+    const waited: number[] = [];
+    for (let i = 0; i < 9; i += 1) {
+      server.latest.drop(1006);
+      waited.push(waits());
+      await retry();
+    }
+    expect(waited).toEqual([250, 500, 1_000, 2_000, 4_000, 8_000, 15_000, 15_000, 15_000]);
+    server.latest.welcome({ seq: 5, recovered: true });
+    await clock.advance(10_000);
+    server.latest.drop(1006);
+    expect(waits()).toBe(250);
+  });
+
+  it('attempts at once when woken while it waits', async () => {
+    const { server, connection } = await open();
+    server.latest.drop(1006);
+    connection.wake();
+    await settle();
+    expect(server.sockets).toHaveLength(2);
+  });
+
+  it('pings in silence, and gives up a socket that does not answer', async () => {
+    const { server, clock, connection } = await open();
+    await clock.advance(25_000);
+    server.latest.deliver('pong');
+    await clock.advance(25_000);
+    expect(server.latest.sent).toEqual(['ping', 'ping']);
+    await clock.advance(9_999);
+    expect(connection.state.name).toBe('open');
+    await clock.advance(1);
+    expect(connection.state).toMatchObject({ name: 'waiting', reason: 'abnormal' });
+    expect(server.sockets[0]?.closed).toBe(true);
+  });
+
+  it('gives up a handshake without a welcome after 15 s', async () => {
+    const { clock, connection } = await connect();
+    await clock.advance(15_000);
+    expect(connection.state.name).toBe('waiting');
+  });
+
+  it('leaves no timer behind when stopped', async () => {
+    const { server, clock, connection } = await open();
+    server.latest.deliver(frame(6, 6));
+    connection.stop();
+    expect(clock.pending).toBe(0);
+    expect(connection.state).toEqual({ name: 'closed', reason: 'stopped' });
+  });
+});
+
+describe('acknowledgements', () => {
+  it('G8: leave after 200 ms for what has gathered', async () => {
+    const { server, clock } = await open();
+    server.latest.deliver(frame(6, 6));
+    server.latest.deliver(frame(7, 9));
+    expect(server.latest.frames).toEqual([]);
+    await clock.advance(200);
+    expect(server.latest.frames).toEqual([{ type: 'ack', seq: 9 }]);
+  });
+
+  it('G8: leave at once after 200 events', async () => {
+    const { server } = await open();
+    server.latest.deliver(frame(6, 205));
+    expect(server.latest.frames).toEqual([{ type: 'ack', seq: 205 }]);
+  });
+
+  it('G8: leave at once while catching up, where the window would hold the server back', async () => {
+    const { server } = await connect();
+    server.latest.welcome({ seq: 5, head: 40, recovered: true });
+    server.latest.deliver(frame(6, 20));
+    expect(server.latest.frames).toEqual([{ type: 'ack', seq: 20 }]);
+    server.latest.deliver(frame(21, 40));
+    expect(server.latest.frames).toHaveLength(1);
+  });
+});
+
+describe('commands', () => {
+  it('get their own result or problem', async () => {
+    const { server, connection } = await open();
+    const deleted = connection.command({ type: 'delete', message_id: 'm' });
+    const edited = connection.command({ type: 'edit', message_id: 'm', text: 'x' });
+    expect(server.latest.frames.map((sent) => ('id' in sent ? sent.id : null))).toEqual(['1', '2']);
+    server.latest.deliver({ type: 'result', re: '2', problem: problemDocument({ code: 'forbidden' }) });
+    server.latest.deliver({ type: 'result', re: '1', ok: result });
+    await expect(deleted).resolves.toEqual(result);
+    await expect(edited).rejects.toMatchObject({ code: 'forbidden' });
+  });
+
+  it('G2: go again, under the same ids, where a disconnect left them unanswered', async () => {
+    const { server, retry, connection } = await open();
+    const sent = connection.command({ type: 'send', client_msg_id: 'c1', text: 'hello' });
+    server.latest.drop(1006);
+    const later = connection.command({ type: 'send', client_msg_id: 'c2', text: 'world' });
+    await retry();
+    server.latest.welcome({ seq: 5, recovered: true });
+    expect(server.latest.frames).toEqual([
+      { type: 'send', client_msg_id: 'c1', text: 'hello', id: '1' },
+      { type: 'send', client_msg_id: 'c2', text: 'world', id: '2' },
+    ]);
+    server.latest.deliver({ type: 'result', re: '1', ok: result });
+    server.latest.deliver({ type: 'result', re: '2', ok: result });
+    await expect(Promise.all([sent, later])).resolves.toHaveLength(2);
+  });
+
+  it('fail when the connection ends for good, before and after', async () => {
+    const { server, connection } = await open();
+    const unanswered = connection.command({ type: 'delete', message_id: 'm' });
+    server.latest.drop(4003);
+    await expect(unanswered).rejects.toEqual(new ClosedError('removed'));
+    await expect(connection.command({ type: 'delete', message_id: 'm' })).rejects.toBeInstanceOf(ClosedError);
+  });
+
+  it('G8: are refused past 256 without a result', async () => {
+    const { connection } = await connect();
+    const first = Array.from({ length: 256 }, () => connection.command({ type: 'delete', message_id: 'm' }).catch(() => null));
+    await expect(connection.command({ type: 'delete', message_id: 'm' })).rejects.toBeInstanceOf(QueueFullError);
+    connection.stop();
+    await Promise.all(first);
+  });
+});

@@ -1,0 +1,167 @@
+import { describe, expect, it } from 'vitest';
+import { problemDocument, type ErrorCode } from '../protocol/errors.ts';
+import type { CommandResult } from '../protocol/frames.ts';
+import { ClosedError, NetworkError, ProblemError, QueueFullError } from './errors.ts';
+import { Outbox } from './outbox.ts';
+import { memoryStore } from './ports.ts';
+import { FakeClock, settle } from './testing/fake-clock.ts';
+import { integer, seededRandom } from './testing/random.ts';
+
+const problem = (code: ErrorCode) => new ProblemError(problemDocument({ code }));
+const done = (seq: number | null): CommandResult => ({ message_id: `m${seq}`, seq, pos: seq, thread_id: null, tpos: null, at: 'now', changed: true });
+
+/** An outbox whose sends are answered by `answer`, called with the text and how often that text was sent before. */
+function setup(answer: (text: string, again: number) => Promise<CommandResult>, store = memoryStore(), clock = new FakeClock()) {
+  const sends: string[] = [];
+  let ids = 0;
+  let known = 0;
+  const outbox = new Outbox({
+    send: ({ text }) => {
+      sends.push(text);
+      return answer(text, sends.filter((other) => other === text).length - 1);
+    },
+    changed: () => {},
+    knownSeq: () => known,
+    store,
+    prefix: 'outbox.',
+    newId: () => `c${(ids += 1)}`,
+    clock,
+    random: () => 0.5,
+  });
+  const states = () => outbox.entries.map(({ text, state }) => `${text} ${state}`);
+  return { outbox, sends, states, store, clock, know: (seq: number) => (known = seq) };
+}
+
+const never = () => new Promise<CommandResult>(() => {});
+
+describe('an outbox', () => {
+  it('G3: sends one message at a time, in order', async () => {
+    const answers: ((result: CommandResult) => void)[] = [];
+    const { outbox, sends, states } = setup(() => new Promise((resolve) => answers.push(resolve)));
+    outbox.add('one', null);
+    outbox.add('two', 'root');
+    expect(states()).toEqual(['one sending', 'two queued']);
+    expect(sends).toEqual(['one']);
+    answers[0]?.(done(1));
+    await settle();
+    expect(states()).toEqual(['one sent', 'two sending']);
+    outbox.applied(1, new Set());
+    expect(states()).toEqual(['two sending']);
+  });
+
+  it('G2: repeats an unclear send under the same id, and keeps the order meanwhile', async () => {
+    const { outbox, sends, clock, states } = setup((text, again) => (text === 'one' && again < 2 ? Promise.reject(new NetworkError('away')) : Promise.resolve(done(7))));
+    outbox.add('one', null);
+    outbox.add('two', null);
+    await clock.advance(60_000);
+    expect(sends).toEqual(['one', 'one', 'one', 'two']);
+    expect(states()).toEqual(['one sent', 'two sent']);
+  });
+
+  it('waits as long as the server asks', async () => {
+    const busy = new ProblemError(problemDocument({ code: 'rate_limited', retry_after: 20 }));
+    const { outbox, sends, clock } = setup((_, again) => (again === 0 ? Promise.reject(busy) : Promise.resolve(done(1))));
+    outbox.add('one', null);
+    await clock.advance(19_999);
+    expect(sends).toHaveLength(1);
+    await clock.advance(1);
+    expect(sends).toHaveLength(2);
+  });
+
+  it('fails a refused message, goes on with the next, and takes it up again on demand', async () => {
+    const { outbox, sends, states } = setup((text, again) => (text === 'bad' && again === 0 ? Promise.reject(problem('invalid')) : Promise.resolve(done(3))));
+    const bad = outbox.add('bad', null);
+    outbox.add('good', null);
+    await settle();
+    expect(states()).toEqual(['bad failed', 'good sent']);
+    expect(outbox.entries[0]?.reason).toBe('The request does not match its schema');
+    outbox.retry(bad.client_msg_id);
+    await settle();
+    expect(sends).toEqual(['bad', 'good', 'bad']);
+    expect(outbox.entries.map(({ client_msg_id }) => client_msg_id)).toEqual(['c2', 'c1']);
+  });
+
+  it('G8: gives up after five attempts, and holds at most 100 messages', async () => {
+    const { outbox, sends, clock, states } = setup(() => Promise.reject(problem('unavailable')));
+    outbox.add('one', null);
+    await clock.advance(600_000);
+    expect(sends).toHaveLength(5);
+    expect(states()).toEqual(['one failed']);
+    for (let i = 1; i < 100; i += 1) outbox.add('more', null);
+    expect(() => outbox.add('too much', null)).toThrow(QueueFullError);
+  });
+
+  it('discards what is not on its way', async () => {
+    const { outbox, states, store } = setup(never);
+    outbox.add('one', null);
+    const two = outbox.add('two', null);
+    outbox.discard('c1');
+    outbox.discard(two.client_msg_id);
+    expect(states()).toEqual(['one sending']);
+    expect(store.entries('')).toHaveLength(1);
+  });
+
+  it('lets go of a message whose event came before its result, or whose event is long known', async () => {
+    const answers: ((result: CommandResult) => void)[] = [];
+    const { outbox, know } = setup(() => new Promise((resolve) => answers.push(resolve)));
+    outbox.add('one', null);
+    outbox.applied(1, new Set(['c1']));
+    expect(outbox.entries).toEqual([]);
+    answers[0]?.(done(1));
+    await settle();
+    outbox.add('two', null);
+    know(9);
+    answers[1]?.(done(8));
+    await settle();
+    expect(outbox.entries).toEqual([]);
+  });
+
+  it('G2: finds unsent messages again after a restart, in order, and sends old ones only when asked', async () => {
+    const first = setup(never);
+    first.outbox.add('old', null);
+    await first.clock.advance(11 * 60_000);
+    first.outbox.add('one', 'root');
+    first.outbox.add('two', null);
+    first.outbox.stop();
+    first.store.set('outbox.broken', '{');
+    const second = setup(() => Promise.resolve(done(null)), first.store, first.clock);
+    expect(second.states()).toEqual(['old failed', 'one queued', 'two queued']);
+    second.outbox.start();
+    await settle();
+    expect(second.sends).toEqual(['one', 'two']);
+    expect(second.states()).toEqual(['old failed']);
+  });
+
+  it('leaves a message in the store when it is stopped before the answer', async () => {
+    const { outbox, store } = setup(() => Promise.reject(new ClosedError('stopped')));
+    outbox.add('one', null);
+    outbox.stop();
+    await settle();
+    expect(outbox.entries[0]?.state).toBe('sending');
+    expect(store.entries('outbox.')).toHaveLength(1);
+  });
+
+  it('G2 G3: any pattern of losses gives each message once, in order, where the room remembers ids', async () => {
+    for (let seed = 1; seed <= 50; seed += 1) {
+      const random = seededRandom(seed);
+      const room: string[] = [];
+      const { outbox, clock } = setup(async (text) => {
+        if (random() < 0.2) throw new NetworkError('lost before');
+        if (!room.includes(text)) room.push(text);
+        if (random() < 0.2) throw new NetworkError('lost after');
+        return done(room.indexOf(text) + 1);
+      });
+      const texts = Array.from({ length: 10 }, (_, i) => `text ${i}`);
+      for (const text of texts) {
+        outbox.add(text, null);
+        await clock.advance(integer(random, 400));
+      }
+      await clock.advance(600_000);
+      for (const { client_msg_id, state } of outbox.entries) if (state === 'failed') outbox.retry(client_msg_id);
+      await clock.advance(600_000);
+      const inOrder = room.toSorted((a, b) => texts.indexOf(a) - texts.indexOf(b));
+      expect(new Set(room).size, `seed ${seed}`).toBe(10);
+      if (room.length === 10 && !outbox.entries.some(({ reason }) => reason)) expect(room, `seed ${seed}`).toEqual(inOrder);
+    }
+  });
+});
