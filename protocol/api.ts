@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { memberRoleSchema, originSchema } from './events.ts';
 import { channelNameSchema, counterSchema, emojiSchema, idSchema, timeSchema, topicSchema } from './primitives.ts';
-import { sendCommand } from './frames.ts';
+import { commandResultSchema, sendCommand } from './frames.ts';
 import { MAX_BATCH } from './limits.ts';
 
 /** Resources and bodies of the HTTP API (`/v1`). Lists are `{data, next_cursor}`; unknown body fields are 422. */
@@ -24,6 +24,12 @@ export const channelSchema = z
   })
   .meta({ id: 'Channel' });
 export type Channel = z.infer<typeof channelSchema>;
+
+export const channelPageSchema = z.strictObject({ data: z.array(channelSchema), next_cursor: z.string().nullable() }).meta({ id: 'ChannelPage' });
+
+export const memberSchema = z.strictObject({ user: userSchema, role: memberRoleSchema, joined_at: timeSchema }).meta({ id: 'Member' });
+export type Member = z.infer<typeof memberSchema>;
+export const memberPageSchema = z.strictObject({ data: z.array(memberSchema), next_cursor: z.string().nullable() }).meta({ id: 'MemberPage' });
 
 /** A channel of the caller with its read state. `last_pos` and `as_of_seq` are of one snapshot; unread = last_pos − read_pos, never below 0. */
 export const myChannelSchema = channelSchema
@@ -84,7 +90,14 @@ export const createChannelBodySchema = z.strictObject({
   kind: z.enum(['public', 'private']).default('public'),
   topic: topicSchema.default(''),
 });
+export const addMemberBodySchema = z.strictObject({ user_id: idSchema, role: memberRoleSchema.exclude(['owner']).default('member') });
 export const readStateSchema = z.strictObject({ read_pos: counterSchema });
+
+/** Results in the order of the batch. */
+export const batchResultSchema = z.strictObject({ data: z.array(commandResultSchema) }).meta({ id: 'BatchResult' });
+
+/** A ticket opens one socket; `expires_in` in seconds. */
+export const socketTicketSchema = z.strictObject({ ticket: z.string(), expires_in: z.int() }).meta({ id: 'SocketTicket' });
 
 /** `highlights` are `[start, end)` ranges of UTF-16 code units in `message.text`. */
 export const searchHitSchema = z.strictObject({

@@ -1,0 +1,30 @@
+import { z } from 'zod';
+import { userSchema } from './api.ts';
+import { memberRoleSchema } from './events.ts';
+import { counterSchema, idSchema, timeSchema } from './primitives.ts';
+
+/**
+ * `event_log.data` of the directory's topics. `user.events` is keyed by the user's id, `channel.events` by the channel's. Unlike the
+ * events of a channel's log these have no `seq`: `version` orders the changes of one user, one channel or one member list.
+ */
+const base = { id: idSchema, at: timeSchema, actor_id: idSchema };
+
+const userChange = { ...base, user: userSchema, version: z.int() };
+const channelState = z.strictObject({ id: idSchema, kind: z.enum(['public', 'private']), name: z.string(), topic: z.string() });
+
+export const directoryEventSchema = z.discriminatedUnion('type', [
+  z.strictObject({ ...userChange, type: z.literal('user.created') }),
+  z.strictObject({ ...userChange, type: z.literal('user.updated') }),
+  z.strictObject({ ...base, type: z.literal('channel.created'), channel: channelState, version: z.int() }),
+  z.strictObject({
+    ...base,
+    type: z.literal('channel.member_added'),
+    channel_id: idSchema,
+    user_id: idSchema,
+    role: memberRoleSchema,
+    /** `channels.members_version` after the change. */
+    version: counterSchema,
+  }),
+  z.strictObject({ ...base, type: z.literal('channel.member_removed'), channel_id: idSchema, user_id: idSchema, version: counterSchema }),
+]);
+export type DirectoryEvent = z.infer<typeof directoryEventSchema>;
