@@ -4,6 +4,9 @@ import * as schema from './schema/tables.ts';
 
 export type Sql = postgres.Sql;
 export type Database = PostgresJsDatabase<typeof schema>;
+export type Transaction = Parameters<Parameters<Database['transaction']>[0]>[0];
+/** What a query runs on: in a transaction or by itself. */
+export type Queryable = Database | Transaction;
 
 export interface Connection {
   readonly sql: Sql;
