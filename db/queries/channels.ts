@@ -1,0 +1,82 @@
+import { sql, type SQL } from 'drizzle-orm';
+import { uuidv7 } from 'uuidv7';
+import type { Channel, MyChannel } from '../../protocol/api.ts';
+import type { Outcome } from '../../protocol/errors.ts';
+import type { Queryable, Transaction } from '../client.ts';
+import { channels, conversationLogs } from '../schema/tables.ts';
+import { callerRow, refuseViewer, standingColumns, standingTables, type Standing } from './access.ts';
+import { appendDirectoryEvent } from './directory-events.ts';
+import { insertMember } from './members.ts';
+import { wireTime } from './time.ts';
+
+const channelColumns: SQL = sql`ch.id, ch.kind, ch.name, ch.topic, ${wireTime(sql`ch.created_at`)} AS created_at,
+  ${wireTime(sql`ch.archived_at`)} AS archived_at, ch.version, mine.role AS my_role`;
+
+type Row<T> = { [column: string]: unknown } & T;
+
+function toChannel(row: Row<Channel>): Channel {
+  const { id, kind, name, topic, created_at, archived_at, version, my_role } = row;
+  return { id, kind, name, topic, created_at, archived_at, version, my_role };
+}
+
+/** What the caller may see, in the order of lower-case names: public channels (not for guests) and those the caller is a member of. */
+export async function listChannels(db: Queryable, credentialId: string, page: { after: string; limit: number }): Promise<Outcome<Channel[]>> {
+  const rows = await db.execute<Row<Channel>>(sql`
+    SELECT ch.* FROM (${callerRow(credentialId)}) me LEFT JOIN LATERAL (
+      SELECT ${channelColumns} FROM channels ch LEFT JOIN members mine ON mine.channel_id = ch.id AND mine.user_id = me.id
+      WHERE ch.kind <> 'direct' AND lower(ch.name) > ${page.after} AND (mine.role IS NOT NULL OR (ch.kind = 'public' AND me.role <> 'guest'))
+      ORDER BY lower(ch.name) LIMIT ${page.limit}
+    ) ch ON true ORDER BY lower(ch.name)`);
+  return rows.length === 0 ? { problem: { code: 'unauthenticated' } } : { ok: rows.filter((row) => row.id !== null).map(toChannel) };
+}
+
+export async function findChannel(db: Queryable, credentialId: string, channelId: string): Promise<Outcome<Channel>> {
+  const [row] = await db.execute<Row<Channel & Standing>>(sql`
+    SELECT ${channelColumns}, ${standingColumns} FROM ${standingTables(credentialId, channelId)}`);
+  const problem = refuseViewer(row);
+  return problem || !row ? { problem: problem ?? { code: 'not_found' } } : { ok: toChannel(row) };
+}
+
+/** The caller's channels with what a first paint needs, of one snapshot; at most `limit`, in the order of names. */
+export async function listMyChannels(db: Queryable, credentialId: string, limit: number): Promise<MyChannel[]> {
+  const rows = await db.execute<Row<MyChannel>>(sql`
+    SELECT ${channelColumns}, l.epoch, l.drained_seq AS as_of_seq, l.drained_pos AS last_pos, coalesce(r.read_pos, 0) AS read_pos
+    FROM (${callerRow(credentialId)}) me
+    JOIN members mine ON mine.user_id = me.id
+    JOIN channels ch ON ch.id = mine.channel_id AND ch.kind <> 'direct'
+    JOIN conversation_logs l ON l.channel_id = ch.id
+    LEFT JOIN read_states r ON r.channel_id = ch.id AND r.user_id = me.id
+    ORDER BY lower(ch.name) LIMIT ${limit}`);
+  return rows.map((row) => ({
+    ...toChannel(row),
+    epoch: row.epoch,
+    as_of_seq: Number(row.as_of_seq),
+    last_pos: Number(row.last_pos),
+    read_pos: Number(row.read_pos),
+  }));
+}
+
+export interface NewChannel {
+  readonly name: string;
+  readonly kind: 'public' | 'private';
+  readonly topic: string;
+}
+
+/** Makes a channel and its empty log; `userId` becomes its owner. `conflict` where the name is taken, whatever its case. */
+export async function createChannel(tx: Transaction, userId: string, channel: NewChannel, now: Date, traceparent: string | null): Promise<Outcome<Channel>> {
+  const id = uuidv7();
+  const made = await tx.insert(channels).values({ id, ...channel, created_by: userId, created_at: now }).onConflictDoNothing().returning({ id: channels.id });
+  if (made.length === 0) return { problem: { code: 'conflict', detail: 'a channel of this name exists' } };
+  await tx.insert(conversationLogs).values({ channel_id: id });
+  const at = now.toISOString();
+  await appendDirectoryEvent(tx, { type: 'channel.created', id: uuidv7(), at, actor_id: userId, channel: { id, ...channel }, version: 1 }, traceparent);
+  await insertMember(tx, { channelId: id, userId, role: 'owner', actorId: userId, now, traceparent });
+  return { ok: { id, ...channel, created_at: at, archived_at: null, version: 1, my_role: 'owner' } };
+}
+
+/** The public channel that everybody joins at first sign-in, if there is one. */
+export async function findGeneralChannel(db: Queryable): Promise<string | null> {
+  const [row] = await db.execute<{ id: string }>(sql`
+    SELECT id FROM channels WHERE lower(name) = 'general' AND kind = 'public' AND archived_at IS NULL`);
+  return row?.id ?? null;
+}

@@ -1,0 +1,14 @@
+import type { Transaction } from '../client.ts';
+import { eventLog } from '../schema/tables.ts';
+import type { DirectoryEvent } from '../../protocol/directory-events.ts';
+import { ceType, type Topic } from '../../protocol/topics.ts';
+
+function addressOf(event: DirectoryEvent): { topic: Topic; key: string } {
+  if ('user' in event) return { topic: 'user.events', key: event.user.id };
+  return { topic: 'channel.events', key: 'channel' in event ? event.channel.id : event.channel_id };
+}
+
+/** Appends to the outbox; to be called by the very transaction that makes the change. `traceparent`: W3C trace context. */
+export async function appendDirectoryEvent(tx: Transaction, event: DirectoryEvent, traceparent: string | null = null): Promise<void> {
+  await tx.insert(eventLog).values({ ...addressOf(event), event_id: event.id, type: ceType(event.type), data: event, traceparent });
+}

@@ -1,0 +1,49 @@
+import { and, eq, lt, sql } from 'drizzle-orm';
+import type { Transaction } from '../client.ts';
+import { idempotencyKeys } from '../schema/tables.ts';
+
+/** A request with an Idempotency-Key. `fingerprint` is a hash of its body. */
+export interface KeyedRequest {
+  readonly user_id: string;
+  readonly method: string;
+  /** The path, without query. */
+  readonly route: string;
+  readonly key: string;
+  readonly fingerprint: Uint8Array;
+}
+
+/** An answer that stands; `body` null for an empty one. */
+export interface KeptAnswer {
+  readonly status: number;
+  readonly body: string | null;
+}
+
+export type Claim =
+  /** Go on: the key is held until the transaction ends. */
+  | { readonly state: 'first' }
+  | { readonly state: 'in_flight' }
+  | { readonly state: 'mismatch' }
+  | { readonly state: 'done'; readonly answer: KeptAnswer };
+
+const sameKey = ({ user_id, method, route, key }: KeyedRequest) =>
+  and(eq(idempotencyKeys.user_id, user_id), eq(idempotencyKeys.method, method), eq(idempotencyKeys.route, route), eq(idempotencyKeys.key, key));
+
+/** Begins the transaction of a keyed request. A key is kept for 24 hours. An advisory lock tells a running request without waiting for it. */
+export async function claimKey(tx: Transaction, request: KeyedRequest, now: Date): Promise<Claim> {
+  const name = JSON.stringify([request.user_id, request.method, request.route, request.key]);
+  const [lock] = await tx.execute<{ held: boolean }>(sql`SELECT pg_try_advisory_xact_lock(hashtextextended(${name}, 0)) AS held`);
+  if (!lock?.held) return { state: 'in_flight' };
+  await tx.delete(idempotencyKeys).where(and(sameKey(request), lt(idempotencyKeys.created_at, new Date(now.getTime() - 86_400_000))));
+  const [kept] = await tx
+    .select({ fingerprint: idempotencyKeys.fingerprint, status: idempotencyKeys.status, body: idempotencyKeys.body })
+    .from(idempotencyKeys)
+    .where(sameKey(request));
+  if (!kept || kept.status === null) return { state: 'first' };
+  const same = kept.fingerprint.length === request.fingerprint.length && kept.fingerprint.every((byte, at) => byte === request.fingerprint[at]);
+  return same ? { state: 'done', answer: { status: kept.status, body: kept.body } } : { state: 'mismatch' };
+}
+
+/** Ends it: the answer is kept in the transaction of the effect, so there is never one without the other (G2). */
+export async function keepAnswer(tx: Transaction, request: KeyedRequest, answer: KeptAnswer, now: Date): Promise<void> {
+  await tx.insert(idempotencyKeys).values({ ...request, ...answer, created_at: now });
+}

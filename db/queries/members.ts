@@ -1,0 +1,191 @@
+import { and, eq, sql } from 'drizzle-orm';
+import { uuidv7 } from 'uuidv7';
+import type { Member } from '../../protocol/api.ts';
+import type { Outcome, Problem } from '../../protocol/errors.ts';
+import type { MemberRole } from '../../protocol/events.ts';
+import type { Queryable, Transaction } from '../client.ts';
+import { channels, members, users } from '../schema/tables.ts';
+import { maySee, refuseViewer, standingColumns, standingTables, type Standing } from './access.ts';
+import { appendDirectoryEvent } from './directory-events.ts';
+import { wireTime } from './time.ts';
+
+/** Whether someone is a member, as Postgres has it at `version` of the channel's member list. */
+export interface Membership {
+  readonly role: MemberRole | null;
+  readonly version: number;
+}
+
+interface MemberChange {
+  readonly channelId: string;
+  readonly userId: string;
+  readonly actorId: string;
+  readonly now: Date;
+  readonly traceparent: string | null;
+}
+
+/** Every change of a member list happens under the lock of the channel's row: call this first. False: no such channel. */
+async function lockChannel(tx: Transaction, channelId: string): Promise<boolean> {
+  const locked = await tx.select({ id: channels.id }).from(channels).where(eq(channels.id, channelId)).for('update');
+  return locked.length > 0;
+}
+
+async function bumpVersion(tx: Transaction, channelId: string): Promise<number> {
+  const [row] = await tx
+    .update(channels)
+    .set({ members_version: sql`${channels.members_version} + 1` })
+    .where(eq(channels.id, channelId))
+    .returning({ version: channels.members_version });
+  if (!row) throw new Error('the channel vanished under its lock');
+  return row.version;
+}
+
+/** Adds a member and says so in the outbox. The channel's row is locked, or new. */
+export async function insertMember(tx: Transaction, change: MemberChange & { readonly role: MemberRole }): Promise<void> {
+  const { channelId, userId, role, now } = change;
+  const version = await bumpVersion(tx, channelId);
+  await tx.insert(members).values({ channel_id: channelId, user_id: userId, role, version, joined_at: now });
+  await appendDirectoryEvent(tx, { type: 'channel.member_added', ...eventOf(change), role, version }, change.traceparent);
+}
+
+async function deleteMember(tx: Transaction, change: MemberChange): Promise<void> {
+  const version = await bumpVersion(tx, change.channelId);
+  await tx.delete(members).where(and(eq(members.channel_id, change.channelId), eq(members.user_id, change.userId)));
+  await appendDirectoryEvent(tx, { type: 'channel.member_removed', ...eventOf(change), version }, change.traceparent);
+}
+
+const eventOf = ({ channelId, userId, actorId, now }: MemberChange) => ({
+  id: uuidv7(),
+  at: now.toISOString(),
+  actor_id: actorId,
+  channel_id: channelId,
+  user_id: userId,
+});
+
+type LockedStanding = Standing & { archived: boolean; [column: string]: unknown };
+
+/** Read after the lock, in a statement of its own: it then sees what the lock's last holder committed. */
+async function standingUnderLock(tx: Transaction, credentialId: string, channelId: string): Promise<LockedStanding | undefined> {
+  await lockChannel(tx, channelId);
+  const [row] = await tx.execute<LockedStanding>(sql`
+    SELECT ${standingColumns}, ch.archived_at IS NOT NULL AS archived FROM ${standingTables(credentialId, channelId)}`);
+  return row;
+}
+
+/** A member change asked for by the holder of a credential. */
+export interface MemberRequest extends MemberChange {
+  readonly credentialId: string;
+}
+
+/** Whether the member list changed; false where it was so already. */
+export type Changed = Outcome<boolean>;
+const refused = (problem: Problem): Changed => ({ problem });
+
+/** The caller joins a public channel. */
+export async function joinChannel(tx: Transaction, request: MemberRequest): Promise<Changed> {
+  const standing = await standingUnderLock(tx, request.credentialId, request.channelId);
+  const problem = refuseViewer(standing);
+  if (problem || !standing) return refused(problem ?? { code: 'not_found' });
+  if (standing.my_role !== null) return { ok: false };
+  if (standing.archived) return refused({ code: 'channel_archived' });
+  await insertMember(tx, { ...request, role: 'member' });
+  return { ok: true };
+}
+
+/** The caller leaves. Leaving where one is no member changes nothing. */
+export async function leaveChannel(tx: Transaction, request: MemberRequest): Promise<Changed> {
+  const standing = await standingUnderLock(tx, request.credentialId, request.channelId);
+  const problem = refuseViewer(standing);
+  if (problem || !standing) return refused(problem ?? { code: 'not_found' });
+  if (standing.my_role === null) return { ok: false };
+  await deleteMember(tx, request);
+  return { ok: true };
+}
+
+const manages = ({ my_role }: Standing): boolean => my_role === 'owner' || my_role === 'admin';
+
+function refuseManager(standing: Standing | undefined): Problem | null {
+  if (standing === undefined) return { code: 'unauthenticated' };
+  if (!maySee(standing)) return { code: 'not_found' };
+  return manages(standing) ? null : { code: 'forbidden', detail: 'only an owner or admin of the channel may change its members' };
+}
+
+/** An owner or admin adds someone. One who is a member already keeps their role. */
+export async function addMember(tx: Transaction, request: MemberRequest & { readonly role: MemberRole }): Promise<Changed> {
+  const standing = await standingUnderLock(tx, request.credentialId, request.channelId);
+  const problem = refuseManager(standing);
+  if (problem) return refused(problem);
+  if (standing?.archived) return refused({ code: 'channel_archived' });
+  if (await isMember(tx, request)) return { ok: false };
+  if (!(await isActive(tx, request.userId))) return refused({ code: 'invalid', errors: [{ pointer: '/user_id', detail: 'there is no such user' }] });
+  await insertMember(tx, request);
+  return { ok: true };
+}
+
+/** An owner or admin removes someone. */
+export async function removeMember(tx: Transaction, request: MemberRequest): Promise<Changed> {
+  const standing = await standingUnderLock(tx, request.credentialId, request.channelId);
+  const problem = refuseManager(standing);
+  if (problem) return refused(problem);
+  if (!(await isMember(tx, request))) return { ok: false };
+  await deleteMember(tx, request);
+  return { ok: true };
+}
+
+async function isMember(tx: Transaction, { channelId, userId }: MemberChange): Promise<boolean> {
+  const found = await tx.select({ role: members.role }).from(members).where(and(eq(members.channel_id, channelId), eq(members.user_id, userId)));
+  return found.length > 0;
+}
+
+async function isActive(tx: Transaction, userId: string): Promise<boolean> {
+  const [user] = await tx.select({ deactivated_at: users.deactivated_at }).from(users).where(eq(users.id, userId));
+  return user?.deactivated_at === null;
+}
+
+/** Adds a user who has just signed in for the first time to a channel; nothing where they are a member. */
+export async function enrol(tx: Transaction, change: MemberChange): Promise<void> {
+  await lockChannel(tx, change.channelId);
+  if (!(await isMember(tx, change))) await insertMember(tx, { ...change, role: 'member' });
+}
+
+/** What a room is to be told of someone; null for an unknown channel. For a former member `version` is the list's present one. */
+export async function findMembership(db: Queryable, channelId: string, userId: string): Promise<Membership | null> {
+  const [row] = await db.execute<{ role: MemberRole | null; version: string }>(sql`
+    SELECT m.role, coalesce(m.version, ch.members_version) AS version
+    FROM channels ch LEFT JOIN members m ON m.channel_id = ch.id AND m.user_id = ${userId} WHERE ch.id = ${channelId}`);
+  return row ? { role: row.role, version: Number(row.version) } : null;
+}
+
+export async function findMember(db: Queryable, channelId: string, userId: string): Promise<Member | null> {
+  const [row] = await db
+    .select({
+      user: { id: users.id, handle: users.handle, display_name: users.display_name, role: users.role },
+      role: members.role,
+      joined_at: members.joined_at,
+    })
+    .from(members)
+    .innerJoin(users, eq(users.id, members.user_id))
+    .where(and(eq(members.channel_id, channelId), eq(members.user_id, userId)));
+  return row ? { ...row, joined_at: row.joined_at.toISOString() } : null;
+}
+
+type MemberRow = Standing & Member['user'] & { member_role: MemberRole; joined_at: string; [column: string]: unknown };
+
+/** The members of a channel the caller may see, in the order of their ids. */
+export async function listMembers(db: Queryable, credentialId: string, channelId: string, page: { after: string; limit: number }): Promise<Outcome<Member[]>> {
+  const rows = await db.execute<MemberRow>(sql`
+    SELECT ${standingColumns}, u.id, u.handle, u.display_name, u.role, m.role AS member_role, ${wireTime(sql`m.joined_at`)} AS joined_at
+    FROM ${standingTables(credentialId, channelId)}
+    LEFT JOIN LATERAL (
+      SELECT l.user_id, l.role, l.joined_at FROM members l WHERE l.channel_id = ch.id AND l.user_id > ${page.after} ORDER BY l.user_id LIMIT ${page.limit}
+    ) m ON true
+    LEFT JOIN users u ON u.id = m.user_id ORDER BY u.id`);
+  const problem = refuseViewer(rows[0]);
+  if (problem) return { problem };
+  return { ok: rows.filter(({ id }) => id !== null).map(toMember) };
+}
+
+const toMember = ({ id, handle, display_name, role, member_role, joined_at }: MemberRow): Member => ({
+  user: { id, handle, display_name, role },
+  role: member_role,
+  joined_at,
+});

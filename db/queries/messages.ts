@@ -1,0 +1,149 @@
+import { sql, type SQL } from 'drizzle-orm';
+import type { Message, User } from '../../protocol/api.ts';
+import type { Outcome } from '../../protocol/errors.ts';
+import type { Queryable } from '../client.ts';
+import { refuseReader, standingColumns, standingTables, type Standing } from './access.ts';
+import { wireTime } from './time.ts';
+
+/** The messages of a channel in the order of `pos`, or of one thread in the order of `tpos`. */
+export interface Listing {
+  readonly channelId: string;
+  readonly threadId: string | null;
+}
+
+/** `older` messages below the counter `below`, and `newer` ones from the counter `from` on. */
+export interface Span {
+  readonly below: number;
+  readonly older: number;
+  readonly from: number;
+  readonly newer: number;
+}
+
+/** A page, where the log stood, and the counter of the newest message of the listing, all of one snapshot. */
+export interface MessageSpan {
+  readonly messages: Message[];
+  readonly users: User[];
+  readonly epoch: number;
+  readonly as_of_seq: number;
+  readonly last: number;
+}
+
+interface LogColumns {
+  readonly epoch: number;
+  readonly drained_seq: string;
+  readonly last: string | null;
+}
+interface MessageColumns extends Omit<Message, 'seq' | 'pos' | 'tpos' | 'reactions'> {
+  readonly seq: string;
+  readonly pos: string | null;
+  readonly tpos: string | null;
+  readonly reactions: Message['reactions'] | null;
+}
+interface AuthorColumns {
+  readonly handle: string;
+  readonly display_name: string;
+  readonly author_role: User['role'];
+}
+type Row = Standing & LogColumns & MessageColumns & AuthorColumns & { [column: string]: unknown };
+
+const messageColumns: SQL = sql`p.id, p.channel_id, p.seq, p.pos, p.thread_id, p.tpos, p.author_id, p.client_msg_id, p.text, p.origin, p.revision,
+  ${wireTime(sql`p.created_at`)} AS created_at, ${wireTime(sql`p.edited_at`)} AS edited_at, ${wireTime(sql`p.deleted_at`)} AS deleted_at,
+  coalesce(t.reply_count, 0) AS reply_count, r.reactions, a.handle, a.display_name, a.role AS author_role`;
+
+/** The stored columns that `messageColumns` is made of. */
+const storedColumns: SQL = sql`m.id, m.channel_id, m.seq, m.pos, m.thread_id, m.tpos, m.author_id, m.client_msg_id, m.text, m.origin, m.revision,
+  m.created_at, m.edited_at, m.deleted_at`;
+
+/** What surrounds the message rows `p`: their threads, authors and reactions, in the order in which each emoji first came. */
+const messageTables: SQL = sql`
+  LEFT JOIN threads t ON t.root_id = p.id
+  LEFT JOIN users a ON a.id = p.author_id
+  LEFT JOIN LATERAL (
+    SELECT jsonb_agg(jsonb_build_object('emoji', e.emoji, 'user_ids', e.user_ids) ORDER BY e.first_seq) AS reactions
+    FROM (
+      SELECT emoji, jsonb_agg(user_id ORDER BY seq) AS user_ids, min(seq) AS first_seq FROM reactions WHERE message_id = p.id GROUP BY emoji
+    ) e
+  ) r ON true`;
+
+const standingOf = (credentialId: string, channelId: string): SQL => sql`
+  SELECT ${standingColumns}, l.epoch, l.drained_seq, l.drained_pos FROM ${standingTables(credentialId, channelId)}
+  LEFT JOIN conversation_logs l ON l.channel_id = ch.id`;
+
+/** The counter that orders a listing, which rows belong to it, and where its newest stands. */
+function shapeOf({ channelId, threadId }: Listing): { counter: SQL; rows: SQL; last: SQL } {
+  if (threadId === null) return { counter: sql`m.pos`, rows: sql`m.channel_id = ${channelId} AND m.thread_id IS NULL`, last: sql`s.drained_pos` };
+  return {
+    counter: sql`m.tpos`,
+    rows: sql`m.thread_id = ${threadId} AND m.channel_id = ${channelId}`,
+    last: sql`(SELECT th.last_tpos FROM threads th WHERE th.root_id = ${threadId} AND th.channel_id = ${channelId})`,
+  };
+}
+
+/** A span of a listing in rising order, for members. Everything comes from one statement, thus one snapshot. */
+export async function readSpan(db: Queryable, credentialId: string, listing: Listing, span: Span): Promise<Outcome<MessageSpan>> {
+  const { counter, rows, last } = shapeOf(listing);
+  const result = await db.execute<Row>(sql`
+    WITH s AS (${standingOf(credentialId, listing.channelId)}),
+    p AS (
+      (SELECT ${storedColumns} FROM messages m WHERE ${rows} AND ${counter} < ${span.below} AND (SELECT s.my_role IS NOT NULL FROM s)
+       ORDER BY ${counter} DESC LIMIT ${span.older})
+      UNION ALL
+      (SELECT ${storedColumns} FROM messages m WHERE ${rows} AND ${counter} >= ${span.from} AND (SELECT s.my_role IS NOT NULL FROM s)
+       ORDER BY ${counter} LIMIT ${span.newer})
+    )
+    SELECT s.user_role, s.kind, s.my_role, s.epoch, s.drained_seq, ${last} AS last, ${messageColumns}
+    FROM s LEFT JOIN p ON true ${messageTables}
+    ORDER BY coalesce(p.tpos, p.pos)`);
+  const [first] = result;
+  const problem = refuseReader(first);
+  if (problem || !first) return { problem: problem ?? { code: 'not_found' } };
+  const found = result.filter(({ id }) => id !== null);
+  return { ok: { messages: found.map(toMessage), users: authorsOf(found), epoch: first.epoch, as_of_seq: Number(first.drained_seq), last: Number(first.last ?? 0) } };
+}
+
+/** One message, for members; deleted ones too, as they stand in the listing. */
+export async function findMessage(db: Queryable, credentialId: string, channelId: string, messageId: string): Promise<Outcome<Message>> {
+  const [row] = await db.execute<Row>(sql`
+    WITH s AS (${standingOf(credentialId, channelId)})
+    SELECT s.user_role, s.kind, s.my_role, ${messageColumns}
+    FROM s LEFT JOIN messages p ON p.id = ${messageId} AND p.channel_id = ${channelId} AND s.my_role IS NOT NULL ${messageTables}`);
+  const problem = refuseReader(row);
+  if (problem || !row || row.id === null) return { problem: problem ?? { code: 'not_found' } };
+  return { ok: toMessage(row) };
+}
+
+/** Where a message stands in its channel's history: a reply stands with its thread's root. Null where the channel has none such. */
+export async function findPos(db: Queryable, channelId: string, messageId: string): Promise<number | null> {
+  const [row] = await db.execute<{ pos: string | null }>(sql`
+    SELECT coalesce(m.pos, root.pos) AS pos FROM messages m LEFT JOIN messages root ON root.id = m.thread_id
+    WHERE m.id = ${messageId} AND m.channel_id = ${channelId}`);
+  return row?.pos == null ? null : Number(row.pos);
+}
+
+function toMessage(row: Row): Message {
+  return {
+    id: row.id,
+    channel_id: row.channel_id,
+    seq: Number(row.seq),
+    pos: row.pos === null ? null : Number(row.pos),
+    thread_id: row.thread_id,
+    tpos: row.tpos === null ? null : Number(row.tpos),
+    author_id: row.author_id,
+    client_msg_id: row.client_msg_id,
+    text: row.text,
+    origin: row.origin,
+    revision: row.revision,
+    created_at: row.created_at,
+    edited_at: row.edited_at,
+    deleted_at: row.deleted_at,
+    reply_count: row.reply_count,
+    reactions: row.reactions ?? [],
+  };
+}
+
+function authorsOf(rows: readonly Row[]): User[] {
+  const authors = new Map(
+    rows.map(({ author_id, handle, display_name, author_role }) => [author_id, { id: author_id, handle, display_name, role: author_role }]),
+  );
+  return [...authors.values()];
+}
