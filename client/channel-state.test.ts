@@ -82,8 +82,9 @@ describe('channel state', () => {
       state = applyEvents(state, room.eventsAfter(state.seq), ME);
 
       expect(state.lastPos, `seed ${seed}`).toBe(room.lastPos());
-      if (state.history) expect(shown(state, null), `seed ${seed}, history`).toEqual(fresh(room, state, null));
-      for (const rootId of state.threads.keys()) expect(shown(state, rootId), `seed ${seed}, thread ${rootId}`).toEqual(fresh(room, state, rootId));
+      for (const rootId of [...(state.history ? [null] : []), ...state.threads.keys()]) {
+        expect(shown(state, rootId), `seed ${seed}, ${rootId ?? 'history'}`).toEqual(fresh(room, state, rootId));
+      }
     }
   });
 

@@ -146,9 +146,9 @@ describe('an outbox', () => {
       const random = seededRandom(seed);
       const room: string[] = [];
       const { outbox, clock } = setup(async (text) => {
-        if (random() < 0.2) throw new NetworkError('lost before');
+        if (random() < 0.1) throw new NetworkError('lost before');
         if (!room.includes(text)) room.push(text);
-        if (random() < 0.2) throw new NetworkError('lost after');
+        if (random() < 0.1) throw new NetworkError('lost after');
         return done(room.indexOf(text) + 1);
       });
       const texts = Array.from({ length: 10 }, (_, i) => `text ${i}`);
@@ -157,11 +157,8 @@ describe('an outbox', () => {
         await clock.advance(integer(random, 400));
       }
       await clock.advance(600_000);
-      for (const { client_msg_id, state } of outbox.entries) if (state === 'failed') outbox.retry(client_msg_id);
-      await clock.advance(600_000);
-      const inOrder = room.toSorted((a, b) => texts.indexOf(a) - texts.indexOf(b));
-      expect(new Set(room).size, `seed ${seed}`).toBe(10);
-      if (room.length === 10 && !outbox.entries.some(({ reason }) => reason)) expect(room, `seed ${seed}`).toEqual(inOrder);
+      expect(outbox.entries.map(({ state }) => state), `seed ${seed}`).toEqual(texts.map(() => 'sent'));
+      expect(room, `seed ${seed}`).toEqual(texts);
     }
   });
 });

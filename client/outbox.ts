@@ -182,9 +182,12 @@ function queued(unsent: Unsent): OutboxEntry {
 
 function restore({ store, prefix, clock }: OutboxOptions): OutboxEntry[] {
   const unsent = store.entries(prefix).flatMap(([, value]) => readUnsent(value));
-  return unsent
-    .toSorted((a, b) => a.queued_at - b.queued_at)
-    .map((entry) => (clock.now() - entry.queued_at < STALE_AFTER_MS ? queued(entry) : { ...queued(entry), state: 'failed', reason: 'It was not sent in time' }));
+  return unsent.toSorted((a, b) => a.queued_at - b.queued_at).map((entry) => restored(entry, clock.now()));
+}
+
+function restored(unsent: Unsent, now: number): OutboxEntry {
+  const entry = queued(unsent);
+  return now - unsent.queued_at < STALE_AFTER_MS ? entry : { ...entry, state: 'failed', reason: 'It was not sent in time' };
 }
 
 function readUnsent(value: string): Unsent[] {

@@ -12,9 +12,9 @@ export type Random = () => number;
 /** The part of the standard `WebSocket` a client needs; the `ws` package and Node's own have it too. */
 export interface WebSocketLike {
   binaryType: string;
-  onmessage: ((event: { readonly data: unknown }) => void) | null;
-  onclose: ((event: { readonly code: number; readonly reason: string }) => void) | null;
-  onerror: ((event: never) => void) | null;
+  addEventListener(type: 'message', listener: (event: { readonly data: unknown }) => void): void;
+  addEventListener(type: 'close', listener: (event: { readonly code: number; readonly reason: string }) => void): void;
+  addEventListener(type: 'error', listener: () => void): void;
   send(data: string): void;
   close(code?: number, reason?: string): void;
 }

@@ -33,9 +33,10 @@ export class SocketLink {
     this.#handlers = handlers;
     this.#cancelDeadline = clock.after(WELCOME_WITHIN_MS, () => this.end(ABNORMAL, 'no welcome'));
     socket.binaryType = 'arraybuffer';
-    socket.onmessage = ({ data }) => this.#receive(data);
-    socket.onclose = ({ code, reason }) => this.#finish(code, reason);
-    socket.onerror = () => {};
+    socket.addEventListener('message', ({ data }) => this.#receive(data));
+    socket.addEventListener('close', ({ code, reason }) => this.#finish(code, reason));
+    // The `ws` package throws an error nobody listens for; a close follows it.
+    socket.addEventListener('error', () => {});
   }
 
   /** The socket is in use: from now on it is kept alive by pings. */
@@ -55,12 +56,12 @@ export class SocketLink {
 
   /** Reports the end at once; the closing handshake goes on behind it. */
   end(code: number, reason: string): void {
-    if (this.#ended) return;
     this.#finish(code, reason);
     this.#socket.close(1000);
   }
 
   #receive(data: unknown): void {
+    if (this.#ended) return;
     this.#cancelDeadline();
     const text = typeof data === 'string' ? data : new TextDecoder().decode(data as ArrayBuffer);
     if (this.#heartbeatMs > 0) this.#schedulePing();
@@ -88,11 +89,10 @@ export class SocketLink {
   }
 
   #finish(code: number, reason: string): void {
+    if (this.#ended) return;
     this.#ended = true;
     this.#cancelDeadline();
     this.#cancelPing();
-    this.#socket.onmessage = null;
-    this.#socket.onclose = null;
     this.#handlers.closed(code, reason);
   }
 }

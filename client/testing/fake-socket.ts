@@ -4,9 +4,7 @@ import type { OpenSocket, WebSocketLike } from '../ports.ts';
 /** The server's end of a socket, played by a test. */
 export class FakeSocket implements WebSocketLike {
   binaryType = 'blob';
-  onmessage: WebSocketLike['onmessage'] = null;
-  onclose: WebSocketLike['onclose'] = null;
-  onerror: WebSocketLike['onerror'] = null;
+  readonly #target = new EventTarget();
   readonly sent: string[] = [];
   closed = false;
   readonly url: URL;
@@ -15,6 +13,10 @@ export class FakeSocket implements WebSocketLike {
   constructor(url: string, protocols: string[]) {
     this.url = new URL(url);
     this.protocols = protocols;
+  }
+
+  addEventListener(type: string, listener: (event: never) => void): void {
+    this.#target.addEventListener(type, listener as (event: Event) => void);
   }
 
   send(data: string): void {
@@ -32,12 +34,16 @@ export class FakeSocket implements WebSocketLike {
   /** Frames leave the room encoded to bytes; results may come as text. */
   deliver(frame: ServerFrame | 'pong', as: 'text' | 'bytes' = 'text'): void {
     const text = frame === 'pong' ? frame : JSON.stringify(frame);
-    this.onmessage?.({ data: as === 'text' ? text : new TextEncoder().encode(text).buffer });
+    this.#emit('message', { data: as === 'text' ? text : new TextEncoder().encode(text).buffer });
   }
 
   drop(code: number): void {
     this.closed = true;
-    this.onclose?.({ code, reason: '' });
+    this.#emit('close', { code, reason: '' });
+  }
+
+  #emit(type: string, fields: object): void {
+    this.#target.dispatchEvent(Object.assign(new Event(type), fields));
   }
 
   welcome(welcome: { epoch?: number; seq: number; head?: number; recovered: boolean }): void {
