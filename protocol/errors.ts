@@ -76,10 +76,16 @@ export function problemDocument(problem: Problem, requestId?: string): ProblemDo
   };
 }
 
-/** RFC 6901 pointers for zod's issues. */
+/** RFC 6901 pointers for zod's issues; each unknown field has its own. */
 export function fieldErrors(error: z.ZodError): FieldError[] {
-  return error.issues.slice(0, 20).map((issue) => ({
-    pointer: issue.path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join(''),
-    detail: issue.message,
-  }));
+  return error.issues
+    .flatMap((issue): FieldError[] =>
+      issue.code === 'unrecognized_keys'
+        ? issue.keys.map((key) => ({ pointer: jsonPointer([...issue.path, key]), detail: 'is not a field of this schema' }))
+        : [{ pointer: jsonPointer(issue.path), detail: issue.message }],
+    )
+    .slice(0, 20);
 }
+
+const jsonPointer = (path: readonly PropertyKey[]): string =>
+  path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
