@@ -1,12 +1,77 @@
-import type { Sql } from './client.ts';
+import { connect, type Sql } from './client.ts';
 
 /** How far ahead partitions are made: months of `messages` and `search_messages`, days of `event_log`. */
 export const PREMADE_MONTHS = 3;
 export const PREMADE_DAYS = 14;
+/** How far ahead one must not be missing. Less than what is premade, so that a late run is no alarm. */
+const NEEDED_MONTHS = 1;
+const NEEDED_DAYS = 7;
+/** The relay looks back this far behind its base snapshot. */
+const RELAY_SLACK = '1 day';
+
+const instant = (date: Date | undefined): string | null => date?.toISOString() ?? null;
 
 /** Makes the partitions missing from `since` (default: the database's now) on; returns how many it made. */
 export async function premakePartitions(sql: Sql, since?: Date): Promise<number> {
   const [row] = await sql<{ made: number }[]>`
-    SELECT premake_partitions(${PREMADE_MONTHS}, ${PREMADE_DAYS}, coalesce(${since?.toISOString() ?? null}::timestamptz, now())) AS made`;
+    SELECT premake_partitions(${PREMADE_MONTHS}, ${PREMADE_DAYS}, coalesce(${instant(since)}::timestamptz, now())) AS made`;
   return row?.made ?? 0;
+}
+
+/** Names of the partitions that writes will need within a month (`event_log`: a week) and that are not there. Empty is healthy. */
+export async function missingPartitions(sql: Sql, since?: Date): Promise<string[]> {
+  const rows = await sql<{ child: string }[]>`
+    SELECT child FROM missing_partitions(${NEEDED_MONTHS}, ${NEEDED_DAYS}, coalesce(${instant(since)}::timestamptz, now())) ORDER BY child`;
+  return rows.map((row) => row.child);
+}
+
+export interface DropOptions {
+  /** Days an event can be resumed from. */
+  readonly retentionDays: number;
+  /** Keep what was logged from here on, whatever its age: a reader besides the relay still needs it. */
+  readonly keepFrom?: Date;
+}
+
+interface OldDay {
+  readonly child: string;
+  /** `detaching`: an earlier run was cut off in the middle. `detached`: it was cut off before the drop. */
+  readonly state: 'attached' | 'detaching' | 'detached';
+}
+
+/**
+ * Drops the whole days of `event_log` that are past retention and that the relay has carried; returns their names. Readers and writers
+ * go on meanwhile. A second run at the same time does nothing; a run cut off at any point is finished by the next.
+ */
+export async function dropOldEventLog(url: string, options: DropOptions): Promise<string[]> {
+  // One socket, so that the lock ends with it. (`sql.reserve()` of postgres 3.4.9 never settles on a client without open sockets.)
+  const { sql, close } = connect(url, { max: 1, applicationName: 'colink-partitions' });
+  try {
+    const [lock] = await sql<{ held: boolean }[]>`SELECT pg_try_advisory_lock(hashtext('colink.drop_event_log')) AS held`;
+    return lock?.held ? await dropDays(sql, await oldDays(sql, options)) : [];
+  } finally {
+    await close();
+  }
+}
+
+function oldDays(sql: Sql, { retentionDays, keepFrom }: DropOptions): Promise<OldDay[]> {
+  return sql<OldDay[]>`
+    SELECT d.child, CASE WHEN i.inhrelid IS NULL THEN 'detached' WHEN i.inhdetachpending THEN 'detaching' ELSE 'attached' END AS state
+    FROM (
+      SELECT c.oid, c.relname AS child, to_date(substring(c.relname FROM '^event_log_([0-9]{4}_[0-9]{2}_[0-9]{2})$'), 'YYYY_MM_DD') AS day
+      FROM pg_class c WHERE c.relkind = 'r' AND c.relnamespace = current_schema()::regnamespace
+    ) d LEFT JOIN pg_inherits i ON i.inhrelid = d.oid
+    WHERE (d.day + 1)::timestamp AT TIME ZONE 'UTC' <= least(
+      now() - make_interval(days => ${retentionDays}),
+      ${instant(keepFrom)}::timestamptz,
+      (SELECT min(r.base_taken_at) - ${RELAY_SLACK}::interval FROM relay_states r))
+    ORDER BY d.child`;
+}
+
+async function dropDays(sql: Sql, days: readonly OldDay[]): Promise<string[]> {
+  for (const { child, state } of days) {
+    if (state === 'attached') await sql`ALTER TABLE event_log DETACH PARTITION ${sql(child)} CONCURRENTLY`;
+    if (state === 'detaching') await sql`ALTER TABLE event_log DETACH PARTITION ${sql(child)} FINALIZE`;
+    await sql`DROP TABLE ${sql(child)}`;
+  }
+  return days.map((day) => day.child);
 }
