@@ -391,7 +391,8 @@ BEGIN
   SELECT
     array_agg(ROW(e.seq, e.id, e.type, e.at, e.actor_id, e.message_id, e.client_msg_id, e.text, e.pos, e.thread_id, e.tpos, e.origin,
       e.revision, e.emoji, e.event)::drain_event ORDER BY e.n) FILTER (WHERE e.seq > log.drained_seq),
-    array_agg(DISTINCT e.type), max(e.pos), bool_or(e.thread_id IS NOT NULL), bool_and(e.seq IS NOT DISTINCT FROM first_seq + e.n - 1)
+    array_agg(DISTINCT e.type), max(e.pos),
+    bool_or(e.type = 'message.created' AND e.thread_id IS NOT NULL), bool_and(e.seq IS NOT DISTINCT FROM first_seq + e.n - 1)
   INTO batch, types, last_pos, with_replies, contiguous
   FROM ROWS FROM (
     jsonb_to_recordset(p_events) AS (seq bigint, id uuid, type text, at timestamptz, actor_id uuid, message_id uuid, client_msg_id text,
