@@ -34,8 +34,8 @@ export interface ChildOptions {
   /** The signal that asks for an end (default SIGTERM), and milliseconds until SIGKILL (default 10,000). */
   readonly stopSignal?: NodeJS.Signals;
   readonly graceMs?: number;
-  readonly uid?: number;
-  readonly gid?: number;
+  /** For a Node program: takes what it sends by `process.send`. Its channel closes when this process dies. */
+  readonly onMessage?: (message: unknown) => void;
 }
 
 const MAX_LOG_BYTES = 8 * 1024 * 1024;
@@ -67,11 +67,10 @@ export async function startChild(options: ChildOptions): Promise<Child> {
   const child = spawn(options.command, options.args, {
     cwd: options.cwd,
     env: { ...process.env, ...options.env },
-    stdio: ['ignore', log.descriptor, log.descriptor],
+    stdio: ['ignore', log.descriptor, log.descriptor, ...(options.onMessage ? (['ipc'] as const) : [])],
     detached: true,
-    ...(options.uid !== undefined && { uid: options.uid }),
-    ...(options.gid !== undefined && { gid: options.gid }),
   });
+  if (options.onMessage) child.on('message', options.onMessage);
   closeSync(log.descriptor);
   await new Promise<void>((resolve, reject) => {
     child.once('spawn', resolve);
