@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import { Acks, type AckWindow } from '../../client/acks.ts';
+import { systemClock } from '../../client/ports.ts';
 import { SUBPROTOCOL } from '../../protocol/version.ts';
 import { openSocket } from './http-client.ts';
 import { encodeText, SocketMessages } from './socket-frames.ts';
@@ -7,6 +9,12 @@ import { encodeText, SocketMessages } from './socket-frames.ts';
 export interface Cursor {
   readonly epoch: number;
   readonly seq: number;
+}
+
+export interface Welcome extends Cursor {
+  readonly head: number;
+  readonly recovered: boolean;
+  readonly limits: AckWindow;
 }
 
 export interface RoomSocketOptions {
@@ -19,32 +27,40 @@ export interface RoomSocketOptions {
 }
 
 export interface RoomSocket {
-  readonly welcome: { readonly epoch: number; readonly seq: number; readonly head: number; readonly recovered: boolean };
+  readonly welcome: Welcome;
   /** Sends a command whose text carries this id, and gives its result's text. Rejects when the connection ends or breaks the protocol. */
   command(id: string, text: string): Promise<string>;
+  /** Rejects when the connection ends or breaks the protocol; otherwise it stays open. */
+  readonly ended: Promise<never>;
   close(): void;
 }
 
-/** A client acknowledges at a low rate; one that never does would be spared the pushing, which would flatter the room. */
-const ACK_MS = 100;
 const RESULT = '{"type":"result"';
 const EVENTS = '{"type":"events"';
 
-/** Joins a room without compression. Frames are looked into only as far as measuring needs. Resolves at `welcome`. */
+/**
+ * Joins a room without compression. Frames are looked into only as far as measuring needs; they are acknowledged as the client SDK
+ * does it, since one who never does is spared the pushing, which would flatter the room. Resolves at `welcome`.
+ */
 export async function openRoomSocket(options: RoomSocketOptions): Promise<RoomSocket> {
   const socket = await openSocket(options.port);
   const results = new Map<string, PromiseWithResolvers<string>>();
-  const welcomed = Promise.withResolvers<RoomSocket['welcome']>();
+  const welcomed = Promise.withResolvers<Welcome>();
+  const ended = Promise.withResolvers<never>();
+  ended.promise.catch(() => {});
   const fail = (error: unknown): void => {
     welcomed.reject(error);
+    ended.reject(error);
     for (const result of results.values()) result.reject(error);
   };
-  let [seq, acked] = [0, 0];
+  let [seq, head] = [0, 0];
+  let acks: Acks | null = null;
 
   function takeEvents(frame: string): void {
     const [from, to] = [readCounter(frame, 'from'), readCounter(frame, 'to')];
     if (from !== seq + 1 || to < from) throw new Error(`events ${from} to ${to} follow ${seq}`);
     seq = to;
+    acks?.received(to, frame.length, to < head);
     options.onEvents?.(from, to, frame);
   }
   function take(frame: string): void {
@@ -56,16 +72,11 @@ export async function openRoomSocket(options: RoomSocketOptions): Promise<RoomSo
       return;
     }
     if (!frame.startsWith('{"type":"welcome"')) throw new Error(`unexpected frame ${frame.slice(0, 200)}`);
-    const welcome: RoomSocket['welcome'] = JSON.parse(frame);
-    [seq, acked] = [welcome.seq, welcome.seq];
+    const welcome: Welcome = JSON.parse(frame);
+    [seq, head] = [welcome.seq, welcome.head];
+    acks = new Acks(seq, welcome.limits, systemClock, (upTo) => void socket.write(encodeText(`{"type":"ack","seq":${upTo}}`)));
     welcomed.resolve(welcome);
   }
-  const ack = setInterval(() => {
-    if (acked === seq) return;
-    acked = seq;
-    socket.write(encodeText(`{"type":"ack","seq":${acked}}`));
-  }, ACK_MS);
-
   const reader = createReader(take);
   socket.on('data', (bytes: Buffer) => {
     try {
@@ -77,12 +88,13 @@ export async function openRoomSocket(options: RoomSocketOptions): Promise<RoomSo
   });
   socket.on('error', fail);
   socket.on('close', () => {
-    clearInterval(ack);
+    acks?.stop();
     fail(new Error('the server ended the connection'));
   });
   socket.write(upgradeRequest(options));
   return {
     welcome: await welcomed.promise,
+    ended: ended.promise,
     command(id, text) {
       const result = Promise.withResolvers<string>();
       results.set(id, result);

@@ -1,0 +1,28 @@
+import { parseArgs } from 'node:util';
+import { benchFreshness } from './freshness.ts';
+import { toJsonLine, toTable, type BenchResult } from './report.ts';
+import { benchResume } from './resume.ts';
+import { benchSend } from './send.ts';
+import type { BenchOptions } from './stack.ts';
+
+const BENCHES: Readonly<Record<string, (options: BenchOptions) => Promise<BenchResult>>> = {
+  send: benchSend,
+  resume: benchResume,
+  freshness: benchFreshness,
+};
+
+/** `npm run bench -- <name> [--json]`. The last line is the result as JSON; exit code 1 where a bar does not hold, 2 for a wrong call. */
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: 'boolean', default: false } } });
+  const bench = BENCHES[positionals[0] ?? ''];
+  if (!bench || positionals.length > 1) {
+    console.error(`usage: npm run bench -- ${Object.keys(BENCHES).join('|')} [--json]`);
+    return 2;
+  }
+  const result = await bench({ log: (line) => console.error(line) });
+  if (!values.json) console.log(toTable(result));
+  console.log(toJsonLine(result));
+  return result.bars.every(({ holds }) => holds) ? 0 : 1;
+}
+
+process.exitCode = await main();

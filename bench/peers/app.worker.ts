@@ -1,0 +1,48 @@
+import { uuidv7 } from 'uuidv7';
+import { connect } from '../../db/client.ts';
+import { sendBodySchema } from '../../protocol/api.ts';
+import type { CommandResult } from '../../protocol/frames.ts';
+import app from '../../workers/index.ts';
+import { insertAlone } from '../queries.ts';
+
+export { ChannelRoom, MetricsHub, UserInbox } from '../../workers/index.ts';
+
+/**
+ * The Worker as it is, with two routes beside it that the benches compare a send with. Both parse the same body by the same schema and
+ * answer JSON of the same size; neither authenticates, limits or authorises.
+ */
+const NOOP = '/bench/noop';
+const INSERT = /^\/bench\/insert\/([0-9a-f-]{36})$/;
+
+const answer = (message_id: string, seq: number): Response => {
+  const result: CommandResult = { message_id, seq, pos: seq, thread_id: null, tpos: null, at: new Date().toISOString(), changed: true };
+  return Response.json(result, { status: 201 });
+};
+
+async function noop(request: Request): Promise<Response> {
+  const body = sendBodySchema.safeParse(await request.json());
+  return body.success ? answer(uuidv7(), 1) : new Response(null, { status: 422 });
+}
+
+/** A client a request, as Workers must: a connection may not be shared between requests. Closed behind the answer. */
+async function insert(request: Request, env: Env, context: ExecutionContext, channelId: string): Promise<Response> {
+  const body = sendBodySchema.safeParse(await request.json());
+  if (!body.success) return new Response(null, { status: 422 });
+  const { client_msg_id = uuidv7(), text } = body.data;
+  const connection = connect(env.POSTGRES.connectionString, { max: 1, applicationName: 'bench-insert' });
+  try {
+    const id = uuidv7();
+    return answer(id, await insertAlone(connection.sql, { id, channel_id: channelId, author_id: channelId, client_msg_id, text }));
+  } finally {
+    context.waitUntil(connection.close());
+  }
+}
+
+export default {
+  fetch(request, env, context) {
+    const { pathname } = new URL(request.url);
+    if (pathname === NOOP) return noop(request);
+    const channelId = INSERT.exec(pathname)?.[1];
+    return channelId === undefined ? app.fetch(request, env, context) : insert(request, env, context, channelId);
+  },
+} satisfies ExportedHandler<Env>;

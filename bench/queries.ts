@@ -1,0 +1,41 @@
+import type { Sql } from '../db/client.ts';
+
+/** A message in a transaction of its own, by one statement: the least a Worker without rooms could do. `bench_seq` stands for an order. */
+export async function insertAlone(sql: Sql, message: { id: string; channel_id: string; author_id: string; client_msg_id: string; text: string }): Promise<number> {
+  const [row] = await sql<[{ seq: number }]>`
+    INSERT INTO messages (id, channel_id, seq, pos, author_id, client_msg_id, text, created_at)
+    SELECT ${message.id}, ${message.channel_id}, n.seq, n.seq, ${message.author_id}, ${message.client_msg_id}, ${message.text}, now()
+    FROM (SELECT nextval('bench_seq') AS seq) n RETURNING seq::float8 AS seq`;
+  return row.seq;
+}
+
+export async function prepareInserts(sql: Sql): Promise<void> {
+  await sql`CREATE SEQUENCE IF NOT EXISTS bench_seq`;
+}
+
+/** How far a channel is drained; 0 before its first drain. */
+export async function drainedSeq(sql: Sql, channelId: string): Promise<number> {
+  const [row] = await sql<{ drained_seq: number }[]>`
+    SELECT l.drained_seq::float8 AS drained_seq FROM conversation_logs l WHERE l.channel_id = ${channelId}`;
+  return row?.drained_seq ?? 0;
+}
+
+/** Messages of a channel whose `client_msg_id` begins so: how many there are, and how many different ids. */
+export async function countByPrefix(sql: Sql, channelId: string, prefix: string): Promise<{ rows: number; ids: number }> {
+  const [counts] = await sql<[{ rows: number; ids: number }]>`
+    SELECT count(*)::integer AS rows, count(DISTINCT m.client_msg_id)::integer AS ids
+    FROM messages m WHERE m.channel_id = ${channelId} AND starts_with(m.client_msg_id, ${prefix})`;
+  return counts;
+}
+
+/** A message in history and in the search index by one statement, as no Colink part would write it. */
+export async function insertFindable(sql: Sql, message: { id: string; channel_id: string; author_id: string; client_msg_id: string; text: string }): Promise<void> {
+  const { id, channel_id, author_id, client_msg_id, text } = message;
+  await sql`
+    WITH n AS (SELECT nextval('bench_seq') AS seq), made AS (
+      INSERT INTO messages (id, channel_id, seq, pos, author_id, client_msg_id, text, created_at)
+      SELECT ${id}::uuid, ${channel_id}::uuid, n.seq, n.seq, ${author_id}::uuid, ${client_msg_id}, ${text}, now() FROM n
+    )
+    INSERT INTO search_messages (id, channel_id, author_id, seq, text)
+    SELECT ${id}::uuid, ${channel_id}::uuid, ${author_id}::uuid, n.seq, ${text} FROM n`;
+}
