@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { type LogRow, readLogPage, surveyLog } from '../../db/queries/event-log.ts';
 import { type RelayTerm, saveRelayCursor, takeOverRelay } from '../../db/queries/relay.ts';
-import { describeFailure } from '../runtime/classify.ts';
+import { failureFields } from '../runtime/classify.ts';
 import { ExclusiveSession } from '../runtime/exclusive-session.ts';
 import type { LogPlace, LogPort } from '../runtime/log-walk.ts';
 import { Poller } from '../runtime/poller.ts';
@@ -12,7 +12,8 @@ import { relayPage } from './core.ts';
 export interface RecordSink {
   /** Resolves when all rows are acknowledged. One call at a time. */
   send(rows: readonly LogRow[]): Promise<void>;
-  close(): Promise<void>;
+  /** `hard`: without waiting for what is being sent. */
+  close(hard: boolean): Promise<void>;
 }
 
 export interface RelayOptions {
@@ -89,12 +90,12 @@ export function createRelay(options: RelayOptions): Service {
     failure: FAILURE,
     onError: (error) => {
       stepDown();
-      log.warn(describeFailure(error), 'the relay waits');
+      log.warn(failureFields(error), 'the relay waits');
     },
     release: async (hard) => {
       stepDown();
       await session.close(hard);
-      await sink.close();
+      await sink.close(hard);
     },
   });
 }

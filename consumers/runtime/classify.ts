@@ -45,3 +45,9 @@ export function describeFailure(error: unknown): Failure {
     errorMessage: message.replaceAll('\0', '').toWellFormed().slice(0, MOST_MESSAGE).toWellFormed(),
   };
 }
+
+/** A failure as logs name it. What Postgres says of data may quote a message, so its words stay out. */
+export function failureFields(error: unknown): { error_class: string; error_message?: string } {
+  const { errorClass, errorMessage } = describeFailure(error);
+  return { error_class: errorClass, ...(classify(error) === 'infrastructure' && { error_message: errorMessage }) };
+}

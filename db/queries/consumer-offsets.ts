@@ -17,7 +17,14 @@ export async function readCursor(sql: AnySql, { groupId, topic, partition }: Str
   return row === undefined || row.cursor === '' ? null : row.cursor;
 }
 
-/** The same, holding the row until the transaction ends: two readers of one stream take turns. */
+/** Where a group stands in each partition of a topic it has read of. */
+export async function readCursors(sql: AnySql, groupId: string, topic: Topic): Promise<Map<number, string>> {
+  const rows = await sql<{ partition: number; cursor: string }[]>`
+    SELECT o.partition, o.cursor FROM consumer_offsets o WHERE o.group_id = ${groupId} AND o.topic = ${topic} AND o.cursor <> ''`;
+  return new Map(rows.map(({ partition, cursor }) => [partition, cursor]));
+}
+
+/** Where a group stands in one stream, holding the row until the transaction ends: two readers of one stream take turns. */
 export async function lockCursor(tx: AnySql, { groupId, topic, partition }: Stream): Promise<string | null> {
   await tx`INSERT INTO consumer_offsets (group_id, topic, partition, cursor) VALUES (${groupId}, ${topic}, ${partition}, '') ON CONFLICT DO NOTHING`;
   const [row] = await tx<[{ cursor: string }]>`

@@ -29,8 +29,6 @@ export interface LogWindow {
   readonly first: number | null;
   readonly last: number | null;
   readonly count: number;
-  /** When the first transaction among them began, as milliseconds since 1970. */
-  readonly oldestAt: number | null;
 }
 
 export interface LogRow {
@@ -51,11 +49,11 @@ export interface LogRow {
 export async function surveyLog(sql: AnySql, cursor: LogCursor, topic: Topic | null): Promise<LogWindow> {
   const [window] = await sql<[LogWindow]>`
     SELECT t.target::text AS target, t.taken_at::text AS "targetTakenAt", w.first::float8 AS first, w.last::float8 AS last,
-      w.count::float8 AS count, (extract(epoch FROM w.oldest_at) * 1000)::float8 AS "oldestAt"
+      w.count::float8 AS count
     FROM (SELECT coalesce(${cursor.target}::pg_snapshot, pg_current_snapshot()) AS target,
         coalesce(${cursor.targetTakenAt}::timestamptz, now()) AS taken_at) t
     CROSS JOIN LATERAL (
-      SELECT min(e.position) AS first, max(e.position) AS last, count(*) AS count, min(e.logged_at) AS oldest_at
+      SELECT min(e.position) AS first, max(e.position) AS last, count(*) AS count
       FROM event_log e
       WHERE e.xid >= pg_snapshot_xmin(${cursor.base}::pg_snapshot) AND e.xid < pg_snapshot_xmax(t.target)
         AND pg_visible_in_snapshot(e.xid, t.target) AND NOT pg_visible_in_snapshot(e.xid, ${cursor.base}::pg_snapshot)
@@ -81,6 +79,21 @@ export async function readLogPage(sql: AnySql, cursor: LogCursor, window: LogWin
       AND pg_visible_in_snapshot(e.xid, ${window.target}::pg_snapshot) AND NOT pg_visible_in_snapshot(e.xid, ${cursor.base}::pg_snapshot)
       AND (${topic}::text IS NULL OR e.topic = ${topic}::text)
     ORDER BY e.position LIMIT ${limit}`;
+}
+
+/**
+ * When the first transaction behind a cursor began, in milliseconds since 1970; null: nothing is behind it. Walks one index to its first hit,
+ * so it stays cheap however long the backlog; transactions that overlap may hide one that began up to a day (the longest run) earlier.
+ */
+export async function readOldestBehind(sql: AnySql, cursor: LogCursor): Promise<number | null> {
+  const [row] = await sql<{ at: number }[]>`
+    SELECT (extract(epoch FROM e.logged_at) * 1000)::float8 AS at FROM event_log e
+    WHERE e.xid >= pg_snapshot_xmin(${cursor.base}::pg_snapshot) AND NOT pg_visible_in_snapshot(e.xid, ${cursor.base}::pg_snapshot)
+      AND (${cursor.target}::pg_snapshot IS NULL OR NOT pg_visible_in_snapshot(e.xid, ${cursor.target}::pg_snapshot)
+        OR e.position > ${cursor.after}::bigint)
+      AND e.logged_at > ${cursor.baseTakenAt}::timestamptz - interval '1 day'
+    ORDER BY e.xid, e.position LIMIT 1`;
+  return row?.at ?? null;
 }
 
 /** The days of `event_log`, oldest first: `day` is its start. */

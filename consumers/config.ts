@@ -1,0 +1,38 @@
+import { parseArgs } from 'node:util';
+import { z } from 'zod';
+
+const ROLES = ['relay', 'groups', 'all'] as const;
+
+const environmentSchema = z.object({
+  DATABASE_URL: z.url({ protocol: /^postgres(?:ql)?$/ }),
+  /** Comma-separated `host:port`. Without it the embedded transport is used. */
+  KAFKA_BROKERS: z.string().default(''),
+  KAFKA_REPLICATION_FACTOR: z.coerce.number().int().min(1).default(1),
+  PORT: z.coerce.number().int().min(0).max(65_535).default(0),
+  /** Where health and metrics are served. */
+  HOST: z.string().default('127.0.0.1'),
+  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+});
+
+export interface FleetConfig {
+  readonly run: (typeof ROLES)[number];
+  readonly databaseUrl: string;
+  /** Empty: the embedded transport. */
+  readonly brokers: readonly string[];
+  readonly replicationFactor: number;
+  readonly host: string;
+  readonly port: number;
+  readonly logLevel: string;
+}
+
+/** @throws with a message for a person if an argument or a variable is missing or bad. */
+export function readConfig(args: readonly string[], environment: Readonly<Record<string, string | undefined>>): FleetConfig {
+  const { values } = parseArgs({ args: [...args], options: { run: { type: 'string', default: 'all' } } });
+  const run = ROLES.find((role) => role === values.run);
+  if (run === undefined) throw new Error(`--run must be one of ${ROLES.join(', ')}`);
+  const parsed = environmentSchema.safeParse(environment);
+  if (!parsed.success) throw new Error(z.prettifyError(parsed.error));
+  const { DATABASE_URL, KAFKA_BROKERS, KAFKA_REPLICATION_FACTOR, HOST, PORT, LOG_LEVEL } = parsed.data;
+  const brokers = KAFKA_BROKERS.split(',').map((broker) => broker.trim()).filter((broker) => broker !== '');
+  return { run, databaseUrl: DATABASE_URL, brokers, replicationFactor: KAFKA_REPLICATION_FACTOR, host: HOST, port: PORT, logLevel: LOG_LEVEL };
+}

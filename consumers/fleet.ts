@@ -1,0 +1,86 @@
+import { timeout, TimeoutStrategy } from 'cockatiel';
+import type { Logger } from 'pino';
+import { connect, type Sql } from '../db/client.ts';
+import { countPendingDeadLetters } from '../db/queries/dead-letters.ts';
+import { countMissingPartitions, readOldestBehind } from '../db/queries/event-log.ts';
+import { countParkedKeys } from '../db/queries/parking.ts';
+import { readRelayCursor } from '../db/queries/relay.ts';
+import type { FleetConfig } from './config.ts';
+import { serveFleet } from './http-server.ts';
+import { FleetMetrics, type Probes } from './metrics.ts';
+import type { EventSource } from './runtime/event-source.ts';
+import type { Service } from './runtime/service.ts';
+import { assemble } from './services.ts';
+
+export interface Fleet {
+  /** Of `/health`, `/ready` and `/metrics`. */
+  readonly port: number;
+  /** Rejects when a service breaks by a defect; never resolves. */
+  readonly broken: Promise<never>;
+  /** Drains everything; what is not done after `deadlineMs` is stopped. True: all was drained. Safe to repeat. */
+  shutdown(deadlineMs: number): Promise<boolean>;
+}
+
+const POSTGRES_SOCKETS = 8;
+const readinessPatience = timeout(2_000, TimeoutStrategy.Aggressive);
+
+/** Starts all that a process of this configuration runs. Neither Postgres nor Kafka need be there yet. */
+export async function startFleet(config: FleetConfig, log: Logger): Promise<Fleet> {
+  const connection = connect(config.databaseUrl, { max: POSTGRES_SOCKETS, applicationName: 'colink-fleet' });
+  const { sql } = connection;
+  const metrics = new FleetMetrics();
+  const { consuming, relay, sources } = assemble({ config, sql, log, metrics });
+  metrics.watch(probesOf(sql, config, sources), [...sources.keys()]);
+  let isServing = true;
+  const server = await serveFleet(config.host, config.port, metrics.registry, {
+    isServing: () => isServing,
+    reachesPostgres: () => reaches(sql),
+  });
+  const services = relay === null ? consuming : [...consuming, relay];
+  const broken = watchOver(services);
+
+  async function drain(): Promise<void> {
+    await Promise.all(consuming.map((service) => service.drain()));
+    await relay?.drain();
+  }
+
+  async function shutdown(deadlineMs: number): Promise<boolean> {
+    isServing = false;
+    const isDrained = await within(deadlineMs, drain());
+    if (!isDrained) await within(1_000, Promise.all(services.map((service) => service.stop())));
+    await Promise.all([server.close(), connection.close(1)]);
+    return isDrained;
+  }
+
+  let ending: Promise<boolean> | null = null;
+  return { port: server.port, broken, shutdown: (deadlineMs) => (ending ??= shutdown(deadlineMs)) };
+}
+
+async function watchOver(services: readonly Service[]): Promise<never> {
+  await Promise.all(services.map((service) => service.run()));
+  return new Promise<never>(() => {});
+}
+
+/** True: `work` is done in time. Its failure is the caller's to see in `broken`. */
+async function within(ms: number, work: Promise<unknown>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), ms);
+  });
+  const done = work.then(() => true, () => false);
+  return Promise.race([done, late]).finally(() => clearTimeout(timer));
+}
+
+async function reaches(sql: Sql): Promise<boolean> {
+  return readinessPatience.execute(() => sql`SELECT 1 AS one`).then(() => true, () => false);
+}
+
+function probesOf(sql: Sql, { brokers }: FleetConfig, sources: ReadonlyMap<string, EventSource>): Probes {
+  return {
+    ...(brokers.length > 0 && { oldestUnrelayed: async () => readOldestBehind(sql, await readRelayCursor(sql, 0)) }),
+    lags: async () => new Map(await Promise.all([...sources].map(async ([group, source]) => [group, await source.lag()] as const))),
+    parkedKeys: () => countParkedKeys(sql),
+    deadLetters: () => countPendingDeadLetters(sql),
+    missingPartitions: () => countMissingPartitions(sql),
+  };
+}

@@ -1,0 +1,41 @@
+import { pino } from 'pino';
+import { type FleetConfig, readConfig } from './config.ts';
+import { startFleet } from './fleet.ts';
+
+/** Milliseconds from the signal to the end; an orchestrator's grace period is usually 30 s. */
+const SHUTDOWN_MS = 23_000;
+
+function configOrExit(): FleetConfig {
+  try {
+    const config = readConfig(process.argv.slice(2), process.env);
+    if (config.run === 'relay' && config.brokers.length === 0) throw new Error('--run relay needs KAFKA_BROKERS');
+    return config;
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    process.exit(2);
+  }
+}
+
+const config = configOrExit();
+const log = pino({ level: config.logLevel, base: { service: 'fleet' }, timestamp: pino.stdTimeFunctions.isoTime });
+const fleet = await startFleet(config, log);
+log.info({ port: fleet.port, run: config.run, transport: config.brokers.length > 0 ? 'kafka' : 'embedded' }, 'the fleet runs');
+
+async function end(reason: string): Promise<void> {
+  log.info({ reason }, 'the fleet shuts down');
+  const isDrained = await fleet.shutdown(SHUTDOWN_MS);
+  log.info({ isDrained }, 'the fleet has ended');
+  process.exit(isDrained ? 0 : 1);
+}
+
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  process.on(signal, () => {
+    void end(signal);
+  });
+}
+
+fleet.broken.catch(async (error: unknown) => {
+  log.fatal({ error_class: error instanceof Error ? error.name : 'Error', stack: error instanceof Error ? error.stack : undefined }, 'a service broke');
+  await fleet.shutdown(5_000);
+  process.exit(1);
+});

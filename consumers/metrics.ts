@@ -1,0 +1,90 @@
+import { timeout, TimeoutStrategy } from 'cockatiel';
+import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
+import type { Taken } from './runtime/batch.ts';
+
+/** Values that are asked for at each scrape. */
+export interface Probes {
+  /** Milliseconds since 1970 at which the oldest unrelayed row was logged; null: none. Absent where no broker is used. */
+  readonly oldestUnrelayed?: () => Promise<number | null>;
+  readonly lags: () => Promise<ReadonlyMap<string, number>>;
+  readonly parkedKeys: () => Promise<readonly { groupId: string; keys: number }[]>;
+  readonly deadLetters: () => Promise<readonly { topic: string; groupId: string; letters: number }[]>;
+  readonly missingPartitions: () => Promise<number>;
+}
+
+/** What takes longer is left out of the scrape. */
+const patience = timeout(3_000, TimeoutStrategy.Aggressive);
+
+/** The fleet's metrics: base units, prefix `colink_`. */
+export class FleetMetrics {
+  readonly registry = new Registry();
+  readonly #relayed = this.#counter('colink_relay_records_total', 'Records acknowledged by Kafka', []);
+  readonly #relayProgress = this.#gauge('colink_relay_last_progress_timestamp_seconds', 'When the relay last stored its place', []);
+  readonly #leading = this.#gauge('colink_relay_leading', '1 while this process leads the relay', []);
+  readonly #records = this.#counter('colink_consumer_records_total', 'Records taken over, by what became of them', ['group', 'outcome']);
+  readonly #progress = this.#gauge('colink_consumer_last_progress_timestamp_seconds', 'When the group last stored a batch', ['group']);
+
+  constructor() {
+    collectDefaultMetrics({ register: this.registry, prefix: 'colink_' });
+  }
+
+  /** Values asked for at a scrape: one that cannot be had is left out of that scrape, and the others are served. */
+  watch(probes: Probes, groups: readonly string[]): void {
+    const { oldestUnrelayed } = probes;
+    if (oldestUnrelayed !== undefined) {
+      this.#asked('colink_relay_unrelayed_age_seconds', 'Age of the oldest row of event_log not yet in Kafka', [], async (gauge) => {
+        const at = await oldestUnrelayed();
+        gauge.set(at === null ? 0 : Math.max(0, (Date.now() - at) / 1_000));
+      });
+    }
+    this.#asked('colink_consumer_lag_records', 'Records a group has not taken yet', ['group'], async (gauge) => {
+      for (const [group, lag] of await probes.lags()) gauge.set({ group }, lag);
+    });
+    this.#asked('colink_consumer_parked_keys', 'Keys that wait for a retry', ['group'], async (gauge) => {
+      for (const group of groups) gauge.set({ group }, 0);
+      for (const { groupId, keys } of await probes.parkedKeys()) gauge.set({ group: groupId }, keys);
+    });
+    this.#asked('colink_dead_letters_pending', 'Dead letters nobody has redriven or discarded', ['topic', 'group'], async (gauge) => {
+      for (const { topic, groupId, letters } of await probes.deadLetters()) gauge.set({ topic, group: groupId }, letters);
+    });
+    this.#asked('colink_partitions_missing', 'Partitions the present and the next period need and do not have', [], async (gauge) => {
+      gauge.set(await probes.missingPartitions());
+    });
+  }
+
+  relayed(rows: number): void {
+    this.#relayed.inc(rows);
+    this.#relayProgress.setToCurrentTime();
+  }
+
+  leading(isLeading: boolean): void {
+    this.#leading.set(isLeading ? 1 : 0);
+  }
+
+  taken(group: string, taken: Taken): void {
+    for (const [outcome, records] of Object.entries(taken)) this.#records.inc({ group, outcome }, records);
+    this.#progress.setToCurrentTime({ group });
+  }
+
+  #asked(name: string, help: string, labelNames: string[], ask: (gauge: Gauge) => Promise<void>): void {
+    const gauge: Gauge = new Gauge({
+      name,
+      help,
+      labelNames,
+      registers: [this.registry],
+      collect: async () => {
+        gauge.reset();
+        if (labelNames.length === 0) gauge.remove();
+        await patience.execute(() => ask(gauge)).catch(() => {});
+      },
+    });
+  }
+
+  #counter(name: string, help: string, labelNames: string[]): Counter {
+    return new Counter({ name, help, labelNames, registers: [this.registry] });
+  }
+
+  #gauge(name: string, help: string, labelNames: string[]): Gauge {
+    return new Gauge({ name, help, labelNames, registers: [this.registry] });
+  }
+}

@@ -1,0 +1,178 @@
+import { randomUUID } from 'node:crypto';
+import { pino } from 'pino';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { Sql } from '../../db/client.ts';
+import type { ChannelEvent } from '../../protocol/events.ts';
+import { takeBatch, type Taken } from './batch.ts';
+import { InfrastructureError } from './classify.ts';
+import type { BatchHandler, EventSource } from './event-source.ts';
+import type { ConsumerGroup } from './group.ts';
+import { groupService } from './group-runner.ts';
+import { ledgerGroup, type LedgerFaults, readLedger } from './ledger.fixture.ts';
+
+/** What the suite needs of a transport. Its records come from `event_log` in either case. */
+export interface SourceHarness {
+  readonly sql: Sql;
+  /** A new instance of the group's source, as another process would have it. Small batches. */
+  createSource(group: ConsumerGroup<ChannelEvent>): EventSource;
+  /** Appends events `from` to `to` of a key in one transaction of `sql`. */
+  append(sql: Sql, key: string, from: number, to: number): Promise<void>;
+  /** Appends in a transaction that stays open until `commit` is called. */
+  appendLate(key: string, from: number, to: number): Promise<{ commit(): Promise<void> }>;
+  /** Makes the transport bring everything once more. */
+  redeliver(groupId: string): Promise<void>;
+  eventually(isTrue: () => Promise<boolean>, describe?: () => unknown): Promise<void>;
+}
+
+const chance = { now: () => new Date(), random: () => 0.5 };
+const log = pino({ level: 'silent' });
+const upTo = (last: number): number[] => Array.from({ length: last }, (_, index) => index + 1);
+
+/** One suite for every `EventSource`, with the batch transaction on it. */
+export function describeEventSource(name: string, getHarness: () => SourceHarness): void {
+  describe(`EventSource: ${name}`, () => {
+    const open = new Set<{ stop(): Promise<void> }>();
+    const taken: Taken[] = [];
+
+    afterEach(async () => {
+      await Promise.all([...open].map((one) => one.stop()));
+      open.clear();
+      taken.length = 0;
+    });
+
+    function start(groupId: string, faults?: LedgerFaults) {
+      const group = ledgerGroup(groupId, faults);
+      const source = getHarness().createSource(group);
+      const service = groupService(group, source, { sql: getHarness().sql, log, chance, onTaken: (_, one) => taken.push(one) });
+      open.add(service);
+      return { service, source, group, done: service.run() };
+    }
+
+    /** Runs a source with a handler of the test's own around the batch transaction. */
+    function startWith(groupId: string, wrap: (handler: BatchHandler) => BatchHandler) {
+      const group = ledgerGroup(groupId);
+      const source = getHarness().createSource(group);
+      open.add(source);
+      const take: BatchHandler = async (batch) => ((await takeBatch(getHarness().sql, group, batch, chance)) === null ? 'stale' : 'taken');
+      return { source, done: source.run(wrap(take)) };
+    }
+
+    async function untilTaken(groupId: string, expected: ReadonlyMap<string, readonly number[]>): Promise<void> {
+      let ledger = new Map<string, number[]>();
+      const count = (one: ReadonlyMap<string, readonly number[]>) => [...one].filter(([key]) => expected.has(key)).reduce((sum, [, seqs]) => sum + seqs.length, 0);
+      await getHarness().eventually(
+        async () => {
+          ledger = await readLedger(getHarness().sql, groupId);
+          return count(ledger) >= count(expected);
+        },
+        () => [...ledger],
+      );
+      for (const [key, seqs] of expected) expect(ledger.get(key)).toEqual(seqs);
+    }
+
+    it('G2, G3: hands every record over once, each key in order', async () => {
+      const { append, sql } = getHarness();
+      const keys = Array.from({ length: 7 }, () => randomUUID());
+      const { service } = start('once');
+      for (const round of [0, 1, 2, 3]) await Promise.all(keys.map((key) => append(sql, key, round * 10 + 1, round * 10 + 10)));
+      await untilTaken('once', new Map(keys.map((key) => [key, upTo(40)])));
+      await service.drain();
+    });
+
+    it('G3, G7: goes on where a drained instance left off, and where a stopped one did', async () => {
+      const { append, sql } = getHarness();
+      const key = randomUUID();
+      await append(sql, key, 1, 25);
+      const first = start('resume');
+      await untilTaken('resume', new Map([[key, upTo(25)]]));
+      await first.service.drain();
+      await first.done;
+      await append(sql, key, 26, 60);
+      const second = start('resume');
+      await second.service.stop();
+      const third = start('resume');
+      await append(sql, key, 61, 80);
+      await untilTaken('resume', new Map([[key, upTo(80)]]));
+      await third.service.drain();
+    });
+
+    it('G2: a failure between the effect and its commit leaves neither, and the batch comes again', async () => {
+      const { append, sql } = getHarness();
+      const key = randomUUID();
+      let failures = 2;
+      start('between', {
+        after: () => {
+          if (failures-- > 0) throw new InfrastructureError('cut off before the commit');
+        },
+      });
+      await append(sql, key, 1, 30);
+      await untilTaken('between', new Map([[key, upTo(30)]]));
+      expect(failures).toBeLessThan(0);
+    });
+
+    it('G2: a commit whose answer is lost is not applied twice', async () => {
+      const { append, sql } = getHarness();
+      const key = randomUUID();
+      let lost = 3;
+      startWith('answer-lost', (take) => async (batch) => {
+        const outcome = await take(batch);
+        if (lost-- > 0) throw new Error('the answer is lost');
+        return outcome;
+      });
+      await append(sql, key, 1, 30);
+      await untilTaken('answer-lost', new Map([[key, upTo(30)]]));
+      expect(lost).toBeLessThan(0);
+    });
+
+    it('G1, G3: does not lose what commits late', async () => {
+      const { append, appendLate, sql } = getHarness();
+      const [late, early] = [randomUUID(), randomUUID()];
+      const { service } = start('late');
+      const open = await appendLate(late, 1, 5);
+      await append(sql, early, 1, 20);
+      await untilTaken('late', new Map([[early, upTo(20)]]));
+      await open.commit();
+      await append(sql, late, 6, 10);
+      await untilTaken('late', new Map([[early, upTo(20)], [late, upTo(10)]]));
+      await service.drain();
+    });
+
+    it('G2: records that come again are not applied again', async () => {
+      const { append, redeliver, eventually, sql } = getHarness();
+      const key = randomUUID();
+      const { service, done } = start('again');
+      await append(sql, key, 1, 30);
+      await untilTaken('again', new Map([[key, upTo(30)]]));
+      await service.drain();
+      await done;
+      taken.length = 0;
+      await redeliver('again');
+      start('again');
+      await append(sql, key, 31, 40);
+      await untilTaken('again', new Map([[key, upTo(40)]]));
+      await eventually(async () => taken.reduce((sum, { duplicates }) => sum + duplicates, 0) >= 30);
+    });
+
+    it('G2: of two instances each record is taken by one, and the other takes over', async () => {
+      const { append, sql } = getHarness();
+      const keys = Array.from({ length: 6 }, () => randomUUID());
+      const first = start('two');
+      start('two');
+      await Promise.all(keys.map((key) => append(sql, key, 1, 20)));
+      await untilTaken('two', new Map(keys.map((key) => [key, upTo(20)])));
+      await first.service.stop();
+      await Promise.all(keys.map((key) => append(sql, key, 21, 40)));
+      await untilTaken('two', new Map(keys.map((key) => [key, upTo(40)])));
+    });
+
+    it('counts what is not taken yet', async () => {
+      const { append, createSource, eventually, sql } = getHarness();
+      const idle = createSource(ledgerGroup('lag'));
+      const before = await idle.lag();
+      await append(sql, randomUUID(), 1, 12);
+      await eventually(async () => (await idle.lag()) === before + 12);
+      start('lag');
+      await eventually(async () => (await idle.lag()) === 0);
+    });
+  });
+}

@@ -1,0 +1,134 @@
+import type { Kafka } from 'kafkajs';
+import type { Logger } from 'pino';
+import type { Sql } from '../db/client.ts';
+import { readCursors } from '../db/queries/consumer-offsets.ts';
+import { LOG_START, type LogCursor } from '../db/queries/event-log.ts';
+import { readRelayCursor } from '../db/queries/relay.ts';
+import type { FleetConfig } from './config.ts';
+import { createKafka, createTopics } from './kafka/client.ts';
+import { RecordSender } from './kafka/record-sender.ts';
+import { createMaintenance } from './maintenance.ts';
+import type { FleetMetrics } from './metrics.ts';
+import { kafkaSink } from './outbox-relay/kafka-sink.ts';
+import { createRelay } from './outbox-relay/relay.ts';
+import { failureFields } from './runtime/classify.ts';
+import { publishDeadLetters } from './runtime/dead-letter-publisher.ts';
+import { createEventLogSource } from './runtime/event-log-source.ts';
+import type { EventSource } from './runtime/event-source.ts';
+import { groupService, retrierService } from './runtime/group-runner.ts';
+import { KafkaSource } from './runtime/kafka-source.ts';
+import { parseLogCursor } from './runtime/log-cursor.ts';
+import { Poller } from './runtime/poller.ts';
+import type { Service } from './runtime/service.ts';
+import { searchIndexer } from './search-indexer/group.ts';
+
+/** Every consumer group of the fleet. */
+export const GROUPS = [searchIndexer];
+
+export interface FleetParts {
+  readonly config: FleetConfig;
+  readonly sql: Sql;
+  readonly log: Logger;
+  readonly metrics: FleetMetrics;
+}
+
+export interface Services {
+  /** They end first, together. */
+  readonly consuming: readonly Service[];
+  /** Ends last, so that what the others wrote on their way out is sent. Null where there is no broker or another process relays. */
+  readonly relay: Service | null;
+  /** By group. */
+  readonly sources: ReadonlyMap<string, EventSource>;
+}
+
+const FAILURE = { first: 500, most: 10_000 };
+const HOUR_MS = 60 * 60 * 1_000;
+
+/** Assembles what a process of this configuration runs. */
+export function assemble(parts: FleetParts): Services {
+  const { config, log } = parts;
+  const kafka = config.brokers.length === 0 ? null : createKafka({ brokers: config.brokers, clientId: 'colink', log });
+  const sources = new Map(GROUPS.map((group) => [group.id, createSource(parts, kafka, group)]));
+  const isRelaying = config.run !== 'groups';
+  const consuming = [
+    ...(config.run === 'relay' ? [] : groupServices(parts, sources)),
+    ...(kafka === null ? [] : [topicService(parts, kafka)]),
+    ...(kafka !== null && isRelaying ? [publisherService(parts, kafka)] : []),
+    ...(isRelaying ? [maintenanceService(parts, kafka !== null)] : []),
+  ];
+  return { consuming, relay: kafka !== null && isRelaying ? relayService(parts, kafka) : null, sources };
+}
+
+type Group = (typeof GROUPS)[number];
+
+function createSource({ config, sql, log }: FleetParts, kafka: Kafka | null, { id: groupId, topics }: Group): EventSource {
+  const child = log.child({ group: groupId });
+  if (kafka !== null) return new KafkaSource({ kafka, sql, groupId, topics, log: child });
+  const onError = (error: unknown): void => child.warn(failureFields(error), 'the batch waits');
+  return createEventLogSource({ databaseUrl: config.databaseUrl, sql, groupId, topics, onError });
+}
+
+function groupServices({ sql, log, metrics }: FleetParts, sources: ReadonlyMap<string, EventSource>): Service[] {
+  const chance = { now: () => new Date(), random: Math.random };
+  return GROUPS.flatMap((group) => {
+    const source = sources.get(group.id);
+    if (source === undefined) return [];
+    const ports = { sql, log: log.child({ group: group.id }), chance, onTaken: metrics.taken.bind(metrics) };
+    return [groupService(group, source, ports), retrierService(group, ports)];
+  });
+}
+
+function relayService({ config, log, metrics }: FleetParts, kafka: Kafka): Service {
+  return createRelay({
+    databaseUrl: config.databaseUrl,
+    sink: kafkaSink(new RecordSender(kafka)),
+    log: log.child({ service: 'outbox-relay' }),
+    onSent: metrics.relayed.bind(metrics),
+    onLeading: metrics.leading.bind(metrics),
+  });
+}
+
+/** The broker may come later than the fleet; whoever needs a topic waits until it is there. */
+function topicService({ config, log }: FleetParts, kafka: Kafka): Service {
+  return new Poller({
+    name: 'topics',
+    idle: { first: HOUR_MS, most: HOUR_MS },
+    failure: FAILURE,
+    onError: (error) => log.warn(failureFields(error), 'topics wait for a broker'),
+    step: async () => {
+      await createTopics(kafka, config.replicationFactor);
+      return false;
+    },
+  });
+}
+
+function publisherService({ sql, log }: FleetParts, kafka: Kafka): Service {
+  const sender = new RecordSender(kafka);
+  return new Poller({
+    name: 'dead-letter-publisher',
+    idle: { first: 500, most: 2_000 },
+    failure: FAILURE,
+    onError: (error) => log.warn(failureFields(error), 'dead letters wait'),
+    step: async () => (await publishDeadLetters(sql, sender)) > 0,
+    release: (hard) => sender.close(hard),
+  });
+}
+
+function maintenanceService({ sql, log }: FleetParts, usesBroker: boolean): Service {
+  return createMaintenance({
+    sql,
+    log: log.child({ service: 'maintenance' }),
+    now: () => new Date(),
+    cursors: usesBroker ? async () => [await readRelayCursor(sql, 0)] : () => embeddedCursors(sql),
+  });
+}
+
+async function embeddedCursors(sql: Sql): Promise<LogCursor[]> {
+  const streams = GROUPS.flatMap(({ id, topics }) => topics.map((topic) => ({ id, topic })));
+  return Promise.all(
+    streams.map(async ({ id, topic }) => {
+      const stored = (await readCursors(sql, id, topic)).get(0);
+      return (stored === undefined ? null : parseLogCursor(stored)) ?? LOG_START;
+    }),
+  );
+}
