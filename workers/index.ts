@@ -1,5 +1,11 @@
-import { DurableObject } from 'cloudflare:workers';
-export class ChannelRoom extends DurableObject {}
-export class UserInbox extends DurableObject {}
-export class MetricsHub extends DurableObject {}
-export default { fetch() { return new Response('x'); } };
+import { createApp } from './app.ts';
+import type { Env } from './env.ts';
+import { createServices } from './services.ts';
+
+export { ChannelRoom } from '../durable-objects/channel-room/channel-room.ts';
+export { MetricsHub } from '../durable-objects/metrics-hub/metrics-hub.ts';
+export { UserInbox } from '../durable-objects/user-inbox/user-inbox.ts';
+
+const app = createApp(createServices());
+
+export default { fetch: (request, env, ctx) => app.fetch(request, env, ctx) } satisfies ExportedHandler<Env>;

@@ -62,15 +62,24 @@ export interface NewChannel {
   readonly topic: string;
 }
 
-/** Makes a channel and its empty log; `userId` becomes its owner. `conflict` where the name is taken, whatever its case. */
-export async function createChannel(tx: Transaction, userId: string, channel: NewChannel, now: Date, traceparent: string | null): Promise<Outcome<Channel>> {
+/** Makes a channel and its empty log; the caller becomes its owner. `conflict` where the name is taken, whatever its case. */
+export async function createChannel(
+  tx: Transaction,
+  { credential_id, user_id: userId }: { credential_id: string; user_id: string },
+  channel: NewChannel,
+  now: Date,
+  traceparent: string | null,
+): Promise<Outcome<Channel>> {
+  const [me] = await tx.execute<{ role: string }>(callerRow(credential_id));
+  if (!me) return { problem: { code: 'unauthenticated' } };
+  if (me.role === 'guest') return { problem: { code: 'forbidden', detail: 'guests make no channels' } };
   const id = uuidv7();
   const made = await tx.insert(channels).values({ id, ...channel, created_by: userId, created_at: now }).onConflictDoNothing().returning({ id: channels.id });
   if (made.length === 0) return { problem: { code: 'conflict', detail: 'a channel of this name exists' } };
   await tx.insert(conversationLogs).values({ channel_id: id });
   const at = now.toISOString();
   await appendDirectoryEvent(tx, { type: 'channel.created', id: uuidv7(), at, actor_id: userId, channel: { id, ...channel }, version: 1 }, traceparent);
-  await insertMember(tx, { channelId: id, userId, role: 'owner', actorId: userId, now, traceparent });
+  await insertMember(tx, { channelId: id, userId, role: 'owner', actorId: userId, eventId: uuidv7(), now, traceparent });
   return { ok: { id, ...channel, created_at: at, archived_at: null, version: 1, my_role: 'owner' } };
 }
 

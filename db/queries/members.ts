@@ -1,5 +1,4 @@
 import { and, eq, sql } from 'drizzle-orm';
-import { uuidv7 } from 'uuidv7';
 import type { Member } from '../../protocol/api.ts';
 import type { Outcome, Problem } from '../../protocol/errors.ts';
 import type { MemberRole } from '../../protocol/events.ts';
@@ -15,10 +14,12 @@ export interface Membership {
   readonly version: number;
 }
 
-interface MemberChange {
+export interface MemberChange {
   readonly channelId: string;
   readonly userId: string;
   readonly actorId: string;
+  /** Of the event that tells of the change. */
+  readonly eventId: string;
   readonly now: Date;
   readonly traceparent: string | null;
 }
@@ -53,8 +54,8 @@ async function deleteMember(tx: Transaction, change: MemberChange): Promise<void
   await appendDirectoryEvent(tx, { type: 'channel.member_removed', ...eventOf(change), version }, change.traceparent);
 }
 
-const eventOf = ({ channelId, userId, actorId, now }: MemberChange) => ({
-  id: uuidv7(),
+const eventOf = ({ channelId, userId, actorId, eventId, now }: MemberChange) => ({
+  id: eventId,
   at: now.toISOString(),
   actor_id: actorId,
   channel_id: channelId,

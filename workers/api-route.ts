@@ -1,0 +1,65 @@
+import { createRoute, type RouteConfig, z } from '@hono/zod-openapi';
+import type { Context } from 'hono';
+import { ERRORS, fieldErrors, problemSchema, type ErrorCode } from '../protocol/errors.ts';
+import { idSchema } from '../protocol/primitives.ts';
+import type { Scope } from '../protocol/scopes.ts';
+import type { AppEnv } from './env.ts';
+import { limitRate, type PolicyName } from './middleware/limit-rate.ts';
+import { requireScope } from './middleware/require-scope.ts';
+import { problemResponse } from './problems.ts';
+
+/** What a route asks of its caller. */
+interface Access {
+  readonly scope: Scope;
+  /** Null: not limited. */
+  readonly limit: PolicyName | null;
+}
+
+type Config = Omit<RouteConfig, 'path' | 'middleware' | 'security'>;
+
+/** A route of `/v1` for authenticated callers: its scope, its rate limit, and the problems it may answer, all from one description. */
+export function apiRoute<const P extends string, const C extends Config>({ scope, limit }: Access, path: P, config: C) {
+  return createRoute({
+    ...config,
+    path,
+    security: [{ bearer: [scope] }, { session: [] }],
+    middleware: [requireScope(scope), ...(limit === null ? [] : [limitRate(limit)])],
+    responses: { ...config.responses, ...problemsOf(path, config) },
+  });
+}
+
+/** The answer of a route as JSON. */
+export const json = <S extends z.ZodType>(schema: S, description: string) => ({ content: { 'application/json': { schema } }, description });
+export const jsonBody = <S extends z.ZodType>(schema: S) => ({ body: { content: { 'application/json': { schema } }, required: true } });
+
+/** Its form is checked where it is used. */
+export const keyHeader = z.object({ 'idempotency-key': z.string().optional().openapi({ description: 'Makes repetitions harmless for 24 hours' }) });
+
+export const channelParams = z.object({ id: idSchema });
+export const messageParams = channelParams.extend({ message_id: idSchema });
+
+const ALWAYS: readonly ErrorCode[] = ['unauthenticated', 'forbidden', 'rate_limited', 'internal', 'unavailable'];
+const WITH_BODY: readonly ErrorCode[] = ['unreadable_body', 'body_too_large', 'unsupported_media_type', 'invalid'];
+
+/** Typed as nothing: routes throw problems, they do not return them. */
+function problemsOf(path: string, { request }: Config): object {
+  const codes = [...ALWAYS, ...(path.includes('{') ? ['not_found' as const] : []), ...(request?.query ? ['invalid' as const] : []), ...(request?.body ? WITH_BODY : [])];
+  return Object.fromEntries(codes.map((code) => [ERRORS[code].status, problemAnswer(code)]));
+}
+
+export const problemAnswer = (code: ErrorCode) => ({
+  content: { 'application/problem+json': { schema: problemSchema } },
+  description: ERRORS[code].title,
+});
+
+type Validated = { readonly target: string } & ({ readonly success: true } | { readonly success: false; readonly error: z.ZodError });
+
+/** What fails a schema is 422 with the places; an id of the wrong form in the path names nothing, thus 404. */
+export function refuseInvalid(result: Validated, c: Context<AppEnv>): Response | undefined {
+  if (result.success) return undefined;
+  const errors = fieldErrors(result.error);
+  if (result.target === 'param' && errors.some(({ pointer }) => pointer.endsWith('id'))) return problemResponse(c, { code: 'not_found' });
+  return problemResponse(c, { code: 'invalid', errors: errors.map(({ pointer, detail }) => ({ pointer: place(result.target, pointer), detail })) });
+}
+
+const place = (target: string, pointer: string): string => (target === 'query' ? pointer.replace('/', '?') : pointer);

@@ -1,0 +1,65 @@
+import { OpenAPIHono } from '@hono/zod-openapi';
+import { refuseInvalid } from './api-route.ts';
+import type { App, AppEnv } from './env.ts';
+import { allowOrigins } from './middleware/allow-origins.ts';
+import { authenticate } from './middleware/authenticate.ts';
+import { limitBody } from './middleware/limit-body.ts';
+import { measure } from './middleware/measure.ts';
+import { refuseForgery } from './middleware/refuse-forgery.ts';
+import { requestId } from './middleware/request-id.ts';
+import { securityHeaders } from './middleware/security-headers.ts';
+import { registerSecurity } from './openapi.ts';
+import { answerError, problemResponse } from './problems.ts';
+import { channelRoutes } from './routes/channels.ts';
+import { docsRoutes } from './routes/docs.ts';
+import { historyRoutes } from './routes/history.ts';
+import { meRoutes } from './routes/me.ts';
+import { memberRoutes } from './routes/members.ts';
+import { messageRoutes } from './routes/messages.ts';
+import { operationsRoutes } from './routes/operations.ts';
+import { readStateRoutes } from './routes/read-states.ts';
+import { searchRoutes } from './routes/search.ts';
+import { sessionRoutes } from './routes/session.ts';
+import { socketRoutes, socketTicketRoutes } from './routes/sockets.ts';
+import { userRoutes } from './routes/users.ts';
+import type { Services } from './services.ts';
+
+/** The whole API. Order matters: middleware first, then what authenticates by itself or not at all, then what `authenticate` guards. */
+export function createApp(services: Services): App {
+  const app = new OpenAPIHono<AppEnv>({ defaultHook: refuseInvalid });
+  app.onError(answerError);
+  app.notFound((c) => problemResponse(c, { code: 'not_found' }));
+  registerSecurity(app);
+
+  app.use(measure(services.metrics), requestId(), securityHeaders(), allowOrigins(), limitBody(), refuseForgery());
+
+  app.route('/', operationsRoutes());
+  app.route('/', docsRoutes(() => app));
+  app.route('/', sessionRoutes(services));
+  app.route('/', socketRoutes(services.identities));
+
+  app.use('/v1/*', authenticate(services.identities));
+  for (const routes of [meRoutes(), channelRoutes(), memberRoutes(), historyRoutes(), messageRoutes()]) app.route('/', routes);
+  for (const routes of [readStateRoutes(), searchRoutes(), socketTicketRoutes(), userRoutes(services)]) app.route('/', routes);
+
+  refuseOtherMethods(app);
+  return app;
+}
+
+/** 405 with `Allow` for every path that exists: the last route of each path takes what no other took. */
+function refuseOtherMethods(app: App): void {
+  for (const [path, methods] of methodsByPath(app)) {
+    const headers = { Allow: methods.map((method) => method.toUpperCase()).join(', ') };
+    app.all(path, (c) => problemResponse(c, { code: 'method_not_allowed' }, headers));
+  }
+}
+
+function methodsByPath(app: App): Map<string, string[]> {
+  const methods = new Map([['/openapi.json', ['get', 'head']], ['/docs', ['get', 'head']]]);
+  for (const definition of app.openAPIRegistry.definitions) {
+    if (definition.type !== 'route') continue;
+    const path = definition.route.path.replaceAll(/\{(.+?)\}/g, ':$1');
+    methods.set(path, [...(methods.get(path) ?? []), ...(definition.route.method === 'get' ? ['get', 'head'] : [definition.route.method])]);
+  }
+  return methods;
+}

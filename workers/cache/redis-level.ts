@@ -1,0 +1,33 @@
+import { Redis } from '@upstash/redis/cloudflare';
+import { CircuitState, ConsecutiveBreaker, circuitBreaker, handleAll, type CircuitBreakerPolicy } from 'cockatiel';
+import { userSchema, type User } from '../../protocol/api.ts';
+import type { Env } from '../env.ts';
+import type { SharedLevel } from './profile-cache.ts';
+
+const TTL_SECONDS = 300;
+/** Longest a command may take, in milliseconds: past it Postgres is the quicker way. */
+const PATIENCE_MS = 250;
+
+/** One for the isolate: after five failures in a row Redis is left alone for 10 s, then probed. */
+export const redisBreaker = (): CircuitBreakerPolicy => circuitBreaker(handleAll, { halfOpenAfter: 10_000, breaker: new ConsecutiveBreaker(5) });
+
+/** The shared level of this request; null where none is configured. `keepAlive` lets a command end that its request no longer waits for. */
+export function redisLevel(env: Env, breaker: CircuitBreakerPolicy, keepAlive: (work: Promise<unknown>) => void): SharedLevel | null {
+  const { UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token } = env;
+  if (!url || !token) return null;
+  const redis = new Redis({ url, token, retry: false, enableTelemetry: false, signal: () => AbortSignal.timeout(PATIENCE_MS) });
+  const attempt = async <T>(command: () => Promise<T>): Promise<T | null> => {
+    // While one request probes, the others would wait for it: they go without Redis instead.
+    if (breaker.state === CircuitState.HalfOpen) return null;
+    const work = breaker.execute(command).catch(() => null);
+    keepAlive(work);
+    return work;
+  };
+  return {
+    get: async (id): Promise<User | null> => userSchema.safeParse(await attempt(() => redis.get(keyOf(id)))).data ?? null,
+    set: async (user) => void (await attempt(() => redis.set(keyOf(user.id), user, { ex: TTL_SECONDS }))),
+    delete: async (id) => void (await attempt(() => redis.del(keyOf(id)))),
+  };
+}
+
+const keyOf = (id: string): string => `user:${id}`;

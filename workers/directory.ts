@@ -1,0 +1,100 @@
+import type { z } from '@hono/zod-openapi';
+import type { Context } from 'hono';
+import { uuidv7 } from 'uuidv7';
+import type { Transaction } from '../db/client.ts';
+import { claimKey, keepAnswer, type KeyedRequest } from '../db/queries/idempotency.ts';
+import { findMembership, type MemberRequest } from '../db/queries/members.ts';
+import { findMe } from '../db/queries/users.ts';
+import type { Outcome } from '../protocol/errors.ts';
+import type { AppEnv } from './env.ts';
+import { idempotencyKey } from './idempotency-key.ts';
+import { inTransaction, withPostgres } from './postgres.ts';
+import { ProblemError, unwrap } from './problems.ts';
+import { callRoom } from './room.ts';
+import { traceparentOf } from './traceparent.ts';
+
+/** An answer of a directory route, and what it may look like: a kept one is read back by it. */
+export interface Answer<T, S extends number> {
+  readonly status: S;
+  readonly body: T;
+}
+interface Shape<T, S extends number> {
+  readonly body: z.ZodType<T>;
+  readonly statuses: readonly S[];
+}
+
+/**
+ * Runs a change of the directory in one transaction with its outbox rows and, where the request bears an Idempotency-Key, with the kept answer (G2).
+ * A refusal undoes everything and is not kept: it had no effect, so a repetition is judged afresh.
+ */
+export async function writeDirectory<T, S extends number>(
+  c: Context<AppEnv>,
+  shape: Shape<T, S>,
+  effect: (tx: Transaction, now: Date) => Promise<Outcome<Answer<T, S>>>,
+): Promise<Answer<T, S>> {
+  const request = await keyedRequest(c);
+  const now = new Date();
+  return inTransaction(c, async (tx) => {
+    const kept = request && (await takeKept(c, tx, request, now));
+    if (kept) return readKept(c, shape, kept);
+    const answer = unwrap(await effect(tx, now));
+    if (request) await keepAnswer(tx, request, { status: answer.status, body: JSON.stringify(answer.body) }, now);
+    return answer;
+  });
+}
+
+async function keyedRequest(c: Context<AppEnv>): Promise<KeyedRequest | null> {
+  const key = idempotencyKey(c.req.raw.headers);
+  if (key === null) return null;
+  const body = c.req.raw.body === null ? '' : await c.req.text();
+  const fingerprint = new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(body)));
+  return { user_id: c.get('identity').actor.user_id, method: c.req.method, route: c.req.path, key, fingerprint };
+}
+
+async function takeKept(c: Context<AppEnv>, tx: Transaction, request: KeyedRequest, now: Date) {
+  const claim = await claimKey(tx, request, now);
+  if (claim.state === 'in_flight') throw new ProblemError({ code: 'idempotency_in_flight' });
+  if (claim.state === 'mismatch') throw new ProblemError({ code: 'idempotency_mismatch' });
+  if (claim.state === 'first') return null;
+  unwrap(await findMe(tx, c.get('identity').actor.credential_id));
+  return claim.answer;
+}
+
+function readKept<T, S extends number>(c: Context<AppEnv>, shape: Shape<T, S>, kept: { status: number; body: string | null }): Answer<T, S> {
+  const status = shape.statuses.find((allowed) => allowed === kept.status);
+  if (status === undefined) throw new Error('a kept answer has a status its route does not give');
+  c.header('Idempotency-Replayed', 'true');
+  return { status, body: shape.body.parse(JSON.parse(kept.body ?? 'null')) };
+}
+
+/**
+ * Changes a member list, then tells the room before it answers, so that a removal has ended live access by then (G5). The telling is repeated by every
+ * repetition of the request, whether or not there was anything left to change; where it fails the answer is 503.
+ */
+export async function changeMember<T, S extends number>(
+  c: Context<AppEnv>,
+  { channelId, userId }: { channelId: string; userId: string },
+  shape: Shape<T, S>,
+  effect: (tx: Transaction, request: MemberRequest) => Promise<Outcome<Answer<T, S>>>,
+): Promise<Answer<T, S>> {
+  const { credential_id: credentialId, user_id: actorId } = c.get('identity').actor;
+  const change = { channelId, userId, actorId, credentialId, eventId: uuidv7(), traceparent: traceparentOf(c.req.raw.headers) };
+  try {
+    const answer = await writeDirectory(c, shape, (tx, now) => effect(tx, { ...change, now }));
+    await tellRoom(c, change);
+    return answer;
+  } catch (error) {
+    // Who has left a private channel may not know of it any more; yet their repetition of a leave must heal a telling that failed.
+    if (userId === actorId && error instanceof ProblemError && error.problem.code === 'not_found') await tellRoom(c, change);
+    throw error;
+  }
+}
+
+type Telling = Pick<MemberRequest, 'channelId' | 'userId' | 'actorId' | 'eventId'>;
+
+/** Tells a room what Postgres now holds of a member. */
+export async function tellRoom(c: Context<AppEnv>, { channelId, userId, actorId, eventId }: Telling): Promise<void> {
+  const membership = await withPostgres(c, (db) => findMembership(db, channelId, userId));
+  if (!membership) return;
+  await callRoom(c.env, channelId, (room) => room.applyMemberChange(channelId, { event_id: eventId, user_id: userId, actor_id: actorId, ...membership }));
+}

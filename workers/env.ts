@@ -1,0 +1,47 @@
+import type { OpenAPIHono } from '@hono/zod-openapi';
+import type { RoomApi } from '../durable-objects/channel-room/room-api.ts';
+import type { MetricsApi } from '../durable-objects/metrics-hub/metrics-api.ts';
+import type { InboxApi } from '../durable-objects/user-inbox/inbox-api.ts';
+import type { Identity } from './identity/identity.ts';
+
+/** A namespace of Durable Objects as Workers use it: each object is found by its name. */
+interface Namespace<Api> {
+  getByName(name: string): Api & Pick<Fetcher, 'fetch'>;
+}
+
+/** The bindings, variables and secrets of `wrangler.toml`; the optional ones may be missing there. */
+export interface Env {
+  /** By channel id. */
+  readonly ROOMS: Namespace<RoomApi>;
+  /** By user id. */
+  readonly INBOXES: Namespace<InboxApi>;
+  /** One, named `hub`. */
+  readonly METRICS_HUB: Namespace<MetricsApi>;
+  readonly POSTGRES: Pick<Hyperdrive, 'connectionString'>;
+  readonly LIMIT_SEND: RateLimit;
+  readonly LIMIT_READ: RateLimit;
+  readonly ENVIRONMENT: string;
+  /** Comma-separated. */
+  readonly ALLOWED_ORIGINS: string;
+  readonly OIDC_ISSUER: string;
+  readonly OIDC_CLIENT_ID: string;
+  /** Secret. Without one Colink is a public client, protected by PKCE alone. */
+  readonly OIDC_CLIENT_SECRET?: string;
+  /** Secret. Without one `/metrics` is open in development and closed elsewhere. */
+  readonly METRICS_TOKEN?: string;
+  /** Without both there is no second level of the profile cache. */
+  readonly UPSTASH_REDIS_REST_URL?: string;
+  readonly UPSTASH_REDIS_REST_TOKEN?: string;
+}
+
+interface Variables {
+  requestId: string;
+  /** Set by `authenticate`. */
+  identity: Identity;
+}
+
+export interface AppEnv {
+  Bindings: Env;
+  Variables: Variables;
+}
+export type App = OpenAPIHono<AppEnv>;

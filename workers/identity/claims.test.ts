@@ -1,0 +1,32 @@
+import { describe, expect, it } from 'vitest';
+import { handlesOf, personOf } from './claims.ts';
+
+describe('a person from claims', () => {
+  it('takes the preferred name', () => {
+    const person = personOf({ sub: '1', preferred_username: 'Ada.Lovelace', name: 'Ada Lovelace', iss: 'x' });
+    expect({ ...person, handles: [...person.handles][0] }).toEqual({ subject: '1', handles: 'ada.lovelace', display_name: 'Ada Lovelace' });
+  });
+
+  it.each([
+    [{ sub: '1' }, 'user', 'user'],
+    [{ sub: '1', email: 'grace@navy.example' }, 'grace', 'grace'],
+    [{ sub: '1', preferred_username: 7, name: 'Zoë\u0000\ud800' }, 'zoe', 'Zoë \ufffd'],
+    [{ sub: '1', preferred_username: '東京' }, 'user', '東京'],
+    [{ sub: '1', preferred_username: '--x--' }, 'x', '--x--'],
+  ])('stands in for what is missing: %j', (claims, handle, name) => {
+    const person = personOf(claims);
+    expect([[...person.handles][0], person.display_name]).toEqual([handle, name]);
+  });
+
+  it.each([{}, { sub: '' }, { sub: 7 }, null])('needs a subject: %j', (claims) => {
+    expect(() => personOf(claims)).toThrow();
+  });
+
+  it('offers a bounded number of handles, all storable and different', () => {
+    let n = 0;
+    const handles = [...handlesOf('X'.repeat(100), () => ++n / 100)];
+    expect(handles).toHaveLength(19);
+    expect(new Set(handles).size).toBe(19);
+    expect(handles.every((handle) => /^[a-z0-9._-]{1,42}$/.test(handle))).toBe(true);
+  });
+});

@@ -1,0 +1,23 @@
+import type { MiddlewareHandler } from 'hono';
+import { cors } from 'hono/cors';
+import type { AppEnv } from '../env.ts';
+import { isAllowedOrigin } from '../origins.ts';
+
+const EXPOSED = ['X-Request-Id', 'Server-Timing', 'Link', 'Location', 'Retry-After', 'RateLimit', 'RateLimit-Policy', 'Idempotency-Replayed', 'WWW-Authenticate'];
+
+/** CORS for the origins of `ALLOWED_ORIGINS`. Sockets are none of its business: browsers do not apply it to them, their route checks `Origin`. */
+export function allowOrigins(): MiddlewareHandler<AppEnv> {
+  const answer = cors({
+    origin: (origin, c) => (isAllowedOrigin(c, origin) ? origin : null),
+    allowHeaders: ['Authorization', 'Content-Type', 'Idempotency-Key', 'X-Request-Id', 'traceparent'],
+    exposeHeaders: EXPOSED,
+    credentials: true,
+    maxAge: 600,
+  });
+  return function allowOriginsMiddleware(c, next) {
+    const headers = c.req.raw.headers;
+    if (!headers.has('origin') || headers.has('upgrade')) return next();
+    const preflight = c.req.method === 'OPTIONS' && headers.has('access-control-request-method');
+    return c.req.method !== 'OPTIONS' || preflight ? answer(c, next) : next();
+  };
+}

@@ -1,0 +1,43 @@
+import type { Context, MiddlewareHandler } from 'hono';
+import { findCredential } from '../../db/queries/credentials.ts';
+import type { AppEnv } from '../env.ts';
+import { readSessionCookie } from '../identity/cookies.ts';
+import { identityOf, type Identity } from '../identity/identity.ts';
+import type { IdentityCache } from '../identity/identity-cache.ts';
+import { hashSecret, looksLikeSecret } from '../identity/secret.ts';
+import { withPostgres } from '../postgres.ts';
+import { ProblemError } from '../problems.ts';
+
+/** The secret a request brings: its bearer token, else its session cookie. Undefined for neither. */
+export function secretOf(c: Context<AppEnv>): string | undefined {
+  const authorization = c.req.raw.headers.get('authorization');
+  return authorization === null ? readSessionCookie(c) : (/^Bearer +(\S+) *$/i.exec(authorization)?.[1] ?? '');
+}
+
+const refusal = (detail: string): ProblemError =>
+  new ProblemError({ code: 'unauthenticated', detail }, { 'WWW-Authenticate': 'Bearer realm="colink", error="invalid_token"' });
+
+/** Who makes the request. Throws `unauthenticated` for a missing, unknown, expired or revoked credential, `unavailable` where none can be looked up. */
+export async function identify(c: Context<AppEnv>, identities: IdentityCache): Promise<Identity> {
+  const secret = secretOf(c);
+  if (secret === undefined) throw new ProblemError({ code: 'unauthenticated' });
+  if (!looksLikeSecret(secret)) throw refusal('the credential is malformed');
+  const known = identities.peek(secret);
+  const identity = known === undefined ? await identities.find(secret, (wanted) => load(c, wanted)) : known;
+  if (identity === null) throw refusal('the credential is unknown, expired or revoked');
+  return identity;
+}
+
+async function load(c: Context<AppEnv>, secret: string): Promise<Identity | null> {
+  const hash = await hashSecret(secret);
+  const credential = await withPostgres(c, (db) => findCredential(db, hash));
+  return credential && identityOf(credential);
+}
+
+/** Sets `identity`, or answers 401. */
+export function authenticate(identities: IdentityCache): MiddlewareHandler<AppEnv> {
+  return async function authenticateMiddleware(c, next) {
+    c.set('identity', await identify(c, identities));
+    await next();
+  };
+}

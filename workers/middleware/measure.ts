@@ -1,0 +1,25 @@
+import type { Context, MiddlewareHandler } from 'hono';
+import { routePath } from 'hono/route';
+import type { AppEnv } from '../env.ts';
+import type { RequestMetrics } from '../request-metrics.ts';
+
+/** Outermost: `Server-Timing` on every answer, and the request's share of the metrics, reported once the answer is on its way. */
+export function measure(metrics: RequestMetrics): MiddlewareHandler<AppEnv> {
+  return async function measureMiddleware(c, next) {
+    const started = performance.now();
+    await next();
+    const milliseconds = performance.now() - started;
+    // A switched protocol has no headers left to set.
+    if (c.res.status !== 101) c.res.headers.set('Server-Timing', `total;dur=${milliseconds.toFixed(1)}`);
+    if (c.res.status === 429) metrics.recordLimited(/"(\w+)"/.exec(c.res.headers.get('ratelimit') ?? '')?.[1] ?? 'unknown');
+    metrics.record(routeOf(c), c.req.method, c.res.status, milliseconds / 1_000);
+    const report = metrics.take();
+    if (report) c.executionCtx.waitUntil(c.env.METRICS_HUB.getByName('hub').report(report).catch(() => {}));
+  };
+}
+
+/** The route's pattern; the patterns of middleware alone say that there is no such route. */
+function routeOf(c: Context<AppEnv>): string {
+  const pattern = routePath(c, -1);
+  return pattern.endsWith('*') ? 'unmatched' : pattern;
+}

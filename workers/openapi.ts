@@ -1,0 +1,22 @@
+import type { App } from './env.ts';
+
+export type ApiDocument = ReturnType<App['getOpenAPI31Document']>;
+
+/** The OpenAPI 3.1 description of every route of an app. `openapi.json` at the root is this, written by `scripts/openapi.ts`. */
+export function describeApi(app: App): ApiDocument {
+  return app.getOpenAPI31Document({
+    openapi: '3.1.0',
+    info: {
+      title: 'Colink',
+      version: '1',
+      description: 'Team chat. Errors are problem documents (RFC 9457); unknown body fields are 422; lists page by opaque cursors.',
+      license: { name: 'MIT' },
+    },
+    servers: [{ url: '/' }],
+  });
+}
+
+export function registerSecurity(app: App): void {
+  app.openAPIRegistry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 'bearer', description: 'A personal or bot token' });
+  app.openAPIRegistry.registerComponent('securitySchemes', 'session', { type: 'apiKey', in: 'cookie', name: '__Host-colink', description: 'The session of a browser' });
+}

@@ -1,0 +1,65 @@
+import { OpenAPIHono, z } from '@hono/zod-openapi';
+import { createChannel, findChannel, listChannels } from '../../db/queries/channels.ts';
+import { channelPageSchema, channelSchema, createChannelBodySchema } from '../../protocol/api.ts';
+import { apiRoute, channelParams, json, jsonBody, keyHeader, problemAnswer } from '../api-route.ts';
+import { writeDirectory } from '../directory.ts';
+import type { App, AppEnv } from '../env.ts';
+import { cursorSchema, decodeCursor, encodeCursor, limitSchema, linkHeader } from '../paging.ts';
+import { withPostgres } from '../postgres.ts';
+import { unwrap } from '../problems.ts';
+import { traceparentOf } from '../traceparent.ts';
+
+const LIST = 'channels';
+
+const list = apiRoute({ scope: 'channels:read', limit: 'read' }, '/v1/channels', {
+  method: 'get',
+  summary: 'The channels the caller may see, by name',
+  request: { query: z.object({ limit: limitSchema, cursor: cursorSchema }) },
+  responses: { 200: json(channelPageSchema, 'A page of channels') },
+});
+
+const create = apiRoute({ scope: 'channels:write', limit: 'send' }, '/v1/channels', {
+  method: 'post',
+  summary: 'Make a channel; the caller becomes its owner',
+  request: { headers: keyHeader, ...jsonBody(createChannelBodySchema) },
+  responses: { 201: json(channelSchema, 'The new channel'), 409: problemAnswer('conflict') },
+});
+
+const read = apiRoute({ scope: 'channels:read', limit: 'read' }, '/v1/channels/{id}', {
+  method: 'get',
+  summary: 'One channel',
+  request: { params: channelParams },
+  responses: { 200: json(channelSchema, 'The channel') },
+});
+
+export function channelRoutes(): App {
+  const app = new OpenAPIHono<AppEnv>();
+
+  app.openapi(list, async (c) => {
+    const { limit, cursor } = c.req.valid('query');
+    const after = cursor === undefined ? '' : decodeCursor(LIST, cursor);
+    const found = unwrap(await withPostgres(c, (db) => listChannels(db, c.get('identity').actor.credential_id, { after, limit: limit + 1 })));
+    const data = found.slice(0, limit);
+    const last = found.length > limit ? data.at(-1) : undefined;
+    const next_cursor = last ? encodeCursor(LIST, last.name.toLowerCase()) : null;
+    c.header('Link', linkHeader(c.req.url, [{ rel: 'next', parameter: 'cursor', cursor: next_cursor }]));
+    return c.json({ data, next_cursor }, 200);
+  });
+
+  app.openapi(create, async (c) => {
+    const body = c.req.valid('json');
+    const answer = await writeDirectory(c, { body: channelSchema, statuses: [201] }, async (tx, now) => {
+      const made = await createChannel(tx, c.get('identity').actor, body, now, traceparentOf(c.req.raw.headers));
+      return 'problem' in made ? made : { ok: { status: 201, body: made.ok } };
+    });
+    c.header('Location', `/v1/channels/${answer.body.id}`);
+    return c.json(answer.body, answer.status);
+  });
+
+  app.openapi(read, async (c) => {
+    const { id } = c.req.valid('param');
+    return c.json(unwrap(await withPostgres(c, (db) => findChannel(db, c.get('identity').actor.credential_id, id))), 200);
+  });
+
+  return app;
+}

@@ -1,0 +1,132 @@
+import { OpenAPIHono, z } from '@hono/zod-openapi';
+import type { Context } from 'hono';
+import { findMessage, findPos, readSpan, type Listing, type MessageSpan, type Span } from '../../db/queries/messages.ts';
+import { messagePageSchema, messageSchema, type MessagePage } from '../../protocol/api.ts';
+import { idSchema } from '../../protocol/primitives.ts';
+import { apiRoute, channelParams, json, messageParams } from '../api-route.ts';
+import type { App, AppEnv } from '../env.ts';
+import { cursorSchema, decodeCounter, encodeCursor, limitSchema, linkHeader } from '../paging.ts';
+import { withPostgres } from '../postgres.ts';
+import { ProblemError, unwrap } from '../problems.ts';
+
+const READ = { scope: 'messages:read', limit: 'read' } as const;
+const atMostOne = { message: 'before, after and around exclude each other', path: ['before'] };
+const given = (...values: unknown[]): number => values.filter((value) => value !== undefined).length;
+
+const threadQuery = z.object({ before: cursorSchema, after: cursorSchema, limit: limitSchema });
+/** `around` is a message's id, or its `pos`. */
+const historyQuery = threadQuery.extend({ around: z.union([idSchema, z.string().regex(/^\d{1,15}$/)], 'must be a message id or a pos').optional() });
+
+const history = apiRoute(READ, '/v1/channels/{id}/messages', {
+  method: 'get',
+  summary: 'A page of history in rising pos; the newest where no place is given',
+  request: { params: channelParams, query: historyQuery.refine(({ before, after, around }) => given(before, after, around) <= 1, atMostOne) },
+  responses: { 200: json(messagePageSchema, 'The page, and the event it is as of') },
+});
+
+const replies = apiRoute(READ, '/v1/channels/{id}/messages/{message_id}/replies', {
+  method: 'get',
+  summary: 'A page of a thread in rising tpos; the newest where no place is given',
+  request: { params: messageParams, query: threadQuery.refine(({ before, after }) => given(before, after) <= 1, atMostOne) },
+  responses: { 200: json(messagePageSchema, 'The page, and the event it is as of') },
+});
+
+const read = apiRoute(READ, '/v1/channels/{id}/messages/{message_id}', {
+  method: 'get',
+  summary: 'One message',
+  request: { params: messageParams },
+  responses: { 200: json(messageSchema, 'The message') },
+});
+
+const NEWEST = Number.MAX_SAFE_INTEGER;
+const older = (below: number, count: number): Span => ({ below, older: count, from: NEWEST, newer: 0 });
+const newer = (from: number, count: number): Span => ({ below: 0, older: 0, from, newer: count });
+const around = (counter: number, count: number): Span => ({ below: counter, older: Math.floor(count / 2), from: counter, newer: Math.ceil(count / 2) });
+
+interface Place {
+  readonly before?: string | undefined;
+  readonly after?: string | undefined;
+  readonly limit: number;
+}
+
+const listName = ({ channelId, threadId }: Listing): string => (threadId === null ? `history ${channelId}` : `thread ${threadId}`);
+
+function spanOf(listing: Listing, { before, after, limit }: Place): Span {
+  if (before !== undefined) return older(decodeCounter(listName(listing), before), limit);
+  if (after !== undefined) return newer(decodeCounter(listName(listing), after) + 1, limit);
+  return older(NEWEST, limit);
+}
+
+/** Counters run without gaps from 1, so the ends of a page tell whether there is more. */
+function pageOf(listing: Listing, span: MessageSpan): MessagePage {
+  const counters = span.messages.map(({ pos, tpos }) => tpos ?? pos ?? 0);
+  const [first, last] = [counters[0], counters.at(-1)];
+  const cursor = (counter: number) => encodeCursor(listName(listing), counter);
+  return {
+    data: span.messages,
+    epoch: span.epoch,
+    as_of_seq: span.as_of_seq,
+    before_cursor: first !== undefined && first > 1 ? cursor(first) : null,
+    after_cursor: last !== undefined && last < span.last ? cursor(last) : null,
+    users: span.users,
+  };
+}
+
+async function answerPage(c: Context<AppEnv>, listing: Listing, find: () => Promise<MessageSpan>): Promise<MessagePage> {
+  const page = pageOf(listing, await find());
+  const link = linkHeader(c.req.url, [
+    { rel: 'prev', parameter: 'before', cursor: page.before_cursor },
+    { rel: 'next', parameter: 'after', cursor: page.after_cursor },
+  ]);
+  c.header('Link', link);
+  return page;
+}
+
+export function historyRoutes(): App {
+  const app = new OpenAPIHono<AppEnv>();
+
+  app.openapi(history, async (c) => {
+    const query = c.req.valid('query');
+    const listing = { channelId: c.req.valid('param').id, threadId: null };
+    const page = await answerPage(c, listing, () => (query.around === undefined ? find(c, listing, spanOf(listing, query)) : findAround(c, listing, query.around, query.limit)));
+    return c.json(page, 200);
+  });
+
+  app.openapi(replies, async (c) => {
+    const { id, message_id } = c.req.valid('param');
+    const listing = { channelId: id, threadId: message_id };
+    const span = spanOf(listing, c.req.valid('query'));
+    return c.json(await answerPage(c, listing, () => findThread(c, listing, span)), 200);
+  });
+
+  app.openapi(read, async (c) => {
+    const { id, message_id } = c.req.valid('param');
+    return c.json(unwrap(await withPostgres(c, (db) => findMessage(db, credentialOf(c), id, message_id))), 200);
+  });
+
+  return app;
+}
+
+const credentialOf = (c: Context<AppEnv>): string => c.get('identity').actor.credential_id;
+
+async function find(c: Context<AppEnv>, listing: Listing, span: Span): Promise<MessageSpan> {
+  return unwrap(await withPostgres(c, (db) => readSpan(db, credentialOf(c), listing, span)));
+}
+
+/** Membership is judged before a missing message is told of. */
+async function findAround(c: Context<AppEnv>, listing: Listing, place: string, limit: number): Promise<MessageSpan> {
+  return withPostgres(c, async (db) => {
+    const pos = /^\d+$/.test(place) ? Number(place) : await findPos(db, listing.channelId, place);
+    const found = unwrap(await readSpan(db, credentialOf(c), listing, around(pos ?? 0, limit)));
+    if (pos === null) throw new ProblemError({ code: 'not_found', detail: 'the channel has no such message' });
+    return found;
+  });
+}
+
+async function findThread(c: Context<AppEnv>, listing: Listing & { threadId: string }, span: Span): Promise<MessageSpan> {
+  return withPostgres(c, async (db) => {
+    const root = unwrap(await findMessage(db, credentialOf(c), listing.channelId, listing.threadId));
+    if (root.thread_id !== null) throw new ProblemError({ code: 'not_found', detail: 'a reply has no thread of its own' });
+    return unwrap(await readSpan(db, credentialOf(c), listing, span));
+  });
+}

@@ -1,0 +1,108 @@
+import { OpenAPIHono, z } from '@hono/zod-openapi';
+import type { Transaction } from '../../db/client.ts';
+import { addMember, findMember, joinChannel, leaveChannel, listMembers, removeMember, type Changed, type MemberRequest } from '../../db/queries/members.ts';
+import { addMemberBodySchema, memberPageSchema, memberSchema, type Member } from '../../protocol/api.ts';
+import type { Outcome } from '../../protocol/errors.ts';
+import { idSchema } from '../../protocol/primitives.ts';
+import { apiRoute, channelParams, json, jsonBody, keyHeader, problemAnswer } from '../api-route.ts';
+import { changeMember, type Answer } from '../directory.ts';
+import type { App, AppEnv } from '../env.ts';
+import { cursorSchema, decodeId, encodeCursor, limitSchema, linkHeader } from '../paging.ts';
+import { withPostgres } from '../postgres.ts';
+import { unwrap } from '../problems.ts';
+
+const list = apiRoute({ scope: 'channels:read', limit: 'read' }, '/v1/channels/{id}/members', {
+  method: 'get',
+  summary: 'The members of a channel',
+  request: { params: channelParams, query: z.object({ limit: limitSchema, cursor: cursorSchema }) },
+  responses: { 200: json(memberPageSchema, 'A page of members') },
+});
+
+const answers = { 200: json(memberSchema, 'A member already'), 201: json(memberSchema, 'The new member'), 409: problemAnswer('channel_archived') };
+
+const add = apiRoute({ scope: 'channels:write', limit: 'send' }, '/v1/channels/{id}/members', {
+  method: 'post',
+  summary: 'Add someone; for owners and admins of the channel',
+  request: { headers: keyHeader, params: channelParams, ...jsonBody(addMemberBodySchema) },
+  responses: answers,
+});
+
+const join = apiRoute({ scope: 'channels:write', limit: 'send' }, '/v1/channels/{id}/members/me', {
+  method: 'put',
+  summary: 'Join a public channel',
+  request: { headers: keyHeader, params: channelParams },
+  responses: answers,
+});
+
+const leave = apiRoute({ scope: 'channels:write', limit: 'send' }, '/v1/channels/{id}/members/me', {
+  method: 'delete',
+  summary: 'Leave a channel; live access has ended when this returns',
+  request: { headers: keyHeader, params: channelParams },
+  responses: { 204: { description: 'No member any more' } },
+});
+
+const remove = apiRoute({ scope: 'channels:write', limit: 'send' }, '/v1/channels/{id}/members/{user_id}', {
+  method: 'delete',
+  summary: 'Remove someone; for owners and admins of the channel. Live access has ended when this returns',
+  request: { headers: keyHeader, params: channelParams.extend({ user_id: idSchema }) },
+  responses: { 204: { description: 'No member any more' } },
+});
+
+const MEMBER = { body: memberSchema, statuses: [200, 201] as const };
+const GONE = { body: z.null(), statuses: [204] as const };
+
+/** The answer to a joining: the member as the transaction leaves it. */
+async function memberAnswer(tx: Transaction, { channelId, userId }: MemberRequest, changed: Changed): Promise<Outcome<Answer<Member, 200 | 201>>> {
+  if ('problem' in changed) return changed;
+  const member = await findMember(tx, channelId, userId);
+  if (!member) throw new Error('the member vanished under the lock');
+  return { ok: { status: changed.ok ? 201 : 200, body: member } };
+}
+
+const goneAnswer = (changed: Changed): Outcome<Answer<null, 204>> => ('problem' in changed ? changed : { ok: { status: 204, body: null } });
+
+export function memberRoutes(): App {
+  const app = new OpenAPIHono<AppEnv>();
+
+  app.openapi(list, async (c) => {
+    const { id } = c.req.valid('param');
+    const { limit, cursor } = c.req.valid('query');
+    const listName = `members ${id}`;
+    const after = cursor === undefined ? '00000000-0000-0000-0000-000000000000' : decodeId(listName, cursor);
+    const found = unwrap(await withPostgres(c, (db) => listMembers(db, c.get('identity').actor.credential_id, id, { after, limit: limit + 1 })));
+    const data = found.slice(0, limit);
+    const last = found.length > limit ? data.at(-1) : undefined;
+    const next_cursor = last ? encodeCursor(listName, last.user.id) : null;
+    c.header('Link', linkHeader(c.req.url, [{ rel: 'next', parameter: 'cursor', cursor: next_cursor }]));
+    return c.json({ data, next_cursor }, 200);
+  });
+
+  app.openapi(add, async (c) => {
+    const { id: channelId } = c.req.valid('param');
+    const { user_id: userId, role } = c.req.valid('json');
+    const answer = await changeMember(c, { channelId, userId }, MEMBER, async (tx, request) => memberAnswer(tx, request, await addMember(tx, { ...request, role })));
+    return c.json(answer.body, answer.status);
+  });
+
+  app.openapi(join, async (c) => {
+    const { id: channelId } = c.req.valid('param');
+    const userId = c.get('identity').actor.user_id;
+    const answer = await changeMember(c, { channelId, userId }, MEMBER, async (tx, request) => memberAnswer(tx, request, await joinChannel(tx, request)));
+    return c.json(answer.body, answer.status);
+  });
+
+  app.openapi(leave, async (c) => {
+    const { id: channelId } = c.req.valid('param');
+    const userId = c.get('identity').actor.user_id;
+    await changeMember(c, { channelId, userId }, GONE, async (tx, request) => goneAnswer(await leaveChannel(tx, request)));
+    return c.body(null, 204);
+  });
+
+  app.openapi(remove, async (c) => {
+    const { id: channelId, user_id: userId } = c.req.valid('param');
+    await changeMember(c, { channelId, userId }, GONE, async (tx, request) => goneAnswer(await removeMember(tx, request)));
+    return c.body(null, 204);
+  });
+
+  return app;
+}

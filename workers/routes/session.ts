@@ -1,0 +1,137 @@
+import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
+import type { Context } from 'hono';
+import { uuidv7 } from 'uuidv7';
+import { insertCredential, revokeCredential, type Revoked } from '../../db/queries/credentials.ts';
+import { findGeneralChannel } from '../../db/queries/channels.ts';
+import { enrol } from '../../db/queries/members.ts';
+import { signIn, type SignIn } from '../../db/queries/users.ts';
+import type { Transaction } from '../../db/client.ts';
+import { SESSION_SCOPES } from '../../protocol/scopes.ts';
+import { problemAnswer } from '../api-route.ts';
+import { tellRoom } from '../directory.ts';
+import type { App, AppEnv } from '../env.ts';
+import { personOf } from '../identity/claims.ts';
+import { clearLoginCookie, clearSessionCookie, readLoginCookie, setLoginCookie, setSessionCookie } from '../identity/cookies.ts';
+import { decodeLoginState, encodeLoginState, localPath, type LoginState } from '../identity/login-state.ts';
+import { isRefusal, providerSettings, type Provider, type ProviderSettings } from '../identity/provider.ts';
+import { hashSecret, looksLikeSecret, mintSessionSecret } from '../identity/secret.ts';
+import { secretOf } from '../middleware/authenticate.ts';
+import { inTransaction, withPostgres } from '../postgres.ts';
+import { ProblemError, unwrap } from '../problems.ts';
+import { callRoom } from '../room.ts';
+import type { Services } from '../services.ts';
+
+/** Life of a browser's session. */
+const SESSION_SECONDS = 14 * 86_400;
+
+const login = createRoute({
+  path: '/auth/login',
+  method: 'get',
+  summary: 'Sign in: sends the browser to the identity provider',
+  request: { query: z.object({ return_to: z.string().default('/').refine((path) => localPath(path) !== null, 'must be a path of this site') }) },
+  responses: { 302: { description: 'To the provider' }, 422: problemAnswer('invalid'), 503: problemAnswer('unavailable') },
+});
+
+const callback = createRoute({
+  path: '/auth/callback',
+  method: 'get',
+  summary: 'Where the identity provider sends the browser back to; sets the session cookie',
+  responses: { 303: { description: 'To where the sign-in began' }, 401: problemAnswer('unauthenticated'), 503: problemAnswer('unavailable') },
+});
+
+const logout = createRoute({
+  path: '/auth/logout',
+  method: 'post',
+  summary: 'Sign out: when this returns the credential has no access left, live sockets included',
+  security: [{ session: [] }, { bearer: [] }],
+  responses: { 204: { description: 'Signed out' }, 401: problemAnswer('unauthenticated'), 503: problemAnswer('unavailable') },
+});
+
+export function sessionRoutes({ provider, identities }: Pick<Services, 'provider' | 'identities'>): App {
+  const app = new OpenAPIHono<AppEnv>();
+
+  app.openapi(login, async (c) => {
+    const redirectUri = new URL('/auth/callback', c.req.url).href;
+    const { return_to } = c.req.valid('query');
+    const { url, login: state } = await asked(provider.begin(settingsOf(c), redirectUri, return_to));
+    setLoginCookie(c, encodeLoginState(state));
+    return c.redirect(url.href, 302);
+  });
+
+  app.openapi(callback, async (c) => {
+    const state = decodeLoginState(readLoginCookie(c));
+    clearLoginCookie(c);
+    if (state === null) throw new ProblemError({ code: 'unauthenticated', detail: 'the sign-in took too long, or began in another browser' });
+    const secret = await openSession(c, await identifyPerson(c, provider, settingsOf(c), state));
+    setSessionCookie(c, secret, SESSION_SECONDS);
+    return c.redirect(state.return_to, 303);
+  });
+
+  app.openapi(logout, async (c) => {
+    const secret = secretOf(c);
+    clearSessionCookie(c);
+    if (secret === undefined || !looksLikeSecret(secret)) throw new ProblemError({ code: 'unauthenticated' });
+    const hash = await hashSecret(secret);
+    const revoked = await withPostgres(c, (db) => revokeCredential(db, hash, new Date()));
+    if (!revoked) throw new ProblemError({ code: 'unauthenticated' });
+    identities.forget(secret);
+    await endAccess(c, revoked);
+    return c.body(null, 204);
+  });
+
+  return app;
+}
+
+function settingsOf(c: Context<AppEnv>): ProviderSettings {
+  const settings = providerSettings(c.env);
+  if (settings === null) throw new ProblemError({ code: 'unavailable', detail: 'no identity provider is configured' });
+  return settings;
+}
+
+/** What the provider says, or the problem of not being able to ask it. */
+async function asked<T>(answer: Promise<T>): Promise<T> {
+  try {
+    return await answer;
+  } catch (error) {
+    console.warn(JSON.stringify({ level: 'warn', event: 'sign_in_failed', error: error instanceof Error ? `${error.name}: ${error.message}` : String(error) }));
+    if (isRefusal(error)) throw new ProblemError({ code: 'unauthenticated', detail: 'the identity provider did not confirm the sign-in' });
+    throw new ProblemError({ code: 'unavailable', detail: 'the identity provider cannot be reached' });
+  }
+}
+
+async function identifyPerson(c: Context<AppEnv>, provider: Provider, settings: ProviderSettings, state: LoginState): Promise<SignIn> {
+  const claims = await asked(provider.finish(settings, new URL(c.req.url), state));
+  return { issuer: settings.issuer.href, ...personOf(claims) };
+}
+
+/** Makes or refreshes the user and a session for them. Returns the session's secret, which is kept nowhere. */
+async function openSession(c: Context<AppEnv>, person: SignIn): Promise<string> {
+  const secret = mintSessionSecret();
+  const secret_hash = await hashSecret(secret);
+  const joined = await inTransaction(c, async (tx) => {
+    const now = new Date();
+    const { user, created } = unwrap(await signIn(tx, person, now));
+    const expires_at = new Date(now.getTime() + SESSION_SECONDS * 1_000);
+    await insertCredential(tx, { id: uuidv7(), secret_hash, kind: 'session', user_id: user.id, name: 'browser', scopes: SESSION_SCOPES, expires_at });
+    return created ? welcome(tx, user.id, now) : null;
+  });
+  if (joined) await tellRoom(c, joined);
+  return secret;
+}
+
+/** Who is new joins the general channel, if there is one. */
+async function welcome(tx: Transaction, userId: string, now: Date) {
+  const channelId = await findGeneralChannel(tx);
+  if (channelId === null) return null;
+  const change = { channelId, userId, actorId: userId, eventId: uuidv7(), now, traceparent: null };
+  await enrol(tx, change);
+  return change;
+}
+
+/** Tells all rooms of the user, and the inbox, before the answer (G5). Where one cannot be told the answer is 503, and a repetition tells all again. */
+async function endAccess(c: Context<AppEnv>, { id, user_id, expires_at, channel_ids }: Revoked): Promise<void> {
+  if (expires_at.getTime() <= Date.now()) return;
+  const rooms = channel_ids.map((channelId) => callRoom(c.env, channelId, (room) => room.revokeCredential(channelId, id, expires_at.getTime())));
+  const told = await Promise.allSettled([...rooms, c.env.INBOXES.getByName(user_id).revokeCredential(id)]);
+  if (told.some(({ status }) => status === 'rejected')) throw new ProblemError({ code: 'unavailable', detail: 'sign-out is not complete: try again' });
+}

@@ -1,0 +1,106 @@
+import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
+import type { Context } from 'hono';
+import type { Actor, SocketRequest } from '../../durable-objects/channel-room/room-api.ts';
+import { socketTicketSchema } from '../../protocol/api.ts';
+import { problemSchema, type Problem } from '../../protocol/errors.ts';
+import { TICKET_SECONDS } from '../../protocol/limits.ts';
+import { SUBPROTOCOL } from '../../protocol/version.ts';
+import { apiRoute, channelParams, json, problemAnswer } from '../api-route.ts';
+import type { App, AppEnv } from '../env.ts';
+import { hasScope } from '../identity/identity.ts';
+import type { IdentityCache } from '../identity/identity-cache.ts';
+import { identify } from '../middleware/authenticate.ts';
+import { isAllowedOrigin } from '../origins.ts';
+import { ProblemError } from '../problems.ts';
+import { readOffer, type Offer } from '../sockets.ts';
+
+/** `durable-objects/channel-room/room-api.ts` types the header's value; its name is written here because Workers know that module by type only. */
+const SOCKET_REQUEST_HEADER: typeof import('../../durable-objects/channel-room/room-api.ts').SOCKET_REQUEST_HEADER = 'colink-socket-request';
+
+const issue = apiRoute({ scope: 'messages:write', limit: 'read' }, '/v1/socket-tickets', {
+  method: 'post',
+  summary: 'A ticket that opens one socket of the caller, soon',
+  responses: { 201: json(socketTicketSchema, 'The ticket') },
+});
+
+const cursor = z
+  .object({ epoch: z.coerce.number().int().min(1).optional(), since: z.coerce.number().int().min(0).optional() })
+  .refine(({ epoch, since }) => (epoch === undefined) === (since === undefined), { message: 'epoch and since go together', path: ['since'] });
+
+const join = createRoute({
+  path: '/v1/channels/{id}/socket',
+  method: 'get',
+  summary: 'The live events of a channel, and commands to it, over a WebSocket; from a cursor where one is given',
+  description: `Programs send Authorization. Browsers offer the subprotocols ${SUBPROTOCOL} and colink.ticket.<ticket>.`,
+  security: [{ bearer: ['messages:read', 'messages:write'] }, {}],
+  request: { params: channelParams, query: cursor },
+  responses: {
+    101: { description: `The socket, speaking ${SUBPROTOCOL}` },
+    401: problemAnswer('unauthenticated'),
+    403: problemAnswer('not_a_member'),
+    404: problemAnswer('not_found'),
+    426: problemAnswer('upgrade_required'),
+    503: problemAnswer('unavailable'),
+  },
+});
+
+export function socketTicketRoutes(): App {
+  const app = new OpenAPIHono<AppEnv>();
+  app.openapi(issue, async (c) => {
+    const { actor } = c.get('identity');
+    const ticket = await c.env.INBOXES.getByName(actor.user_id).issueTicket(actor);
+    return c.json({ ticket, expires_in: TICKET_SECONDS }, 201);
+  });
+  return app;
+}
+
+/** The upgrade authenticates by itself: to be mounted before `authenticate`. */
+export function socketRoutes(identities: IdentityCache): App {
+  const app = new OpenAPIHono<AppEnv>();
+  app.openapi(join, async (c) => {
+    if (c.req.raw.headers.get('upgrade')?.toLowerCase() !== 'websocket') throw new ProblemError({ code: 'upgrade_required' }, { Upgrade: 'websocket' });
+    const { id } = c.req.valid('param');
+    const { epoch, since } = c.req.valid('query');
+    const offer = readOffer(c.req.raw.headers.get('sec-websocket-protocol'));
+    const actor = await actorOf(c, identities, offer);
+    const request = { channel_id: id, actor, since: epoch === undefined || since === undefined ? null : { epoch, seq: since } };
+    return relay(await upgrade(c, request), offer);
+  });
+  return app;
+}
+
+async function actorOf(c: Context<AppEnv>, identities: IdentityCache, { ticket }: Offer): Promise<Actor> {
+  if (ticket !== null) return redeem(c, ticket);
+  // A cookie alone opens no socket: browsers attach it for any page that asks, which a ticket proves not to be the case.
+  if (!c.req.raw.headers.has('authorization')) throw new ProblemError({ code: 'unauthenticated', detail: 'a socket takes Authorization or a ticket' });
+  const identity = await identify(c, identities);
+  if (!hasScope(identity, 'messages:read') || !hasScope(identity, 'messages:write')) {
+    throw new ProblemError({ code: 'forbidden', detail: 'a socket needs the scopes messages:read and messages:write' });
+  }
+  return identity.actor;
+}
+
+async function redeem(c: Context<AppEnv>, ticket: NonNullable<Offer['ticket']>): Promise<Actor> {
+  const origin = c.req.raw.headers.get('origin');
+  if (origin !== null && !isAllowedOrigin(c, origin)) throw new ProblemError({ code: 'forged_origin' });
+  const actor = ticket.userId === '' ? null : await c.env.INBOXES.getByName(ticket.userId).redeemTicket(ticket.text);
+  if (actor === null) throw new ProblemError({ code: 'unauthenticated', detail: 'the ticket is unknown, used or expired' });
+  return actor;
+}
+
+/** The client's own headers stay here, so that nobody can speak to a room in the Worker's name. */
+function upgrade(c: Context<AppEnv>, request: SocketRequest): Promise<Response> {
+  const headers = { Upgrade: 'websocket', [SOCKET_REQUEST_HEADER]: JSON.stringify(request) };
+  return c.env.ROOMS.getByName(request.channel_id).fetch('https://room.invalid/', { headers });
+}
+
+async function relay(answer: Response, { speaksColink }: Offer): Promise<Response> {
+  if (answer.webSocket === null) throw new ProblemError(await problemOf(answer));
+  return new Response(null, { status: 101, webSocket: answer.webSocket, headers: speaksColink ? { 'Sec-WebSocket-Protocol': SUBPROTOCOL } : {} });
+}
+
+/** The room's own refusal, to be answered as every other. */
+async function problemOf(answer: Response): Promise<Problem> {
+  const { code, detail, retry_after } = problemSchema.parse(await answer.json());
+  return { code, ...(detail !== undefined && { detail }), ...(retry_after !== undefined && { retry_after }) };
+}

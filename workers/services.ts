@@ -1,0 +1,28 @@
+import type { CircuitBreakerPolicy } from 'cockatiel';
+import { classifyPostgresError } from '../db/errors.ts';
+import { ProfileCache } from './cache/profile-cache.ts';
+import { redisBreaker } from './cache/redis-level.ts';
+import { DeadlineError, within } from './deadline.ts';
+import { IdentityCache } from './identity/identity-cache.ts';
+import { Provider } from './identity/provider.ts';
+import { RequestMetrics } from './request-metrics.ts';
+
+/** What an isolate keeps between requests. All of it may be lost at any moment. */
+export interface Services {
+  readonly identities: IdentityCache;
+  readonly profiles: ProfileCache;
+  readonly redisBreaker: CircuitBreakerPolicy;
+  readonly provider: Provider;
+  readonly metrics: RequestMetrics;
+}
+
+export function createServices(now: () => number = Date.now): Services {
+  const isAway = (error: unknown) => error instanceof DeadlineError || classifyPostgresError(error) === 'unreachable';
+  return {
+    identities: new IdentityCache({ now, within, isAway }),
+    profiles: new ProfileCache(now),
+    redisBreaker: redisBreaker(),
+    provider: new Provider(now),
+    metrics: new RequestMetrics(now),
+  };
+}
