@@ -4,7 +4,7 @@ import type { Topic } from '../../protocol/topics.ts';
 
 /**
  * The tables as queries see them. Keys, defaults that matter to nobody but Postgres, checks and indexes are in `db/migrations`, which
- * alone makes the database; `db/schema/tables.pg.test.ts` holds the two together. Properties bear their columns' names.
+ * alone makes the database; `db/schema.pg.test.ts` holds the two together. Properties bear their columns' names.
  */
 const counter = () => bigint({ mode: 'number' });
 const moment = () => timestamp({ withTimezone: true, mode: 'date' });

@@ -18,12 +18,13 @@ declare module 'vitest' {
 /** Data of a test run is thrown away, so nothing of it need survive a power cut. */
 const THROWAWAY = { fsync: 'off', full_page_writes: 'off' };
 
-/** One cluster a run, with a migrated template for each test file to clone. */
+/** One cluster a run, with a migrated template for each test file to clone. `COLINK_TEST_POSTGRES`: directory of another Postgres' programs. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const directory = await mkdtemp(join(tmpdir(), 'colink-test-'));
   // Postgres refuses root; its stand-in must be able to enter.
   await chmod(directory, 0o755);
-  const server = await startPostgres({ dataDir: join(directory, 'postgres'), settings: THROWAWAY });
+  const binDir = process.env['COLINK_TEST_POSTGRES'];
+  const server = await startPostgres({ dataDir: join(directory, 'postgres'), settings: THROWAWAY, ...(binDir && { binDir }) });
   const admin = databaseUrl(server.url, 'postgres');
   await createTemplate(admin);
   project.provide('postgresUrl', admin);

@@ -1,0 +1,481 @@
+-- What all migrations together make, without partitions. Written by a test, which also compares:
+--   npx vitest run --project pg db/schema.pg.test.ts --update
+
+CREATE EXTENSION pg_trgm;
+
+CREATE TYPE drain_event AS (
+  seq bigint,
+  id uuid,
+  type text,
+  at timestamp with time zone,
+  actor_id uuid,
+  message_id uuid,
+  client_msg_id text,
+  text text,
+  pos bigint,
+  thread_id uuid,
+  tpos bigint,
+  origin jsonb,
+  revision integer,
+  emoji text,
+  event jsonb
+);
+
+CREATE SEQUENCE event_log_position AS bigint START 1 INCREMENT 1 CACHE 1;
+
+CREATE TABLE channels (
+  id uuid NOT NULL,
+  kind text NOT NULL,
+  name text,
+  topic text DEFAULT ''::text NOT NULL,
+  created_by uuid NOT NULL,
+  created_at timestamp with time zone DEFAULT now() NOT NULL,
+  archived_at timestamp with time zone,
+  version integer DEFAULT 1 NOT NULL,
+  members_version bigint DEFAULT 0 NOT NULL,
+  CONSTRAINT channels_pkey PRIMARY KEY (id),
+  CONSTRAINT channels_check CHECK ((kind = 'direct'::text) = (name IS NULL)),
+  CONSTRAINT channels_kind_check CHECK (kind = ANY (ARRAY['public'::text, 'private'::text, 'direct'::text]))
+);
+
+CREATE TABLE consumer_keys (
+  group_id text NOT NULL,
+  topic text NOT NULL,
+  key uuid NOT NULL,
+  "position" bigint NOT NULL,
+  CONSTRAINT consumer_keys_pkey PRIMARY KEY (group_id, topic, key)
+) WITH (fillfactor=50);
+
+CREATE TABLE consumer_offsets (
+  group_id text NOT NULL,
+  topic text NOT NULL,
+  partition integer NOT NULL,
+  cursor text NOT NULL,
+  updated_at timestamp with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT consumer_offsets_pkey PRIMARY KEY (group_id, topic, partition)
+) WITH (fillfactor=50);
+
+CREATE TABLE conversation_logs (
+  channel_id uuid NOT NULL,
+  epoch integer DEFAULT 1 NOT NULL,
+  fence bigint DEFAULT 0 NOT NULL,
+  drained_seq bigint DEFAULT 0 NOT NULL,
+  drained_pos bigint DEFAULT 0 NOT NULL,
+  drained_at timestamp with time zone,
+  CONSTRAINT conversation_logs_pkey PRIMARY KEY (channel_id)
+) WITH (fillfactor=50);
+
+CREATE TABLE credentials (
+  id uuid NOT NULL,
+  secret_hash bytea NOT NULL,
+  kind text NOT NULL,
+  user_id uuid NOT NULL,
+  name text NOT NULL,
+  scopes text[] NOT NULL,
+  created_at timestamp with time zone DEFAULT now() NOT NULL,
+  expires_at timestamp with time zone NOT NULL,
+  revoked_at timestamp with time zone,
+  CONSTRAINT credentials_secret_hash_key UNIQUE (secret_hash),
+  CONSTRAINT credentials_pkey PRIMARY KEY (id),
+  CONSTRAINT credentials_kind_check CHECK (kind = ANY (ARRAY['session'::text, 'personal'::text, 'bot'::text]))
+);
+
+CREATE TABLE dead_letters (
+  id uuid DEFAULT gen_random_uuid() NOT NULL,
+  stage text NOT NULL,
+  group_id text,
+  topic text NOT NULL,
+  partition integer,
+  record_offset text,
+  record_key bytea,
+  record_value bytea,
+  headers jsonb DEFAULT '{}'::jsonb NOT NULL,
+  error_class text NOT NULL,
+  error_message text NOT NULL,
+  attempts integer NOT NULL,
+  first_failed_at timestamp with time zone NOT NULL,
+  last_failed_at timestamp with time zone NOT NULL,
+  status text DEFAULT 'pending'::text NOT NULL,
+  published_at timestamp with time zone,
+  CONSTRAINT dead_letters_pkey PRIMARY KEY (id),
+  CONSTRAINT dead_letters_stage_check CHECK (stage = ANY (ARRAY['drain'::text, 'consumer'::text])),
+  CONSTRAINT dead_letters_status_check CHECK (status = ANY (ARRAY['pending'::text, 'redriven'::text, 'discarded'::text]))
+);
+
+CREATE TABLE event_log (
+  logged_at timestamp with time zone DEFAULT now() NOT NULL,
+  "position" bigint DEFAULT nextval('event_log_position'::regclass) NOT NULL,
+  xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
+  topic text NOT NULL,
+  key uuid NOT NULL,
+  event_id uuid NOT NULL,
+  type text NOT NULL,
+  channel_seq bigint,
+  data jsonb NOT NULL,
+  traceparent text,
+  CONSTRAINT event_log_pkey PRIMARY KEY ("position", logged_at)
+) PARTITION BY RANGE (logged_at);
+
+CREATE TABLE idempotency_keys (
+  user_id uuid NOT NULL,
+  method text NOT NULL,
+  route text NOT NULL,
+  key text NOT NULL,
+  fingerprint bytea NOT NULL,
+  status integer,
+  body text,
+  headers jsonb,
+  created_at timestamp with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT idempotency_keys_pkey PRIMARY KEY (user_id, method, route, key)
+);
+
+CREATE TABLE members (
+  channel_id uuid NOT NULL,
+  user_id uuid NOT NULL,
+  role text DEFAULT 'member'::text NOT NULL,
+  version bigint NOT NULL,
+  joined_at timestamp with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT members_pkey PRIMARY KEY (channel_id, user_id),
+  CONSTRAINT members_role_check CHECK (role = ANY (ARRAY['owner'::text, 'admin'::text, 'member'::text]))
+);
+
+CREATE TABLE messages (
+  id uuid NOT NULL,
+  channel_id uuid NOT NULL,
+  seq bigint NOT NULL,
+  pos bigint,
+  thread_id uuid,
+  tpos bigint,
+  author_id uuid NOT NULL,
+  client_msg_id text NOT NULL,
+  text text NOT NULL,
+  origin jsonb,
+  revision integer DEFAULT 1 NOT NULL,
+  created_at timestamp with time zone NOT NULL,
+  edited_at timestamp with time zone,
+  deleted_at timestamp with time zone,
+  CONSTRAINT messages_pkey PRIMARY KEY (id),
+  CONSTRAINT messages_check CHECK ((thread_id IS NULL) = (pos IS NOT NULL)),
+  CONSTRAINT messages_check1 CHECK ((thread_id IS NULL) = (tpos IS NULL))
+) PARTITION BY RANGE (id);
+
+CREATE TABLE parked_keys (
+  group_id text NOT NULL,
+  topic text NOT NULL,
+  key uuid NOT NULL,
+  attempts integer NOT NULL,
+  error_class text NOT NULL,
+  error_message text NOT NULL,
+  first_failed_at timestamp with time zone NOT NULL,
+  last_failed_at timestamp with time zone NOT NULL,
+  next_retry_at timestamp with time zone NOT NULL,
+  CONSTRAINT parked_keys_pkey PRIMARY KEY (group_id, topic, key)
+);
+
+CREATE TABLE parked_records (
+  id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+  group_id text NOT NULL,
+  topic text NOT NULL,
+  key uuid NOT NULL,
+  partition integer NOT NULL,
+  record_offset text NOT NULL,
+  record_key bytea,
+  record_value bytea,
+  headers jsonb NOT NULL,
+  CONSTRAINT parked_records_pkey PRIMARY KEY (id)
+);
+
+CREATE TABLE reactions (
+  message_id uuid NOT NULL,
+  emoji text NOT NULL,
+  user_id uuid NOT NULL,
+  channel_id uuid NOT NULL,
+  seq bigint NOT NULL,
+  CONSTRAINT reactions_pkey PRIMARY KEY (message_id, emoji, user_id)
+);
+
+CREATE TABLE read_states (
+  user_id uuid NOT NULL,
+  channel_id uuid NOT NULL,
+  read_pos bigint NOT NULL,
+  updated_at timestamp with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT read_states_pkey PRIMARY KEY (user_id, channel_id)
+);
+
+CREATE TABLE relay_states (
+  shard integer NOT NULL,
+  fence bigint DEFAULT 0 NOT NULL,
+  base pg_snapshot NOT NULL,
+  base_taken_at timestamp with time zone NOT NULL,
+  target pg_snapshot,
+  target_taken_at timestamp with time zone,
+  after_position bigint DEFAULT 0 NOT NULL,
+  updated_at timestamp with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT relay_states_pkey PRIMARY KEY (shard)
+);
+
+CREATE TABLE search_messages (
+  id uuid NOT NULL,
+  channel_id uuid NOT NULL,
+  author_id uuid NOT NULL,
+  seq bigint NOT NULL,
+  text text NOT NULL,
+  tsv tsvector GENERATED ALWAYS AS (to_tsvector('simple'::regconfig, text)) STORED NOT NULL,
+  CONSTRAINT search_messages_pkey PRIMARY KEY (id)
+) PARTITION BY RANGE (id);
+
+CREATE TABLE threads (
+  root_id uuid NOT NULL,
+  channel_id uuid NOT NULL,
+  reply_count integer NOT NULL,
+  last_tpos bigint NOT NULL,
+  last_reply_at timestamp with time zone NOT NULL,
+  CONSTRAINT threads_pkey PRIMARY KEY (root_id)
+);
+
+CREATE TABLE users (
+  id uuid NOT NULL,
+  issuer text NOT NULL,
+  subject text NOT NULL,
+  handle text NOT NULL,
+  display_name text NOT NULL,
+  role text DEFAULT 'member'::text NOT NULL,
+  version integer DEFAULT 1 NOT NULL,
+  created_at timestamp with time zone DEFAULT now() NOT NULL,
+  deactivated_at timestamp with time zone,
+  CONSTRAINT users_handle_key UNIQUE (handle),
+  CONSTRAINT users_issuer_subject_key UNIQUE (issuer, subject),
+  CONSTRAINT users_pkey PRIMARY KEY (id),
+  CONSTRAINT users_handle_check CHECK (handle = lower(handle)),
+  CONSTRAINT users_role_check CHECK (role = ANY (ARRAY['admin'::text, 'moderator'::text, 'member'::text, 'guest'::text]))
+);
+
+ALTER TABLE channels ADD CONSTRAINT channels_created_by_fkey FOREIGN KEY (created_by) REFERENCES users(id);
+
+ALTER TABLE conversation_logs ADD CONSTRAINT conversation_logs_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES channels(id);
+
+ALTER TABLE credentials ADD CONSTRAINT credentials_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
+
+ALTER TABLE members ADD CONSTRAINT members_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES channels(id);
+
+ALTER TABLE members ADD CONSTRAINT members_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
+
+ALTER TABLE parked_records ADD CONSTRAINT parked_records_group_id_topic_key_fkey FOREIGN KEY (group_id, topic, key) REFERENCES parked_keys(group_id, topic, key) ON DELETE CASCADE;
+
+ALTER TABLE read_states ADD CONSTRAINT read_states_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES channels(id);
+
+ALTER TABLE read_states ADD CONSTRAINT read_states_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
+
+CREATE UNIQUE INDEX channels_name ON channels USING btree (lower(name));
+
+CREATE INDEX credentials_user ON credentials USING btree (user_id);
+
+CREATE INDEX dead_letters_pending ON dead_letters USING btree (topic, group_id) WHERE status = 'pending'::text;
+
+CREATE INDEX dead_letters_unpublished ON dead_letters USING btree (last_failed_at) WHERE published_at IS NULL;
+
+CREATE INDEX event_log_relay ON event_log USING btree (xid, "position");
+
+CREATE INDEX event_log_resume ON event_log USING btree (key, channel_seq) WHERE channel_seq IS NOT NULL;
+
+CREATE INDEX idempotency_keys_age ON idempotency_keys USING btree (created_at);
+
+CREATE INDEX members_user ON members USING btree (user_id);
+
+CREATE INDEX messages_history ON messages USING btree (channel_id, pos) WHERE thread_id IS NULL;
+
+CREATE INDEX messages_thread ON messages USING btree (thread_id, tpos) WHERE thread_id IS NOT NULL;
+
+CREATE INDEX parked_keys_due ON parked_keys USING btree (group_id, next_retry_at);
+
+CREATE INDEX parked_records_key ON parked_records USING btree (group_id, topic, key, id);
+
+CREATE INDEX reactions_channel ON reactions USING btree (channel_id);
+
+CREATE INDEX search_messages_trgm ON search_messages USING gin (text gin_trgm_ops);
+
+CREATE INDEX search_messages_tsv ON search_messages USING gin (tsv);
+
+CREATE INDEX threads_channel ON threads USING btree (channel_id);
+
+CREATE OR REPLACE FUNCTION public.uuid_floor(at timestamp with time zone)
+ RETURNS uuid
+ LANGUAGE sql
+ IMMUTABLE STRICT
+AS $function$
+  SELECT (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '70008000000000000000')::uuid
+$function$;
+
+CREATE OR REPLACE FUNCTION public.missing_partitions(p_months integer, p_days integer, p_since timestamp with time zone)
+ RETURNS TABLE(parent text, child text, lower_bound text, upper_bound text)
+ LANGUAGE sql
+ STABLE
+AS $function$
+  WITH due AS (
+    SELECT p.parent, format('%s_%s', p.parent, to_char(m.month, 'YYYY_MM')) AS child,
+      uuid_floor(m.month AT TIME ZONE 'UTC')::text AS lower_bound, uuid_floor((m.month + interval '1 month') AT TIME ZONE 'UTC')::text AS upper_bound
+    FROM unnest(ARRAY['messages', 'search_messages']) p (parent),
+      generate_series(0, p_months) i, date_trunc('month', p_since AT TIME ZONE 'UTC') first,
+      LATERAL (SELECT first + make_interval(months => i)) m (month)
+    UNION ALL
+    SELECT 'event_log', format('event_log_%s', to_char(d.day, 'YYYY_MM_DD')),
+      (d.day AT TIME ZONE 'UTC')::text, ((d.day + interval '1 day') AT TIME ZONE 'UTC')::text
+    FROM generate_series(0, p_days) i, date_trunc('day', p_since AT TIME ZONE 'UTC') first,
+      LATERAL (SELECT first + make_interval(days => i)) d (day)
+  )
+  SELECT due.* FROM due
+  WHERE NOT EXISTS (
+    SELECT FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = due.parent::regclass AND c.relname = due.child)
+$function$;
+
+CREATE OR REPLACE FUNCTION public.drain_conversation(p_channel uuid, p_epoch integer, p_fence bigint, p_events jsonb)
+ RETURNS TABLE(status text, drained_seq bigint)
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+  log conversation_logs;
+  first_seq bigint := (p_events -> 0 ->> 'seq')::bigint;
+  last_seq bigint := (p_events -> -1 ->> 'seq')::bigint;
+  batch drain_event[];
+  types text[];
+  last_pos bigint;
+  with_replies boolean;
+  contiguous boolean;
+BEGIN
+  SELECT l.* INTO log FROM conversation_logs l WHERE l.channel_id = p_channel FOR UPDATE;
+  IF NOT FOUND THEN RETURN QUERY SELECT 'unknown', 0::bigint; RETURN; END IF;
+  IF log.fence > p_fence OR log.epoch <> p_epoch THEN RETURN QUERY SELECT 'fenced', log.drained_seq; RETURN; END IF;
+  IF first_seq > log.drained_seq + 1 THEN RETURN QUERY SELECT 'gap', log.drained_seq; RETURN; END IF;
+  IF last_seq <= log.drained_seq OR p_events = '[]' THEN RETURN QUERY SELECT 'ok', log.drained_seq; RETURN; END IF;
+
+  SELECT
+    array_agg(ROW(e.seq, e.id, e.type, e.at, e.actor_id, e.message_id, e.client_msg_id, e.text, e.pos, e.thread_id, e.tpos, e.origin,
+      e.revision, e.emoji, e.event)::drain_event ORDER BY e.n) FILTER (WHERE e.seq > log.drained_seq),
+    array_agg(DISTINCT e.type), max(e.pos),
+    bool_or(e.type = 'message.created' AND e.thread_id IS NOT NULL), bool_and(e.seq IS NOT DISTINCT FROM first_seq + e.n - 1)
+  INTO batch, types, last_pos, with_replies, contiguous
+  FROM ROWS FROM (
+    jsonb_to_recordset(p_events) AS (seq bigint, id uuid, type text, at timestamptz, actor_id uuid, message_id uuid, client_msg_id text,
+      text text, pos bigint, thread_id uuid, tpos bigint, origin jsonb, revision integer, emoji text),
+    jsonb_array_elements(p_events)
+  ) WITH ORDINALITY AS e (seq, id, type, at, actor_id, message_id, client_msg_id, text, pos, thread_id, tpos, origin, revision, emoji, event, n);
+  IF NOT contiguous THEN RETURN QUERY SELECT 'gap', log.drained_seq; RETURN; END IF;
+
+  IF 'message.created' = ANY (types) THEN PERFORM project_created(p_channel, batch); END IF;
+  IF with_replies THEN PERFORM project_replies(p_channel, batch); END IF;
+  IF 'message.edited' = ANY (types) THEN PERFORM project_edited(batch); END IF;
+  IF 'message.deleted' = ANY (types) THEN PERFORM project_deleted(batch); END IF;
+  IF types && ARRAY['reaction.added', 'reaction.removed'] THEN PERFORM project_reactions(p_channel, batch); END IF;
+
+  INSERT INTO event_log (topic, key, event_id, type, channel_seq, data)
+  SELECT 'message.events', p_channel, b.id, 'colink.' || b.type || '.v1', b.seq, b.event FROM unnest(batch) b;
+
+  UPDATE conversation_logs l
+  SET fence = p_fence, drained_seq = last_seq, drained_pos = greatest(last_pos, l.drained_pos), drained_at = now()
+  WHERE l.channel_id = p_channel;
+  RETURN QUERY SELECT 'ok', last_seq;
+END $function$;
+
+CREATE OR REPLACE FUNCTION public.premake_partitions(p_months integer, p_days integer, p_since timestamp with time zone DEFAULT now())
+ RETURNS integer
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+  made integer := 0;
+  missing record;
+BEGIN
+  PERFORM pg_advisory_xact_lock(hashtext('colink.premake_partitions'));
+  FOR missing IN SELECT * FROM missing_partitions(p_months, p_days, p_since) LOOP
+    EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING ALL)', missing.child, missing.parent);
+    EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)',
+      missing.parent, missing.child, missing.lower_bound, missing.upper_bound);
+    made := made + 1;
+  END LOOP;
+  RETURN made;
+END $function$;
+
+CREATE OR REPLACE FUNCTION public.project_created(p_channel uuid, p_batch drain_event[])
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  INSERT INTO messages (id, channel_id, seq, pos, thread_id, tpos, author_id, client_msg_id, text, origin, created_at)
+  SELECT b.message_id, p_channel, b.seq, b.pos, b.thread_id, b.tpos, b.actor_id, b.client_msg_id, b.text, b.origin, b.at
+  FROM unnest(p_batch) b WHERE b.type = 'message.created';
+END $function$;
+
+CREATE OR REPLACE FUNCTION public.project_deleted(p_batch drain_event[])
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  WITH gone AS (
+    UPDATE messages m SET text = '', deleted_at = b.at
+    FROM unnest(p_batch) b WHERE b.type = 'message.deleted' AND m.id = b.message_id AND m.deleted_at IS NULL
+    RETURNING m.thread_id
+  )
+  UPDATE threads t SET reply_count = t.reply_count - g.replies
+  FROM (SELECT gone.thread_id, count(*)::integer AS replies FROM gone WHERE gone.thread_id IS NOT NULL GROUP BY gone.thread_id) g
+  WHERE t.root_id = g.thread_id;
+END $function$;
+
+CREATE OR REPLACE FUNCTION public.project_edited(p_batch drain_event[])
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  UPDATE messages m SET text = b.text, revision = b.revision, edited_at = b.at
+  FROM (SELECT DISTINCT ON (e.message_id) e.message_id, e.text, e.revision, e.at FROM unnest(p_batch) e
+        WHERE e.type = 'message.edited' ORDER BY e.message_id, e.seq DESC) b
+  WHERE m.id = b.message_id;
+END $function$;
+
+CREATE OR REPLACE FUNCTION public.project_reactions(p_channel uuid, p_batch drain_event[])
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  WITH last AS (
+    SELECT DISTINCT ON (b.message_id, b.emoji, b.actor_id) b.message_id, b.emoji, b.actor_id, b.seq, b.type
+    FROM unnest(p_batch) b WHERE b.type IN ('reaction.added', 'reaction.removed')
+    ORDER BY b.message_id, b.emoji, b.actor_id, b.seq DESC
+  ), removed AS (
+    DELETE FROM reactions r USING last l
+    WHERE l.type = 'reaction.removed' AND r.message_id = l.message_id AND r.emoji = l.emoji AND r.user_id = l.actor_id
+  )
+  INSERT INTO reactions (message_id, emoji, user_id, channel_id, seq)
+  SELECT l.message_id, l.emoji, l.actor_id, p_channel, l.seq FROM last l WHERE l.type = 'reaction.added'
+  ON CONFLICT (message_id, emoji, user_id) DO UPDATE SET seq = excluded.seq;
+END $function$;
+
+CREATE OR REPLACE FUNCTION public.project_replies(p_channel uuid, p_batch drain_event[])
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  INSERT INTO threads AS t (root_id, channel_id, reply_count, last_tpos, last_reply_at)
+  SELECT b.thread_id, p_channel, count(*), max(b.tpos), max(b.at)
+  FROM unnest(p_batch) b WHERE b.type = 'message.created' AND b.thread_id IS NOT NULL GROUP BY b.thread_id
+  ON CONFLICT (root_id) DO UPDATE SET reply_count = t.reply_count + excluded.reply_count, last_tpos = excluded.last_tpos,
+    last_reply_at = excluded.last_reply_at;
+END $function$;
+
+CREATE OR REPLACE FUNCTION public.skip_poison_event(p_channel uuid, p_epoch integer, p_fence bigint, p_seq bigint, p_event bytea, p_class text, p_message text)
+ RETURNS TABLE(status text, drained_seq bigint)
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+  log conversation_logs;
+BEGIN
+  SELECT l.* INTO log FROM conversation_logs l WHERE l.channel_id = p_channel FOR UPDATE;
+  IF NOT FOUND THEN RETURN QUERY SELECT 'unknown', 0::bigint; RETURN; END IF;
+  IF log.fence > p_fence OR log.epoch <> p_epoch THEN RETURN QUERY SELECT 'fenced', log.drained_seq; RETURN; END IF;
+  IF p_seq > log.drained_seq + 1 THEN RETURN QUERY SELECT 'gap', log.drained_seq; RETURN; END IF;
+  IF p_seq = log.drained_seq + 1 THEN
+    INSERT INTO dead_letters (stage, topic, record_key, record_value, headers, error_class, error_message, attempts, first_failed_at, last_failed_at)
+    VALUES ('drain', 'message.events', convert_to(p_channel::text, 'UTF8'), p_event,
+      jsonb_build_object('channel_seq', p_seq::text), p_class, p_message, 1, now(), now());
+    UPDATE conversation_logs l SET fence = p_fence, drained_seq = p_seq, drained_at = now() WHERE l.channel_id = p_channel;
+  END IF;
+  RETURN QUERY SELECT 'ok', greatest(p_seq, log.drained_seq);
+END $function$;
