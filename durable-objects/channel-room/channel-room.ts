@@ -1,0 +1,193 @@
+import { DurableObject } from 'cloudflare:workers';
+import { V7Generator } from 'uuidv7';
+import { z } from 'zod';
+import { ERRORS, problemDocument, type Outcome, type Problem } from '../../protocol/errors.ts';
+import type { Command, CommandResult } from '../../protocol/frames.ts';
+import { counterSchema, idSchema } from '../../protocol/primitives.ts';
+import { SUBPROTOCOL } from '../../protocol/version.ts';
+import { durableSql } from '../log/durable-sql.ts';
+import type { SqlDriver } from '../log/sql-driver.ts';
+import { bootstrap } from './bootstrap.ts';
+import { Conversation } from './conversation.ts';
+import type { SocketRecord } from './fanout.ts';
+import { answerClose, HibernatableSocket } from './hibernatable-socket.ts';
+import { type Actor, type MemberChange, type RoomApi, SOCKET_REQUEST_HEADER, type SocketRequest } from './room-api.ts';
+import { roomPostgres } from './room-postgres.ts';
+import type { RoomRecord } from './room-record.ts';
+import { Room, type RoomPorts } from './room.ts';
+
+const REST_MS = 1_000;
+
+const socketRequestSchema = z.strictObject({
+  channel_id: idSchema,
+  actor: z.strictObject({ user_id: idSchema, credential_id: idSchema, expires_at: z.number() }),
+  since: z.strictObject({ epoch: z.int(), seq: counterSchema }).nullable(),
+}) satisfies z.ZodType<SocketRequest>;
+
+type LiveRoom = Room<HibernatableSocket>;
+
+/** The object of one channel: gives a `Room` the platform. */
+export class ChannelRoom extends DurableObject<Env> implements RoomApi {
+  readonly #sql: SqlDriver;
+  readonly #record: RoomRecord;
+  readonly #ids = new V7Generator();
+  readonly #sockets = new Map<WebSocket, HibernatableSocket>();
+  #room: LiveRoom | null;
+  #opening: Promise<Outcome<LiveRoom>> | null = null;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    this.#sql = durableSql(ctx.storage);
+    this.#record = roomPostgres(env.POSTGRES.connectionString, Date.now);
+    ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair('ping', 'pong'));
+    this.#room = this.#openStored();
+  }
+
+  async execute(channelId: string, actor: Actor, command: Command): Promise<Outcome<CommandResult>> {
+    const room = await this.#open(channelId);
+    return 'problem' in room ? room : await room.ok.execute(actor, command);
+  }
+
+  async executeBatch(channelId: string, actor: Actor, commands: readonly Command[]): Promise<Outcome<CommandResult[]>> {
+    const room = await this.#open(channelId);
+    return 'problem' in room ? room : await room.ok.executeBatch(actor, commands);
+  }
+
+  async applyMemberChange(channelId: string, change: MemberChange): Promise<void> {
+    (await this.#mustOpen(channelId)).applyMemberChange(change);
+  }
+
+  async revokeCredential(channelId: string, credentialId: string, expiresAt: number): Promise<void> {
+    (await this.#mustOpen(channelId)).revokeCredential(credentialId, expiresAt);
+  }
+
+  override async fetch(request: Request): Promise<Response> {
+    if (request.headers.get('Upgrade')?.toLowerCase() !== 'websocket') return problemResponse({ code: 'upgrade_required' });
+    const wanted = socketRequestSchema.parse(JSON.parse(request.headers.get(SOCKET_REQUEST_HEADER) ?? 'null'));
+    const room = await this.#open(wanted.channel_id);
+    if ('problem' in room) return problemResponse(room.problem);
+    const { 0: client, 1: server } = new WebSocketPair();
+    const joined = await room.ok.join(wanted, () => this.#accept(server));
+    if ('problem' in joined) return problemResponse(joined.problem);
+    return new Response(null, { status: 101, webSocket: client, headers: subprotocol(request) });
+  }
+
+  override async webSocketMessage(webSocket: WebSocket, message: string | ArrayBuffer): Promise<void> {
+    const socket = this.#sockets.get(webSocket);
+    if (socket !== undefined) await this.#room?.message(socket, message);
+  }
+
+  override webSocketClose(webSocket: WebSocket, code: number): void {
+    this.#leave(webSocket);
+    answerClose(webSocket, code);
+  }
+
+  override webSocketError(webSocket: WebSocket): void {
+    this.#leave(webSocket);
+  }
+
+  override async alarm(): Promise<void> {
+    await this.#room?.alarm();
+  }
+
+  async #mustOpen(channelId: string): Promise<LiveRoom> {
+    const room = await this.#open(channelId);
+    if ('problem' in room) throw new Error(room.problem.code);
+    return room.ok;
+  }
+
+  async #open(channelId: string): Promise<Outcome<LiveRoom>> {
+    if (this.#room?.channelId === channelId) return { ok: this.#room };
+    if (this.#room !== null) throw new Error('this object is another channel');
+    this.#opening ??= this.#bootstrap(channelId).finally(() => (this.#opening = null));
+    return await this.#opening;
+  }
+
+  async #bootstrap(channelId: string): Promise<Outcome<LiveRoom>> {
+    try {
+      if (!(await bootstrap(this.#sql, this.#record, channelId))) return { problem: { code: 'not_found' } };
+    } catch (error) {
+      warn('bootstrap', { channel_id: channelId, error: String(error) });
+      return { problem: { code: 'unavailable', retry_after: 1 } };
+    } finally {
+      this.#closeWhenIdle();
+    }
+    this.#room = this.#openStored();
+    return this.#room === null ? { problem: { code: 'internal' } } : { ok: this.#room };
+  }
+
+  /** An open room sees to its connection; one that could not be opened must not stay awake for it. */
+  #closeWhenIdle(): void {
+    setTimeout(() => {
+      if (this.#room === null && !this.#record.rest()) this.#closeWhenIdle();
+    }, REST_MS);
+  }
+
+  #openStored(): LiveRoom | null {
+    const conversation = Conversation.open(this.#sql, { newId: (now) => this.#ids.generateOrResetWithTs(now).toString() });
+    if (conversation === null) return null;
+    const room: LiveRoom = new Room(conversation, this.#ports(conversation.channelId));
+    room.resume(this.ctx.getWebSockets().flatMap((webSocket) => this.#takeOver(webSocket)));
+    return room;
+  }
+
+  #takeOver(webSocket: WebSocket): [HibernatableSocket, SocketRecord][] {
+    const socket = new HibernatableSocket(webSocket);
+    const record = socket.record();
+    if (record === null) socket.close(1012, 'the room was restarted');
+    else this.#sockets.set(webSocket, socket);
+    return record === null ? [] : [[socket, record]];
+  }
+
+  #accept(webSocket: WebSocket): HibernatableSocket {
+    this.ctx.acceptWebSocket(webSocket);
+    const socket = new HibernatableSocket(webSocket);
+    this.#sockets.set(webSocket, socket);
+    return socket;
+  }
+
+  #leave(webSocket: WebSocket): void {
+    const socket = this.#sockets.get(webSocket);
+    if (socket === undefined) return;
+    this.#sockets.delete(webSocket);
+    this.#room?.left(socket);
+  }
+
+  #ports(channelId: string): RoomPorts<HibernatableSocket> {
+    const { storage } = this.ctx;
+    return {
+      clock: Date.now,
+      random: Math.random,
+      schedule: (ms, task) => void setTimeout(task, ms),
+      setAlarm: (at) => void storage.setAlarm(at),
+      clearAlarm: () => void storage.deleteAlarm(),
+      record: this.#record,
+      report: (report) => void this.env.METRICS_HUB.getByName('hub').report(report).catch(() => {}),
+      warn: (message, fields) => warn(message, { channel_id: channelId, ...fields }),
+      lastPing: (socket) => this.ctx.getWebSocketAutoResponseTimestamp(socket.webSocket)?.getTime() ?? 0,
+      restart: (reason, forget) => void this.#restart(reason, forget),
+    };
+  }
+
+  async #restart(reason: string, forget: boolean): Promise<void> {
+    if (forget) Conversation.forget(this.#sql);
+    await this.ctx.storage.sync();
+    this.ctx.abort(reason);
+  }
+}
+
+/** A browser offers its ticket as a subprotocol too, which must not come back. */
+function subprotocol(request: Request): HeadersInit {
+  const offered = request.headers.get('Sec-WebSocket-Protocol')?.split(',').map((name) => name.trim());
+  return offered?.includes(SUBPROTOCOL) ? { 'Sec-WebSocket-Protocol': SUBPROTOCOL } : {};
+}
+
+function problemResponse(problem: Problem): Response {
+  const { retry_after } = problem;
+  const headers = { 'Content-Type': 'application/problem+json', ...(retry_after !== undefined && { 'Retry-After': String(retry_after) }) };
+  return new Response(JSON.stringify(problemDocument(problem)), { status: ERRORS[problem.code].status, headers });
+}
+
+function warn(message: string, fields: Readonly<Record<string, unknown>>): void {
+  console.warn(JSON.stringify({ level: 'warn', component: 'channel-room', message, ...fields }));
+}

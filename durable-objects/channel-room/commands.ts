@@ -1,0 +1,159 @@
+import type { Outcome, Problem } from '../../protocol/errors.ts';
+import type { Command, CommandResult, SendCommand } from '../../protocol/frames.ts';
+import { MAX_UNDRAINED_BYTES, MAX_UNDRAINED_EVENTS } from '../../protocol/limits.ts';
+import type { Conversation } from './conversation.ts';
+import { fingerprint } from './fingerprint.ts';
+import type { IndexedMessage } from './message-index.ts';
+import type { Actor } from './room-api.ts';
+
+/** Seconds until a full room may have stored enough to go on. */
+const BACKLOG_RETRY_AFTER = 5;
+
+type CommandOf<T extends Command['type']> = Extract<Command, { type: T }>;
+
+interface Context {
+  readonly room: Conversation;
+  readonly actor: Actor;
+  /** Epoch milliseconds. */
+  readonly now: number;
+}
+
+/**
+ * Authorises one command and applies it, inside `room.commit`. All checks come before the first write, so a refused command has
+ * written nothing. Throws only where the store itself fails.
+ */
+export function applyCommand(room: Conversation, actor: Actor, command: Command, now: number): Outcome<CommandResult> {
+  const problem = accessProblem(room, actor, now) ?? backlogProblem(room, actor, command);
+  if (problem !== null) return { problem };
+  const context = { room, actor, now };
+  switch (command.type) {
+    case 'send':
+      return send(context, command);
+    case 'edit':
+      return edit(context, command);
+    case 'delete':
+      return remove(context, command);
+    case 'react':
+      return react(context, command);
+    case 'unreact':
+      return unreact(context, command);
+  }
+}
+
+/** Why this actor may not act or listen in this room (G5), or null. */
+export function accessProblem(room: Conversation, actor: Actor, now: number): Problem | null {
+  if (actor.expires_at <= now || room.access.isRevoked(actor.credential_id)) return { code: 'unauthenticated' };
+  if (room.access.isMember(actor.user_id)) return null;
+  return { code: room.kind === 'public' ? 'not_a_member' : 'not_found' };
+}
+
+/** A full room takes nothing new, but still knows a send that it has taken before. */
+function backlogProblem(room: Conversation, actor: Actor, command: Command): Problem | null {
+  const { undrainedEvents, undrainedBytes } = room.log;
+  if (undrainedEvents < MAX_UNDRAINED_EVENTS && undrainedBytes < MAX_UNDRAINED_BYTES) return null;
+  if (command.type === 'send' && room.messages.findSent(actor.user_id, command.client_msg_id) !== undefined) return null;
+  return { code: 'room_backlogged', retry_after: BACKLOG_RETRY_AFTER };
+}
+
+function send(context: Context, command: SendCommand): Outcome<CommandResult> {
+  if (command.thread_id === undefined) return create(context, command, null);
+  const root = findRoot(context.room, command.thread_id);
+  if ('problem' in root) return repeated(context, command) ?? root;
+  return create(context, command, root.ok);
+}
+
+function findRoot(room: Conversation, id: string): Outcome<IndexedMessage> {
+  const root = findLive(room, id);
+  if ('problem' in root || root.ok.thread_id === null) return root;
+  return { problem: { code: 'invalid', errors: [{ pointer: '/thread_id', detail: 'must name a top-level message, not a reply' }] } };
+}
+
+function create({ room, actor, now }: Context, command: SendCommand, root: IndexedMessage | null): Outcome<CommandResult> {
+  const message: IndexedMessage = {
+    id: room.newId(now),
+    author_id: actor.user_id,
+    client_msg_id: command.client_msg_id,
+    fingerprint: fingerprint(command.text, root?.id ?? null),
+    seq: room.nextSeq,
+    pos: root === null ? room.nextPos : null,
+    thread_id: root?.id ?? null,
+    tpos: root === null ? null : root.last_tpos + 1,
+    last_tpos: 0,
+    deleted: 0,
+    revision: 1,
+    at: now,
+  };
+  if (!room.messages.insert(message)) return repeated({ room, actor, now }, command) ?? { problem: { code: 'internal' } };
+  if (root !== null) room.messages.setLastTpos(root.id, root.last_tpos + 1);
+  const { id: message_id, pos, thread_id, tpos, client_msg_id } = message;
+  const { text, origin = null } = command;
+  room.append({ type: 'message.created', actor_id: actor.user_id, message_id, client_msg_id, text, pos, thread_id, tpos, origin }, now);
+  return { ok: result(message, message.seq, now, true) };
+}
+
+/** The answer to a send whose `client_msg_id` is taken: the first one's result, if it said the same (G2). Null: it is not taken. */
+function repeated({ room, actor }: Context, command: SendCommand): Outcome<CommandResult> | null {
+  const first = room.messages.findSent(actor.user_id, command.client_msg_id);
+  if (first === undefined) return null;
+  const same = first.fingerprint === null || first.fingerprint === fingerprint(command.text, command.thread_id ?? null);
+  return same ? { ok: result(first, first.seq, first.at, false) } : { problem: { code: 'idempotency_mismatch' } };
+}
+
+function edit({ room, actor, now }: Context, { message_id, text }: CommandOf<'edit'>): Outcome<CommandResult> {
+  const own = findOwn(room, message_id, actor);
+  if ('problem' in own) return own;
+  if (own.ok.deleted === 1) return deleted;
+  const revision = own.ok.revision + 1;
+  room.messages.setRevision(message_id, revision);
+  const seq = room.append({ type: 'message.edited', actor_id: actor.user_id, message_id, text, revision }, now);
+  return { ok: result(own.ok, seq, now, true) };
+}
+
+function remove({ room, actor, now }: Context, { message_id }: CommandOf<'delete'>): Outcome<CommandResult> {
+  const own = findOwn(room, message_id, actor);
+  if ('problem' in own) return own;
+  if (own.ok.deleted === 1) return { ok: result(own.ok, null, now, false) };
+  room.messages.setDeleted(message_id);
+  const seq = room.append({ type: 'message.deleted', actor_id: actor.user_id, message_id, thread_id: own.ok.thread_id }, now);
+  return { ok: result(own.ok, seq, now, true) };
+}
+
+function react({ room, actor, now }: Context, { message_id, emoji }: CommandOf<'react'>): Outcome<CommandResult> {
+  const message = findLive(room, message_id);
+  if ('problem' in message) return message;
+  const there = room.messages.reaction(message_id, emoji, actor.user_id);
+  if (there !== null) return { ok: result(message.ok, there, now, false) };
+  const seq = room.append({ type: 'reaction.added', actor_id: actor.user_id, message_id, emoji }, now);
+  room.messages.addReaction({ message_id, emoji, user_id: actor.user_id, seq });
+  return { ok: result(message.ok, seq, now, true) };
+}
+
+function unreact({ room, actor, now }: Context, { message_id, emoji }: CommandOf<'unreact'>): Outcome<CommandResult> {
+  const message = findLive(room, message_id);
+  if ('problem' in message) return message;
+  if (room.messages.reaction(message_id, emoji, actor.user_id) === null) return { ok: result(message.ok, null, now, false) };
+  room.messages.removeReaction(message_id, emoji, actor.user_id);
+  const seq = room.append({ type: 'reaction.removed', actor_id: actor.user_id, message_id, emoji }, now);
+  return { ok: result(message.ok, seq, now, true) };
+}
+
+const unknown = { problem: { code: 'not_found', detail: 'There is no such message in this channel' } } as const;
+const deleted = { problem: { code: 'conflict', detail: 'The message is deleted' } } as const;
+const foreign = { problem: { code: 'forbidden', detail: 'Only its author may change a message' } } as const;
+
+function findOwn(room: Conversation, id: string, actor: Actor): Outcome<IndexedMessage> {
+  const message = room.messages.find(id);
+  if (message === undefined) return unknown;
+  return message.author_id === actor.user_id ? { ok: message } : foreign;
+}
+
+function findLive(room: Conversation, id: string): Outcome<IndexedMessage> {
+  const message = room.messages.find(id);
+  if (message === undefined) return unknown;
+  return message.deleted === 0 ? { ok: message } : deleted;
+}
+
+function result(message: IndexedMessage, seq: number | null, at: number, changed: boolean): CommandResult {
+  const { id: message_id, pos, thread_id, tpos } = message;
+  return { message_id, seq, pos, thread_id, tpos, at: new Date(at).toISOString(), changed };
+}

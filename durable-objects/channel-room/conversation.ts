@@ -1,0 +1,155 @@
+import type { ChannelEvent } from '../../protocol/events.ts';
+import { EventLog, LOG_SCHEMA, type LogEvent } from '../log/event-log.ts';
+import type { SqlDriver } from '../log/sql-driver.ts';
+import { ACCESS_SCHEMA, AccessTable } from './access-table.ts';
+import { MESSAGE_SCHEMA, MessageIndex } from './message-index.ts';
+
+export type ChannelKind = 'public' | 'private' | 'direct';
+
+type WithoutBase<E> = E extends ChannelEvent ? Omit<E, 'seq' | 'id' | 'at'> : never;
+/** An event before the log numbers and dates it. */
+export type EventBody = WithoutBase<ChannelEvent>;
+
+export interface Origin {
+  readonly channelId: string;
+  readonly kind: ChannelKind;
+  readonly epoch: number;
+  readonly fence: number;
+  /** Where the log goes on: everything up to here is in Postgres. */
+  readonly seq: number;
+  readonly pos: number;
+}
+
+export interface ConversationOptions {
+  /** A fresh UUIDv7 of this moment, in epoch milliseconds; rising. */
+  readonly newId: (now: number) => string;
+}
+
+const ROOM_SCHEMA = `CREATE TABLE room_state (id INTEGER PRIMARY KEY CHECK (id = 1), channel_id TEXT NOT NULL, kind TEXT NOT NULL, pos INTEGER NOT NULL);`;
+
+const TABLES = ['room_state', 'events', 'log_state', 'messages', 'reactions', 'members', 'revoked_credentials'];
+
+type RoomRow = { channel_id: string; kind: ChannelKind; pos: number };
+
+/** All a room knows of its channel, in SQLite: the log, the index of messages, who may act. Everything is synchronous. */
+export class Conversation {
+  readonly log: EventLog;
+  readonly messages: MessageIndex;
+  readonly access: AccessTable;
+  readonly channelId: string;
+  readonly #sql: SqlDriver;
+  readonly #newId: (now: number) => string;
+  #kind: ChannelKind;
+  #pos: number;
+  #appended: LogEvent[] = [];
+
+  /** From now on `open` finds nothing. */
+  static forget(sql: SqlDriver): void {
+    sql.transaction(() => TABLES.forEach((table) => sql.run(`DROP TABLE IF EXISTS ${table}`)));
+  }
+
+  /** Lays the tables of a room that is being filled; until `complete`, `open` does not find it. Whatever was there is gone. */
+  static prepare(sql: SqlDriver): void {
+    Conversation.forget(sql);
+    sql.run(LOG_SCHEMA + MESSAGE_SCHEMA + ACCESS_SCHEMA);
+  }
+
+  static complete(sql: SqlDriver, origin: Origin): void {
+    sql.transaction(() => {
+      EventLog.create(sql, origin.epoch, origin.fence, origin.seq);
+      sql.run(ROOM_SCHEMA);
+      sql.run('INSERT INTO room_state (id, channel_id, kind, pos) VALUES (1, ?, ?, ?)', origin.channelId, origin.kind, origin.pos);
+    });
+  }
+
+  /** Null where this object has never learned its channel. Writes nothing. */
+  static open(sql: SqlDriver, options: ConversationOptions): Conversation | null {
+    const found = sql.all<{ name: string }>(`SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'room_state'`);
+    if (found.length === 0) return null;
+    const [row] = sql.all<RoomRow>('SELECT channel_id, kind, pos FROM room_state WHERE id = 1');
+    return row === undefined ? null : new Conversation(sql, row, options);
+  }
+
+  private constructor(sql: SqlDriver, row: RoomRow, options: ConversationOptions) {
+    this.#sql = sql;
+    this.#newId = options.newId;
+    this.channelId = row.channel_id;
+    this.#kind = row.kind;
+    this.#pos = row.pos;
+    this.log = EventLog.open(sql);
+    this.messages = new MessageIndex(sql);
+    this.access = new AccessTable(sql);
+  }
+
+  get kind(): ChannelKind {
+    return this.#kind;
+  }
+
+  setKind(kind: ChannelKind): void {
+    if (kind === this.#kind) return;
+    this.#sql.run('UPDATE room_state SET kind = ? WHERE id = 1', kind);
+    this.#kind = kind;
+  }
+
+  get nextSeq(): number {
+    return this.log.state.seq + 1;
+  }
+
+  newId(now: number): string {
+    return this.#newId(now);
+  }
+
+  /** The place of the next top-level message. It is taken when that message's event is appended. */
+  get nextPos(): number {
+    return this.#pos + 1;
+  }
+
+  /** Numbers, dates and appends, inside `commit`. Returns the event's `seq`. An announcement brings the id of the event it repeats. */
+  append(body: EventBody, now: number, id = this.#newId(now)): number {
+    const { type, actor_id, ...rest } = body;
+    const event = this.log.append({ type, seq: this.nextSeq, id, at: new Date(now).toISOString(), actor_id, ...rest }, now);
+    if (body.type === 'message.created' && body.pos !== null) this.#pos = body.pos;
+    this.#appended.push(event);
+    return event.seq;
+  }
+
+  /** Runs `write` as one transaction and returns the events it appended. Where it throws, nothing has happened. */
+  commit<T>(write: () => T): { readonly value: T; readonly events: readonly LogEvent[] } {
+    const [log, pos] = [this.log.state, this.#pos];
+    this.#appended = [];
+    try {
+      const value = this.#sql.transaction(() => {
+        const written = write();
+        if (this.#appended.length > 0) this.#save(pos);
+        return written;
+      });
+      return { value, events: this.#appended };
+    } catch (error) {
+      this.#restore(log, pos, 0);
+      throw error;
+    }
+  }
+
+  /** Runs `write` within a commit so that it can be undone alone: it is where it throws, and the error goes on. */
+  attempt<T>(write: () => T): T {
+    const [log, pos, appended] = [this.log.state, this.#pos, this.#appended.length];
+    try {
+      return this.#sql.transaction(write);
+    } catch (error) {
+      this.#restore(log, pos, appended);
+      throw error;
+    }
+  }
+
+  #save(posBefore: number): void {
+    this.log.save();
+    if (this.#pos !== posBefore) this.#sql.run('UPDATE room_state SET pos = ? WHERE id = 1', this.#pos);
+  }
+
+  #restore(log: EventLog['state'], pos: number, appended: number): void {
+    this.log.rewind(log);
+    this.#pos = pos;
+    this.#appended.length = appended;
+    this.access.forget();
+  }
+}

@@ -1,0 +1,231 @@
+import type { CloseCode } from '../../protocol/close-codes.ts';
+import { HEARTBEAT_SECONDS, MAX_FRAME_EVENTS } from '../../protocol/limits.ts';
+import type { EventLog, LogEvent } from '../log/event-log.ts';
+import type { Archive } from './archive.ts';
+import { accepts, acknowledge, advance, credit, type Cursor } from './cursor.ts';
+import { eventsFrame } from './frames.ts';
+import type { Actor } from './room-api.ts';
+
+/** Bytes of events in one frame; one event may exceed it. */
+export const FRAME_BYTES = 256 * 1024;
+const SILENT_MS = 3 * HEARTBEAT_SECONDS * 1_000;
+
+/**
+ * What a socket carries through hibernation. `settled`: `cursor` is exactly what was sent to it. While frames go out the cursor runs
+ * ahead of the record, which then says so.
+ */
+export interface SocketRecord {
+  readonly session: string;
+  readonly actor: Actor;
+  readonly epoch: number;
+  readonly cursor: Cursor;
+  readonly settled: boolean;
+}
+
+export interface RoomSocket {
+  /** May throw when the socket is closing. */
+  send(frame: string): void;
+  close(code: CloseCode, reason: string): void;
+  /** Keeps the record with the socket, for a later instance of the room. */
+  save(record: SocketRecord): void;
+}
+
+export interface FanoutPorts {
+  clock(): number;
+  /** Sockets have been sent to since their records were saved: call `settle` within a second or so. */
+  unsettled(): void;
+  closed(code: CloseCode): void;
+}
+
+interface Reader {
+  record: SocketRecord;
+  /** When its client last sent anything but a ping, or when this instance got the socket. */
+  heardAt: number;
+  /** A read of older events is under way for it. */
+  reading: boolean;
+}
+
+/**
+ * Sockets as cursors over the log. A socket at the head whose window has credit gets the live frame, encoded once for all. Any other
+ * is behind, and is served from the log whenever an ack gives credit; so one that does not read costs nobody else anything.
+ *
+ * Never a gap, never twice (G3, G4): a frame goes only to a socket whose `sent` is `from - 1`, and `sent` moves with it. Across
+ * hibernation `sent` comes back from the socket's record. It is not written at every frame: the first frame after quiet marks the record
+ * as unsettled, and `settle` writes it again when it is quiet. An instance that finds an unsettled record (its predecessor was lost in
+ * the middle of sending) cannot know what was sent, unless that is everything: it closes the socket with 1012, and the client, which knows
+ * what it has read, resumes at its own `(epoch, seq)`.
+ */
+export class Fanout<S extends RoomSocket> {
+  readonly #log: EventLog;
+  readonly #archive: Archive;
+  readonly #ports: FanoutPorts;
+  readonly #readers = new Map<S, Reader>();
+  readonly #unsettled = new Set<S>();
+
+  constructor(log: EventLog, archive: Archive, ports: FanoutPorts) {
+    this.#log = log;
+    this.#archive = archive;
+    this.#ports = ports;
+  }
+
+  get size(): number {
+    return this.#readers.size;
+  }
+
+  record(socket: S): SocketRecord | undefined {
+    return this.#readers.get(socket)?.record;
+  }
+
+  /** Serves a new socket from its cursor on. */
+  join(socket: S, record: SocketRecord): void {
+    this.#readers.set(socket, { record, heardAt: this.#ports.clock(), reading: false });
+    socket.save(record);
+    this.#pump(socket);
+  }
+
+  /** Takes over a socket of an earlier instance, or closes it where its place cannot be known. */
+  adopt(socket: S, record: SocketRecord): void {
+    const { epoch, seq } = this.#log.state;
+    const reader = { record, heardAt: this.#ports.clock(), reading: false };
+    this.#readers.set(socket, reader);
+    if (record.epoch !== epoch) return this.close(socket, 4009, 'the epoch has changed');
+    if (!record.settled && record.cursor.sent < seq) return this.close(socket, 1012, 'the room was restarted');
+    if (!record.settled) this.#save(socket, reader, true);
+    this.#pump(socket);
+  }
+
+  leave(socket: S): void {
+    this.#readers.delete(socket);
+    this.#unsettled.delete(socket);
+  }
+
+  close(socket: S, code: CloseCode, reason: string): void {
+    this.leave(socket);
+    this.#ports.closed(code);
+    socket.close(code, reason);
+  }
+
+  /** Closes the sockets whose record matches. */
+  closeWhere(matches: (record: SocketRecord) => boolean, code: CloseCode, reason: string): void {
+    for (const [socket, { record }] of this.#readers) if (matches(record)) this.close(socket, code, reason);
+  }
+
+  heard(socket: S): void {
+    const reader = this.#readers.get(socket);
+    if (reader !== undefined) reader.heardAt = this.#ports.clock();
+  }
+
+  /** Closes the sockets that have been silent for three heartbeats. `lastPing` in epoch milliseconds; 0: none was seen. */
+  reap(lastPing: (socket: S) => number): void {
+    const silentSince = this.#ports.clock() - SILENT_MS;
+    for (const [socket, { heardAt }] of this.#readers) {
+      if (heardAt < silentSince && lastPing(socket) < silentSince) this.close(socket, 1001, 'no heartbeat');
+    }
+  }
+
+  /** Events just committed, in order, the last of which is the head. */
+  publish(events: readonly LogEvent[]): void {
+    for (const part of parts(events)) this.#broadcast(part);
+  }
+
+  /** False: the socket claims to have read what it was not sent. */
+  acknowledge(socket: S, seq: number): boolean {
+    const reader = this.#readers.get(socket);
+    if (reader === undefined) return true;
+    const cursor = acknowledge(reader.record.cursor, seq);
+    if (cursor === null) return false;
+    this.#move(socket, cursor);
+    this.#pump(socket);
+    return true;
+  }
+
+  /** Writes the records of all sockets that were sent to. */
+  settle(): void {
+    for (const socket of this.#unsettled) {
+      const reader = this.#readers.get(socket);
+      if (reader !== undefined) this.#save(socket, reader, true);
+    }
+    this.#unsettled.clear();
+  }
+
+  #broadcast(events: readonly LogEvent[]): void {
+    const [from, to, bytes] = [events.at(0)?.seq ?? 0, events.at(-1)?.seq ?? 0, size(events)];
+    const frame = eventsFrame(this.#log.state.epoch, from, to, events);
+    for (const [socket, { record }] of this.#readers) {
+      if (record.cursor.sent === from - 1 && accepts(record.cursor, events.length, bytes)) this.#send(socket, frame, to, bytes);
+    }
+  }
+
+  /** Sends what the socket's credit allows of what it has not got. */
+  #pump(socket: S): void {
+    for (let reader = this.#readers.get(socket); reader !== undefined && !reader.reading; reader = this.#readers.get(socket)) {
+      const { cursor } = reader.record;
+      if (cursor.sent >= this.#log.state.seq || !accepts(cursor, 1, 1)) return;
+      if (!this.#log.retains(cursor.sent + 1)) return void this.#pumpArchived(socket, reader);
+      const left = credit(cursor);
+      const events = this.#log.since(cursor.sent, Math.min(MAX_FRAME_EVENTS, left.events), Math.min(FRAME_BYTES, left.bytes));
+      if (events.length === 0) return;
+      this.#sendPart(socket, cursor.sent + 1, cursor.sent + events.length, events);
+    }
+  }
+
+  async #pumpArchived(socket: S, reader: Reader): Promise<void> {
+    reader.reading = true;
+    const after = reader.record.cursor.sent;
+    const left = credit(reader.record.cursor);
+    const chunk = await this.#archive.read(after, this.#log.state.firstSeq, Math.min(MAX_FRAME_EVENTS, left.events), FRAME_BYTES);
+    reader.reading = false;
+    if (this.#readers.get(socket) !== reader) return;
+    if (chunk === null) return this.close(socket, 1012, 'older events cannot be read now');
+    this.#sendPart(socket, after + 1, chunk.to, chunk.events);
+    this.#pump(socket);
+  }
+
+  #sendPart(socket: S, from: number, to: number, events: readonly LogEvent[]): void {
+    this.#send(socket, eventsFrame(this.#log.state.epoch, from, to, events), to, size(events));
+  }
+
+  #send(socket: S, frame: string, to: number, bytes: number): void {
+    const reader = this.#readers.get(socket);
+    if (reader === undefined) return;
+    if (reader.record.actor.expires_at <= this.#ports.clock()) return this.close(socket, 4001, 'the credential has expired');
+    this.#move(socket, advance(reader.record.cursor, to, bytes));
+    try {
+      socket.send(frame);
+    } catch {
+      // It is closing; its close event may be lost, so nothing waits for it.
+      this.leave(socket);
+    }
+  }
+
+  #move(socket: S, cursor: Cursor): void {
+    const reader = this.#readers.get(socket);
+    if (reader === undefined) return;
+    reader.record = { ...reader.record, cursor };
+    if (this.#unsettled.size === 0) this.#ports.unsettled();
+    if (this.#unsettled.has(socket)) return;
+    this.#unsettled.add(socket);
+    this.#save(socket, reader, false);
+  }
+
+  #save(socket: S, reader: Reader, settled: boolean): void {
+    reader.record = { ...reader.record, settled };
+    socket.save(reader.record);
+  }
+}
+
+const size = (events: readonly LogEvent[]): number => events.reduce((bytes, event) => bytes + event.bytes, 0);
+
+/** Cuts events into frames of bounded size. */
+function* parts(events: readonly LogEvent[]): Generator<readonly LogEvent[]> {
+  let start = 0;
+  let bytes = 0;
+  for (const [index, event] of events.entries()) {
+    if (index > start && (index - start >= MAX_FRAME_EVENTS || bytes + event.bytes > FRAME_BYTES)) {
+      yield events.slice(start, index);
+      [start, bytes] = [index, 0];
+    }
+    bytes += event.bytes;
+  }
+  if (start < events.length) yield events.slice(start);
+}

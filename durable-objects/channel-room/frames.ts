@@ -1,0 +1,61 @@
+import type { z } from 'zod';
+import { fieldErrors, problemDocument, type Outcome, type Problem } from '../../protocol/errors.ts';
+import { clientFrameSchema, type ClientFrame, type CommandResult, type ServerFrame } from '../../protocol/frames.ts';
+import { HEARTBEAT_SECONDS, MAX_FRAME_BYTES, SOCKET_WINDOW_BYTES, SOCKET_WINDOW_EVENTS } from '../../protocol/limits.ts';
+import type { LogEvent } from '../log/event-log.ts';
+
+/** What a client sent: a frame, or why it is none. `re`: the command the problem belongs to, as far as it can be told. */
+export type ParsedFrame =
+  | { readonly frame: ClientFrame }
+  | { readonly problem: Problem; readonly re: string | null }
+  | { readonly tooLarge: true };
+
+/** The border of the socket: behind it, types are trusted. */
+export function parseFrame(message: string | ArrayBuffer): ParsedFrame {
+  if (typeof message !== 'string') return { problem: { code: 'invalid', detail: 'Frames are text' }, re: null };
+  if (isTooLarge(message)) return { tooLarge: true };
+  const json = parseJson(message);
+  if ('problem' in json) return { problem: json.problem, re: null };
+  const parsed = clientFrameSchema.safeParse(json.ok);
+  return parsed.success ? { frame: parsed.data } : { problem: invalid(parsed.error), re: commandId(json.ok) };
+}
+
+/** UTF-8 takes one to three bytes a UTF-16 unit, so most frames need not be encoded to be measured. */
+function isTooLarge(message: string): boolean {
+  if (message.length > MAX_FRAME_BYTES) return true;
+  return message.length * 3 > MAX_FRAME_BYTES && new TextEncoder().encode(message).length > MAX_FRAME_BYTES;
+}
+
+function parseJson(message: string): Outcome<unknown> {
+  try {
+    return { ok: JSON.parse(message) };
+  } catch {
+    return { problem: { code: 'unreadable_body', detail: 'The frame is not JSON' } };
+  }
+}
+
+const invalid = (error: z.ZodError): Problem => ({ code: 'invalid', errors: fieldErrors(error) });
+
+function commandId(frame: unknown): string | null {
+  if (typeof frame !== 'object' || frame === null || !('id' in frame)) return null;
+  const { id } = frame;
+  return typeof id === 'string' && id.length >= 1 && id.length <= 64 ? id : null;
+}
+
+const encode = (frame: ServerFrame): string => JSON.stringify(frame);
+
+export function welcomeFrame(place: { session: string; epoch: number; seq: number; head: number; recovered: boolean }): string {
+  const limits = { frame_bytes: MAX_FRAME_BYTES, window_events: SOCKET_WINDOW_EVENTS, window_bytes: SOCKET_WINDOW_BYTES };
+  return encode({ type: 'welcome', ...place, heartbeat_seconds: HEARTBEAT_SECONDS, limits });
+}
+
+/** An `events` frame of events encoded before. `from` to `to` is what it covers: an event that could not be stored is missing in it. */
+export function eventsFrame(epoch: number, from: number, to: number, events: readonly LogEvent[]): string {
+  return `{"type":"events","epoch":${epoch},"from":${from},"to":${to},"events":[${events.map((event) => event.json).join(',')}]}`;
+}
+
+export function resultFrame(re: string, outcome: Outcome<CommandResult>): string {
+  return encode('ok' in outcome ? { type: 'result', re, ok: outcome.ok } : { type: 'result', re, problem: problemDocument(outcome.problem) });
+}
+
+export const problemFrame = (problem: Problem): string => encode({ type: 'problem', problem: problemDocument(problem) });

@@ -1,0 +1,100 @@
+import type { SqlDriver } from '../log/sql-driver.ts';
+
+/**
+ * One row for every message of the channel, without its text: enough to recognise a repeated send, to authorise a change, to number a
+ * reply. `pos` and `tpos` exclude each other; `last_tpos` counts the replies to a top-level message. `fingerprint` null: the text as
+ * first sent is not known any more, and a repeated send is taken at its id.
+ */
+export interface IndexedMessage {
+  readonly id: string;
+  readonly author_id: string;
+  readonly client_msg_id: string;
+  readonly fingerprint: number | null;
+  readonly seq: number;
+  readonly pos: number | null;
+  readonly thread_id: string | null;
+  readonly tpos: number | null;
+  readonly last_tpos: number;
+  readonly deleted: 0 | 1;
+  readonly revision: number;
+  /** Epoch milliseconds. */
+  readonly at: number;
+}
+
+export interface IndexedReaction {
+  readonly message_id: string;
+  readonly emoji: string;
+  readonly user_id: string;
+  readonly seq: number;
+}
+
+export const MESSAGE_SCHEMA = `
+  CREATE TABLE messages (
+    id TEXT PRIMARY KEY, author_id TEXT NOT NULL, client_msg_id TEXT NOT NULL, fingerprint INTEGER, seq INTEGER NOT NULL, pos INTEGER,
+    thread_id TEXT, tpos INTEGER, last_tpos INTEGER NOT NULL, deleted INTEGER NOT NULL, revision INTEGER NOT NULL, at INTEGER NOT NULL,
+    UNIQUE (author_id, client_msg_id)
+  ) WITHOUT ROWID;
+  CREATE TABLE reactions (
+    message_id TEXT NOT NULL, emoji TEXT NOT NULL, user_id TEXT NOT NULL, seq INTEGER NOT NULL,
+    PRIMARY KEY (message_id, emoji, user_id)
+  ) WITHOUT ROWID;`;
+
+const COLUMNS = 'id, author_id, client_msg_id, fingerprint, seq, pos, thread_id, tpos, last_tpos, deleted, revision, at';
+
+type Row = { -readonly [K in keyof IndexedMessage]: IndexedMessage[K] };
+
+export class MessageIndex {
+  readonly #sql: SqlDriver;
+
+  constructor(sql: SqlDriver) {
+    this.#sql = sql;
+  }
+
+  /** False, and nothing is done, where the author has used this `client_msg_id` before. */
+  insert(m: IndexedMessage): boolean {
+    const inserted = this.#sql.all<{ seq: number }>(
+      `INSERT INTO messages (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT (author_id, client_msg_id) DO NOTHING RETURNING seq`,
+      m.id, m.author_id, m.client_msg_id, m.fingerprint, m.seq, m.pos, m.thread_id, m.tpos, m.last_tpos, m.deleted, m.revision, m.at,
+    );
+    return inserted.length > 0;
+  }
+
+  find(id: string): IndexedMessage | undefined {
+    return this.#sql.all<Row>(`SELECT ${COLUMNS} FROM messages WHERE id = ?`, id)[0];
+  }
+
+  findSent(authorId: string, clientMsgId: string): IndexedMessage | undefined {
+    return this.#sql.all<Row>(`SELECT ${COLUMNS} FROM messages WHERE author_id = ? AND client_msg_id = ?`, authorId, clientMsgId)[0];
+  }
+
+  setLastTpos(id: string, tpos: number): void {
+    this.#sql.run('UPDATE messages SET last_tpos = ? WHERE id = ?', tpos, id);
+  }
+
+  setRevision(id: string, revision: number): void {
+    this.#sql.run('UPDATE messages SET revision = ? WHERE id = ?', revision, id);
+  }
+
+  /** Its reactions go with it: nobody may take one back from a deleted message. */
+  setDeleted(id: string): void {
+    this.#sql.run('UPDATE messages SET deleted = 1 WHERE id = ?', id);
+    this.#sql.run('DELETE FROM reactions WHERE message_id = ?', id);
+  }
+
+  /** The `seq` of the event that added the reaction, or null where it is not there. */
+  reaction(messageId: string, emoji: string, userId: string): number | null {
+    const [row] = this.#sql.all<{ seq: number }>(
+      'SELECT seq FROM reactions WHERE message_id = ? AND emoji = ? AND user_id = ?', messageId, emoji, userId,
+    );
+    return row?.seq ?? null;
+  }
+
+  addReaction(r: IndexedReaction): void {
+    this.#sql.run('INSERT INTO reactions (message_id, emoji, user_id, seq) VALUES (?, ?, ?, ?)', r.message_id, r.emoji, r.user_id, r.seq);
+  }
+
+  removeReaction(messageId: string, emoji: string, userId: string): void {
+    this.#sql.run('DELETE FROM reactions WHERE message_id = ? AND emoji = ? AND user_id = ?', messageId, emoji, userId);
+  }
+}

@@ -1,0 +1,49 @@
+import type { CounterName } from '../metrics-hub/catalog.ts';
+import type { MetricsReport } from '../metrics-hub/metrics-api.ts';
+
+const REPORT_EVERY_MS = 5_000;
+
+export interface RoomGauges {
+  readonly sockets: number;
+  readonly undrained: number;
+  /** Epoch milliseconds of the oldest undrained event, or null. */
+  readonly undrainedSince: number | null;
+}
+
+type Labels = Readonly<Record<string, string>>;
+
+/** What a room counts between two reports. A report lost is lost: the counts are for watching, not for billing. */
+export class RoomMetrics {
+  readonly #source: string;
+  #counters = new Map<string, { readonly name: CounterName; readonly labels: Labels; add: number }>();
+  #reportedAt = 0;
+
+  constructor(source: string) {
+    this.#source = source;
+  }
+
+  count(name: CounterName, add = 1, labels: Labels = {}): void {
+    const key = `${name} ${Object.values(labels).join(' ')}`;
+    const counter = this.#counters.get(key);
+    if (counter === undefined) this.#counters.set(key, { name, labels, add });
+    else counter.add += add;
+  }
+
+  /** The report that is due, or null: at most one in 5 s, save the `last` one before the room rests. */
+  take(gauges: RoomGauges, now: number, last: boolean): MetricsReport | null {
+    if (!last && now - this.#reportedAt < REPORT_EVERY_MS) return null;
+    const counters = [...this.#counters.values()];
+    this.#counters = new Map();
+    this.#reportedAt = now;
+    return {
+      source: this.#source,
+      counters,
+      gauges: [
+        { name: 'colink_room_sockets', value: gauges.sockets },
+        { name: 'colink_room_sockets_max', value: gauges.sockets },
+        { name: 'colink_room_undrained_events', value: gauges.undrained },
+        { name: 'colink_room_drain_lag_seconds', value: gauges.undrainedSince },
+      ],
+    };
+  }
+}

@@ -1,0 +1,226 @@
+import type { Outcome, Problem } from '../../protocol/errors.ts';
+import type { Command, CommandResult } from '../../protocol/frames.ts';
+import { MAX_FRAME_EVENTS } from '../../protocol/limits.ts';
+import type { LogEvent } from '../log/event-log.ts';
+import type { MetricsReport } from '../metrics-hub/metrics-api.ts';
+import { Archive } from './archive.ts';
+import { accessProblem } from './commands.ts';
+import type { Conversation } from './conversation.ts';
+import { cursorAt } from './cursor.ts';
+import { Fanout, FRAME_BYTES, type RoomSocket, type SocketRecord } from './fanout.ts';
+import { welcomeFrame } from './frames.ts';
+import { GroupCommit } from './group-commit.ts';
+import { applyMemberChange, MembershipLookup } from './membership.ts';
+import type { Actor, MemberChange, SocketRequest } from './room-api.ts';
+import { RoomDrain, type RoomDrainPorts } from './room-drain.ts';
+import { RoomMetrics } from './room-metrics.ts';
+import { SocketCommands } from './socket-commands.ts';
+
+/** Two open files a socket, of the 20,000 a local workerd has: it dies at about 9,900 sockets (measured 2026-11). */
+const MAX_SOCKETS = 9_000;
+/** How often an active room tidies up; a quiet one stops after one or two rounds. */
+const TIDY_MS = 1_000;
+/** How often an active room looks for dead sockets. A quiet one has nothing to send them. */
+const REAP_MS = 60_000;
+
+export interface RoomPorts<S extends RoomSocket> extends Omit<RoomDrainPorts, 'epochChanged'> {
+  report(report: MetricsReport): void;
+  /** When the platform last answered a ping of this socket, in epoch milliseconds; 0: never. */
+  lastPing(socket: S): number;
+}
+
+/** Where a new socket begins. */
+interface Start {
+  readonly seq: number;
+  readonly recovered: boolean;
+}
+
+/** One channel, live. It knows no platform: SQLite, Postgres, sockets, clock and random come in. */
+export class Room<S extends RoomSocket> {
+  readonly #conversation: Conversation;
+  readonly #ports: RoomPorts<S>;
+  readonly #commits: GroupCommit;
+  readonly #archive: Archive;
+  readonly #fanout: Fanout<S>;
+  readonly #commands: SocketCommands<S>;
+  readonly #lookup: MembershipLookup;
+  readonly #metrics: RoomMetrics;
+  readonly #drain: RoomDrain;
+  #tidying = false;
+  #reapedAt = 0;
+
+  get channelId(): string {
+    return this.#conversation.channelId;
+  }
+
+  constructor(conversation: Conversation, ports: RoomPorts<S>) {
+    const { channelId, log } = conversation;
+    const { record } = ports;
+    const clock = (): number => ports.clock();
+    this.#conversation = conversation;
+    this.#ports = ports;
+    this.#metrics = new RoomMetrics(channelId);
+    this.#commits = new GroupCommit(conversation, {
+      clock,
+      schedule: (ms, task) => ports.schedule(ms, task),
+      committed: (events) => this.#committed(events),
+      failed: (error) => ports.warn('a command failed', { error: String(error) }),
+    });
+    this.#archive = new Archive({
+      eventsBetween: (after, before, limit) => record.eventsBetween(channelId, after, before, limit),
+      poisonBetween: (after, before) => record.poisonBetween(channelId, after, before),
+      failed: (error) => ports.warn('older events could not be read', { error: String(error) }),
+    });
+    this.#fanout = new Fanout(log, this.#archive, {
+      clock,
+      unsettled: () => this.#touch(),
+      closed: (code) => this.#metrics.count('colink_room_sockets_closed_total', 1, { code: String(code) }),
+    });
+    this.#commands = new SocketCommands(this.#fanout, { clock, execute: (actor, command) => this.execute(actor, command) });
+    this.#lookup = new MembershipLookup(conversation, record, clock);
+    this.#drain = new RoomDrain(conversation, this.#metrics, {
+      ...ports,
+      epochChanged: () => this.#fanout.closeWhere(() => true, 4009, 'the epoch has changed'),
+    });
+  }
+
+  /** Continues what an earlier instance left: its sockets, and its undrained events. */
+  resume(sockets: readonly (readonly [S, SocketRecord])[]): void {
+    for (const [socket, record] of sockets) this.#fanout.adopt(socket, record);
+    if (this.#conversation.log.undrainedEvents === 0) return;
+    this.#drain.wake();
+    this.#touch();
+  }
+
+  async execute(actor: Actor, command: Command): Promise<Outcome<CommandResult>> {
+    const problem = await this.#refusal(actor);
+    const outcome = problem === null ? await this.#commits.execute(actor, command) : { problem };
+    if ('problem' in outcome) this.#countRefused(outcome.problem);
+    return outcome;
+  }
+
+  async executeBatch(actor: Actor, commands: readonly Command[]): Promise<Outcome<CommandResult[]>> {
+    const problem = await this.#refusal(actor);
+    const outcome = problem === null ? await this.#commits.executeBatch(actor, commands) : { problem };
+    if ('problem' in outcome) this.#countRefused(outcome.problem);
+    return outcome;
+  }
+
+  applyMemberChange(change: MemberChange): void {
+    // What waits was sent before the change.
+    this.#commits.flush();
+    const events = applyMemberChange(this.#conversation, change, this.#ports.clock());
+    if (!this.#conversation.access.isMember(change.user_id)) {
+      this.#fanout.closeWhere(({ actor }) => actor.user_id === change.user_id, 4003, 'removed from the channel');
+    }
+    if (events.length > 0) this.#committed(events);
+  }
+
+  revokeCredential(credentialId: string, expiresAt: number): void {
+    this.#conversation.access.revoke(credentialId, expiresAt, this.#ports.clock());
+    this.#fanout.closeWhere(({ actor }) => actor.credential_id === credentialId, 4001, 'the credential was revoked');
+  }
+
+  /** Admits a socket and serves it from its cursor on. `open` is called once it is certain to be admitted, in the same turn. */
+  async join({ actor, since }: SocketRequest, open: () => S): Promise<Outcome<S>> {
+    const refusal = await this.#refusal(actor);
+    if (refusal !== null) return { problem: refusal };
+    const start = await this.#start(since);
+    if ('problem' in start) return start;
+    const problem = accessProblem(this.#conversation, actor, this.#ports.clock()) ?? this.#capacityProblem();
+    if (problem !== null) return { problem };
+    return { ok: this.#welcome(actor, start.ok, open()) };
+  }
+
+  async message(socket: S, message: string | ArrayBuffer): Promise<void> {
+    await this.#commands.handle(socket, message);
+  }
+
+  left(socket: S): void {
+    this.#fanout.leave(socket);
+    this.#touch();
+  }
+
+  async alarm(): Promise<void> {
+    this.#reap();
+    this.#touch();
+    await this.#drain.alarm();
+  }
+
+  #committed(events: readonly LogEvent[]): void {
+    this.#fanout.publish(events);
+    this.#drain.wake();
+    this.#metrics.count('colink_room_commits_total');
+    this.#metrics.count('colink_room_events_appended_total', events.length);
+    this.#touch();
+  }
+
+  /** Why the actor is refused, once the room has learned what Postgres knows of them. */
+  async #refusal(actor: Actor): Promise<Problem | null> {
+    const problem = accessProblem(this.#conversation, actor, this.#ports.clock());
+    if (problem === null || problem.code === 'unauthenticated') return problem;
+    this.#touch();
+    return (await this.#lookup.heal(actor.user_id)) ?? accessProblem(this.#conversation, actor, this.#ports.clock());
+  }
+
+  /** Honest about a resume (G4): all that was missed can be had, or the client is told to begin anew. */
+  async #start(since: SocketRequest['since']): Promise<Outcome<Start>> {
+    const { log } = this.#conversation;
+    const anew = (): Outcome<Start> => ({ ok: { seq: log.state.drainedSeq, recovered: false } });
+    if (since === null || since.epoch !== log.state.epoch || since.seq > log.state.seq) return anew();
+    if (!log.retains(since.seq + 1) && !(await this.#isArchived(since.seq))) return anew();
+    return { ok: { seq: since.seq, recovered: true } };
+  }
+
+  async #isArchived(seq: number): Promise<boolean> {
+    return (await this.#archive.read(seq, this.#conversation.log.state.firstSeq, MAX_FRAME_EVENTS, FRAME_BYTES)) !== null;
+  }
+
+  #capacityProblem(): Problem | null {
+    if (this.#fanout.size >= MAX_SOCKETS) this.#reap();
+    return this.#fanout.size >= MAX_SOCKETS ? { code: 'unavailable', detail: 'The channel has as many sockets as it may', retry_after: 30 } : null;
+  }
+
+  #welcome(actor: Actor, { seq, recovered }: Start, socket: S): S {
+    const now = this.#ports.clock();
+    const { epoch, seq: head } = this.#conversation.log.state;
+    const session = this.#conversation.newId(now);
+    socket.send(welcomeFrame({ session, epoch, seq, head, recovered }));
+    this.#fanout.join(socket, { session, actor, epoch, cursor: cursorAt(seq), settled: true });
+    this.#touch();
+    return socket;
+  }
+
+  #reap(): void {
+    this.#reapedAt = this.#ports.clock();
+    this.#fanout.reap((socket) => this.#ports.lastPing(socket));
+  }
+
+  #countRefused(problem: Problem): void {
+    this.#metrics.count('colink_room_commands_refused_total', 1, { code: problem.code });
+  }
+
+  /** Something happened: tidy up soon. No timer is left in a quiet room, so that it can sleep. */
+  #touch(): void {
+    if (this.#tidying) return;
+    this.#tidying = true;
+    this.#ports.schedule(TIDY_MS, () => this.#tidy());
+  }
+
+  #tidy(): void {
+    this.#tidying = false;
+    if (this.#ports.clock() - this.#reapedAt >= REAP_MS) this.#reap();
+    this.#fanout.settle();
+    const quiet = this.#ports.record.rest() && !this.#drain.isRunning;
+    if (quiet) this.#drain.rest();
+    else this.#touch();
+    this.#report(quiet);
+  }
+
+  #report(last: boolean): void {
+    const { log } = this.#conversation;
+    const gauges = { sockets: this.#fanout.size, undrained: log.undrainedEvents, undrainedSince: log.undrainedSince() };
+    const report = this.#metrics.take(gauges, this.#ports.clock(), last);
+    if (report !== null) this.#ports.report(report);
+  }
+}

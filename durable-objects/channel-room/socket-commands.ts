@@ -1,0 +1,85 @@
+import type { Outcome, Problem } from '../../protocol/errors.ts';
+import type { ClientFrame, Command, CommandResult } from '../../protocol/frames.ts';
+import type { Fanout, RoomSocket } from './fanout.ts';
+import { parseFrame, problemFrame, resultFrame } from './frames.ts';
+import type { Actor } from './room-api.ts';
+import { type BucketRate, TokenBucket } from './token-bucket.ts';
+
+/** Frames a second of one socket, and how many at once. */
+export const SOCKET_RATE: BucketRate = { perSecond: 50, burst: 100 };
+/** Frames out of protocol, after which a socket is closed. */
+const BAD_FRAMES = 10;
+
+export interface SocketCommandPorts {
+  clock(): number;
+  execute(actor: Actor, command: Command): Promise<Outcome<CommandResult>>;
+}
+
+interface Conduct {
+  readonly bucket: TokenBucket;
+  badFrames: number;
+}
+
+/** What comes in by sockets: parsed once here, limited in rate, and answered. */
+export class SocketCommands<S extends RoomSocket> {
+  readonly #fanout: Fanout<S>;
+  readonly #ports: SocketCommandPorts;
+  readonly #rate: BucketRate;
+  readonly #conduct = new WeakMap<S, Conduct>();
+
+  constructor(fanout: Fanout<S>, ports: SocketCommandPorts, rate: BucketRate = SOCKET_RATE) {
+    this.#fanout = fanout;
+    this.#ports = ports;
+    this.#rate = rate;
+  }
+
+  /** Resolves when the frame is answered. */
+  async handle(socket: S, message: string | ArrayBuffer): Promise<void> {
+    const record = this.#fanout.record(socket);
+    if (record === undefined) return;
+    this.#fanout.heard(socket);
+    const parsed = parseFrame(message);
+    if ('tooLarge' in parsed) return this.#fanout.close(socket, 1009, 'the frame is too large');
+    if ('problem' in parsed) return this.#refuse(socket, parsed.problem, parsed.re);
+    await this.#process(socket, record.actor, parsed.frame);
+  }
+
+  async #process(socket: S, actor: Actor, frame: ClientFrame): Promise<void> {
+    const wait = this.#conductOf(socket).bucket.take(this.#ports.clock());
+    if (frame.type === 'ack') {
+      if (wait > 0 || !this.#fanout.acknowledge(socket, frame.seq)) this.#refuse(socket, ackProblem(wait), null);
+      return;
+    }
+    const { id, ...command } = frame;
+    if (wait > 0) return this.#send(socket, resultFrame(id, { problem: { code: 'rate_limited', retry_after: wait } }));
+    const outcome = await this.#ports.execute(actor, command);
+    this.#send(socket, resultFrame(id, outcome));
+  }
+
+  #refuse(socket: S, problem: Problem, re: string | null): void {
+    this.#send(socket, re === null ? problemFrame(problem) : resultFrame(re, { problem }));
+    const conduct = this.#conductOf(socket);
+    conduct.badFrames += 1;
+    if (conduct.badFrames >= BAD_FRAMES) this.#fanout.close(socket, 4000, 'too many bad frames');
+  }
+
+  #conductOf(socket: S): Conduct {
+    const known = this.#conduct.get(socket);
+    if (known !== undefined) return known;
+    const conduct = { bucket: new TokenBucket(this.#rate, this.#ports.clock()), badFrames: 0 };
+    this.#conduct.set(socket, conduct);
+    return conduct;
+  }
+
+  #send(socket: S, frame: string): void {
+    if (this.#fanout.record(socket) === undefined) return;
+    try {
+      socket.send(frame);
+    } catch {
+      this.#fanout.leave(socket);
+    }
+  }
+}
+
+const ackProblem = (wait: number): Problem =>
+  wait > 0 ? { code: 'rate_limited', retry_after: wait } : { code: 'invalid', errors: [{ pointer: '/seq', detail: 'was not sent yet' }] };

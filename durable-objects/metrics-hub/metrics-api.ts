@@ -1,0 +1,21 @@
+import type { CounterName, GaugeName, HistogramName } from './catalog.ts';
+
+type Labels = Readonly<Record<string, string>>;
+
+/** What one source (an isolate, a room) has to add since its last report. At most 500 samples are taken. */
+export interface MetricsReport {
+  /** Names the source: a later report's gauges replace its earlier ones. */
+  readonly source: string;
+  readonly counters?: readonly { readonly name: CounterName; readonly labels?: Labels; readonly add: number }[];
+  /** Seconds, each one observation. */
+  readonly observations?: readonly { readonly name: HistogramName; readonly labels?: Labels; readonly value: number }[];
+  /** Null: this source has no such value any more. */
+  readonly gauges?: readonly { readonly name: GaugeName; readonly value: number | null }[];
+}
+
+/** The one hub, `METRICS_HUB.getByName('hub')`. Reporters do not wait for it and do not repeat a lost report. */
+export interface MetricsApi {
+  report(report: MetricsReport): Promise<void>;
+  /** Prometheus text format 0.0.4. */
+  render(): Promise<string>;
+}

@@ -1,0 +1,22 @@
+import { DurableObject } from 'cloudflare:workers';
+import { durableSql } from '../log/durable-sql.ts';
+import type { MetricsApi, MetricsReport } from './metrics-api.ts';
+import { MetricsStore } from './metrics-store.ts';
+
+/** The one object that isolates and rooms report to, because each of them lives too briefly to be scraped. */
+export class MetricsHub extends DurableObject<Env> implements MetricsApi {
+  readonly #store: MetricsStore;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    this.#store = new MetricsStore(durableSql(ctx.storage));
+  }
+
+  async report(report: MetricsReport): Promise<void> {
+    this.#store.add(report, Date.now());
+  }
+
+  async render(): Promise<string> {
+    return this.#store.render(Date.now());
+  }
+}
