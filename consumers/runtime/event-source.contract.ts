@@ -33,6 +33,9 @@ export function describeEventSource(name: string, getHarness: () => SourceHarnes
   describe(`EventSource: ${name}`, () => {
     const open = new Set<{ stop(): Promise<void> }>();
     const taken: Taken[] = [];
+    /** A transport may remember groups longer than a database of a test lives. */
+    const run = randomUUID();
+    const group = (id: string): string => `${id}-${run}`;
 
     afterEach(async () => {
       await Promise.all([...open].map((one) => one.stop()));
@@ -41,19 +44,19 @@ export function describeEventSource(name: string, getHarness: () => SourceHarnes
     });
 
     function start(groupId: string, faults?: LedgerFaults) {
-      const group = ledgerGroup(groupId, faults);
-      const source = getHarness().createSource(group);
-      const service = groupService(group, source, { sql: getHarness().sql, log, chance, onTaken: (_, one) => taken.push(one) });
+      const ledger = ledgerGroup(groupId, faults);
+      const source = getHarness().createSource(ledger);
+      const service = groupService(ledger, source, { sql: getHarness().sql, log, chance, onTaken: (_, one) => taken.push(one) });
       open.add(service);
-      return { service, source, group, done: service.run() };
+      return { service, done: service.run() };
     }
 
     /** Runs a source with a handler of the test's own around the batch transaction. */
     function startWith(groupId: string, wrap: (handler: BatchHandler) => BatchHandler) {
-      const group = ledgerGroup(groupId);
-      const source = getHarness().createSource(group);
+      const ledger = ledgerGroup(groupId);
+      const source = getHarness().createSource(ledger);
       open.add(source);
-      const take: BatchHandler = async (batch) => ((await takeBatch(getHarness().sql, group, batch, chance)) === null ? 'stale' : 'taken');
+      const take: BatchHandler = async (batch) => ((await takeBatch(getHarness().sql, ledger, batch, chance)) === null ? 'stale' : 'taken');
       return { source, done: source.run(wrap(take)) };
     }
 
@@ -73,9 +76,9 @@ export function describeEventSource(name: string, getHarness: () => SourceHarnes
     it('G2, G3: hands every record over once, each key in order', async () => {
       const { append, sql } = getHarness();
       const keys = Array.from({ length: 7 }, () => randomUUID());
-      const { service } = start('once');
+      const { service } = start(group('once'));
       for (const round of [0, 1, 2, 3]) await Promise.all(keys.map((key) => append(sql, key, round * 10 + 1, round * 10 + 10)));
-      await untilTaken('once', new Map(keys.map((key) => [key, upTo(40)])));
+      await untilTaken(group('once'), new Map(keys.map((key) => [key, upTo(40)])));
       await service.drain();
     });
 
@@ -83,16 +86,16 @@ export function describeEventSource(name: string, getHarness: () => SourceHarnes
       const { append, sql } = getHarness();
       const key = randomUUID();
       await append(sql, key, 1, 25);
-      const first = start('resume');
-      await untilTaken('resume', new Map([[key, upTo(25)]]));
+      const first = start(group('resume'));
+      await untilTaken(group('resume'), new Map([[key, upTo(25)]]));
       await first.service.drain();
       await first.done;
       await append(sql, key, 26, 60);
-      const second = start('resume');
+      const second = start(group('resume'));
       await second.service.stop();
-      const third = start('resume');
+      const third = start(group('resume'));
       await append(sql, key, 61, 80);
-      await untilTaken('resume', new Map([[key, upTo(80)]]));
+      await untilTaken(group('resume'), new Map([[key, upTo(80)]]));
       await third.service.drain();
     });
 
@@ -100,13 +103,13 @@ export function describeEventSource(name: string, getHarness: () => SourceHarnes
       const { append, sql } = getHarness();
       const key = randomUUID();
       let failures = 2;
-      start('between', {
+      start(group('between'), {
         after: () => {
           if (failures-- > 0) throw new InfrastructureError('cut off before the commit');
         },
       });
       await append(sql, key, 1, 30);
-      await untilTaken('between', new Map([[key, upTo(30)]]));
+      await untilTaken(group('between'), new Map([[key, upTo(30)]]));
       expect(failures).toBeLessThan(0);
     });
 
@@ -114,64 +117,64 @@ export function describeEventSource(name: string, getHarness: () => SourceHarnes
       const { append, sql } = getHarness();
       const key = randomUUID();
       let lost = 3;
-      startWith('answer-lost', (take) => async (batch) => {
+      startWith(group('answer-lost'), (take) => async (batch) => {
         const outcome = await take(batch);
         if (lost-- > 0) throw new Error('the answer is lost');
         return outcome;
       });
       await append(sql, key, 1, 30);
-      await untilTaken('answer-lost', new Map([[key, upTo(30)]]));
+      await untilTaken(group('answer-lost'), new Map([[key, upTo(30)]]));
       expect(lost).toBeLessThan(0);
     });
 
     it('G1, G3: does not lose what commits late', async () => {
       const { append, appendLate, sql } = getHarness();
       const [late, early] = [randomUUID(), randomUUID()];
-      const { service } = start('late');
+      const { service } = start(group('late'));
       const open = await appendLate(late, 1, 5);
       await append(sql, early, 1, 20);
-      await untilTaken('late', new Map([[early, upTo(20)]]));
+      await untilTaken(group('late'), new Map([[early, upTo(20)]]));
       await open.commit();
       await append(sql, late, 6, 10);
-      await untilTaken('late', new Map([[early, upTo(20)], [late, upTo(10)]]));
+      await untilTaken(group('late'), new Map([[early, upTo(20)], [late, upTo(10)]]));
       await service.drain();
     });
 
     it('G2: records that come again are not applied again', async () => {
       const { append, redeliver, eventually, sql } = getHarness();
       const key = randomUUID();
-      const { service, done } = start('again');
+      const { service, done } = start(group('again'));
       await append(sql, key, 1, 30);
-      await untilTaken('again', new Map([[key, upTo(30)]]));
+      await untilTaken(group('again'), new Map([[key, upTo(30)]]));
       await service.drain();
       await done;
       taken.length = 0;
-      await redeliver('again');
-      start('again');
+      await redeliver(group('again'));
+      start(group('again'));
       await append(sql, key, 31, 40);
-      await untilTaken('again', new Map([[key, upTo(40)]]));
+      await untilTaken(group('again'), new Map([[key, upTo(40)]]));
       await eventually(async () => taken.reduce((sum, { duplicates }) => sum + duplicates, 0) >= 30);
     });
 
     it('G2: of two instances each record is taken by one, and the other takes over', async () => {
       const { append, sql } = getHarness();
       const keys = Array.from({ length: 6 }, () => randomUUID());
-      const first = start('two');
-      start('two');
+      const first = start(group('two'));
+      start(group('two'));
       await Promise.all(keys.map((key) => append(sql, key, 1, 20)));
-      await untilTaken('two', new Map(keys.map((key) => [key, upTo(20)])));
+      await untilTaken(group('two'), new Map(keys.map((key) => [key, upTo(20)])));
       await first.service.stop();
       await Promise.all(keys.map((key) => append(sql, key, 21, 40)));
-      await untilTaken('two', new Map(keys.map((key) => [key, upTo(40)])));
+      await untilTaken(group('two'), new Map(keys.map((key) => [key, upTo(40)])));
     });
 
     it('counts what is not taken yet', async () => {
       const { append, createSource, eventually, sql } = getHarness();
-      const idle = createSource(ledgerGroup('lag'));
+      const idle = createSource(ledgerGroup(group('lag')));
       const before = await idle.lag();
       await append(sql, randomUUID(), 1, 12);
       await eventually(async () => (await idle.lag()) === before + 12);
-      start('lag');
+      start(group('lag'));
       await eventually(async () => (await idle.lag()) === 0);
     });
   });

@@ -43,6 +43,29 @@ export async function appendToLog(sql: postgres.ISql, entries: readonly LogEntry
   return inserted.map(({ position }) => position);
 }
 
+/** Appends messages `from` to `to` of a channel. */
+export async function appendRun(sql: postgres.ISql, key: string, from: number, to: number): Promise<void> {
+  await appendToLog(sql, Array.from({ length: to - from + 1 }, (_, index) => ({ key, event: created(from + index) })));
+}
+
+/** The same in a transaction that stays open until `commit` is called. */
+export async function appendLate(sql: postgres.Sql, key: string, from: number, to: number): Promise<{ commit(): Promise<void> }> {
+  const { promise: isAppended, resolve: appended } = Promise.withResolvers<void>();
+  const { promise: mayCommit, resolve: commit } = Promise.withResolvers<void>();
+  const committed = sql.begin(async (tx) => {
+    await appendRun(tx, key, from, to);
+    appended();
+    await mayCommit;
+  });
+  await isAppended;
+  return {
+    commit: async () => {
+      commit();
+      await committed;
+    },
+  };
+}
+
 /** Waits until `isTrue` holds; the last state of `describe` explains a failure. */
 export async function eventually(isTrue: () => Promise<boolean> | boolean, timeoutMs = 10_000, describe: () => unknown = () => ''): Promise<void> {
   const end = Date.now() + timeoutMs;
