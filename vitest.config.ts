@@ -2,6 +2,7 @@ import { cloudflareTest } from '@cloudflare/vitest-plugin';
 import { defineConfig } from 'vitest/config';
 
 const POSTGRES = './tests/support/postgres-setup.ts';
+const POSTGRES_FOR_WORKERD = './tests/support/postgres-setup-native.ts';
 const KAFKA = './tests/support/kafka-setup.ts';
 const ignored = ['**/node_modules/**', '**/dist/**', '.colink/**'];
 
@@ -20,7 +21,7 @@ export default defineConfig({
             },
           })),
         ],
-        test: { name: 'workerd', include: ['**/*.workerd.test.ts'], exclude: ignored, globalSetup: [POSTGRES], testTimeout: 30_000 },
+        test: { name: 'workerd', include: ['**/*.workerd.test.ts'], exclude: ignored, globalSetup: [POSTGRES_FOR_WORKERD], testTimeout: 30_000 },
       },
       { test: { name: 'pg', include: ['**/*.pg.test.ts'], exclude: ignored, globalSetup: [POSTGRES], testTimeout: 30_000 } },
       {

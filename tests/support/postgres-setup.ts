@@ -28,7 +28,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const admin = databaseUrl(server.url, 'postgres');
   await createTemplate(admin);
   project.provide('postgresUrl', admin);
-  project.provide('workerPostgresUrl', databaseUrl(admin, 'colink_worker'));
+  project.provide('workerPostgresUrl', withPassword(databaseUrl(admin, 'colink_worker')));
   return async () => {
     await server.stop();
     await rm(directory, { recursive: true, force: true });
@@ -44,6 +44,13 @@ async function createTemplate(admin: string): Promise<void> {
   } finally {
     await sql.end({ timeout: 1 });
   }
+}
+
+/** Hyperdrive takes no address without one; the cluster asks for none. */
+function withPassword(url: string): string {
+  const changed = new URL(url);
+  changed.password ||= 'unused';
+  return changed.href;
 }
 
 function databaseUrl(url: string, database: string): string {
