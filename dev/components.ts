@@ -33,7 +33,8 @@ const isExecutable = (file: string): boolean => {
   }
 };
 
-function onPath(names: readonly string[], alsoIn: readonly string[] = []): string | undefined {
+/** The first of these programs on the PATH, or in the further directories. */
+export function onPath(names: readonly string[], alsoIn: readonly string[] = []): string | undefined {
   const directories = [...(process.env['PATH'] ?? '').split(delimiter).filter(Boolean), ...alsoIn];
   return names.flatMap((name) => directories.map((directory) => join(directory, name))).find(isExecutable);
 }
