@@ -116,6 +116,13 @@ CREATE TABLE event_log (
   CONSTRAINT event_log_pkey PRIMARY KEY ("position", logged_at)
 ) PARTITION BY RANGE (logged_at);
 
+CREATE TABLE former_members (
+  channel_id uuid NOT NULL,
+  user_id uuid NOT NULL,
+  version bigint NOT NULL,
+  CONSTRAINT former_members_pkey PRIMARY KEY (channel_id, user_id)
+);
+
 CREATE TABLE idempotency_keys (
   user_id uuid NOT NULL,
   method text NOT NULL,
@@ -255,6 +262,10 @@ ALTER TABLE channels ADD CONSTRAINT channels_created_by_fkey FOREIGN KEY (create
 ALTER TABLE conversation_logs ADD CONSTRAINT conversation_logs_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES channels(id);
 
 ALTER TABLE credentials ADD CONSTRAINT credentials_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
+
+ALTER TABLE former_members ADD CONSTRAINT former_members_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES channels(id);
+
+ALTER TABLE former_members ADD CONSTRAINT former_members_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
 
 ALTER TABLE members ADD CONSTRAINT members_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES channels(id);
 

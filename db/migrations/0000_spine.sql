@@ -56,6 +56,14 @@ CREATE TABLE members (
 --> statement-breakpoint
 CREATE INDEX members_user ON members (user_id);
 --> statement-breakpoint
+-- Who was removed, at which version of the member list: a repeated removal tells the room exactly what the first one should have told.
+CREATE TABLE former_members (
+  channel_id uuid NOT NULL REFERENCES channels (id),
+  user_id uuid NOT NULL REFERENCES users (id),
+  version bigint NOT NULL,
+  PRIMARY KEY (channel_id, user_id)
+);
+--> statement-breakpoint
 CREATE TABLE read_states (
   user_id uuid NOT NULL REFERENCES users (id),
   channel_id uuid NOT NULL REFERENCES channels (id),

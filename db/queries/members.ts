@@ -3,7 +3,7 @@ import type { Member } from '../../protocol/api.ts';
 import type { Outcome, Problem } from '../../protocol/errors.ts';
 import type { MemberRole } from '../../protocol/events.ts';
 import type { Queryable, Transaction } from '../client.ts';
-import { channels, members, users } from '../schema/tables.ts';
+import { channels, formerMembers, members, users } from '../schema/tables.ts';
 import { maySee, refuseViewer, standingColumns, standingTables, type Standing } from './access.ts';
 import { appendDirectoryEvent } from './directory-events.ts';
 import { wireTime } from './time.ts';
@@ -45,12 +45,14 @@ export async function insertMember(tx: Transaction, change: MemberChange & { rea
   const { channelId, userId, role, now } = change;
   const version = await bumpVersion(tx, channelId);
   await tx.insert(members).values({ channel_id: channelId, user_id: userId, role, version, joined_at: now });
+  await tx.delete(formerMembers).where(and(eq(formerMembers.channel_id, channelId), eq(formerMembers.user_id, userId)));
   await appendDirectoryEvent(tx, { type: 'channel.member_added', ...eventOf(change), role, version }, change.traceparent);
 }
 
 async function deleteMember(tx: Transaction, change: MemberChange): Promise<void> {
   const version = await bumpVersion(tx, change.channelId);
   await tx.delete(members).where(and(eq(members.channel_id, change.channelId), eq(members.user_id, change.userId)));
+  await tx.insert(formerMembers).values({ channel_id: change.channelId, user_id: change.userId, version });
   await appendDirectoryEvent(tx, { type: 'channel.member_removed', ...eventOf(change), version }, change.traceparent);
 }
 
@@ -148,11 +150,12 @@ export async function enrol(tx: Transaction, change: MemberChange): Promise<void
   if (!(await isMember(tx, change))) await insertMember(tx, { ...change, role: 'member' });
 }
 
-/** What a room is to be told of someone; null for an unknown channel. For a former member `version` is the list's present one. */
+/** What a room is to be told of someone; null for who never was a member. */
 export async function findMembership(db: Queryable, channelId: string, userId: string): Promise<Membership | null> {
   const [row] = await db.execute<{ role: MemberRole | null; version: string }>(sql`
-    SELECT m.role, coalesce(m.version, ch.members_version) AS version
-    FROM channels ch LEFT JOIN members m ON m.channel_id = ch.id AND m.user_id = ${userId} WHERE ch.id = ${channelId}`);
+    SELECT m.role, m.version FROM members m WHERE m.channel_id = ${channelId} AND m.user_id = ${userId}
+    UNION ALL
+    SELECT NULL, f.version FROM former_members f WHERE f.channel_id = ${channelId} AND f.user_id = ${userId}`);
   return row ? { role: row.role, version: Number(row.version) } : null;
 }
 

@@ -59,6 +59,12 @@ export const members = pgTable('members', {
   joined_at: moment().notNull().defaultNow(),
 });
 
+export const formerMembers = pgTable('former_members', {
+  channel_id: uuid().notNull(),
+  user_id: uuid().notNull(),
+  version: counter().notNull(),
+});
+
 export const readStates = pgTable('read_states', {
   user_id: uuid().notNull(),
   channel_id: uuid().notNull(),
