@@ -107,6 +107,11 @@ export class ChannelSession {
     this.#connection.stop();
   }
 
+  /** Takes newer counters of the channel, such as a read marker moved on another device. */
+  refresh(entry: MyChannel): void {
+    this.#setState(applyEntry(this.#state, entry, this.#me) ?? this.#state);
+  }
+
   wake(): void {
     this.#connection.wake();
   }

@@ -1,0 +1,71 @@
+import { useEffect } from 'preact/hooks';
+import { account, openStore, refresh } from '../state/account.ts';
+import { announcements } from '../state/announcements.ts';
+import { place } from '../state/location.ts';
+import { closeTop, dialog } from '../state/navigation.ts';
+import { isSearchOpen } from '../state/search.ts';
+import { BrowseDialog } from './BrowseDialog.tsx';
+import { ChannelView } from './ChannelView.tsx';
+import { CreateDialog } from './CreateDialog.tsx';
+import { ConfirmDialog } from './ConfirmDialog.tsx';
+import { Notices } from './Notices.tsx';
+import { SearchPanel } from './SearchPanel.tsx';
+import { Sidebar } from './Sidebar.tsx';
+import { SignIn } from './SignIn.tsx';
+import { ThreadPanel } from './ThreadPanel.tsx';
+import { Welcome } from './Welcome.tsx';
+
+export function App() {
+  useEffect(() => {
+    addEventListener('keydown', handleKey);
+    return () => removeEventListener('keydown', handleKey);
+  }, []);
+  const { value } = account;
+  if (value.phase === 'loading') return <div class="splash" role="status" aria-label="Loading" />;
+  if (value.phase === 'signed_out') return <SignIn />;
+  if (value.phase === 'failed') return <Unreachable reason={value.reason} />;
+  return <Workspace />;
+}
+
+function Workspace() {
+  const store = openStore.value;
+  const { threadId } = place.value;
+  return (
+    <div class="workspace">
+      <Sidebar />
+      {store ? <ChannelView key={store.id} store={store} /> : <Welcome />}
+      {store && threadId !== null && <ThreadPanel key={threadId} store={store} rootId={threadId} />}
+      {isSearchOpen.value && threadId === null && <SearchPanel />}
+      {dialog.value === 'browse' && <BrowseDialog />}
+      {dialog.value === 'create' && <CreateDialog />}
+      <ConfirmDialog />
+      <Notices />
+      <div class="visually-hidden" role="log" aria-live="polite" aria-label="New messages">
+        {announcements.value.map(({ id, text }) => (
+          <p key={id}>{text}</p>
+        ))}
+      </div>
+    </div>
+  );
+}
+
+function Unreachable({ reason }: { reason: string }) {
+  return (
+    <main class="splash">
+      <h1>Colink cannot be reached</h1>
+      <p>{reason}</p>
+      <button class="button primary" onClick={() => void refresh()}>
+        Try again
+      </button>
+    </main>
+  );
+}
+
+function handleKey(event: KeyboardEvent): void {
+  if (event.defaultPrevented) return;
+  if (event.key === 'k' && (event.ctrlKey || event.metaKey)) {
+    event.preventDefault();
+    isSearchOpen.value = true;
+  }
+  if (event.key === 'Escape' && document.querySelector('dialog[open]') === null) closeTop();
+}

@@ -1,0 +1,86 @@
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { MAX_TEXT } from '../../protocol/limits.ts';
+import { me } from '../state/account.ts';
+import type { ChannelStore } from '../state/channel-store.ts';
+import { notify } from '../state/notices.ts';
+import { IconButton } from './IconButton.tsx';
+import { fitHeight, isPlainEnter } from './textarea.ts';
+
+interface Props {
+  readonly store: ChannelStore;
+  readonly rootId: string | null;
+  readonly placeholder: string;
+  readonly autoFocus?: boolean;
+}
+
+/** Where messages are written: Enter sends, Shift+Enter breaks the line, ArrowUp in an empty field edits the last own message. */
+export function Composer({ store, rootId, placeholder, autoFocus = matchMedia('(pointer: fine)').matches }: Props) {
+  const ref = useRef<HTMLTextAreaElement>(null);
+  const [text, setText] = useState(store.drafts.get(rootId ?? '') ?? '');
+  useLayoutEffect(() => fitHeight(ref.current), [text]);
+  useEffect(() => (autoFocus ? ref.current?.focus() : undefined), []);
+
+  const write = (value: string) => {
+    setText(value);
+    store.drafts.set(rootId ?? '', value);
+  };
+  const send = () => {
+    if (text.trim() === '' || text.length > MAX_TEXT) return;
+    try {
+      store.session.send(text.trim(), rootId);
+      write('');
+      if (rootId === null) store.newAfter.value = null;
+      if (rootId === null && store.state.peek().history?.after) void store.loadLatest();
+    } catch (error) {
+      notify(error instanceof Error ? error.message : String(error));
+    }
+    ref.current?.focus();
+  };
+  const handleKey = (event: KeyboardEvent) => {
+    if (isPlainEnter(event)) {
+      event.preventDefault();
+      send();
+    } else if (event.key === 'ArrowUp' && text === '') {
+      const last = lastOwn(store, rootId);
+      if (last !== null) event.preventDefault();
+      store.editing.value = last;
+    }
+  };
+  const left = MAX_TEXT - text.length;
+  return (
+    <form
+      class="composer"
+      onSubmit={(event) => {
+        event.preventDefault();
+        send();
+      }}
+    >
+      <textarea
+        ref={ref}
+        rows={1}
+        value={text}
+        placeholder={placeholder}
+        aria-label={placeholder}
+        enterkeyhint="send"
+        onInput={(event) => write(event.currentTarget.value)}
+        onKeyDown={handleKey}
+      />
+      {left < 500 && (
+        <span class={`count ${left < 0 ? 'over' : ''}`} role="status">
+          {left}
+        </span>
+      )}
+      <IconButton icon="send" label="Send" class="send" onClick={send} />
+    </form>
+  );
+}
+
+function lastOwn(store: ChannelStore, rootId: string | null): string | null {
+  const { history, threads, messages } = store.state.peek();
+  const ids = (rootId === null ? history : threads.get(rootId))?.ids ?? [];
+  const isOwn = (id: string) => {
+    const message = messages.get(id)?.message;
+    return message?.author_id === me.peek()?.id && message?.deleted_at === null && message.origin === null;
+  };
+  return ids.findLast(isOwn) ?? null;
+}

@@ -1,0 +1,46 @@
+import { useComputed, useSignal } from '@preact/signals';
+import type { Message } from '../../protocol/api.ts';
+import { me } from '../state/account.ts';
+import { activeRow } from '../state/active-row.ts';
+import type { ChannelStore } from '../state/channel-store.ts';
+import { confirmation } from '../state/confirmation.ts';
+import { openThread } from '../state/navigation.ts';
+import { attempt } from '../state/notices.ts';
+import { EmojiPicker } from './EmojiPicker.tsx';
+import { IconButton } from './IconButton.tsx';
+
+interface Props {
+  readonly store: ChannelStore;
+  readonly message: Message;
+  readonly isInThread: boolean;
+}
+
+/** What can be done with a message, shown on the one under the mouse or with the focus. */
+export function MessageActions({ store, message, isInThread }: Props) {
+  const isActive = useComputed(() => activeRow.value === `${isInThread} ${message.id}`);
+  const isPicking = useSignal(false);
+  if (!isActive.value) return null;
+  const isMine = message.author_id === me.value?.id && message.origin === null;
+  const react = (emoji: string) => {
+    isPicking.value = false;
+    void attempt('add the reaction', () => store.session.react(message.id, emoji));
+  };
+  return (
+    <div class="actions" role="toolbar" aria-label="Message actions">
+      {isPicking.value && <EmojiPicker onPick={react} onClose={() => (isPicking.value = false)} />}
+      <IconButton icon="smile" label="Add a reaction" expanded={isPicking.value} onClick={() => (isPicking.value = !isPicking.value)} />
+      {!isInThread && <IconButton icon="reply" label="Reply in thread" onClick={() => openThread(store.id, message.id)} />}
+      {isMine && <IconButton icon="edit" label="Edit" onClick={() => (store.editing.value = message.id)} />}
+      {isMine && <IconButton icon="trash" label="Delete" onClick={() => askToDelete(store, message)} />}
+    </div>
+  );
+}
+
+function askToDelete(store: ChannelStore, message: Message): void {
+  confirmation.value = {
+    title: 'Delete this message?',
+    text: message.text.length > 200 ? `${message.text.slice(0, 200)}…` : message.text,
+    action: 'Delete',
+    confirmed: () => void attempt('delete the message', () => store.session.remove(message.id)),
+  };
+}

@@ -1,0 +1,109 @@
+import type { ComponentChildren } from 'preact';
+import type { Message } from '../../protocol/api.ts';
+import type { ChannelStore } from '../state/channel-store.ts';
+import { fullTime, shortDay, timeOf } from '../state/dates.ts';
+import { openThread } from '../state/navigation.ts';
+import { activeRow } from '../state/active-row.ts';
+import { authorKey, dayOf, saidAt } from '../state/rows.ts';
+import { displayName } from '../state/users.ts';
+import { Avatar } from './Avatar.tsx';
+import { EditForm } from './EditForm.tsx';
+import { Icon } from './Icon.tsx';
+import { MessageActions } from './MessageActions.tsx';
+import { Reactions } from './Reactions.tsx';
+import { RichText } from './RichText.tsx';
+
+interface Props {
+  readonly rowKey: string;
+  readonly message: Message;
+  readonly isGrouped: boolean;
+  readonly isInThread: boolean;
+  readonly store: ChannelStore;
+}
+
+export function MessageItem({ rowKey, message, isGrouped, isInThread, store }: Props) {
+  const activate = () => (activeRow.value = `${isInThread} ${message.id}`);
+  const isEditing = store.editing.value === message.id;
+  const name = authorName(message);
+  return (
+    <article
+      class={`message ${isGrouped ? 'grouped' : ''} ${isEditing ? 'editing' : ''}`}
+      tabIndex={0}
+      data-key={rowKey}
+      data-message={message.id}
+      aria-label={`${name}, ${fullTime(saidAt(message))}`}
+      onPointerEnter={(event) => event.pointerType === 'mouse' && activate()}
+      onFocusIn={activate}
+      onClick={activate}
+    >
+      <MessageFrame message={message} name={name} isGrouped={isGrouped}>
+        {isEditing ? <EditForm store={store} message={message} /> : <Body message={message} />}
+        {message.deleted_at === null && message.reactions.length > 0 && <Reactions store={store} message={message} />}
+        {!isInThread && message.reply_count > 0 && <ReplyCount message={message} />}
+      </MessageFrame>
+      {!isEditing && message.deleted_at === null && <MessageActions store={store} message={message} isInThread={isInThread} />}
+    </article>
+  );
+}
+
+function MessageFrame({ message, name, isGrouped, children }: { message: Message; name: string; isGrouped: boolean; children: ComponentChildren }) {
+  const at = saidAt(message);
+  const time = (
+    <time class="time" dateTime={new Date(at).toISOString()} title={fullTime(at)}>
+      {timeOf(at)}
+    </time>
+  );
+  return (
+    <>
+      <div class="gutter">{isGrouped ? time : <Avatar name={name} colourKey={authorKey(message)} />}</div>
+      <div class="content">
+        {!isGrouped && (
+          <div class="heading">
+            <span class="author">{name}</span>
+            {message.origin && <Imported message={message} source={message.origin.source} />}
+            {time}
+          </div>
+        )}
+        {children}
+      </div>
+    </>
+  );
+}
+
+function Imported({ message, source }: { message: Message; source: string }) {
+  const created = Date.parse(message.created_at);
+  const day = dayOf(created) === dayOf(saidAt(message)) ? '' : ` on ${shortDay(created)}`;
+  return (
+    <span class="tag" title={`Imported from ${source}${day} by ${displayName(message.author_id)}`}>
+      imported
+    </span>
+  );
+}
+
+function Body({ message }: { message: Message }) {
+  if (message.deleted_at !== null) return <p class="text gone">This message was deleted.</p>;
+  return (
+    <p class="text" dir="auto">
+      <RichText text={message.text} />
+      {message.edited_at !== null && (
+        <span class="edited" title={fullTime(Date.parse(message.edited_at))}>
+          {' '}
+          (edited)
+        </span>
+      )}
+    </p>
+  );
+}
+
+function ReplyCount({ message }: { message: Message }) {
+  return (
+    <button type="button" class="reply-count" onClick={() => openThread(message.channel_id, message.id)}>
+      <Icon name="reply" />
+      {message.reply_count === 1 ? '1 reply' : `${message.reply_count} replies`}
+    </button>
+  );
+}
+
+function authorName(message: Message): string {
+  return message.origin?.author ?? displayName(message.author_id);
+}

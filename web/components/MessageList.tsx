@@ -1,0 +1,114 @@
+import { useComputed } from '@preact/signals';
+import { useEffect, useRef } from 'preact/hooks';
+import { me } from '../state/account.ts';
+import type { ChannelStore } from '../state/channel-store.ts';
+import { dayLabel } from '../state/dates.ts';
+import { isVisible } from '../state/presence.ts';
+import { type Row, buildRows } from '../state/rows.ts';
+import { Icon } from './Icon.tsx';
+import { MessageItem } from './MessageItem.tsx';
+import { PendingItem } from './PendingItem.tsx';
+import { moveFocus } from './focus.ts';
+import { useStableScroll } from './use-stable-scroll.ts';
+
+/** A channel's history, or the replies of a thread: grows at both ends as it is scrolled, and stays where the reader is. */
+export function MessageList({ store, rootId }: { store: ChannelStore; rootId: string | null }) {
+  const ref = useRef<HTMLDivElement>(null);
+  const rows = useComputed(() => rowsOf(store, rootId));
+  const window = windowIn(store, rootId);
+  const loading = (rootId === null ? store.historyLoading : store.threadLoading).value;
+  const isAtPresent = window !== null && window.after === null;
+  const scroll = useStableScroll(ref, {
+    rows: rows.value,
+    isAtPresent,
+    target: rootId === null ? store.target.value : null,
+    nearTop: () => void store.loadMore('older', rootId),
+    nearBottom: () => void store.loadMore('newer', rootId),
+  });
+
+  const isReading = rootId === null && scroll.isAtEnd && isAtPresent && isVisible.value;
+  const lastPos = store.state.value.lastPos;
+  useEffect(() => {
+    if (rootId !== null) return;
+    store.isReading.value = isReading;
+    if (isReading) store.session.markRead();
+  }, [isReading, lastPos]);
+
+  const toPresent = () => {
+    if (!isAtPresent) void store.loadLatest();
+    scroll.toEnd();
+  };
+  return (
+    <div class="list-frame">
+      <div ref={ref} class="list" role="feed" aria-busy={loading.name === 'loading'} aria-label={rootId === null ? 'Messages' : 'Replies'} onKeyDown={moveFocus}>
+        {loading.name === 'loading' && <div class="spinner" role="status" aria-label="Loading messages" />}
+        {window?.before === null && rootId === null && <Beginning store={store} />}
+        {rows.value.map((row) => (
+          <RowView key={row.key} row={row} store={store} isInThread={rootId !== null} />
+        ))}
+        {loading.name === 'failed' && <Failure reason={loading.reason} retry={() => void (rootId === null ? store.loadLatest() : store.openThread(rootId))} />}
+      </div>
+      {(!scroll.isAtEnd || !isAtPresent) && rows.value.length > 0 && (
+        <button type="button" class="to-present" onClick={toPresent}>
+          <Icon name="down" />
+          {rootId === null && store.unread.value > 0 ? `${store.unread.value} new` : 'Latest'}
+        </button>
+      )}
+    </div>
+  );
+}
+
+function RowView({ row, store, isInThread }: { row: Row; store: ChannelStore; isInThread: boolean }) {
+  switch (row.kind) {
+    case 'day':
+      return (
+        <div class="day" data-key={row.key}>
+          <span>{dayLabel(row.at)}</span>
+        </div>
+      );
+    case 'new':
+      return (
+        <div class="new-marker" data-key={row.key} role="separator">
+          <span>New messages</span>
+        </div>
+      );
+    case 'message':
+      return <MessageItem rowKey={row.key} message={row.message} isGrouped={row.isGrouped} isInThread={isInThread} store={store} />;
+    case 'pending':
+      return <PendingItem rowKey={row.key} entry={row.entry} isGrouped={row.isGrouped} store={store} />;
+  }
+}
+
+function Beginning({ store }: { store: ChannelStore }) {
+  const { name, topic } = store.info.value;
+  return (
+    <div class="beginning">
+      <h2>#{name}</h2>
+      <p>{topic === '' ? 'This is where the channel begins.' : topic}</p>
+    </div>
+  );
+}
+
+function Failure({ reason, retry }: { reason: string; retry: () => void }) {
+  return (
+    <div class="failure" role="alert">
+      <p>{reason}</p>
+      <button type="button" class="button" onClick={retry}>
+        Try again
+      </button>
+    </div>
+  );
+}
+
+function windowIn(store: ChannelStore, rootId: string | null) {
+  const { history, threads } = store.state.value;
+  return rootId === null ? history : (threads.get(rootId) ?? null);
+}
+
+function rowsOf(store: ChannelStore, rootId: string | null): Row[] {
+  const window = windowIn(store, rootId);
+  if (!window) return [];
+  const messages = window.ids.flatMap((id) => store.message(id) ?? []);
+  const pending = window.after === null ? store.outbox.value.filter(({ thread_id }) => thread_id === rootId) : [];
+  return buildRows(messages, pending, me.value?.id ?? '', rootId === null ? store.newAfter.value : null);
+}

@@ -1,0 +1,82 @@
+import { useEffect, useRef } from 'preact/hooks';
+import { stores } from '../state/account.ts';
+import { shortDay, timeOf } from '../state/dates.ts';
+import { type SearchHit, goTo, isSearchOpen, query, results, searchMore } from '../state/search.ts';
+import { saidAt } from '../state/rows.ts';
+import { displayName } from '../state/users.ts';
+import { Icon } from './Icon.tsx';
+import { IconButton } from './IconButton.tsx';
+import { RichText } from './RichText.tsx';
+import { MAX_QUERY } from '../../protocol/limits.ts';
+
+export function SearchPanel() {
+  const ref = useRef<HTMLInputElement>(null);
+  useEffect(() => ref.current?.select(), []);
+  return (
+    <aside class="panel" aria-label="Search">
+      <header class="bar">
+        <form class="search-box" role="search" onSubmit={(event) => event.preventDefault()}>
+          <Icon name="search" />
+          <input
+            ref={ref}
+            type="search"
+            value={query.value}
+            maxLength={MAX_QUERY}
+            placeholder="Search messages"
+            aria-label="Search messages"
+            onInput={(event) => (query.value = event.currentTarget.value)}
+          />
+        </form>
+        <IconButton icon="close" label="Close search" onClick={() => (isSearchOpen.value = false)} />
+      </header>
+      <div class="results" aria-live="polite">
+        <Results />
+      </div>
+    </aside>
+  );
+}
+
+function Results() {
+  const found = results.value;
+  if (found.name === 'idle') return <p class="hint">Find messages in all your channels.</p>;
+  if (found.name === 'searching') return <div class="spinner" role="status" aria-label="Searching" />;
+  if (found.name === 'failed') return <p class="hint">The search failed: {found.reason}</p>;
+  if (found.hits.length === 0) return <p class="hint">Nothing was found.</p>;
+  return (
+    <>
+      <ul>
+        {found.hits.map((hit) => (
+          <Hit key={hit.message.id} hit={hit} />
+        ))}
+      </ul>
+      {found.nextCursor !== null && (
+        <button type="button" class="button more" onClick={() => void searchMore()}>
+          Show more
+        </button>
+      )}
+    </>
+  );
+}
+
+function Hit({ hit }: { hit: SearchHit }) {
+  const { message, highlights } = hit;
+  const at = saidAt(message);
+  const channel = stores.value.find(({ id }) => id === message.channel_id)?.info.value.name;
+  return (
+    <li class="hit">
+      <button type="button" onClick={() => void goTo(hit)}>
+        <span class="hit-head">
+          <span class="author">{message.origin?.author ?? displayName(message.author_id)}</span>
+          <span class="hit-place">
+            {channel && `#${channel} · `}
+            {shortDay(at)}, {timeOf(at)}
+          </span>
+        </span>
+        <span class="text" dir="auto">
+          <RichText text={message.text} marks={highlights} isPlain />
+        </span>
+        {message.thread_id !== null && <span class="tag">in a thread</span>}
+      </button>
+    </li>
+  );
+}

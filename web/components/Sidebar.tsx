@@ -1,0 +1,88 @@
+import { useEffect, useRef } from 'preact/hooks';
+import { me, openStore, signOut, stores } from '../state/account.ts';
+import type { ChannelStore } from '../state/channel-store.ts';
+import { pathOf } from '../state/location.ts';
+import { dialog, isMenuOpen, openChannel } from '../state/navigation.ts';
+import { attempt } from '../state/notices.ts';
+import { Avatar } from './Avatar.tsx';
+import { ConnectionStatus } from './ConnectionStatus.tsx';
+import { Icon } from './Icon.tsx';
+import { IconButton } from './IconButton.tsx';
+
+export function Sidebar() {
+  const ref = useRef<HTMLElement>(null);
+  const isOpen = isMenuOpen.value;
+  useEffect(() => {
+    if (isOpen) ref.current?.querySelector<HTMLElement>('a, button')?.focus();
+  }, [isOpen]);
+  return (
+    <>
+      {isOpen && <div class="scrim" onClick={() => (isMenuOpen.value = false)} />}
+      <aside ref={ref} class={`sidebar ${isOpen ? 'open' : ''}`} aria-label="Workspace">
+        <div class="sidebar-head">
+          <img src="/favicon.svg" alt="" width="28" height="28" />
+          <strong>Colink</strong>
+          <ConnectionStatus />
+        </div>
+        <nav class="channels" aria-label="Channels">
+          <div class="section-head">
+            <h2>Channels</h2>
+            <IconButton icon="compass" label="Browse channels" onClick={() => (dialog.value = 'browse')} />
+            <IconButton icon="plus" label="Create a channel" onClick={() => (dialog.value = 'create')} />
+          </div>
+          <ul>
+            {stores.value.map((store) => (
+              <ChannelLink key={store.id} store={store} />
+            ))}
+          </ul>
+        </nav>
+        <Me />
+      </aside>
+    </>
+  );
+}
+
+function ChannelLink({ store }: { store: ChannelStore }) {
+  const { name, kind } = store.info.value;
+  const unread = store.unread.value;
+  const open = (event: MouseEvent) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    openChannel(store.id);
+  };
+  return (
+    <li>
+      <a
+        class={`channel-link ${unread > 0 ? 'unread' : ''}`}
+        href={pathOf({ channelId: store.id, threadId: null })}
+        aria-current={openStore.value === store ? 'page' : undefined}
+        title={name}
+        onClick={open}
+      >
+        <span class="channel-sign" aria-hidden="true">
+          {kind === 'private' ? <Icon name="lock" /> : '#'}
+        </span>
+        <span class="channel-name">{name}</span>
+        {unread > 0 && (
+          <span class="badge" aria-label={`${unread} unread`}>
+            {unread > 99 ? '99+' : unread}
+          </span>
+        )}
+      </a>
+    </li>
+  );
+}
+
+function Me() {
+  const user = me.value;
+  if (!user) return null;
+  return (
+    <footer class="me">
+      <Avatar name={user.display_name} colourKey={user.id} />
+      <span class="me-name" title={`@${user.handle}`}>
+        {user.display_name}
+      </span>
+      <IconButton icon="leave" label="Sign out" onClick={() => void attempt('sign out', signOut)} />
+    </footer>
+  );
+}

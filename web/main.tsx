@@ -1,0 +1,17 @@
+import { render } from 'preact';
+import { App } from './components/App.tsx';
+import { refresh } from './state/account.ts';
+import { watchNavigation } from './state/navigation.ts';
+import { watchPresence } from './state/presence.ts';
+import { watchSearch } from './state/search.ts';
+import './styles/base.css';
+import './styles/layout.css';
+import './styles/messages.css';
+import './styles/panels.css';
+
+watchNavigation();
+watchPresence();
+watchSearch();
+void refresh();
+const root = document.getElementById('app');
+if (root) render(<App />, root);

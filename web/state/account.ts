@@ -1,0 +1,95 @@
+import { computed, signal } from '@preact/signals';
+import { retrying } from '../../client/backoff.ts';
+import { outboxPrefix } from '../../client/channel-session.ts';
+import { ProblemError } from '../../client/errors.ts';
+import type { Bootstrap, User } from '../../protocol/api.ts';
+import type { ChannelEvent } from '../../protocol/events.ts';
+import { announce } from './announcements.ts';
+import { ChannelStore } from './channel-store.ts';
+import { navigate, place } from './location.ts';
+import { notify } from './notices.ts';
+import { api, ports } from './platform.ts';
+import { displayName, learnUsers } from './users.ts';
+
+export type Account =
+  | { readonly phase: 'loading' | 'signed_out' }
+  | { readonly phase: 'failed'; readonly reason: string }
+  | { readonly phase: 'ready'; readonly me: User };
+
+export const account = signal<Account>({ phase: 'loading' });
+export const stores = signal<readonly ChannelStore[]>([]);
+export const openStore = computed(() => stores.value.find(({ id }) => id === place.value.channelId) ?? null);
+export const me = computed(() => (account.value.phase === 'ready' ? account.value.me : null));
+export const totalUnread = computed(() => stores.value.reduce((sum, { unread }) => sum + unread.value, 0));
+
+/** Asks who is signed in and which channels there are, and connects to those that are new. */
+export async function refresh(): Promise<void> {
+  try {
+    take(await retrying(api.bootstrap, ports));
+  } catch (error) {
+    if (isSignedOut(error)) signedOut();
+    else if (account.peek().phase !== 'ready') account.value = { phase: 'failed', reason: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+export async function signOut(): Promise<void> {
+  await api.logout();
+  const user = me.peek();
+  if (user) for (const [key] of ports.store.entries(outboxPrefix(user.id))) ports.store.remove(key);
+  signedOut();
+}
+
+/** Ends what is live in a channel the user has left, or was removed from. */
+export function dropChannel(id: string): void {
+  const store = stores.peek().find((one) => one.id === id);
+  store?.session.stop();
+  stores.value = stores.peek().filter((one) => one !== store);
+  if (place.peek().channelId === id) navigate({ channelId: stores.peek()[0]?.id ?? null, threadId: null }, 'replace');
+}
+
+function take({ me: user, channels, users }: Bootstrap): void {
+  learnUsers([user, ...users]);
+  account.value = { phase: 'ready', me: user };
+  const kept = stores.peek().filter(({ id }) => channels.some((channel) => channel.id === id));
+  for (const store of stores.peek()) if (!kept.includes(store)) store.session.stop();
+  const all = channels.map((channel) => {
+    const store = kept.find(({ id }) => id === channel.id);
+    if (!store) return connect(new ChannelStore(channel, user.id, { events: heard, closed }));
+    store.info.value = channel;
+    store.session.refresh(channel);
+    return store;
+  });
+  stores.value = all.toSorted((a, b) => a.info.peek().name.localeCompare(b.info.peek().name));
+  const { channelId } = place.peek();
+  if (!all.some(({ id }) => id === channelId)) navigate({ channelId: stores.peek()[0]?.id ?? null, threadId: null }, 'replace');
+}
+
+function connect(store: ChannelStore): ChannelStore {
+  store.session.start();
+  return store;
+}
+
+function heard(store: ChannelStore, events: readonly ChannelEvent[]): void {
+  const created = events.filter((event) => event.type === 'message.created').filter((event) => event.actor_id !== me.peek()?.id);
+  const unread = created.filter(({ pos }) => pos !== null).length;
+  if (unread > 0 && store.unread.peek() === unread && !store.isReading.peek()) store.newAfter.value = store.state.peek().readPos;
+  if (store.isReading.peek()) store.trim();
+  if (store !== openStore.peek()) return;
+  for (const { actor_id, text, origin } of created.slice(-3)) announce(`${origin?.author ?? displayName(actor_id)}: ${text}`);
+}
+
+function closed(store: ChannelStore, reason: string): void {
+  if (reason === 'unauthenticated') return signedOut();
+  if (reason === 'removed' || reason === 'not_a_member' || reason === 'not_found') {
+    notify(`You are no longer a member of #${store.info.peek().name}.`);
+    dropChannel(store.id);
+  }
+}
+
+function signedOut(): void {
+  for (const store of stores.peek()) store.session.stop();
+  stores.value = [];
+  account.value = { phase: 'signed_out' };
+}
+
+const isSignedOut = (error: unknown): boolean => error instanceof ProblemError && error.code === 'unauthenticated';

@@ -1,0 +1,125 @@
+import { type Signal, computed, signal } from '@preact/signals';
+import { ChannelSession } from '../../client/channel-session.ts';
+import { type ChannelState, channelState, unreadCount } from '../../client/channel-state.ts';
+import type { ConnectionState } from '../../client/connection.ts';
+import type { OutboxEntry } from '../../client/outbox.ts';
+import type { Message, MyChannel } from '../../protocol/api.ts';
+import type { ChannelEvent } from '../../protocol/events.ts';
+import { ports } from './platform.ts';
+import { learnUsers } from './users.ts';
+
+/** Longest history kept of a channel out of view, and longest one that grows in view. */
+const MAX_KEPT = 300;
+const MAX_WATCHED = 1_000;
+
+/** How the reading of a list stands: `failed` says why in words. */
+export type Loading = { readonly name: 'idle' | 'loading' } | { readonly name: 'failed'; readonly reason: string };
+
+export interface StoreListener {
+  events(store: ChannelStore, events: readonly ChannelEvent[]): void;
+  closed(store: ChannelStore, reason: string): void;
+}
+
+/** A channel as the page shows it: the session's state as signals, and what is open in it. */
+export class ChannelStore {
+  readonly id: string;
+  readonly info;
+  readonly state;
+  readonly connection = signal<ConnectionState>({ name: 'idle' });
+  readonly outbox = signal<readonly OutboxEntry[]>([]);
+  readonly historyLoading = signal<Loading>({ name: 'idle' });
+  readonly threadLoading = signal<Loading>({ name: 'idle' });
+  /** The message being edited. */
+  readonly editing = signal<string | null>(null);
+  /** A message to scroll to once it is there; a new object each time. */
+  readonly target = signal<{ readonly messageId: string } | null>(null);
+  /** Where "new messages" begins: after this position. */
+  readonly newAfter = signal<number | null>(null);
+  /** Whether the newest message is before the reader's eyes. */
+  readonly isReading = signal(false);
+  readonly unread = computed(() => unreadCount(this.state.value));
+  readonly session: ChannelSession;
+  /** Unsent text by root id, `''` for the channel itself. */
+  readonly drafts = new Map<string, string>();
+  #opening = Promise.resolve();
+
+  constructor(channel: MyChannel, me: string, listener: StoreListener) {
+    this.id = channel.id;
+    this.info = signal(channel);
+    this.state = signal<ChannelState>(channelState(channel));
+    this.session = new ChannelSession(channel, me, ports, {
+      stateChanged: (state) => (this.state.value = state),
+      connectionChanged: (state) => {
+        this.connection.value = state;
+        if (state.name === 'closed' && state.reason !== 'stopped') listener.closed(this, state.reason);
+      },
+      outboxChanged: (entries) => (this.outbox.value = entries),
+      events: (events) => listener.events(this, events),
+      usersSeen: learnUsers,
+      loadFailed: (error) => (this.historyLoading.value = failed(error)),
+    });
+  }
+
+  message(id: string): Message | null {
+    return this.state.value.messages.get(id)?.message ?? null;
+  }
+
+  /** The channel came into view. */
+  open(): Promise<void> {
+    this.newAfter.value = this.unread.peek() > 0 ? this.state.peek().readPos : null;
+    if (!this.state.peek().history) this.#opening = this.loadLatest();
+    return this.#opening;
+  }
+
+  /** The channel went out of view: a short history that reaches the present is kept for the next time. */
+  leave(): void {
+    this.editing.value = null;
+    this.target.value = null;
+    this.isReading.value = false;
+    const { history } = this.state.peek();
+    if (history && (history.after !== null || history.ids.length > MAX_KEPT)) this.session.closeHistory();
+  }
+
+  loadLatest(): Promise<void> {
+    return load(this.historyLoading, () => this.session.loadLatest());
+  }
+
+  async loadMore(end: 'older' | 'newer', rootId: string | null): Promise<void> {
+    const loading = rootId === null ? this.historyLoading : this.threadLoading;
+    if (loading.peek().name === 'idle') await load(loading, () => this.session.loadMore(end, rootId));
+  }
+
+  /** Opens the replies to a message; the message itself is read with its surroundings where it is not at hand. */
+  async openThread(rootId: string): Promise<void> {
+    const replies = load(this.threadLoading, () => this.session.loadLatest(rootId));
+    await this.#opening;
+    if (!this.state.peek().messages.has(rootId)) await this.jumpTo(rootId);
+    await replies;
+  }
+
+  /** Scrolls to a message of the history, reading its surroundings where it is not at hand. */
+  async jumpTo(messageId: string): Promise<void> {
+    const isHere = this.state.peek().history?.ids.includes(messageId);
+    if (!isHere) await load(this.historyLoading, () => this.session.loadAround(messageId));
+    this.target.value = { messageId };
+  }
+
+  /** A list that has grown for long while it was watched is read anew. */
+  trim(): void {
+    if ((this.state.peek().history?.ids.length ?? 0) > MAX_WATCHED) void this.loadLatest();
+  }
+}
+
+async function load(loading: Signal<Loading>, read: () => Promise<void>): Promise<void> {
+  const begun: Loading = { name: 'loading' };
+  loading.value = begun;
+  const end = (state: Loading) => {
+    if (loading.peek() === begun) loading.value = state;
+  };
+  await read().then(
+    () => end({ name: 'idle' }),
+    (error: unknown) => end(failed(error)),
+  );
+}
+
+const failed = (error: unknown): Loading => ({ name: 'failed', reason: error instanceof Error ? error.message : String(error) });

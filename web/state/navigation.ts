@@ -1,0 +1,51 @@
+import { computed, effect, signal, untracked } from '@preact/signals';
+import { openStore, totalUnread } from './account.ts';
+import { navigate, place } from './location.ts';
+import { isSearchOpen } from './search.ts';
+
+/** The list of channels, where it does not stand beside the messages (phones). */
+export const isMenuOpen = signal(false);
+export type Dialog = 'browse' | 'create';
+export const dialog = signal<Dialog | null>(null);
+const openThreadId = computed(() => place.value.threadId);
+
+/** Keeps what is read in step with what is open, and the title with both. */
+export function watchNavigation(): void {
+  effect(() => {
+    const store = openStore.value;
+    untracked(() => void store?.open());
+    return () => store?.leave();
+  });
+  effect(() => {
+    const store = openStore.value;
+    const rootId = openThreadId.value;
+    if (!store || rootId === null) return;
+    untracked(() => void store.openThread(rootId));
+    return () => store.session.closeThread(rootId);
+  });
+  effect(() => {
+    const unread = totalUnread.value > 0 ? `(${totalUnread.value}) ` : '';
+    const name = openStore.value ? `#${openStore.value.info.value.name} · ` : '';
+    document.title = `${unread}${name}Colink`;
+  });
+}
+
+export function openChannel(channelId: string): void {
+  isMenuOpen.value = false;
+  navigate({ channelId, threadId: null });
+}
+
+export function openThread(channelId: string, threadId: string): void {
+  navigate({ channelId, threadId });
+}
+
+export function closeThread(): void {
+  navigate({ ...place.peek(), threadId: null });
+}
+
+/** What Escape does: closes what was opened last over the messages. */
+export function closeTop(): void {
+  if (isMenuOpen.peek()) isMenuOpen.value = false;
+  else if (place.peek().threadId !== null) closeThread();
+  else isSearchOpen.value = false;
+}

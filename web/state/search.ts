@@ -1,0 +1,58 @@
+import { effect, signal } from '@preact/signals';
+import type { SearchPage } from '../../protocol/api.ts';
+import { navigate } from './location.ts';
+import { stores } from './account.ts';
+import { api } from './platform.ts';
+import { learnUsers } from './users.ts';
+
+const DEBOUNCE_MS = 250;
+
+export type SearchHit = SearchPage['data'][number];
+export type SearchState =
+  | { readonly name: 'idle' }
+  | { readonly name: 'searching' }
+  | { readonly name: 'found'; readonly hits: readonly SearchHit[]; readonly nextCursor: string | null }
+  | { readonly name: 'failed'; readonly reason: string };
+
+export const isSearchOpen = signal(false);
+export const query = signal('');
+export const results = signal<SearchState>({ name: 'idle' });
+let running = new AbortController();
+
+/** Searches a moment after the last change of the query; an answer to an older query is dropped. */
+export function watchSearch(): void {
+  effect(() => {
+    const q = query.value.trim();
+    running.abort();
+    running = new AbortController();
+    const { signal: stop } = running;
+    if (q === '') results.value = { name: 'idle' };
+    const timer = setTimeout(() => void (q !== '' && search(q, stop)), DEBOUNCE_MS);
+    return () => clearTimeout(timer);
+  });
+}
+
+export async function searchMore(): Promise<void> {
+  const found = results.peek();
+  if (found.name !== 'found' || found.nextCursor === null) return;
+  await search(query.peek().trim(), running.signal, found);
+}
+
+/** Shows a hit where it was said: in the channel, and in its thread if it is a reply. */
+export async function goTo({ message }: SearchHit): Promise<void> {
+  const store = stores.peek().find(({ id }) => id === message.channel_id);
+  navigate({ channelId: message.channel_id, threadId: message.thread_id });
+  await store?.jumpTo(message.thread_id ?? message.id);
+}
+
+async function search(q: string, stop: AbortSignal, before?: Extract<SearchState, { name: 'found' }>): Promise<void> {
+  if (!before) results.value = { name: 'searching' };
+  try {
+    const page = await api.search({ q, ...(before?.nextCursor && { cursor: before.nextCursor }) }, stop);
+    if (stop.aborted) return;
+    learnUsers(page.users);
+    results.value = { name: 'found', hits: [...(before?.hits ?? []), ...page.data], nextCursor: page.next_cursor };
+  } catch (error) {
+    if (!stop.aborted) results.value = { name: 'failed', reason: error instanceof Error ? error.message : String(error) };
+  }
+}

@@ -1,0 +1,53 @@
+export interface Segment {
+  readonly text: string;
+  readonly href: string | null;
+  readonly isMarked: boolean;
+}
+
+const LINK = /\bhttps?:\/\/[^\s<>"'`]+/giu;
+/** Ends a sentence rather than an address; a closing bracket does so where none was opened. */
+const TRAILING = /[.,:;!?…]+$/u;
+
+/**
+ * A text in pieces: addresses (http and https only) as links, `[start, end)` ranges marked. The pieces put together are the text.
+ */
+export function segments(text: string, marks: readonly (readonly [number, number])[] = []): Segment[] {
+  const links = findLinks(text);
+  const cuts = new Set([0, text.length, ...links.flatMap(({ start, end }) => [start, end]), ...marks.flat()]);
+  const edges = [...cuts].filter((at) => at >= 0 && at <= text.length).toSorted((a, b) => a - b);
+  return edges.slice(0, -1).map((start, i) => {
+    const link = links.find((one) => one.start <= start && start < one.end);
+    const isMarked = marks.some(([from, to]) => from <= start && start < to);
+    return { text: text.slice(start, edges[i + 1]), href: link?.href ?? null, isMarked };
+  });
+}
+
+function findLinks(text: string): { start: number; end: number; href: string }[] {
+  return [...text.matchAll(LINK)].flatMap(({ 0: found, index }) => {
+    const address = trimmed(found);
+    return URL.canParse(address) ? [{ start: index, end: index + address.length, href: new URL(address).href }] : [];
+  });
+}
+
+function trimmed(address: string): string {
+  const end = address.replace(TRAILING, '');
+  const unopened = [['(', ')'], ['[', ']']].some(([open = '', close = '']) => end.endsWith(close) && !end.includes(open));
+  if (unopened) return trimmed(end.slice(0, -1));
+  return end;
+}
+
+/** Up to two initials of a name. */
+export function initials(name: string): string {
+  const words = name.split(/[\s._-]+/u).filter((word) => word !== '');
+  return words
+    .slice(0, 2)
+    .map((word) => [...word][0]?.toUpperCase() ?? '')
+    .join('');
+}
+
+/** A stable number below `count` for a string, for colours. */
+export function hueOf(key: string, count: number): number {
+  let hash = 0;
+  for (const character of key) hash = (hash * 31 + (character.codePointAt(0) ?? 0)) % 1_000_003;
+  return hash % count;
+}
