@@ -1,6 +1,8 @@
 import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
+import type { DriverSocket } from './driver-socket.ts';
 import * as schema from './schema/tables.ts';
+import { socketOptions } from './workerd-socket.ts';
 
 export type Sql = postgres.Sql;
 export type Database = PostgresJsDatabase<typeof schema>;
@@ -23,11 +25,14 @@ export interface ConnectOptions {
   readonly idleTimeout?: number;
   /** Seconds a connect may take. */
   readonly connectTimeout?: number;
+  /** Opens the TCP connections; the driver does it itself otherwise. Without TLS: Hyperdrive's addresses have none. */
+  readonly openSocket?: (address: { readonly hostname: string; readonly port: number }) => DriverSocket;
 }
 
 /** A client for one Postgres. Types are not fetched at connect: Colink uses built-in types only, and the round trip would cost every Worker request. */
 export function connect(url: string, options: ConnectOptions): Connection {
   const sql = postgres(url, {
+    ...socketOptions(),
     max: options.max,
     fetch_types: false,
     prepare: true,
@@ -35,7 +40,13 @@ export function connect(url: string, options: ConnectOptions): Connection {
     connect_timeout: options.connectTimeout ?? 5,
     connection: { application_name: options.applicationName },
     onnotice: () => {},
+    ...(options.openSocket && { socket: opener(options.openSocket) }),
   });
   const db = drizzle(sql, { schema });
   return { sql, db, close: (timeoutSeconds = 5) => sql.end({ timeout: timeoutSeconds }) };
+}
+
+/** The driver hands over its own options, of which its types know nothing. */
+function opener(open: NonNullable<ConnectOptions['openSocket']>): (parsed: { host: string[]; port: number[] }) => DriverSocket {
+  return ({ host: [hostname = 'localhost'], port: [port = 5432] }) => open({ hostname, port });
 }

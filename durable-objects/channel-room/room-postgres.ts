@@ -1,4 +1,7 @@
+import { Buffer } from 'node:buffer';
+import { connect as openTcp } from 'cloudflare:sockets';
 import { connect, type Connection, type Sql } from '../../db/client.ts';
+import { DriverSocket } from '../../db/driver-socket.ts';
 import { classifyPostgresError } from '../../db/errors.ts';
 import { drainBatch, skipPoison } from '../../db/queries/drain.ts';
 import { poisonedSeqs, storedEvents } from '../../db/queries/resume.ts';
@@ -48,6 +51,14 @@ async function readChannel(sql: Sql, channelId: string, read: (channel: StoredCh
   });
 }
 
+function openConnection(connectionString: string): Connection {
+  return connect(connectionString, {
+    max: 2,
+    applicationName: 'colink-room',
+    openSocket: (address) => new DriverSocket(openTcp(address), (bytes) => Buffer.from(bytes)),
+  });
+}
+
 class Burst {
   readonly #connectionString: string;
   readonly #clock: () => number;
@@ -61,7 +72,7 @@ class Burst {
   }
 
   async run<T>(work: (sql: Sql) => Promise<T>, limitMs = QUERY_MS): Promise<T> {
-    const connection = (this.#connection ??= connect(this.#connectionString, { max: 2, applicationName: 'colink-room' }));
+    const connection = (this.#connection ??= openConnection(this.#connectionString));
     this.#running += 1;
     try {
       return await withLimit(work(connection.sql), limitMs);
