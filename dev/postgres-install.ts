@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
-import { chmod, cp, lstat, mkdir, readdir, readFile, rename, rm, stat, symlink } from 'node:fs/promises';
+import { chmod, cp, lstat, readdir, readFile, rename, rm, stat, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { basename, dirname, join, relative } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { promisify } from 'node:util';
 import { closedDirectory, openTwin, type ServiceUser } from './unprivileged.ts';
 
@@ -68,10 +68,9 @@ async function makeExecutable(binDir: string): Promise<void> {
 /** A copy outside closed directories, made once a version. */
 async function copyOut(root: string): Promise<string> {
   const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string };
-  const target = `${openTwin(root)}-${basename(root)}-${version}`;
-  if (await isOurs(target)) return target;
+  const target = join(await openTwin(root), version);
+  if ((await stat(target).catch(() => null)) !== null) return target;
   const draft = `${target}.${process.pid}`;
-  await mkdir(draft, { mode: 0o755 });
   await cp(root, draft, { recursive: true, verbatimSymlinks: true });
   await openToAll(draft);
   await rename(draft, target).catch(() => rm(draft, { recursive: true, force: true }));
@@ -85,12 +84,4 @@ async function openToAll(directory: string): Promise<void> {
     const path = join(entry.parentPath, entry.name);
     if (!entry.isSymbolicLink()) await chmod(path, (await stat(path)).mode | (entry.isDirectory() ? 0o755 : 0o644));
   }
-}
-
-/** Temporary directories are open to all: a stranger's directory of the right name is not to be run from. */
-async function isOurs(path: string): Promise<boolean> {
-  const found = await lstat(path).catch(() => null);
-  if (found === null) return false;
-  if (!found.isDirectory() || found.uid !== process.getuid?.()) throw new Error(`${path} belongs to another user`);
-  return true;
 }

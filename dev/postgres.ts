@@ -1,26 +1,15 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { chown, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { open, readdir, readFile, readlink, realpath, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { dirname, join, parse, resolve } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import postgres from 'postgres';
-import { installedPostgres, packagedPostgres, type PostgresInstall, program } from './postgres-install.ts';
-import { closedDirectory, openTwin, serviceUser, type ServiceUser } from './unprivileged.ts';
+import { type Cluster, initialise, openCluster, PostgresStartError, processOptions } from './postgres-cluster.ts';
+import { program } from './postgres-install.ts';
+import { guard } from './reaper.ts';
 
 const run = promisify(execFile);
-
-/** Why Postgres did not start. The message says what to do. */
-export type PostgresFault = 'no_binaries' | 'wrong_version' | 'in_use' | 'port_taken' | 'init_failed' | 'start_failed' | 'too_slow';
-
-export class PostgresStartError extends Error {
-  override readonly name = 'PostgresStartError';
-  readonly fault: PostgresFault;
-  constructor(fault: PostgresFault, message: string) {
-    super(message);
-    this.fault = fault;
-  }
-}
 
 export interface PostgresOptions {
   /** Made where it is missing. What it holds is kept from start to start. */
@@ -59,16 +48,10 @@ const SETTINGS = {
   log_line_prefix: '%m [%p] %a ',
 };
 const START_SECONDS = 120;
-/** Children of a killed server give its shared memory back when they notice its death. */
+/** Children of a killed server hold its shared memory until they notice its death, which a busy one does not. */
 const ORPHAN_SECONDS = 30;
 const STOP_SECONDS = 25;
 const FREE_PORT_ATTEMPTS = 5;
-
-interface Cluster {
-  readonly dataDir: string;
-  readonly install: PostgresInstall;
-  readonly user: ServiceUser | null;
-}
 
 /** Starts Postgres on loopback with the database `colink`. Throws `PostgresStartError`. */
 export async function startPostgres(options: PostgresOptions): Promise<RunningPostgres> {
@@ -80,76 +63,18 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
   return running;
 }
 
-async function openCluster(options: PostgresOptions): Promise<Cluster> {
-  const user = serviceUser();
-  const install = options.binDir === undefined ? await packagedPostgres(user) : await installedPostgres(options.binDir);
-  if (install === null) {
-    throw new PostgresStartError('no_binaries', `no Postgres ${options.binDir ? `in ${options.binDir}` : 'from npm for this platform'}`);
-  }
-  return { install, user, dataDir: await reachableDirectory(resolve(options.dataDir), user, options.log) };
-}
-
-async function reachableDirectory(wanted: string, user: ServiceUser | null, log?: (line: string) => void): Promise<string> {
-  const closed = await closedDirectory(dirname(wanted), user);
-  if (closed === null) return wanted;
-  const twin = join(openTwin(wanted), 'postgres');
-  log?.(`Postgres refuses root and its stand-in may not enter ${closed}: the data is in ${twin}`);
-  return twin;
-}
-
-/** A cluster is made beside its place and renamed into it, so a half-made one is never taken for whole. */
-async function initialise(cluster: Cluster): Promise<void> {
-  const version = await readFile(join(cluster.dataDir, 'PG_VERSION'), 'utf8').catch(() => null);
-  if (version !== null) return checkVersion(cluster, Number.parseInt(version, 10));
-  const draft = `${cluster.dataDir}.init`;
-  await rm(draft, { recursive: true, force: true });
-  await mkdir(dirname(draft), { recursive: true });
-  await mkdir(draft, { mode: 0o700 });
-  if (cluster.user !== null) await chown(draft, cluster.user.uid, cluster.user.gid);
-  await initdb(cluster, draft);
-  await rename(draft, cluster.dataDir).catch((error: Error) => {
-    throw new PostgresStartError('init_failed', `${cluster.dataDir} is there already and is no Postgres data directory (${error.message})`);
-  });
-}
-
-function checkVersion(cluster: Cluster, major: number): void {
-  if (major === cluster.install.major) return;
-  throw new PostgresStartError('wrong_version', `${cluster.dataDir} was made by Postgres ${major}, and this is ${cluster.install.major}: move it away, or use that version`);
-}
-
-/** Collation C sorts alike everywhere. The character type must know Unicode: with C, pg_trgm drops every letter beyond ASCII. */
-const CHARACTER_TYPES = ['C.UTF-8', 'en_US.UTF-8', 'UTF-8', 'C'];
-
-async function initdb(cluster: Cluster, directory: string): Promise<void> {
-  let reason = '';
-  for (const ctype of CHARACTER_TYPES) {
-    const args = ['-D', directory, '-U', 'colink', '--auth=trust', '--encoding=UTF8', '--locale=C', `--lc-ctype=${ctype}`];
-    const failure = await run(program(cluster.install, 'initdb'), args, processOptions(cluster)).then(() => null, (error: Error) => error.message);
-    if (failure === null) return;
-    reason = failure;
-    if (!/invalid locale|lc-ctype|LC_CTYPE/i.test(failure)) break;
-  }
-  throw new PostgresStartError('init_failed', reason);
-}
-
-function processOptions(cluster: Cluster) {
-  const env = { PATH: process.env['PATH'] ?? '', TZ: 'UTC', ...(process.platform === 'win32' && process.env) };
-  return { cwd: parse(cluster.dataDir).root, env, ...cluster.user };
-}
-
 /** Two files of the data directory: the server's own, and ours, which names the process that started it. */
 const lockFile = (cluster: Cluster): string => join(cluster.dataDir, 'postmaster.pid');
 const launcherFile = (cluster: Cluster): string => join(cluster.dataDir, 'launcher.pid');
 
-/** A launcher killed outright leaves its server behind: that one is stopped. One whose launcher lives is left alone. */
+/** A server that has outlived its launcher is stopped. One whose launcher lives is left alone. */
 async function endLeftover(cluster: Cluster, log?: (line: string) => void): Promise<void> {
   const lock = await readLock(cluster);
   if (lock === null || !isAlive(lock.pid) || !(await servesFrom(cluster, lock.port))) return;
   const launcher = Number(await readFile(launcherFile(cluster), 'utf8').catch(() => '0'));
-  if (launcher !== process.pid && isAlive(launcher)) {
+  if (isAlive(launcher)) {
     throw new PostgresStartError('in_use', `${cluster.dataDir} is served by process ${lock.pid}, which process ${launcher} started`);
   }
-  if (launcher === process.pid) throw new PostgresStartError('in_use', `${cluster.dataDir} is served by this process already`);
   log?.(`stopping Postgres ${lock.pid}, which an earlier run left behind`);
   await stopServer(cluster, 'fast');
 }
@@ -215,8 +140,20 @@ async function launchOn(cluster: Cluster, port: number, settings: Readonly<Recor
     const server = await spawnServer(cluster, port, settings);
     const failure = await readiness(cluster, server);
     if (failure === null) return handle(cluster, port, server);
-    if (/shared memory block .* still in use|lock file .* already exists/s.test(failure) && Date.now() < orphansGoneBy) await sleep(250);
-    else throw startError(cluster, port, failure);
+    if (!/shared memory block .* still in use|lock file .* already exists/s.test(failure) || Date.now() > orphansGoneBy) {
+      throw startError(cluster, port, failure);
+    }
+    if (/shared memory block/.test(failure)) await quitOrphans(cluster);
+    await sleep(250);
+  }
+}
+
+/** Quits, as their server would have, the processes that work in this data directory. They are found on Linux only. */
+async function quitOrphans(cluster: Cluster): Promise<void> {
+  const home = await realpath(cluster.dataDir);
+  for (const pid of (await readdir('/proc').catch(() => [])).filter((name) => /^\d+$/.test(name))) {
+    const directory = await readlink(`/proc/${pid}/cwd`).catch(() => null);
+    if (directory === home) process.kill(Number(pid), 'SIGQUIT');
   }
 }
 
@@ -243,6 +180,7 @@ async function spawnServer(cluster: Cluster, port: number, settings: Readonly<Re
     child.once('exit', (code) => done(code));
     child.once('error', () => done(null));
   });
+  if (child.pid !== undefined) void exited.then(guard(child.pid));
   await writeFile(launcherFile(cluster), String(process.pid));
   await log.close();
   return { child, exited, logFile, logFrom: size };
@@ -264,7 +202,7 @@ async function readiness(cluster: Cluster, server: Server): Promise<string | nul
 function startError(cluster: Cluster, port: number, output: string): PostgresStartError {
   if (/Address already in use|could not bind/.test(output)) return new PostgresStartError('port_taken', `port ${port} is taken on 127.0.0.1`);
   if (/lock file .* already exists/.test(output)) return new PostgresStartError('in_use', `${cluster.dataDir} is in use: ${output.trim()}`);
-  return new PostgresStartError('start_failed', output.trim().split('\n').slice(-10).join('\n'));
+  return new PostgresStartError('start_failed', output.trim().split('\n').slice(-10).join('\n') || 'Postgres could not be run');
 }
 
 function handle(cluster: Cluster, port: number, server: Server): RunningPostgres {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { chmod, lstat, mkdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 
 /** Whom a service runs as that refuses root. */
@@ -53,8 +53,17 @@ function mayEnter(directory: { mode: number; uid: number; gid: number }, user: S
   return (directory.mode & 0o001) !== 0;
 }
 
-/** A directory of this user's that stands in for `path` outside closed directories: always the same one for the same path. */
-export function openTwin(path: string): string {
+/**
+ * A directory that stands in for `path` outside closed directories, open to all and always the same one for the same path. Others may
+ * write beside it, so one that is not this process' own is refused.
+ */
+export async function openTwin(path: string): Promise<string> {
+  const uid = process.getuid?.() ?? 0;
   const name = createHash('sha256').update(resolve(path)).digest('hex').slice(0, 12);
-  return join('/var/tmp', `colink-${process.getuid?.() ?? 0}-${name}`);
+  const twin = join('/var/tmp', `colink-${uid}-${name}`);
+  await mkdir(twin).catch(() => {});
+  const found = await lstat(twin);
+  if (!found.isDirectory() || found.uid !== uid) throw new Error(`${twin} belongs to another user`);
+  await chmod(twin, 0o755);
+  return twin;
 }
