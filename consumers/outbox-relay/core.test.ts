@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { seededRandom } from '../../client/testing/random.ts';
 import { LOG_START, type LogCursor, type LogRow, type LogWindow } from '../../db/queries/event-log.ts';
 import type { LogPlace, LogPort } from '../runtime/log-walk.ts';
 import { relayPage } from './core.ts';
@@ -50,17 +51,6 @@ class Outbox implements LogPort {
     const rows = this.#committed.filter(({ xid }) => visible?.has(xid) && !sent?.has(xid)).flatMap((transaction) => transaction.rows);
     return rows.filter(({ position }) => position > after).sort((a, b) => a.position - b.position);
   }
-}
-
-/** A stream of pseudo-random numbers in [0, 1), the same for the same seed (mulberry32). */
-function randomOf(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 class Death extends Error {}
@@ -143,7 +133,7 @@ function takenOver(positions: readonly number[]): number[] {
 
 describe('relay core', () => {
   it.each(Array.from({ length: 200 }, (_, seed) => seed))('G2, G3: whatever dies and whenever, every key is in the topic whole and in order (seed %i)', async (seed) => {
-    const random = randomOf(seed);
+    const random = seededRandom(seed);
     const outbox = new Outbox();
     const writers = writersOf(outbox, random);
     const topic = await relayWithDeaths(outbox, random, (step) => (step === 39 ? writers.finish() : writers.work()), 40);

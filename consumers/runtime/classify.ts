@@ -1,4 +1,4 @@
-import { BrokenCircuitError, IsolatedCircuitError } from 'cockatiel';
+import { BrokenCircuitError, IsolatedCircuitError, TaskCancelledError } from 'cockatiel';
 
 /** Whose fault a failure is: `infrastructure` passes and is waited out; `record` is the record's own and parks its key. */
 export type FailureClass = 'infrastructure' | 'record';
@@ -8,6 +8,8 @@ export class InfrastructureError extends Error {
   override readonly name = 'InfrastructureError';
 }
 
+const INFRASTRUCTURE_ERRORS = [InfrastructureError, BrokenCircuitError, IsolatedCircuitError, TaskCancelledError];
+
 /** SQLSTATE classes that speak of the data: cardinality, data exception, integrity, with-check, program limit, raised by a function. */
 const RECORD_STATES = new Set(['21', '22', '23', '44', '54', 'P0']);
 const SQLSTATE = /^[0-9A-Z]{5}$/;
@@ -16,7 +18,9 @@ const NETWORK_CODE = /^(?:E[A-Z]{4,}|CONNECTION_[A-Z]+|CONNECT_TIMEOUT|UND_ERR_[
 
 /** Every other SQLSTATE is infrastructure: a missing table, a read-only replica or a deadlock says nothing against a record. */
 export function classify(error: unknown): FailureClass {
-  if (error instanceof InfrastructureError || error instanceof BrokenCircuitError || error instanceof IsolatedCircuitError) return 'infrastructure';
+  if (INFRASTRUCTURE_ERRORS.some((kind) => error instanceof kind)) return 'infrastructure';
+  // Node finds no error classes among the exports of kafkajs 2.2.4.
+  if (error instanceof Error && error.name.startsWith('KafkaJS')) return 'infrastructure';
   const code = errorCode(error);
   if (code === null) return 'record';
   if (NETWORK_CODE.test(code)) return 'infrastructure';
