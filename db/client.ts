@@ -2,7 +2,6 @@ import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
 import type { DriverSocket } from './driver-socket.ts';
 import * as schema from './schema/tables.ts';
-import { socketOptions } from './workerd-socket.ts';
 
 export type Sql = postgres.Sql;
 export type Database = PostgresJsDatabase<typeof schema>;
@@ -32,7 +31,6 @@ export interface ConnectOptions {
 /** A client for one Postgres. Types are not fetched at connect: Colink uses built-in types only, and the round trip would cost every Worker request. */
 export function connect(url: string, options: ConnectOptions): Connection {
   const sql = postgres(url, {
-    ...socketOptions(),
     max: options.max,
     fetch_types: false,
     prepare: true,
