@@ -1,4 +1,5 @@
 import { BrokenCircuitError, IsolatedCircuitError, TaskCancelledError } from 'cockatiel';
+import { classifyPostgresError } from '../../db/errors.ts';
 
 /** Whose fault a failure is: `infrastructure` passes and is waited out; `record` is the record's own and parks its key. */
 export type FailureClass = 'infrastructure' | 'record';
@@ -10,22 +11,14 @@ export class InfrastructureError extends Error {
 
 const INFRASTRUCTURE_ERRORS = [InfrastructureError, BrokenCircuitError, IsolatedCircuitError, TaskCancelledError];
 
-/** SQLSTATE classes that speak of the data: cardinality, data exception, integrity, with-check, program limit, raised by a function. */
-const RECORD_STATES = new Set(['21', '22', '23', '44', '54', 'P0']);
-const SQLSTATE = /^[0-9A-Z]{5}$/;
-/** Codes of sockets, name look-ups and the Postgres client. */
-const NETWORK_CODE = /^(?:E[A-Z]{4,}|CONNECTION_[A-Z]+|CONNECT_TIMEOUT|UND_ERR_[A-Z_]+)$/;
-
-/** Every other SQLSTATE is infrastructure: a missing table, a read-only replica or a deadlock says nothing against a record. */
+/** What Postgres refuses for another reason than the values is infrastructure: a missing table says nothing against a record. */
 export function classify(error: unknown): FailureClass {
   if (INFRASTRUCTURE_ERRORS.some((kind) => error instanceof kind)) return 'infrastructure';
   // Node finds no error classes among the exports of kafkajs 2.2.4.
   if (error instanceof Error && error.name.startsWith('KafkaJS')) return 'infrastructure';
-  const code = errorCode(error);
-  if (code === null) return 'record';
-  if (NETWORK_CODE.test(code)) return 'infrastructure';
-  if (SQLSTATE.test(code)) return RECORD_STATES.has(code.slice(0, 2)) ? 'record' : 'infrastructure';
-  return 'record';
+  const failure = classifyPostgresError(error);
+  if (failure !== 'other') return failure === 'data' ? 'record' : 'infrastructure';
+  return error instanceof Error && error.name === 'PostgresError' ? 'infrastructure' : 'record';
 }
 
 function errorCode(error: unknown): string | null {
