@@ -112,7 +112,10 @@ export class ChannelSession {
     this.#setState(applyEntry(this.#state, entry, this.#me) ?? this.#state);
   }
 
+  /** Someone looks, or the network is back: connects at once where it does not stand. */
   wake(): void {
+    if (this.#stopped) return;
+    this.#connection.start();
     this.#connection.wake();
   }
 
@@ -121,8 +124,9 @@ export class ChannelSession {
     return this.#load(rootId, 'replace', {});
   }
 
-  loadAround(messageId: string, rootId: string | null = null): Promise<void> {
-    return this.#load(rootId, 'replace', { around: messageId });
+  /** Reads the history around a message, given by its id or its `pos`. */
+  loadAround(place: string | number): Promise<void> {
+    return this.#load(null, 'replace', { around: String(place) });
   }
 
   /** Reads on where `end` of the window is; does nothing where there is no more. */

@@ -20,7 +20,7 @@ export interface HttpOptions {
   readonly fetch?: typeof fetch;
 }
 
-/** One end of a page of history. `around` is a message id; the cursors are those of an earlier page. */
+/** One end of a page of history. `around` is a message id or a `pos`; the cursors are those of an earlier page. */
 export interface PageQuery {
   readonly before?: string;
   readonly after?: string;

@@ -23,7 +23,7 @@ export function BrowseDialog() {
   const shown = channels.value.filter(({ name, topic }) => `${name} ${topic}`.toLowerCase().includes(wanted));
   return (
     <Modal title="Channels" onClose={() => (dialog.value = null)}>
-      <input type="search" class="field" placeholder="Filter" aria-label="Filter channels" onInput={(event) => (filter.value = event.currentTarget.value)} />
+      <input type="search" class="field" autofocus placeholder="Filter" aria-label="Filter channels" onInput={(event) => (filter.value = event.currentTarget.value)} />
       <ul class="browse">
         {shown.map((channel) => (
           <Listed key={channel.id} channel={channel} />

@@ -27,10 +27,8 @@ export function Composer({ store, rootId, placeholder, autoFocus = matchMedia('(
   const send = () => {
     if (text.trim() === '' || text.length > MAX_TEXT) return;
     try {
-      store.session.send(text.trim(), rootId);
+      store.send(text.trim(), rootId);
       write('');
-      if (rootId === null) store.newAfter.value = null;
-      if (rootId === null && store.state.peek().history?.after) void store.loadLatest();
     } catch (error) {
       notify(error instanceof Error ? error.message : String(error));
     }

@@ -34,6 +34,7 @@ export function CreateDialog() {
           <input
             class="field"
             required
+            autofocus
             maxLength={MAX_CHANNEL_NAME}
             value={name.value}
             placeholder="plans"

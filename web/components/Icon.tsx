@@ -12,6 +12,7 @@ const PATHS = {
   down: 'M12 5v13M6 12.500l6 6 6-6',
   lock: 'M6 11h12v9H6zM9 11V8a3 3 0 0 1 6 0v3',
   leave: 'M14 4H5v16h9M10 12h10M16.500 8l4 4-4 4',
+  power: 'M12 4v8M7.500 6.500a8 8 0 1 0 9 0',
   compass: 'M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zM15.500 8.500l-2 5-5 2 2-5z',
 } as const;
 

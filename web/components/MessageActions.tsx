@@ -26,12 +26,14 @@ export function MessageActions({ store, message, isInThread }: Props) {
     void attempt('add the reaction', () => store.session.react(message.id, emoji));
   };
   return (
-    <div class="actions" role="toolbar" aria-label="Message actions">
-      {isPicking.value && <EmojiPicker onPick={react} onClose={() => (isPicking.value = false)} />}
-      <IconButton icon="smile" label="Add a reaction" expanded={isPicking.value} onClick={() => (isPicking.value = !isPicking.value)} />
-      {!isInThread && <IconButton icon="reply" label="Reply in thread" onClick={() => openThread(store.id, message.id)} />}
-      {isMine && <IconButton icon="edit" label="Edit" onClick={() => (store.editing.value = message.id)} />}
-      {isMine && <IconButton icon="trash" label="Delete" onClick={() => askToDelete(store, message)} />}
+    <div class="actions-anchor">
+      <div class="actions" role="toolbar" aria-label="Message actions">
+        {isPicking.value && <EmojiPicker onPick={react} onClose={() => (isPicking.value = false)} />}
+        <IconButton icon="smile" label="Add a reaction" expanded={isPicking.value} onClick={() => (isPicking.value = !isPicking.value)} />
+        {!isInThread && <IconButton icon="reply" label="Reply in thread" onClick={() => openThread(store.id, message.id)} />}
+        {isMine && <IconButton icon="edit" label="Edit" onClick={() => (store.editing.value = message.id)} />}
+        {isMine && <IconButton icon="trash" label="Delete" onClick={() => askToDelete(store, message)} />}
+      </div>
     </div>
   );
 }

@@ -18,17 +18,19 @@ interface Props {
   readonly message: Message;
   readonly isGrouped: boolean;
   readonly isInThread: boolean;
+  /** Whether Tab stops here; arrow keys go on to the others. */
+  readonly isTabStop: boolean;
   readonly store: ChannelStore;
 }
 
-export function MessageItem({ rowKey, message, isGrouped, isInThread, store }: Props) {
+export function MessageItem({ rowKey, message, isGrouped, isInThread, isTabStop, store }: Props) {
   const activate = () => (activeRow.value = `${isInThread} ${message.id}`);
   const isEditing = store.editing.value === message.id;
   const name = authorName(message);
   return (
     <article
       class={`message ${isGrouped ? 'grouped' : ''} ${isEditing ? 'editing' : ''}`}
-      tabIndex={0}
+      tabIndex={isTabStop ? 0 : -1}
       data-key={rowKey}
       data-message={message.id}
       aria-label={`${name}, ${fullTime(saidAt(message))}`}
@@ -59,7 +61,7 @@ function MessageFrame({ message, name, isGrouped, children }: { message: Message
       <div class="content">
         {!isGrouped && (
           <div class="heading">
-            <span class="author">{name}</span>
+            <span class="author" title={name}>{name}</span>
             {message.origin && <Imported message={message} source={message.origin.source} />}
             {time}
           </div>

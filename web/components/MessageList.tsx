@@ -34,22 +34,32 @@ export function MessageList({ store, rootId }: { store: ChannelStore; rootId: st
     if (isReading) store.session.markRead();
   }, [isReading, lastPos]);
 
-  const toPresent = () => {
-    if (!isAtPresent) void store.loadLatest();
-    scroll.toEnd();
+  const toPresent = () => (rootId === null ? store.showEnd() : scroll.toEnd());
+  const retry = () => {
+    if (!window) return void (rootId === null ? store.loadLatest() : store.openThread(rootId));
+    store.resumeLoading(rootId);
+    scroll.look();
   };
+  const tabStop = rows.value.findLast(({ kind }) => kind === 'message')?.key;
   return (
     <div class="list-frame">
-      <div ref={ref} class="list" role="feed" aria-busy={loading.name === 'loading'} aria-label={rootId === null ? 'Messages' : 'Replies'} onKeyDown={moveFocus}>
+      <div class="list-top">
         {loading.name === 'loading' && <div class="spinner" role="status" aria-label="Loading messages" />}
+        {loading.name === 'failed' && <Failure reason={loading.reason} retry={retry} />}
+        {rootId === null && loading.name === 'idle' && isNewAbove(store) && (
+          <button type="button" class="pill" onClick={() => void store.jumpToNew()}>
+            Go to the first new message
+          </button>
+        )}
+      </div>
+      <div ref={ref} class="list" role="group" aria-busy={loading.name === 'loading'} aria-label={rootId === null ? 'Messages' : 'Replies'} onKeyDown={moveFocus}>
         {window?.before === null && rootId === null && <Beginning store={store} />}
         {rows.value.map((row) => (
-          <RowView key={row.key} row={row} store={store} isInThread={rootId !== null} />
+          <RowView key={row.key} row={row} store={store} isInThread={rootId !== null} isTabStop={row.key === tabStop} />
         ))}
-        {loading.name === 'failed' && <Failure reason={loading.reason} retry={() => void (rootId === null ? store.loadLatest() : store.openThread(rootId))} />}
       </div>
       {(!scroll.isAtEnd || !isAtPresent) && rows.value.length > 0 && (
-        <button type="button" class="to-present" onClick={toPresent}>
+        <button type="button" class="pill to-present" onClick={toPresent}>
           <Icon name="down" />
           {rootId === null && store.unread.value > 0 ? `${store.unread.value} new` : 'Latest'}
         </button>
@@ -58,22 +68,29 @@ export function MessageList({ store, rootId }: { store: ChannelStore; rootId: st
   );
 }
 
-function RowView({ row, store, isInThread }: { row: Row; store: ChannelStore; isInThread: boolean }) {
+interface RowProps {
+  readonly row: Row;
+  readonly store: ChannelStore;
+  readonly isInThread: boolean;
+  readonly isTabStop: boolean;
+}
+
+function RowView({ row, store, isInThread, isTabStop }: RowProps) {
   switch (row.kind) {
     case 'day':
       return (
-        <div class="day" data-key={row.key}>
+        <div class="day">
           <span>{dayLabel(row.at)}</span>
         </div>
       );
     case 'new':
       return (
-        <div class="new-marker" data-key={row.key} role="separator">
+        <div class="new-marker" role="separator">
           <span>New messages</span>
         </div>
       );
     case 'message':
-      return <MessageItem rowKey={row.key} message={row.message} isGrouped={row.isGrouped} isInThread={isInThread} store={store} />;
+      return <MessageItem rowKey={row.key} message={row.message} isGrouped={row.isGrouped} isInThread={isInThread} isTabStop={isTabStop} store={store} />;
     case 'pending':
       return <PendingItem rowKey={row.key} entry={row.entry} isGrouped={row.isGrouped} store={store} />;
   }
@@ -98,6 +115,12 @@ function Failure({ reason, retry }: { reason: string; retry: () => void }) {
       </button>
     </div>
   );
+}
+
+/** Whether the first new message is older than what has been read. */
+function isNewAbove(store: ChannelStore): boolean {
+  const first = store.message(store.state.value.history?.ids[0] ?? '')?.pos ?? 0;
+  return store.newAfter.value !== null && first > store.newAfter.value + 1;
 }
 
 function windowIn(store: ChannelStore, rootId: string | null) {

@@ -21,7 +21,7 @@ export function PendingItem({ rowKey, entry, isGrouped, store }: Props) {
       <div class="content">
         {!isGrouped && (
           <div class="heading">
-            <span class="author">{user?.display_name}</span>
+            <span class="author" title={user?.display_name}>{user?.display_name}</span>
             <span class="time">{timeOf(entry.queued_at)}</span>
           </div>
         )}

@@ -29,7 +29,7 @@ export function SearchPanel() {
         </form>
         <IconButton icon="close" label="Close search" onClick={() => (isSearchOpen.value = false)} />
       </header>
-      <div class="results" aria-live="polite">
+      <div class="results">
         <Results />
       </div>
     </aside>
@@ -41,9 +41,12 @@ function Results() {
   if (found.name === 'idle') return <p class="hint">Find messages in all your channels.</p>;
   if (found.name === 'searching') return <div class="spinner" role="status" aria-label="Searching" />;
   if (found.name === 'failed') return <p class="hint">The search failed: {found.reason}</p>;
-  if (found.hits.length === 0) return <p class="hint">Nothing was found.</p>;
+  if (found.hits.length === 0) return <p class="hint" role="status">Nothing was found.</p>;
   return (
     <>
+      <p class="visually-hidden" role="status">
+        {found.hits.length} messages found
+      </p>
       <ul>
         {found.hits.map((hit) => (
           <Hit key={hit.message.id} hit={hit} />
@@ -66,7 +69,7 @@ function Hit({ hit }: { hit: SearchHit }) {
     <li class="hit">
       <button type="button" onClick={() => void goTo(hit)}>
         <span class="hit-head">
-          <span class="author">{message.origin?.author ?? displayName(message.author_id)}</span>
+          <span class="author ellipsis">{message.origin?.author ?? displayName(message.author_id)}</span>
           <span class="hit-place">
             {channel && `#${channel} · `}
             {shortDay(at)}, {timeOf(at)}

@@ -1,9 +1,9 @@
 import { useEffect, useRef } from 'preact/hooks';
 import { me, openStore, signOut, stores } from '../state/account.ts';
 import type { ChannelStore } from '../state/channel-store.ts';
-import { pathOf } from '../state/location.ts';
 import { dialog, isMenuOpen, openChannel } from '../state/navigation.ts';
 import { attempt } from '../state/notices.ts';
+import { pathOf } from '../state/path.ts';
 import { Avatar } from './Avatar.tsx';
 import { ConnectionStatus } from './ConnectionStatus.tsx';
 import { Icon } from './Icon.tsx';
@@ -82,7 +82,7 @@ function Me() {
       <span class="me-name" title={`@${user.handle}`}>
         {user.display_name}
       </span>
-      <IconButton icon="leave" label="Sign out" onClick={() => void attempt('sign out', signOut)} />
+      <IconButton icon="power" label="Sign out" onClick={() => void attempt('sign out', signOut)} />
     </footer>
   );
 }

@@ -1,4 +1,5 @@
-import { pathOf, place } from '../state/location.ts';
+import { place } from '../state/location.ts';
+import { pathOf } from '../state/path.ts';
 
 export function SignIn() {
   const returnTo = new URLSearchParams({ return_to: pathOf(place.value) });

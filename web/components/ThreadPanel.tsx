@@ -18,7 +18,7 @@ export function ThreadPanel({ store, rootId }: { store: ChannelStore; rootId: st
       </header>
       {root && (
         <div class="thread-root">
-          <MessageItem rowKey="root" message={root} isGrouped={false} isInThread store={store} />
+          <MessageItem rowKey="root" message={root} isGrouped={false} isInThread isTabStop store={store} />
           <p class="thread-count">{root.reply_count === 1 ? '1 reply' : `${root.reply_count} replies`}</p>
         </div>
       )}

@@ -1,5 +1,6 @@
 import type { RefObject } from 'preact';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import type { Target } from '../state/channel-store.ts';
 import type { Row } from '../state/rows.ts';
 
 /** This close to the end counts as there, in CSS pixels. */
@@ -12,19 +13,19 @@ interface Options {
   readonly rows: readonly Row[];
   /** Whether the last row is the newest there is. */
   readonly isAtPresent: boolean;
-  readonly target: { readonly messageId: string } | null;
+  readonly target: Target | null;
   readonly nearTop: () => void;
   readonly nearBottom: () => void;
 }
 
-/** The row at the upper edge, and how far below that edge it begins. */
+/** The message at the upper edge, and how far below that edge it begins. */
 interface Anchor {
   readonly key: string;
   readonly offset: number;
 }
 
 /**
- * Keeps what is read in place: at the end the list follows new rows, anywhere else the row at the upper edge stays where it is,
+ * Keeps what is read in place: at the end the list follows new rows, anywhere else the message at the upper edge stays where it is,
  * whatever is put in before it. (Safari has no scroll anchoring of its own, so nobody's is used.)
  */
 export function useStableScroll(ref: RefObject<HTMLDivElement | null>, { rows, isAtPresent, target, nearTop, nearBottom }: Options) {
@@ -47,6 +48,16 @@ export function useStableScroll(ref: RefObject<HTMLDivElement | null>, { rows, i
     if (below < NEAR_PX) latest.current.nearBottom();
   };
 
+  const aim = (list: HTMLElement, wanted: Target) => {
+    if (wanted.messageId === null) toEnd();
+    else if (!show(list, wanted.messageId)) return;
+    shownTarget.current = wanted;
+  };
+  const toEnd = () => {
+    isFollowing.current = true;
+    if (ref.current) ref.current.scrollTop = ref.current.scrollHeight;
+  };
+
   useLayoutEffect(() => {
     const list = ref.current;
     if (!list || rows.length === 0) return;
@@ -54,10 +65,7 @@ export function useStableScroll(ref: RefObject<HTMLDivElement | null>, { rows, i
     else if (isFollowing.current && isAtPresent) list.scrollTop = list.scrollHeight;
     else if (anchor.current) keep(list, anchor.current);
     isPlaced.current = true;
-    if (target && shownTarget.current !== target && show(list, target.messageId)) {
-      shownTarget.current = target;
-      isFollowing.current = false;
-    }
+    if (target && shownTarget.current !== target) aim(list, target);
     look();
   }, [rows, target]);
 
@@ -75,11 +83,7 @@ export function useStableScroll(ref: RefObject<HTMLDivElement | null>, { rows, i
     };
   }, []);
 
-  const toEnd = () => {
-    isFollowing.current = true;
-    if (ref.current) ref.current.scrollTop = ref.current.scrollHeight;
-  };
-  return { isAtEnd, toEnd };
+  return { isAtEnd, toEnd, look };
 }
 
 /** At the first new message where it would be out of sight, else at the end. */

@@ -15,6 +15,10 @@ const MAX_WATCHED = 1_000;
 /** How the reading of a list stands: `failed` says why in words. */
 export type Loading = { readonly name: 'idle' | 'loading' } | { readonly name: 'failed'; readonly reason: string };
 
+export interface Target {
+  readonly messageId: string | null;
+}
+
 export interface StoreListener {
   events(store: ChannelStore, events: readonly ChannelEvent[]): void;
   closed(store: ChannelStore, reason: string): void;
@@ -31,8 +35,8 @@ export class ChannelStore {
   readonly threadLoading = signal<Loading>({ name: 'idle' });
   /** The message being edited. */
   readonly editing = signal<string | null>(null);
-  /** A message to scroll to once it is there; a new object each time. */
-  readonly target = signal<{ readonly messageId: string } | null>(null);
+  /** A message to scroll to once it is there, or null for the end; a new object each time. */
+  readonly target = signal<Target | null>(null);
   /** Where "new messages" begins: after this position. */
   readonly newAfter = signal<number | null>(null);
   /** Whether the newest message is before the reader's eyes. */
@@ -89,12 +93,39 @@ export class ChannelStore {
     if (loading.peek().name === 'idle') await load(loading, () => this.session.loadMore(end, rootId));
   }
 
+  /** After a failure: reading goes on where it stood. */
+  resumeLoading(rootId: string | null): void {
+    (rootId === null ? this.historyLoading : this.threadLoading).value = { name: 'idle' };
+  }
+
   /** Opens the replies to a message; the message itself is read with its surroundings where it is not at hand. */
   async openThread(rootId: string): Promise<void> {
     const replies = load(this.threadLoading, () => this.session.loadLatest(rootId));
     await this.#opening;
     if (!this.state.peek().messages.has(rootId)) await this.jumpTo(rootId);
     await replies;
+  }
+
+  /** Queues a message and shows the end of the list, where it stands. Throws `QueueFullError`. */
+  send(text: string, rootId: string | null): void {
+    this.session.send(text, rootId);
+    if (rootId !== null) return;
+    this.newAfter.value = null;
+    this.showEnd();
+  }
+
+  showEnd(): void {
+    if (this.state.peek().history?.after) void this.loadLatest();
+    this.target.value = { messageId: null };
+  }
+
+  /** Scrolls to where "new messages" begins. */
+  async jumpToNew(): Promise<void> {
+    const first = (this.newAfter.peek() ?? 0) + 1;
+    await load(this.historyLoading, () => this.session.loadAround(first));
+    const { history, messages } = this.state.peek();
+    const messageId = history?.ids.find((id) => (messages.get(id)?.message.pos ?? 0) >= first);
+    if (messageId !== undefined) this.target.value = { messageId };
   }
 
   /** Scrolls to a message of the history, reading its surroundings where it is not at hand. */

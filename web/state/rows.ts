@@ -29,7 +29,7 @@ export function buildRows(messages: readonly Message[], pending: readonly Outbox
   let previous: { author: string; at: number } | null = null;
   let isNewShown = newAfter === null;
   const enter = (author: string, at: number): boolean => {
-    if (!previous || dayOf(previous.at) !== dayOf(at)) rows.push({ kind: 'day', key: `day ${dayOf(at)} ${rows.length}`, at });
+    if (!previous || dayOf(previous.at) !== dayOf(at)) rows.push({ kind: 'day', key: `day ${rows.length}`, at });
     const isGrouped = rows.at(-1)?.kind !== 'day' && rows.at(-1)?.kind !== 'new' && previous?.author === author && Math.abs(at - previous.at) < GROUP_MS;
     previous = { author, at };
     return isGrouped;

@@ -5,8 +5,9 @@ export interface Segment {
 }
 
 const LINK = /\bhttps?:\/\/[^\s<>"'`]+/giu;
-/** Ends a sentence rather than an address; a closing bracket does so where none was opened. */
+/** Ends a sentence rather than an address; so does a closing bracket that was not opened in it. */
 const TRAILING = /[.,:;!?…]+$/u;
+const BRACKETS = [['(', ')'], ['[', ']']] as const;
 
 /**
  * A text in pieces: addresses (http and https only) as links, `[start, end)` ranges marked. The pieces put together are the text.
@@ -31,10 +32,11 @@ function findLinks(text: string): { start: number; end: number; href: string }[]
 
 function trimmed(address: string): string {
   const end = address.replace(TRAILING, '');
-  const unopened = [['(', ')'], ['[', ']']].some(([open = '', close = '']) => end.endsWith(close) && !end.includes(open));
-  if (unopened) return trimmed(end.slice(0, -1));
-  return end;
+  const isUnopened = BRACKETS.some(([open, close]) => end.endsWith(close) && count(end, open) < count(end, close));
+  return isUnopened ? trimmed(end.slice(0, -1)) : end;
 }
+
+const count = (text: string, part: string): number => text.split(part).length - 1;
 
 /** Up to two initials of a name. */
 export function initials(name: string): string {

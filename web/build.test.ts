@@ -1,0 +1,35 @@
+import { gzipSync } from 'node:zlib';
+import { fileURLToPath } from 'node:url';
+import { type Rolldown, build } from 'vite';
+import { beforeAll, describe, expect, it } from 'vitest';
+
+const MAX_SCRIPT_BYTES = 60 * 1024;
+const folder = fileURLToPath(new URL('.', import.meta.url));
+let files: Rolldown.RolldownOutput['output'];
+
+const contents = (ending: string): string[] =>
+  files.filter(({ fileName }) => fileName.endsWith(ending)).map((file) => (file.type === 'chunk' ? file.code : String(file.source)));
+
+describe('the built page', () => {
+  beforeAll(async () => {
+    const built = await build({ root: folder, configFile: `${folder}vite.config.ts`, build: { write: false }, logLevel: 'silent' });
+    files = 'output' in built ? built.output : [];
+  });
+
+  it('G8: brings at most 60 kB of scripts, compressed', () => {
+    const scripts = contents('.js');
+    expect(scripts.length).toBeGreaterThan(0);
+    expect(scripts.reduce((sum, code) => sum + gzipSync(code).length, 0)).toBeLessThanOrEqual(MAX_SCRIPT_BYTES);
+  });
+
+  it('works under `default-src self`: no script, style or address within the page', () => {
+    const [html = ''] = contents('.html');
+    expect(html).toContain('<script type="module"');
+    expect(html).not.toMatch(/<script(?![^>]*\bsrc=)|<style|\bstyle=|\bon\w+=|https?:|data:/i);
+    expect([...contents('.js'), ...contents('.css')].join('')).not.toMatch(/url\(|@import|new Function|\beval\(/);
+  });
+
+  it('bundles no schemas', () => {
+    expect(contents('.js').join('')).not.toMatch(/ZodError|invalid_type/);
+  });
+});
