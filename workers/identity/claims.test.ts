@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { handlesOf, personOf } from './claims.ts';
 
 describe('a person from claims', () => {
@@ -19,7 +20,7 @@ describe('a person from claims', () => {
   });
 
   it.each([{}, { sub: '' }, { sub: 7 }, null])('needs a subject: %j', (claims) => {
-    expect(() => personOf(claims)).toThrow();
+    expect(() => personOf(claims)).toThrow(z.ZodError);
   });
 
   it('offers a bounded number of handles, all storable and different', () => {

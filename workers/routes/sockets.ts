@@ -1,6 +1,6 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
-import type { Actor, SocketRequest } from '../../durable-objects/channel-room/room-api.ts';
+import type { Actor, SOCKET_REQUEST_HEADER, SocketRequest } from '../../durable-objects/channel-room/room-api.ts';
 import { socketTicketSchema } from '../../protocol/api.ts';
 import { problemSchema, type Problem } from '../../protocol/errors.ts';
 import { TICKET_SECONDS } from '../../protocol/limits.ts';
@@ -14,8 +14,8 @@ import { isAllowedOrigin } from '../origins.ts';
 import { ProblemError } from '../problems.ts';
 import { readOffer, type Offer } from '../sockets.ts';
 
-/** `durable-objects/channel-room/room-api.ts` types the header's value; its name is written here because Workers know that module by type only. */
-const SOCKET_REQUEST_HEADER: typeof import('../../durable-objects/channel-room/room-api.ts').SOCKET_REQUEST_HEADER = 'colink-socket-request';
+/** The type holds the name to the room's own; its value cannot be imported, because Workers know rooms by type only. */
+const HEADER: typeof SOCKET_REQUEST_HEADER = 'colink-socket-request';
 
 const issue = apiRoute({ scope: 'messages:write', limit: 'read' }, '/v1/socket-tickets', {
   method: 'post',
@@ -90,7 +90,7 @@ async function redeem(c: Context<AppEnv>, ticket: NonNullable<Offer['ticket']>):
 
 /** The client's own headers stay here, so that nobody can speak to a room in the Worker's name. */
 function upgrade(c: Context<AppEnv>, request: SocketRequest): Promise<Response> {
-  const headers = { Upgrade: 'websocket', [SOCKET_REQUEST_HEADER]: JSON.stringify(request) };
+  const headers = { Upgrade: 'websocket', [HEADER]: JSON.stringify(request) };
   return c.env.ROOMS.getByName(request.channel_id).fetch('https://room.invalid/', { headers });
 }
 

@@ -46,7 +46,8 @@ const matches = (text: string, pattern: RegExp): Range[] => Array.from(text.matc
 
 function inside(text: string, term: string): Range[] {
   const ranges: Range[] = [];
-  for (let at = text.indexOf(term); term !== '' && at >= 0; at = text.indexOf(term, at + term.length)) ranges.push([at, at + term.length]);
+  if (term === '') return ranges;
+  for (let at = text.indexOf(term); at >= 0; at = text.indexOf(term, at + term.length)) ranges.push([at, at + term.length]);
   return ranges;
 }
 
