@@ -165,15 +165,26 @@ export class Room<S extends RoomSocket> {
 
   /** Honest about a resume (G4): all that was missed can be had, or the client is told to begin anew. */
   async #start(since: SocketRequest['since']): Promise<Outcome<Start>> {
-    const { log } = this.#conversation;
-    const anew = (): Outcome<Start> => ({ ok: { seq: log.state.drainedSeq, recovered: false } });
-    if (since === null || since.epoch !== log.state.epoch || since.seq > log.state.seq) return anew();
-    if (!log.retains(since.seq + 1) && !(await this.#isArchived(since.seq))) return anew();
-    return { ok: { seq: since.seq, recovered: true } };
+    const { epoch, seq, drainedSeq } = this.#conversation.log.state;
+    if (since !== null && since.epoch === epoch && since.seq <= seq) {
+      const kept = await this.#isKept(since.seq);
+      if (kept === 'unknown') return { problem: { code: 'unavailable', retry_after: 5 } };
+      if (kept === 'whole') return { ok: { seq: since.seq, recovered: true } };
+    }
+    return { ok: { seq: drainedSeq, recovered: false } };
   }
 
-  async #isArchived(seq: number): Promise<boolean> {
-    return (await this.#archive.read(seq, this.#conversation.log.state.firstSeq, MAX_FRAME_EVENTS, FRAME_BYTES)) !== null;
+  /** Whether what follows `seq` can be had: from the room's own log, or from Postgres, if that can be asked. */
+  async #isKept(seq: number): Promise<'whole' | 'lost' | 'unknown'> {
+    const { log } = this.#conversation;
+    if (log.retains(seq + 1)) return 'whole';
+    this.#touch();
+    try {
+      const chunk = await this.#archive.readOrThrow(seq, log.state.firstSeq, MAX_FRAME_EVENTS, FRAME_BYTES);
+      return chunk === null ? 'lost' : 'whole';
+    } catch {
+      return 'unknown';
+    }
   }
 
   #capacityProblem(): Problem | null {
