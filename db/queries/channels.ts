@@ -19,12 +19,14 @@ function toChannel(row: Row<Channel>): Channel {
   return { id, kind, name, topic, created_at, archived_at, version, my_role };
 }
 
-/** What the caller may see, in the order of lower-case names: public channels (not for guests) and those the caller is a member of. */
-export async function listChannels(db: Queryable, credentialId: string, page: { after: string; limit: number }): Promise<Outcome<Channel[]>> {
+/** What the caller may see, in the order of lower-case names, after the channel `after`: public channels (not for guests) and those the caller is a member of. */
+export async function listChannels(db: Queryable, credentialId: string, page: { after: string | null; limit: number }): Promise<Outcome<Channel[]>> {
+  // Postgres folds and orders the names, so it has to say where the last page ended.
+  const after = page.after === null ? sql`` : sql`AND lower(ch.name) > (SELECT lower(l.name) FROM channels l WHERE l.id = ${page.after})`;
   const rows = await db.execute<Row<Channel>>(sql`
     SELECT ch.* FROM (${callerRow(credentialId)}) me LEFT JOIN LATERAL (
       SELECT ${channelColumns} FROM channels ch LEFT JOIN members mine ON mine.channel_id = ch.id AND mine.user_id = me.id
-      WHERE ch.kind <> 'direct' AND lower(ch.name) > ${page.after} AND (mine.role IS NOT NULL OR (ch.kind = 'public' AND me.role <> 'guest'))
+      WHERE ch.kind <> 'direct' ${after} AND (mine.role IS NOT NULL OR (ch.kind = 'public' AND me.role <> 'guest'))
       ORDER BY lower(ch.name) LIMIT ${page.limit}
     ) ch ON true ORDER BY lower(ch.name)`);
   return rows.length === 0 ? { problem: { code: 'unauthenticated' } } : { ok: rows.filter((row) => row.id !== null).map(toChannel) };

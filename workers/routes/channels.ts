@@ -4,7 +4,7 @@ import { channelPageSchema, channelSchema, createChannelBodySchema } from '../..
 import { apiRoute, channelParams, json, jsonBody, keyHeader, problemAnswer } from '../api-route.ts';
 import { writeDirectory } from '../directory.ts';
 import type { App, AppEnv } from '../env.ts';
-import { cursorSchema, decodeCursor, encodeCursor, limitSchema, linkHeader } from '../paging.ts';
+import { cursorSchema, decodeId, encodeCursor, limitSchema, linkHeader } from '../paging.ts';
 import { withPostgres } from '../postgres.ts';
 import { unwrap } from '../problems.ts';
 import { traceparentOf } from '../traceparent.ts';
@@ -37,11 +37,11 @@ export function channelRoutes(): App {
 
   app.openapi(list, async (c) => {
     const { limit, cursor } = c.req.valid('query');
-    const after = cursor === undefined ? '' : decodeCursor(LIST, cursor);
+    const after = cursor === undefined ? null : decodeId(LIST, cursor);
     const found = unwrap(await withPostgres(c, (db) => listChannels(db, c.get('identity').actor.credential_id, { after, limit: limit + 1 })));
     const data = found.slice(0, limit);
     const last = found.length > limit ? data.at(-1) : undefined;
-    const next_cursor = last ? encodeCursor(LIST, last.name.toLowerCase()) : null;
+    const next_cursor = last ? encodeCursor(LIST, last.id) : null;
     c.header('Link', linkHeader(c.req.url, [{ rel: 'next', parameter: 'cursor', cursor: next_cursor }]));
     return c.json({ data, next_cursor }, 200);
   });
