@@ -3,7 +3,7 @@ import { account, openStore, refresh } from '../state/account.ts';
 import { announcements } from '../state/announcements.ts';
 import { place } from '../state/location.ts';
 import { closeTop, dialog } from '../state/navigation.ts';
-import { isSearchOpen } from '../state/search.ts';
+import { isSearchOpen, openSearch } from '../state/search.ts';
 import { BrowseDialog } from './BrowseDialog.tsx';
 import { ChannelView } from './ChannelView.tsx';
 import { CreateDialog } from './CreateDialog.tsx';
@@ -65,7 +65,7 @@ function handleKey(event: KeyboardEvent): void {
   if (event.defaultPrevented) return;
   if (event.key === 'k' && (event.ctrlKey || event.metaKey)) {
     event.preventDefault();
-    isSearchOpen.value = true;
+    openSearch();
   }
   if (event.key === 'Escape' && document.querySelector('dialog[open]') === null) closeTop();
 }

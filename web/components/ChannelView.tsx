@@ -5,7 +5,7 @@ import { isMenuOpen } from '../state/navigation.ts';
 import { attempt } from '../state/notices.ts';
 import { api } from '../state/platform.ts';
 import { status } from '../state/presence.ts';
-import { isSearchOpen } from '../state/search.ts';
+import { isSearchOpen, openSearch } from '../state/search.ts';
 import { Composer } from './Composer.tsx';
 import { ConnectionStatus } from './ConnectionStatus.tsx';
 import { Icon } from './Icon.tsx';
@@ -37,7 +37,7 @@ export function ChannelView({ store }: { store: ChannelStore }) {
           </div>
         )}
         <IconButton icon="leave" label="Leave channel" onClick={() => askToLeave(store)} />
-        <IconButton icon="search" label="Search (Ctrl K)" expanded={isSearchOpen.value} onClick={() => (isSearchOpen.value = !isSearchOpen.value)} />
+        <IconButton icon="search" label="Search (Ctrl K)" expanded={isSearchOpen.value} onClick={() => (isSearchOpen.value ? (isSearchOpen.value = false) : openSearch())} />
       </header>
       <MessageList store={store} rootId={null} />
       {archived_at === null ? (

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import { useEffect, useId, useRef } from 'preact/hooks';
+import { useId, useLayoutEffect, useRef } from 'preact/hooks';
 import { IconButton } from './IconButton.tsx';
 
 interface Props {
@@ -12,7 +12,7 @@ interface Props {
 export function Modal({ title, onClose, children }: Props) {
   const ref = useRef<HTMLDialogElement>(null);
   const titleId = useId();
-  useEffect(() => ref.current?.showModal(), []);
+  useLayoutEffect(() => ref.current?.showModal(), []);
   const closeFromBackdrop = (event: MouseEvent) => event.target === ref.current && ref.current?.close();
   return (
     <dialog ref={ref} class="modal" aria-labelledby={titleId} onClose={onClose} onClick={closeFromBackdrop}>

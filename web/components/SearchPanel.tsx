@@ -1,7 +1,7 @@
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { stores } from '../state/account.ts';
 import { shortDay, timeOf } from '../state/dates.ts';
-import { type SearchHit, goTo, isSearchOpen, query, results, searchMore } from '../state/search.ts';
+import { type SearchHit, goTo, isSearchOpen, query, results, searchAsked, searchMore } from '../state/search.ts';
 import { saidAt } from '../state/rows.ts';
 import { displayName } from '../state/users.ts';
 import { Icon } from './Icon.tsx';
@@ -11,7 +11,11 @@ import { MAX_QUERY } from '../../protocol/limits.ts';
 
 export function SearchPanel() {
   const ref = useRef<HTMLInputElement>(null);
-  useEffect(() => ref.current?.select(), []);
+  const asked = searchAsked.value;
+  useLayoutEffect(() => {
+    ref.current?.focus();
+    ref.current?.select();
+  }, [asked]);
   return (
     <aside class="panel" aria-label="Search">
       <header class="bar">

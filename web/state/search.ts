@@ -15,9 +15,16 @@ export type SearchState =
   | { readonly name: 'failed'; readonly reason: string };
 
 export const isSearchOpen = signal(false);
+/** How often the search was asked for: each time its field takes the focus. */
+export const searchAsked = signal(0);
 export const query = signal('');
 export const results = signal<SearchState>({ name: 'idle' });
 let running = new AbortController();
+
+export function openSearch(): void {
+  isSearchOpen.value = true;
+  searchAsked.value += 1;
+}
 
 /** Searches a moment after the last change of the query; an answer to an older query is dropped. */
 export function watchSearch(): void {
