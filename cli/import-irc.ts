@@ -1,21 +1,28 @@
 import type { CAC } from 'cac';
 import { z } from 'zod';
-import { connect } from '../db/client.ts';
+import { connect, type Connection } from '../db/client.ts';
+import { readDevFile } from '../dev/dev-file.ts';
+import type { Scope } from '../protocol/scopes.ts';
+import { DATA_DIR } from './data-dir.ts';
 import { createImportApi, type ImportApi } from './import/api.ts';
 import { onInterrupt } from './import/interrupt.ts';
 import { readIrcMessages, surveyIrcFile, type IrcSurvey } from './import/irc-file.ts';
 import { postMessages } from './import/post.ts';
 import { createProgress, formatCount, type Progress } from './import/progress.ts';
 import { loadLine, saveState, statePath } from './import/state.ts';
-import { readDevFile, resolveTarget, STATE_FOLDER } from './import/target.ts';
+import { resolveTarget } from './import/target.ts';
 import { describeVerification, verifyImport } from './import/verify.ts';
+import { insertToken } from './token.ts';
+
+const SCOPES: Scope[] = ['channels:read', 'channels:write', 'messages:import'];
 
 const text = z.union([z.string(), z.number()]).transform(String);
 const optionsSchema = z.object({
   channel: text,
-  rate: z.union([z.literal('max').transform(() => Infinity), z.number().positive()]),
-  limit: z.int().positive().default(Infinity),
-  token: z.string(),
+  rate: z.union([z.literal('max').transform(() => Infinity), z.number().positive()], '--rate is messages a second, or max'),
+  limit: z.int('--limit is a number of lines').positive('--limit is a number of lines').default(Infinity),
+  user: text,
+  token: z.string().optional(),
   url: z.string().optional(),
   postgresUrl: z.string().optional(),
   kafkaBrokers: z.string().optional(),
@@ -30,33 +37,37 @@ export function registerImport(cli: CAC): void {
     .option('--channel <name>', 'Channel to post into, made if there is none', { default: 'ubuntu' })
     .option('--rate <n>', 'Messages a second, or max', { default: 'max' })
     .option('--limit <n>', 'Take only the first lines')
-    .option('--token <token>', 'A token with the scopes channels:read, channels:write, messages:import (COLINK_TOKEN)')
+    .option('--user <handle>', 'Who posts; a token for a day is made for them', { default: 'alice' })
+    .option('--token <token>', `A token with the scopes ${SCOPES.join(', ')}, instead of a new one (COLINK_TOKEN)`)
     .option('--url <url>', 'The API, instead of the running `colink dev` (COLINK_URL)')
-    .option('--postgres-url <url>', 'Its Postgres (COLINK_POSTGRES_URL)')
-    .option('--kafka-brokers <list>', 'Its brokers (COLINK_KAFKA_BROKERS); without them event_log is the topic')
+    .option('--postgres-url <url>', 'Its Postgres (DATABASE_URL)')
+    .option('--kafka-brokers <list>', 'Its brokers (KAFKA_BROKERS); without them event_log is the topic')
     .option('--verify-only', 'Post nothing, only check')
     .action(async (format: string, file: string, flags: unknown) => {
       if (format !== 'irc') throw new Error(`unknown format ${format}: the one there is is irc`);
-      process.exitCode = await importIrc(file, optionsSchema.parse(withEnvironment(flags)));
+      const parsed = optionsSchema.safeParse(withEnvironment(flags));
+      if (!parsed.success) throw new Error(parsed.error.issues.map(({ message }) => message).join('; '));
+      process.exitCode = await importIrc(file, parsed.data);
     });
 }
 
 function withEnvironment(flags: unknown): unknown {
-  const { COLINK_TOKEN, COLINK_URL, COLINK_POSTGRES_URL, COLINK_KAFKA_BROKERS } = process.env;
-  const named = { token: COLINK_TOKEN, url: COLINK_URL, postgresUrl: COLINK_POSTGRES_URL, kafkaBrokers: COLINK_KAFKA_BROKERS };
+  const { COLINK_TOKEN, COLINK_URL, DATABASE_URL, KAFKA_BROKERS } = process.env;
+  const named = { token: COLINK_TOKEN, url: COLINK_URL, postgresUrl: DATABASE_URL, kafkaBrokers: KAFKA_BROKERS };
   return { ...named, ...z.record(z.string(), z.unknown()).parse(flags) };
 }
 
 async function importIrc(path: string, options: Options): Promise<number> {
-  const target = resolveTarget(options, await readDevFile());
+  const target = resolveTarget(options, readDevFile(DATA_DIR));
   const progress = createProgress(process.stdout);
   const survey = await surveyIrcFile(path, options.limit);
   reportFaults(survey, progress);
   const connection = connect(target.postgresUrl, { max: 2, applicationName: 'colink-import' });
   const interrupt = onInterrupt(() => progress.note('finishing the batch under way; once more to stop at once'));
   try {
+    const token = options.token ?? (await issueToken(connection, options.user));
     const onWait = (reason: string, milliseconds: number): void => progress.note(`${reason}; again in ${(milliseconds / 1_000).toFixed(1)} s`);
-    const api = createImportApi({ url: target.url, token: options.token, signal: interrupt.signal, onWait });
+    const api = createImportApi({ url: target.url, token, signal: interrupt.signal, onWait });
     const channel = await api.joinChannel(options.channel);
     const finished = options.verifyOnly || (await post({ api, channelId: channel.id, path, survey, rate: options.rate, progress, signal: interrupt.signal }));
     interrupt.release();
@@ -70,6 +81,9 @@ async function importIrc(path: string, options: Options): Promise<number> {
   }
 }
 
+const issueToken = ({ db }: Connection, user: string): Promise<string> =>
+  insertToken(db, { user, scopes: SCOPES, days: 1, name: 'colink import' }, new Date());
+
 interface PostJob {
   readonly api: ImportApi;
   readonly channelId: string;
@@ -82,7 +96,7 @@ interface PostJob {
 
 async function post({ api, channelId, path, survey, rate, progress, signal }: PostJob): Promise<boolean> {
   const { identity, lines } = survey;
-  const state = statePath(STATE_FOLDER, identity, channelId);
+  const state = statePath(DATA_DIR, identity, channelId);
   const after = Math.min(lines, await loadLine(state, identity, channelId));
   if (after > 0) progress.note(`going on behind line ${formatCount(after)}`);
   progress.update('posting', after, lines);

@@ -1,15 +1,14 @@
 import { expect, test } from 'vitest';
 import { resolveTarget } from './target.ts';
 
-const dev = { url: 'http://127.0.0.1:8787', postgres_url: 'postgres://dev', kafka_brokers: ['127.0.0.1:9092'], event_transport: 'kafka' } as const;
-const running = { ...dev, kafka_brokers: [...dev.kafka_brokers] };
+const running = { url: 'http://127.0.0.1:8787', postgres_url: 'postgres://dev', kafka_brokers: ['127.0.0.1:19092'] };
 
 test('the running stack is the target', () => {
-  expect(resolveTarget({}, running)).toEqual({ url: dev.url, postgresUrl: dev.postgres_url, brokers: ['127.0.0.1:9092'] });
+  expect(resolveTarget({}, running)).toEqual({ url: running.url, postgresUrl: running.postgres_url, brokers: running.kafka_brokers });
 });
 
 test('the embedded transport has no brokers', () => {
-  expect(resolveTarget({}, { ...running, event_transport: 'embedded' }).brokers).toBeNull();
+  expect(resolveTarget({}, { ...running, kafka_brokers: null }).brokers).toBeNull();
 });
 
 test('flags go first, and do without a stack', () => {

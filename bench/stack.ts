@@ -1,0 +1,119 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { readIrcMessages } from '../cli/import/irc-file.ts';
+import { connect, type Connection, type Sql } from '../db/client.ts';
+import { startStack, type Stack } from '../dev/stack.ts';
+import { createAccount, type Account } from './accounts.ts';
+import { openHttpClient, requestBytes } from './load/http-client.ts';
+import { drainedSeq } from './queries.ts';
+
+export interface BenchOptions {
+  /** Takes what a person likes to know meanwhile. */
+  readonly log: (line: string) => void;
+}
+
+export interface BenchStackOptions extends BenchOptions {
+  readonly users: number;
+  /** `none`: neither relay nor consumers run. `best`: Kafka where this machine has it, else the embedded transport. */
+  readonly transport: 'none' | 'best';
+}
+
+/** A stack of a bench's own: the real Worker with the bench's routes beside it, real Postgres, real events. */
+export interface BenchStack {
+  /** Of the Worker, on loopback. */
+  readonly port: number;
+  readonly sql: Sql;
+  readonly transport: 'none' | 'kafka' | 'embedded';
+  /** One a user, of every scope. */
+  readonly tokens: readonly [string, ...string[]];
+  readonly userIds: readonly [string, ...string[]];
+  /** What to say: real messages. */
+  readonly texts: readonly string[];
+  /** A public channel of which every user is a member. */
+  createChannel(name: string): Promise<string>;
+  /** Resolves when Postgres has the channel up to `seq`; rejects after 30 s. */
+  drained(channelId: string, seq: number): Promise<void>;
+}
+
+const ENTRY = join(import.meta.dirname, 'peers', 'app.worker.ts');
+const TEXTS = join(import.meta.dirname, '..', 'tests', 'data', 'ubuntu-irc-sample.tsv.gz');
+const DRAIN_MS = 30_000;
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+
+/** Starts a stack in a directory of its own, and ends and removes it whatever `work` does, and at Ctrl-C. */
+export async function withStack<T>(options: BenchStackOptions, work: (stack: BenchStack) => Promise<T>): Promise<T> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'colink-bench-'));
+  const interrupt = interruption();
+  try {
+    options.log('starting the stack');
+    const stack = await startStack({ dataDir, entry: ENTRY, redis: false, page: false, signal: interrupt.signal, ...eventParts(options) });
+    return await withConnection(stack, async (connection) => await Promise.race([work(await furnish(stack, connection, options)), interrupt.reached])).finally(() => stack.stop());
+  } finally {
+    interrupt.release();
+    await rm(dataDir, { recursive: true, force: true });
+  }
+}
+
+const eventParts = ({ transport }: BenchStackOptions) =>
+  transport === 'best' ? ({ consumers: true, transport: 'auto' } as const) : ({ consumers: false, transport: 'embedded' } as const);
+
+async function withConnection<T>(stack: Stack, work: (connection: Connection) => Promise<T>): Promise<T> {
+  const connection = connect(stack.describe().postgres_url, { max: 8, applicationName: 'colink-bench' });
+  return await work(connection).finally(() => connection.close());
+}
+
+function interruption(): { readonly signal: AbortSignal; readonly reached: Promise<never>; release(): void } {
+  const controller = new AbortController();
+  const reached = Promise.withResolvers<never>();
+  reached.promise.catch(() => {});
+  const interrupt = (): void => {
+    controller.abort();
+    reached.reject(new Error('interrupted'));
+  };
+  for (const signal of SIGNALS) process.once(signal, interrupt);
+  return { signal: controller.signal, reached: reached.promise, release: () => SIGNALS.forEach((signal) => process.off(signal, interrupt)) };
+}
+
+async function furnish(stack: Stack, connection: Connection, { users, transport }: BenchStackOptions): Promise<BenchStack> {
+  const { url, event_transport } = stack.describe();
+  const port = Number(new URL(url).port);
+  const first = await createAccount(connection, 'bench0');
+  const others: Account[] = [];
+  for (let n = 1; n < users; n++) others.push(await createAccount(connection, `bench${n}`));
+  const texts: string[] = [];
+  for await (const { text } of readIrcMessages(TEXTS, 0, 2_000)) texts.push(text);
+  return {
+    port,
+    texts,
+    sql: connection.sql,
+    transport: transport === 'none' ? 'none' : event_transport,
+    tokens: [first.token, ...others.map(({ token }) => token)],
+    userIds: [first.userId, ...others.map(({ userId }) => userId)],
+    createChannel: (name) => createChannel(port, name, first, others),
+    drained: (channelId, seq) => drained(connection.sql, channelId, seq),
+  };
+}
+
+async function createChannel(port: number, name: string, owner: Account, others: readonly Account[]): Promise<string> {
+  const channel: { id: string } = JSON.parse(await call(port, 'POST', '/v1/channels', owner.token, { name }));
+  for (const { token } of others) await call(port, 'PUT', `/v1/channels/${channel.id}/members/me`, token);
+  return channel.id;
+}
+
+async function call(port: number, method: string, path: string, token: string, body?: unknown): Promise<string> {
+  const http = await openHttpClient(port);
+  const answer = await http.request(requestBytes(method, path, token, body === undefined ? undefined : JSON.stringify(body)));
+  http.close();
+  if (answer.status >= 300) throw new Error(`${method} ${path} answers ${answer.status}: ${answer.body.toString()}`);
+  return answer.body.toString();
+}
+
+async function drained(sql: Sql, channelId: string, seq: number): Promise<void> {
+  const deadline = performance.now() + DRAIN_MS;
+  while ((await drainedSeq(sql, channelId)) < seq) {
+    if (performance.now() > deadline) throw new Error(`the drain has not come to ${seq} within ${DRAIN_MS / 1_000} s`);
+    await sleep(50);
+  }
+}
