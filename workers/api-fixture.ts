@@ -74,7 +74,7 @@ function requestOf(token: string, method: string, body: unknown, headers: Record
 
 /** The body of an answer of this status, by its schema. */
 export function bodyOf<T>(answer: Answer, status: number, schema: z.ZodType<T>): T {
-  expect(answer, JSON.stringify(answer.body)).toMatchObject({ status });
+  expect({ status: answer.status, body: answer.body }).toMatchObject({ status });
   return schema.parse(answer.body);
 }
 

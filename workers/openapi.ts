@@ -2,7 +2,7 @@ import type { App } from './env.ts';
 
 export type ApiDocument = ReturnType<App['getOpenAPI31Document']>;
 
-/** The OpenAPI 3.1 description of every route of an app. `openapi.json` at the root is this, written by `scripts/openapi.ts`. */
+/** The OpenAPI 3.1 description of every route of an app. `openapi.json` at the root is this, held to it by `workers/openapi.test.ts`. */
 export function describeApi(app: App): ApiDocument {
   return app.getOpenAPI31Document({
     openapi: '3.1.0',
