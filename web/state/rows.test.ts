@@ -38,6 +38,11 @@ describe('rows', () => {
     expect(outline(buildRows(messages, [], 'me', 3))).toEqual(['day', 'm1', '+m2', '+m3']);
   });
 
+  it('mark nothing while the first new message is not among them', () => {
+    expect(outline(buildRows([message(3, 'a', 0), message(4, 'a', 1)], [], 'me', 1))).toEqual(['day', 'm3', '+m4']);
+    expect(outline(buildRows([message(2, 'a', 0), message(3, 'a', 1)], [], 'me', 1))).toEqual(['day', 'new', 'm2', '+m3']);
+  });
+
   it('do not call new what one has written oneself', () => {
     const messages = [message(1, 'a', 0), message(2, 'me', 1), message(3, 'a', 2)];
     expect(outline(buildRows(messages, [], 'me', 1))).toEqual(['day', 'm1', 'm2', 'new', 'm3']);

@@ -27,24 +27,29 @@ export const authorKey = ({ origin, author_id }: Pick<Message, 'origin' | 'autho
 export function buildRows(messages: readonly Message[], pending: readonly OutboxEntry[], me: string, newAfter: number | null): Row[] {
   const rows: Row[] = [];
   let previous: { author: string; at: number } | null = null;
-  let isNewShown = newAfter === null;
-  const enter = (author: string, at: number): boolean => {
+  // What is not loaded cannot be marked: the first new message may be older than the first row.
+  let isNewShown = newAfter === null || (messages[0]?.pos ?? 0) > newAfter + 1;
+  const startDay = (at: number): void => {
     if (!previous || dayOf(previous.at) !== dayOf(at)) rows.push({ kind: 'day', key: `day ${rows.length}`, at });
-    const isGrouped = rows.at(-1)?.kind !== 'day' && rows.at(-1)?.kind !== 'new' && previous?.author === author && Math.abs(at - previous.at) < GROUP_MS;
+  };
+  const joinsGroup = (author: string, at: number): boolean => {
+    const last = rows.at(-1)?.kind;
+    const joins = last !== 'day' && last !== 'new' && previous?.author === author && Math.abs(at - previous.at) < GROUP_MS;
     previous = { author, at };
-    return isGrouped;
+    return joins;
   };
   for (const message of messages) {
+    startDay(saidAt(message));
     if (!isNewShown && (message.pos ?? 0) > (newAfter ?? 0) && (message.author_id !== me || message.origin)) {
       rows.push({ kind: 'new', key: 'new' });
       isNewShown = true;
     }
-    const isGrouped = enter(authorKey(message), saidAt(message));
+    const isGrouped = joinsGroup(authorKey(message), saidAt(message));
     rows.push({ kind: 'message', key: `${message.author_id} ${message.client_msg_id}`, message, isGrouped });
   }
   for (const entry of pending) {
-    const isGrouped = enter(me, entry.queued_at);
-    rows.push({ kind: 'pending', key: `${me} ${entry.client_msg_id}`, entry, isGrouped });
+    startDay(entry.queued_at);
+    rows.push({ kind: 'pending', key: `${me} ${entry.client_msg_id}`, entry, isGrouped: joinsGroup(me, entry.queued_at) });
   }
   return rows;
 }
