@@ -2,7 +2,7 @@ import { migrate as applyMigrations } from 'drizzle-orm/postgres-js/migrator';
 import { connect } from './client.ts';
 import { premakePartitions } from './partitions.ts';
 
-export const MIGRATIONS_FOLDER = `${import.meta.dirname}/migrations`;
+const MIGRATIONS_FOLDER = `${import.meta.dirname}/migrations`;
 
 /** Two starters do not collide: the second waits this long at most, in milliseconds, for the first. */
 const LOCK_TIMEOUT = 60_000;

