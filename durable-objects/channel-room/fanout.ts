@@ -89,7 +89,7 @@ export class Fanout<S extends RoomSocket> {
     const reader = { record, heardAt: this.#ports.clock(), reading: false };
     this.#readers.set(socket, reader);
     if (record.epoch !== epoch) return this.close(socket, 4009, 'the epoch has changed');
-    if (!record.settled && record.cursor.sent < seq) return this.close(socket, 1012, 'the room was restarted');
+    if (record.cursor.sent > seq || (!record.settled && record.cursor.sent < seq)) return this.close(socket, 1012, 'the room was restarted');
     if (!record.settled) this.#save(socket, reader, true);
     this.#pump(socket);
   }

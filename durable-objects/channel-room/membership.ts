@@ -36,12 +36,12 @@ const newer = (known: Membership | undefined, change: Membership): Membership =>
  */
 export class MembershipLookup {
   readonly #room: Conversation;
-  readonly #record: RoomRecord;
+  readonly #record: Pick<RoomRecord, 'findMembership'>;
   readonly #clock: () => number;
   readonly #missingUntil = new Map<string, number>();
   readonly #running = new Map<string, Promise<Problem | null>>();
 
-  constructor(room: Conversation, record: RoomRecord, clock: () => number) {
+  constructor(room: Conversation, record: Pick<RoomRecord, 'findMembership'>, clock: () => number) {
     this.#room = room;
     this.#record = record;
     this.#clock = clock;

@@ -35,7 +35,7 @@ function sameEvent(log: EventLog, { drained_seq, event_id }: LogPlace): boolean 
 }
 
 /** Every undrained event, in pages that Postgres takes as one parameter. */
-export async function keepForked(log: EventLog, record: RoomRecord, channelId: string): Promise<void> {
+export async function keepForked(log: EventLog, record: Pick<RoomRecord, 'keepForkedEvents'>, channelId: string): Promise<void> {
   let after = log.state.drainedSeq;
   for (let page = read(log, after); page.length > 0; page = read(log, after)) {
     await record.keepForkedEvents(channelId, log.state.epoch, page);

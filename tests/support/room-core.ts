@@ -5,6 +5,7 @@ import type { Outcome } from '../../protocol/errors.ts';
 import type { LogEvent } from '../../durable-objects/log/event-log.ts';
 import type { SqlDriver } from '../../durable-objects/log/sql-driver.ts';
 import { AccessTable } from '../../durable-objects/channel-room/access-table.ts';
+import { applyCommand } from '../../durable-objects/channel-room/commands.ts';
 import { type ChannelKind, Conversation } from '../../durable-objects/channel-room/conversation.ts';
 import type { Actor } from '../../durable-objects/channel-room/room-api.ts';
 
@@ -27,7 +28,7 @@ interface FixtureOptions {
 
 const MEMBERS: Readonly<Record<string, MemberRole>> = { [ALICE.user_id]: 'owner', [BOB.user_id]: 'member' };
 
-/** A conversation in memory, of which Alice and Bob are members and Eve is none. Ids are numbered in the order of their making. */
+/** A conversation in memory, of which Alice and Bob are members and Eve is none. The ids it makes are numbered in order. */
 export function conversation({ kind = 'public', sql = nodeSqlite(), members = MEMBERS }: FixtureOptions = {}): Conversation {
   Conversation.prepare(sql);
   const access = new AccessTable(sql);
@@ -38,9 +39,10 @@ export function conversation({ kind = 'public', sql = nodeSqlite(), members = ME
   return reopen(sql);
 }
 
+let ids = 0;
+
 /** What a later instance of the object finds. */
 export function reopen(sql: SqlDriver): Conversation {
-  let ids = 0;
   const opened = Conversation.open(sql, { newId: () => id(9, (ids += 1)) });
   if (opened === null) throw new Error('there is no conversation');
   return opened;
@@ -49,6 +51,19 @@ export function reopen(sql: SqlDriver): Conversation {
 export const parsed = (events: readonly LogEvent[]): ChannelEvent[] => events.map(({ json }) => JSON.parse(json) as ChannelEvent);
 
 export const logged = (room: Conversation): ChannelEvent[] => parsed(room.log.since(room.log.state.firstSeq - 1, 10_000, Number.MAX_SAFE_INTEGER));
+
+/** Appends so many messages of Alice's, as drained as need be, and returns their events. */
+export function appendMessages(room: Conversation, count: number, text = 'x'): LogEvent[] {
+  const all: LogEvent[] = [];
+  for (let left = count; left > 0; left -= 5_000) {
+    if (room.log.undrainedEvents > 4_000) room.log.markDrained(room.log.state.seq);
+    const { events } = room.commit(() => {
+      for (let n = 0; n < Math.min(5_000, left); n++) must(applyCommand(room, ALICE, { type: 'send', client_msg_id: `m${room.nextSeq}`, text }, NOW));
+    });
+    all.push(...events);
+  }
+  return all;
+}
 
 export function must<T = CommandResult>(outcome: Outcome<T>): T {
   if ('problem' in outcome) throw new Error(`refused: ${JSON.stringify(outcome.problem)}`);

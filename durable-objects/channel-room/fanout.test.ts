@@ -1,0 +1,252 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { type ServerFrame, serverFrameSchema } from '../../protocol/frames.ts';
+import { SOCKET_WINDOW_BYTES, SOCKET_WINDOW_EVENTS } from '../../protocol/limits.ts';
+import { nodeSqlite } from '../../tests/support/node-sqlite.ts';
+import { ALICE, appendMessages, conversation, NOW, reopen } from '../../tests/support/room-core.ts';
+import type { SqlDriver } from '../log/sql-driver.ts';
+import { Archive, type ArchivedEvent } from './archive.ts';
+import type { Conversation } from './conversation.ts';
+import { cursorAt } from './cursor.ts';
+import { Fanout, type RoomSocket, type SocketRecord } from './fanout.ts';
+
+class FakeSocket implements RoomSocket {
+  readonly frames: ServerFrame[] = [];
+  closed: number | null = null;
+  saved: SocketRecord | null = null;
+  saves = 0;
+  broken = false;
+
+  send(frame: string): void {
+    if (this.broken) throw new Error('closing');
+    this.frames.push(serverFrameSchema.parse(JSON.parse(frame)));
+  }
+
+  close(code: number): void {
+    this.closed = code;
+  }
+
+  save(record: SocketRecord): void {
+    this.saved = structuredClone(record);
+    this.saves += 1;
+  }
+
+  get seqs(): number[] {
+    return this.frames.flatMap((frame) => (frame.type === 'events' ? frame.events.map(({ seq }) => seq) : []));
+  }
+
+  get last(): number {
+    return this.seqs.at(-1) ?? 0;
+  }
+}
+
+let sql: SqlDriver;
+let room: Conversation;
+let archived: ArchivedEvent[];
+let now: number;
+let fanout: Fanout<FakeSocket>;
+
+beforeEach(() => {
+  sql = nodeSqlite();
+  room = conversation({ sql });
+  [archived, now] = [[], NOW];
+  fanout = fanoutOf(room);
+});
+
+function fanoutOf(of: Conversation): Fanout<FakeSocket> {
+  const archive = new Archive({
+    eventsBetween: async (after, before, limit) => archived.filter(({ seq }) => seq > after && seq < before).slice(0, limit),
+    poisonBetween: async () => [],
+    failed: () => {},
+  });
+  return new Fanout(of.log, archive, { clock: () => now, unsettled: () => {}, closed: () => {} });
+}
+
+function append(count: number, text = 'x'): void {
+  fanout.publish(appendMessages(room, count, text));
+}
+
+const recordAt = (seq: number): SocketRecord => ({ session: 's', actor: ALICE, epoch: 1, cursor: cursorAt(seq), settled: true });
+
+function join(seq = room.log.state.seq): FakeSocket {
+  const socket = new FakeSocket();
+  fanout.join(socket, recordAt(seq));
+  return socket;
+}
+
+const range = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, index) => from + index);
+
+describe('live', () => {
+  it('reaches every socket at the head, one frame a commit', () => {
+    const sockets = [join(), join()];
+    append(3);
+    append(1);
+    for (const socket of sockets) expect(socket.frames.map((frame) => frame.type === 'events' && [frame.from, frame.to])).toEqual([[1, 3], [4, 4]]);
+  });
+
+  it('cuts a large commit into frames of at most 500 events and 256 KiB', () => {
+    const socket = join();
+    append(600);
+    expect(socket.frames.map((frame) => frame.type === 'events' && frame.to)).toEqual([500, 600]);
+    expect(fanout.acknowledge(socket, 600)).toBe(true);
+    append(40, 'x'.repeat(9_900));
+    expect(socket.frames.length).toBe(4);
+    expect(socket.seqs).toEqual(range(1, 640));
+  });
+
+  it('does not reach a socket that left, and lets go of one that throws', () => {
+    const [left, broken] = [join(), join()];
+    fanout.leave(left);
+    broken.broken = true;
+    append(1);
+    expect([left.seqs, fanout.size]).toEqual([[], 0]);
+  });
+
+  it('ends with the credential: an expired one gets no further event (G5)', () => {
+    const socket = join();
+    now = ALICE.expires_at;
+    append(1);
+    expect([socket.seqs, socket.closed]).toEqual([[], 4001]);
+  });
+});
+
+describe('resume', () => {
+  it('serves what was missed in chunks and then goes live (G4)', () => {
+    append(1_200);
+    const socket = join(100);
+    expect(socket.frames.map((frame) => frame.type === 'events' && [frame.from, frame.to])).toEqual([[101, 600], [601, 1_100]]);
+    fanout.acknowledge(socket, 600);
+    append(1);
+    expect(socket.seqs).toEqual(range(101, 1_201));
+  });
+
+  it('reads from Postgres what the room has no longer (G4)', async () => {
+    append(22_000);
+    room.log.markDrained(22_000);
+    archived = range(1, 2_000).map((seq) => ({ seq, json: JSON.stringify({ seq, id: ALICE.user_id, at: '2026-01-01T00:00:00.000Z', actor_id: ALICE.user_id, type: 'member.removed', user_id: ALICE.user_id }) }));
+    const socket = join(1_500);
+    while (socket.last < 22_000 && socket.closed === null) {
+      await Promise.resolve();
+      fanout.acknowledge(socket, socket.last);
+    }
+    expect(socket.seqs).toEqual(range(1_501, 22_000));
+  });
+
+  it('sends live events in their place while older ones are being read', async () => {
+    append(21_500);
+    room.log.markDrained(21_500);
+    archived = range(1_400, 1_500).map((seq) => ({ seq, json: JSON.stringify({ seq, id: ALICE.user_id, at: '2026-01-01T00:00:00.000Z', actor_id: ALICE.user_id, type: 'member.removed', user_id: ALICE.user_id }) }));
+    const socket = join(1_450);
+    append(1);
+    for (let turn = 0; turn < 200; turn++) {
+      await Promise.resolve();
+      fanout.acknowledge(socket, socket.last);
+    }
+    expect(socket.seqs).toEqual(range(1_451, 21_501));
+  });
+
+  it('closes a socket whose older events cannot be had whole, after none of them', async () => {
+    append(22_000);
+    room.log.markDrained(22_000);
+    const socket = join(5);
+    for (let turn = 0; turn < 10; turn++) await Promise.resolve();
+    expect([socket.seqs, socket.closed]).toEqual([[], 1012]);
+  });
+});
+
+describe('the window (G8)', () => {
+  it('stops at 1,000 events for a socket that does not ack, and for no other', () => {
+    const [slow, quick] = [join(), join()];
+    for (let n = 0; n < SOCKET_WINDOW_EVENTS + 200; n++) {
+      append(1);
+      fanout.acknowledge(quick, quick.last);
+    }
+    expect([slow.last, quick.last]).toEqual([SOCKET_WINDOW_EVENTS, SOCKET_WINDOW_EVENTS + 200]);
+  });
+
+  it('stops at 1 MiB', () => {
+    const slow = join();
+    for (let n = 0; n < 300; n++) append(1, 'x'.repeat(9_000));
+    expect(slow.last * 9_300).toBeLessThanOrEqual(SOCKET_WINDOW_BYTES + 9_300);
+    expect(slow.last * 9_300).toBeGreaterThan(SOCKET_WINDOW_BYTES - 2 * 9_300);
+  });
+
+  it('goes on from its cursor when the socket acks, without a gap (G3, G4)', () => {
+    const slow = join();
+    for (let n = 0; n < 2_500; n++) append(1);
+    while (slow.last < 2_500) fanout.acknowledge(slow, slow.last);
+    append(1);
+    expect(slow.seqs).toEqual(range(1, 2_501));
+  });
+
+  it('refuses an ack of what was not sent', () => {
+    const socket = join();
+    append(2);
+    expect(fanout.acknowledge(socket, 3)).toBe(false);
+  });
+});
+
+describe('across instances', () => {
+  /** What a later instance finds: the stored log and the sockets’ records. */
+  function hibernate(...sockets: FakeSocket[]): void {
+    room = reopen(sql);
+    fanout = fanoutOf(room);
+    for (const socket of sockets) if (socket.saved !== null) fanout.adopt(socket, structuredClone(socket.saved));
+  }
+
+  it('sends nothing twice to a socket whose record is settled (G2), in pull mode too', () => {
+    const [live, slow] = [join(), join()];
+    for (let n = 0; n < 1_500; n++) {
+      append(1);
+      fanout.acknowledge(live, live.last);
+    }
+    fanout.settle();
+    hibernate(live, slow);
+    append(1);
+    while (slow.last < 1_501) fanout.acknowledge(slow, slow.last);
+    expect(live.seqs).toEqual(range(1, 1_501));
+    expect(slow.seqs).toEqual(range(1, 1_501));
+  });
+
+  it('writes a record twice a burst, not at every frame', () => {
+    const socket = join();
+    for (let n = 0; n < 50; n++) append(1);
+    fanout.settle();
+    expect(socket.saves).toBe(3);
+  });
+
+  it('closes a socket of which it cannot know what it was sent', () => {
+    const [partly, ahead] = [join(), join()];
+    append(1);
+    append(1);
+    if (ahead.saved !== null) ahead.saved = { ...ahead.saved, cursor: cursorAt(3) };
+    hibernate(partly, ahead);
+    expect([partly.closed, ahead.closed]).toEqual([1012, 1012]);
+  });
+
+  it('keeps an unsettled socket that was sent everything there is', () => {
+    const socket = join();
+    append(2);
+    fanout.settle();
+    fanout.acknowledge(socket, 2);
+    hibernate(socket);
+    append(1);
+    expect([socket.closed, socket.seqs]).toEqual([null, [1, 2, 3]]);
+  });
+
+  it('closes the sockets of another epoch', () => {
+    const socket = join();
+    if (socket.saved !== null) socket.saved = { ...socket.saved, epoch: 7 };
+    hibernate(socket);
+    expect(socket.closed).toBe(4009);
+  });
+});
+
+describe('dead sockets', () => {
+  it('are those without a ping or a frame for three heartbeats', () => {
+    const [dead, pinging, acking] = [join(), join(), join()];
+    now += 80_000;
+    fanout.heard(acking);
+    fanout.reap((socket) => (socket === pinging ? now - 20_000 : 0));
+    expect([dead.closed, pinging.closed, acking.closed]).toEqual([1001, null, null]);
+  });
+});

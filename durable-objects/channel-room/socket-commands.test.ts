@@ -1,0 +1,99 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { type ServerFrame, serverFrameSchema } from '../../protocol/frames.ts';
+import { MAX_FRAME_BYTES, MAX_TEXT } from '../../protocol/limits.ts';
+import { ALICE, conversation, must, NOW } from '../../tests/support/room-core.ts';
+import { Archive } from './archive.ts';
+import { applyCommand } from './commands.ts';
+import { cursorAt } from './cursor.ts';
+import { Fanout, type RoomSocket } from './fanout.ts';
+import { SocketCommands } from './socket-commands.ts';
+
+class FakeSocket implements RoomSocket {
+  readonly frames: ServerFrame[] = [];
+  closed: number | null = null;
+  send(frame: string): void {
+    this.frames.push(serverFrameSchema.parse(JSON.parse(frame)));
+  }
+  close(code: number): void {
+    this.closed = code;
+  }
+  save(): void {}
+}
+
+const archive = new Archive({ eventsBetween: async () => [], poisonBetween: async () => [], failed: () => {} });
+const send = (id: string, text = 'x'): string => JSON.stringify({ type: 'send', id, client_msg_id: id, text });
+
+let now: number;
+let socket: FakeSocket;
+let commands: SocketCommands<FakeSocket>;
+
+beforeEach(() => {
+  now = NOW;
+  const room = conversation();
+  const fanout = new Fanout<FakeSocket>(room.log, archive, { clock: () => now, unsettled: () => {}, closed: () => {} });
+  commands = new SocketCommands(fanout, {
+    clock: () => now,
+    execute: async (actor, command) => {
+      const { value, events } = room.commit(() => applyCommand(room, actor, command, now));
+      fanout.publish(events);
+      return value;
+    },
+  });
+  socket = new FakeSocket();
+  fanout.join(socket, { session: 's', actor: ALICE, epoch: 1, cursor: cursorAt(0), settled: true });
+});
+
+const codes = (): (string | undefined)[] => socket.frames.map((frame) => ('problem' in frame ? frame.problem?.code : frame.type));
+
+describe('SocketCommands', () => {
+  it('answers a command by its id, after its event', async () => {
+    await commands.handle(socket, send('k1'));
+    expect(socket.frames).toMatchObject([{ type: 'events', from: 1, to: 1 }, { type: 'result', re: 'k1', ok: { seq: 1, pos: 1 } }]);
+  });
+
+  it('answers a refused command by its id', async () => {
+    await commands.handle(socket, JSON.stringify({ type: 'delete', id: 'k1', message_id: ALICE.user_id }));
+    expect(socket.frames).toMatchObject([{ type: 'result', re: 'k1', problem: { code: 'not_found', status: 404 } }]);
+  });
+
+  it.each<[string, string | ArrayBuffer, object]>([
+    ['no JSON', '{', { type: 'problem', problem: { code: 'unreadable_body' } }],
+    ['binary', new ArrayBuffer(4), { type: 'problem', problem: { code: 'invalid' } }],
+    ['no object', 'null', { type: 'problem', problem: { code: 'invalid' } }],
+    ['an unknown type', '{"type":"shout","id":"k"}', { type: 'result', re: 'k', problem: { code: 'invalid' } }],
+    ['a wrong field', '{"type":"send","id":"k","client_msg_id":"c","text":7}', { type: 'result', re: 'k', problem: { code: 'invalid', errors: [{ pointer: '/text' }] } }],
+    ['an unknown field', '{"type":"ack","seq":0,"more":1}', { type: 'problem', problem: { code: 'invalid' } }],
+    ['an id that is none', '{"type":"send","id":7,"client_msg_id":"c","text":"x"}', { type: 'problem', problem: { code: 'invalid' } }],
+    ['an origin', '{"type":"send","id":"k","client_msg_id":"c","text":"x","origin":{}}', { type: 'result', re: 'k', problem: { code: 'invalid' } }],
+    ['an ack of the future', '{"type":"ack","seq":5}', { type: 'problem', problem: { code: 'invalid', errors: [{ pointer: '/seq' }] } }],
+  ])('says what is wrong with %s', async (_, message, frame) => {
+    await commands.handle(socket, message);
+    expect(socket.frames).toMatchObject([frame]);
+    expect(socket.closed).toBeNull();
+  });
+
+  it('closes the socket at the tenth bad frame', async () => {
+    for (let n = 0; n < 9; n++) await commands.handle(socket, 'x');
+    expect(socket.closed).toBeNull();
+    await commands.handle(socket, 'x');
+    expect([socket.closed, codes().length]).toEqual([4000, 10]);
+    await commands.handle(socket, send('k'));
+    expect(codes().length).toBe(10);
+  });
+
+  it('closes the socket at a frame that is too large, measured in bytes', async () => {
+    await commands.handle(socket, send('k1', 'é'.repeat(MAX_TEXT)));
+    expect(socket.closed).toBeNull();
+    await commands.handle(socket, `"${'é'.repeat(MAX_FRAME_BYTES / 2)}"`);
+    expect(socket.closed).toBe(1009);
+  });
+
+  it('takes 100 commands at once and 50 a second (G8)', async () => {
+    for (let n = 0; n < 101; n++) await commands.handle(socket, send(`k${n}`));
+    expect(socket.frames.at(-1)).toMatchObject({ type: 'result', re: 'k100', problem: { code: 'rate_limited', retry_after: 1 } });
+    now += 1_000;
+    for (let n = 0; n < 51; n++) await commands.handle(socket, send(`l${n}`));
+    expect(socket.frames.filter((frame) => frame.type === 'result' && frame.ok?.changed === true)).toHaveLength(150);
+    expect(must({ ok: socket.closed })).toBeNull();
+  });
+});
