@@ -45,20 +45,25 @@ export interface LogRow {
   readonly at: string;
 }
 
-/** Surveys what lies between `cursor` and its target, or a target taken now. `topic` null: all topics. */
+/**
+ * Surveys what lies between `cursor` and its target, or a target taken now. `topic` null: all topics. What `base` does not see began
+ * after it or was open then; asking for the two apart keeps the cost to the new rows, however long some transaction stays open.
+ */
 export async function surveyLog(sql: AnySql, cursor: LogCursor, topic: Topic | null): Promise<LogWindow> {
+  const isWanted = sql`pg_visible_in_snapshot(e.xid, t.target) AND e.position > ${cursor.after}::bigint
+    AND e.logged_at > ${cursor.baseTakenAt}::timestamptz - interval '1 day' AND (${topic}::text IS NULL OR e.topic = ${topic}::text)`;
   const [window] = await sql<[LogWindow]>`
     SELECT t.target::text AS target, t.taken_at::text AS "targetTakenAt", w.first::float8 AS first, w.last::float8 AS last,
       w.count::float8 AS count
     FROM (SELECT coalesce(${cursor.target}::pg_snapshot, pg_current_snapshot()) AS target,
         coalesce(${cursor.targetTakenAt}::timestamptz, now()) AS taken_at) t
     CROSS JOIN LATERAL (
-      SELECT min(e.position) AS first, max(e.position) AS last, count(*) AS count
-      FROM event_log e
-      WHERE e.xid >= pg_snapshot_xmin(${cursor.base}::pg_snapshot) AND e.xid < pg_snapshot_xmax(t.target)
-        AND pg_visible_in_snapshot(e.xid, t.target) AND NOT pg_visible_in_snapshot(e.xid, ${cursor.base}::pg_snapshot)
-        AND e.position > ${cursor.after}::bigint AND e.logged_at > ${cursor.baseTakenAt}::timestamptz - interval '1 day'
-        AND (${topic}::text IS NULL OR e.topic = ${topic}::text)
+      SELECT min(r.position) AS first, max(r.position) AS last, count(*) AS count FROM (
+        SELECT e.position FROM event_log e
+        WHERE e.xid >= pg_snapshot_xmax(${cursor.base}::pg_snapshot) AND e.xid < pg_snapshot_xmax(t.target) AND ${isWanted}
+        UNION ALL
+        SELECT e.position FROM event_log e WHERE e.xid = ANY (ARRAY(SELECT pg_snapshot_xip(${cursor.base}::pg_snapshot))) AND ${isWanted}
+      ) r
     ) w`;
   return window;
 }
@@ -86,14 +91,15 @@ export async function readLogPage(sql: AnySql, cursor: LogCursor, window: LogWin
  * so it stays cheap however long the backlog; transactions that overlap may hide one that began up to a day (the longest run) earlier.
  */
 export async function readOldestBehind(sql: AnySql, cursor: LogCursor): Promise<number | null> {
-  const [row] = await sql<{ at: number }[]>`
-    SELECT (extract(epoch FROM e.logged_at) * 1000)::float8 AS at FROM event_log e
-    WHERE e.xid >= pg_snapshot_xmin(${cursor.base}::pg_snapshot) AND NOT pg_visible_in_snapshot(e.xid, ${cursor.base}::pg_snapshot)
-      AND (${cursor.target}::pg_snapshot IS NULL OR NOT pg_visible_in_snapshot(e.xid, ${cursor.target}::pg_snapshot)
-        OR e.position > ${cursor.after}::bigint)
-      AND e.logged_at > ${cursor.baseTakenAt}::timestamptz - interval '1 day'
-    ORDER BY e.xid, e.position LIMIT 1`;
-  return row?.at ?? null;
+  const isBehind = sql`(${cursor.target}::pg_snapshot IS NULL OR NOT pg_visible_in_snapshot(e.xid, ${cursor.target}::pg_snapshot)
+      OR e.position > ${cursor.after}::bigint) AND e.logged_at > ${cursor.baseTakenAt}::timestamptz - interval '1 day'`;
+  const [row] = await sql<[{ at: number | null }]>`
+    SELECT (extract(epoch FROM least(
+      (SELECT e.logged_at FROM event_log e WHERE e.xid >= pg_snapshot_xmax(${cursor.base}::pg_snapshot) AND ${isBehind}
+        ORDER BY e.xid, e.position LIMIT 1),
+      (SELECT min(e.logged_at) FROM event_log e WHERE e.xid = ANY (ARRAY(SELECT pg_snapshot_xip(${cursor.base}::pg_snapshot))) AND ${isBehind})
+    )) * 1000)::float8 AS at`;
+  return row.at;
 }
 
 /** The days of `event_log`, oldest first: `day` is its start. */
