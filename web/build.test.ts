@@ -1,7 +1,8 @@
 import { gzipSync } from 'node:zlib';
 import { fileURLToPath } from 'node:url';
-import { type Rolldown, build } from 'vite';
+import { type Rolldown, build, mergeConfig } from 'vite';
 import { beforeAll, describe, expect, it } from 'vitest';
+import config from './vite.config.ts';
 
 const MAX_SCRIPT_BYTES = 60 * 1024;
 const folder = fileURLToPath(new URL('.', import.meta.url));
@@ -12,7 +13,7 @@ const contents = (ending: string): string[] =>
 
 describe('the built page', () => {
   beforeAll(async () => {
-    const built = await build({ root: folder, configFile: `${folder}vite.config.ts`, build: { write: false }, logLevel: 'silent' });
+    const built = await build(mergeConfig(config, { root: folder, configFile: false, build: { write: false }, logLevel: 'silent' }));
     files = 'output' in built ? built.output : [];
   });
 

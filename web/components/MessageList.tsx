@@ -52,7 +52,7 @@ export function MessageList({ store, rootId }: { store: ChannelStore; rootId: st
           </button>
         )}
       </div>
-      <div ref={ref} class="list" role="group" aria-busy={loading.name === 'loading'} aria-label={rootId === null ? 'Messages' : 'Replies'} onKeyDown={moveFocus}>
+      <div ref={ref} class="list" role="feed" aria-busy={loading.name === 'loading'} aria-label={rootId === null ? 'Messages' : 'Replies'} onKeyDown={moveFocus}>
         {window?.before === null && rootId === null && <Beginning store={store} />}
         {rows.value.map((row) => (
           <RowView key={row.key} row={row} store={store} isInThread={rootId !== null} isTabStop={row.key === tabStop} />
