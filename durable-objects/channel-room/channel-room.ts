@@ -38,7 +38,7 @@ export class ChannelRoom extends DurableObject<Env> implements RoomApi {
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     this.#sql = durableSql(ctx.storage);
-    this.#record = roomPostgres(env.POSTGRES.connectionString, Date.now);
+    this.#record = roomPostgres(() => this.env.POSTGRES.connectionString, Date.now);
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair('ping', 'pong'));
     this.#room = this.#openStored();
   }

@@ -2,6 +2,7 @@ import { Buffer } from 'node:buffer';
 import { connect as openTcp } from 'cloudflare:sockets';
 import { env } from 'cloudflare:workers';
 import { uuidv7 } from 'uuidv7';
+import { vi } from 'vitest';
 import { connect, type Sql } from '../../db/client.ts';
 import { DriverSocket } from '../../db/driver-socket.ts';
 import type { ChannelEvent, MemberRole } from '../../protocol/events.ts';
@@ -96,6 +97,7 @@ export type FrameOf<T extends ServerFrame['type']> = Extract<ServerFrame, { type
 /** The client's end of a room's socket: keeps what came, parsed by the wire's own schema. */
 export class TestSocket {
   readonly frames: ServerFrame[] = [];
+  pongs = 0;
   closed: { readonly code: number; readonly reason: string } | null = null;
   #acking = false;
   readonly #webSocket: WebSocket;
@@ -103,7 +105,9 @@ export class TestSocket {
   static async open(room: Fetcher, wanted: SocketRequest): Promise<TestSocket> {
     const response = await TestSocket.request(room, wanted);
     if (response.webSocket === null) throw new Error(`refused: ${await response.text()}`);
-    return new TestSocket(response.webSocket);
+    const socket = new TestSocket(response.webSocket);
+    await vi.waitFor(() => socket.welcome);
+    return socket;
   }
 
   static async request(room: Fetcher, wanted: SocketRequest): Promise<Response> {
@@ -153,6 +157,10 @@ export class TestSocket {
   }
 
   #receive(data: unknown): void {
+    if (data === 'pong') {
+      this.pongs += 1;
+      return;
+    }
     const frame = serverFrameSchema.parse(JSON.parse(String(data)));
     this.frames.push(frame);
     if (this.#acking && frame.type === 'events') this.send({ type: 'ack', seq: frame.to });

@@ -19,7 +19,7 @@ const READ_CHANNEL_MS = 300_000;
 class TimedOut extends Error {}
 
 /** Postgres as a room uses it: a client for a burst of work, each query with a time limit. */
-export function roomPostgres(connectionString: string, clock: () => number): RoomRecord {
+export function roomPostgres(connectionString: () => string, clock: () => number): RoomRecord {
   const burst = new Burst(connectionString, clock);
   return {
     readChannel: (channelId, read) => burst.run((sql) => readChannel(sql, channelId, read), READ_CHANNEL_MS),
@@ -60,19 +60,19 @@ function openConnection(connectionString: string): Connection {
 }
 
 class Burst {
-  readonly #connectionString: string;
+  readonly #connectionString: () => string;
   readonly #clock: () => number;
   #connection: Connection | null = null;
   #running = 0;
   #usedAt = 0;
 
-  constructor(connectionString: string, clock: () => number) {
+  constructor(connectionString: () => string, clock: () => number) {
     this.#connectionString = connectionString;
     this.#clock = clock;
   }
 
   async run<T>(work: (sql: Sql) => Promise<T>, limitMs = QUERY_MS): Promise<T> {
-    const connection = (this.#connection ??= openConnection(this.#connectionString));
+    const connection = (this.#connection ??= openConnection(this.#connectionString()));
     this.#running += 1;
     try {
       return await withLimit(work(connection.sql), limitMs);

@@ -1,0 +1,213 @@
+import { evictDurableObject, runInDurableObject } from 'cloudflare:test';
+import { env } from 'cloudflare:workers';
+import { uuidv7 } from 'uuidv7';
+import { describe, expect, it, vi } from 'vitest';
+import type { Outcome } from '../../protocol/errors.ts';
+import type { CommandResult } from '../../protocol/frames.ts';
+import { SUBPROTOCOL } from '../../protocol/version.ts';
+import { range, roomFixture, sendOf, TestSocket, withPostgres } from './room-fixture.ts';
+
+const seqOf = (outcome: Outcome<CommandResult>): number => {
+  if ('problem' in outcome) throw new Error(JSON.stringify(outcome.problem));
+  return outcome.ok.seq ?? 0;
+};
+const tablesOf = (room: DurableObjectStub): Promise<unknown[]> =>
+  runInDurableObject(room, (_, state) => state.storage.sql.exec(`SELECT name FROM sqlite_master WHERE name NOT LIKE '\\_cf%' ESCAPE '\\'`).toArray());
+
+describe('commands', () => {
+  it('are kept in one order for all, each once, however often they are sent (G2, G3)', async () => {
+    const { channelId, room, alice, bob, connect } = await roomFixture();
+    const readers = [(await connect(alice)).ackAll(), (await connect(bob)).ackAll()];
+    const sends = range(1, 300).flatMap((n) => [sendOf(`text ${n}`, `m${n}`), sendOf(`text ${n}`, `m${n}`)]);
+    const outcomes = await Promise.all(sends.map((send) => room.execute(channelId, alice, send)));
+    const results = outcomes.map((outcome) => ('ok' in outcome ? outcome.ok : null));
+    expect(new Set(results.map((result) => result?.seq)).size).toBe(300);
+    expect(results.filter((result) => result?.changed)).toHaveLength(300);
+    for (const reader of readers) await vi.waitFor(() => expect(reader.seqs).toEqual(range(1, 300)));
+    expect(readers[0]?.events).toEqual(readers[1]?.events);
+    expect(readers[0]?.events.map((event) => (event.type === 'message.created' ? event.pos : 0))).toEqual(range(1, 300));
+  });
+
+  it('of a batch are all done or none', async () => {
+    const { channelId, room, alice } = await roomFixture();
+    await room.execute(channelId, alice, sendOf('first', 'known'));
+    const refused = await room.executeBatch(channelId, alice, [sendOf('a', 'a'), sendOf('other', 'known'), sendOf('b', 'b')]);
+    expect(refused).toMatchObject({ problem: { code: 'idempotency_mismatch', errors: [{ pointer: '/messages/1' }] } });
+    const done = await room.executeBatch(channelId, alice, [sendOf('a', 'a'), sendOf('b', 'b')]);
+    expect(done).toMatchObject({ ok: [{ seq: 2, pos: 2 }, { seq: 3, pos: 3 }] });
+  });
+
+  it('to an unknown channel find nothing and leave nothing', async () => {
+    const { alice } = await roomFixture();
+    const channelId = uuidv7();
+    const room = env.ROOMS.getByName(channelId);
+    expect(await room.execute(channelId, alice, sendOf('x'))).toEqual({ problem: { code: 'not_found' } });
+    expect(await tablesOf(room)).toEqual([]);
+  });
+
+  it('survive an eviction under load: what was acknowledged is there, and a retry is the same message (G1, G2)', async () => {
+    const { channelId, room, alice, connect } = await roomFixture();
+    const sends = range(1, 400).map((n) => sendOf(`text ${n}`, `m${n}`));
+    const acknowledged = new Map<string, number>();
+    const sendAll = async (): Promise<void> => {
+      await Promise.all(sends.map(async (send) => {
+        const outcome = await env.ROOMS.getByName(channelId).execute(channelId, alice, send).catch(() => null);
+        if (outcome !== null && 'ok' in outcome) acknowledged.set(send.client_msg_id, seqOf(outcome));
+      }));
+    };
+    const sending = sendAll();
+    await room.execute(channelId, alice, sendOf('wake'));
+    await evictDurableObject(room);
+    await sending;
+    const before = new Map(acknowledged);
+    await sendAll();
+    expect(acknowledged.size).toBe(400);
+    for (const [id, seq] of before) expect(acknowledged.get(id)).toBe(seq);
+    const reader = (await connect(alice, { epoch: 1, seq: 0 })).ackAll();
+    await vi.waitFor(() => expect(reader.seqs).toEqual(range(1, 401)));
+  });
+});
+
+describe('sockets', () => {
+  it('answer with the one subprotocol and a welcome', async () => {
+    const { channelId, room, alice, connect } = await roomFixture();
+    const response = await TestSocket.request(room, { channel_id: channelId, actor: alice, since: null });
+    expect([response.status, response.headers.get('Sec-WebSocket-Protocol')]).toEqual([101, SUBPROTOCOL]);
+    response.webSocket?.accept();
+    const socket = await connect(alice);
+    expect(socket.welcome).toMatchObject({ epoch: 1, seq: 0, head: 0, recovered: false });
+  });
+
+  it('take commands and answer after the event', async () => {
+    const { alice, bob, connect } = await roomFixture();
+    const [sender, reader] = [await connect(alice), await connect(bob)];
+    sender.send({ ...sendOf('hello'), id: 'k1' });
+    await vi.waitFor(() => expect(sender.result('k1')?.ok).toMatchObject({ seq: 1, pos: 1 }));
+    expect(sender.frames.map((frame) => frame.type)).toEqual(['welcome', 'events', 'result']);
+    await vi.waitFor(() => expect(reader.events).toEqual(sender.events));
+  });
+
+  it('are pinged without waking anybody', async () => {
+    const { alice, connect } = await roomFixture();
+    const socket = await connect(alice);
+    socket.send('ping');
+    await vi.waitFor(() => expect(socket.pongs).toBe(1));
+  });
+
+  it('survive bad frames, and end at the tenth, or at one too large', async () => {
+    const { alice, connect } = await roomFixture();
+    const [bad, large] = [await connect(alice), await connect(alice)];
+    for (const frame of ['{', new ArrayBuffer(3), '{"type":"shout"}']) bad.send(frame);
+    await vi.waitFor(() => expect(bad.frames.filter((frame) => frame.type === 'problem')).toHaveLength(3));
+    for (let n = 0; n < 7; n++) bad.send('{');
+    large.send('x'.repeat(70_000));
+    await vi.waitFor(() => expect([bad.closed?.code, large.closed?.code]).toEqual([4000, 1009]));
+  });
+
+  it('without an upgrade are refused', async () => {
+    const { room } = await roomFixture();
+    expect((await room.fetch('https://room/')).status).toBe(426);
+  });
+
+  it('that do not read stop at the window, hold nobody up, and pull the rest in order (G3, G4, G8)', async () => {
+    const { channelId, room, alice, bob, connect } = await roomFixture();
+    const [slow, quick] = [await connect(bob), (await connect(alice)).ackAll()];
+    for (let page = 0; page < 8; page++) {
+      await room.executeBatch(channelId, alice, range(1, 200).map((n) => sendOf(`x ${n}`, `p${page}-${n}`)));
+    }
+    await vi.waitFor(() => expect(quick.seqs).toEqual(range(1, 1_600)));
+    expect(slow.seqs).toEqual(range(1, 1_000));
+    slow.ackAll().send({ type: 'ack', seq: 1_000 });
+    await vi.waitFor(() => expect(slow.seqs).toEqual(range(1, 1_600)));
+    await room.execute(channelId, alice, sendOf('last'));
+    await vi.waitFor(() => expect(slow.seqs.at(-1)).toBe(1_601));
+  });
+});
+
+describe('resume (G4)', () => {
+  it('brings exactly what was missed', async () => {
+    const { channelId, room, alice, connect } = await roomFixture();
+    await room.executeBatch(channelId, alice, range(1, 20).map((n) => sendOf(`x ${n}`)));
+    const socket = await connect(alice, { epoch: 1, seq: 12 });
+    expect(socket.welcome).toMatchObject({ seq: 12, head: 20, recovered: true });
+    await vi.waitFor(() => expect(socket.seqs).toEqual(range(13, 20)));
+  });
+
+  it.each([['another epoch', { epoch: 2, seq: 3 }], ['the future', { epoch: 1, seq: 99 }]])('from %s begins anew where Postgres is', async (_, since) => {
+    const { channelId, room, alice, connect, drained } = await roomFixture();
+    await room.executeBatch(channelId, alice, range(1, 5).map((n) => sendOf(`x ${n}`)));
+    await vi.waitFor(async () => expect((await drained()).drained_seq).toBe(5));
+    await vi.waitFor(async () => {
+      const { welcome } = await connect(alice, since);
+      expect(welcome).toMatchObject({ seq: 5, recovered: false });
+    });
+  });
+
+  it('reads from the record what the room has no longer, over a poisonous event too, and tells the truth where it is gone', async () => {
+    const { channelId, room, alice, connect, drained } = await roomFixture();
+    await room.execute(channelId, alice, sendOf('bad \u0000'));
+    await room.executeBatch(channelId, alice, range(2, 20).map((n) => sendOf(`x ${n}`)));
+    await vi.waitFor(async () => expect((await drained()).drained_seq).toBe(20));
+    await runInDurableObject(room, (_, state) => {
+      state.storage.sql.exec('DELETE FROM events WHERE seq < 15');
+      state.storage.sql.exec('UPDATE log_state SET first_seq = 15, first_offset = (SELECT start_offset FROM events WHERE seq = 15)');
+    });
+    await evictDurableObject(room);
+    const old = (await connect(alice, { epoch: 1, seq: 3 })).ackAll();
+    expect(old.welcome).toMatchObject({ seq: 3, recovered: true });
+    await vi.waitFor(() => expect(old.seqs).toEqual(range(4, 20)));
+    const oldest = (await connect(alice, { epoch: 1, seq: 0 })).ackAll();
+    await vi.waitFor(() => expect(oldest.seqs).toEqual(range(2, 20)));
+    await withPostgres((sql) => sql`DELETE FROM event_log WHERE key = ${channelId} AND channel_seq = 7`);
+    expect((await connect(alice, { epoch: 1, seq: 3 })).welcome).toMatchObject({ seq: 20, recovered: false });
+    expect((await connect(alice, { epoch: 1, seq: 7 })).welcome).toMatchObject({ seq: 7, recovered: true });
+  });
+});
+
+describe('access (G5)', () => {
+  it('is refused to strangers, by what they may know of the channel', async () => {
+    for (const [kind, code, status] of [['public', 'not_a_member', 403], ['private', 'not_found', 404]] as const) {
+      const { channelId, room, stranger } = await roomFixture(kind);
+      const eve = await stranger();
+      expect(await room.execute(channelId, eve, sendOf('x'))).toMatchObject({ problem: { code } });
+      const response = await TestSocket.request(room, { channel_id: channelId, actor: eve, since: null });
+      expect([response.status, response.headers.get('Content-Type')]).toEqual([status, 'application/problem+json']);
+      expect(await response.json()).toMatchObject({ code, status });
+    }
+  });
+
+  it('is given to a member of whom the room was never told', async () => {
+    const { channelId, room, alice, stranger, change } = await roomFixture();
+    await room.execute(channelId, alice, sendOf('x'));
+    const eve = await stranger();
+    const lost = await change(eve, 'member');
+    expect(await room.execute(channelId, eve, sendOf('x'))).toMatchObject({ ok: { seq: 2 } });
+    await room.applyMemberChange(channelId, lost);
+    await room.applyMemberChange(channelId, lost);
+    expect(await room.execute(channelId, eve, sendOf('x'))).toMatchObject({ ok: { seq: 4 } });
+  });
+
+  it('ends before a removal returns', async () => {
+    const { channelId, room, alice, bob, connect, change } = await roomFixture();
+    const [gone, stays] = [await connect(bob), await connect(alice)];
+    await room.applyMemberChange(channelId, await change(bob, null));
+    await room.execute(channelId, alice, sendOf('secret'));
+    await vi.waitFor(() => expect(gone.closed?.code).toBe(4003));
+    expect(gone.events).toEqual([]);
+    await vi.waitFor(() => expect(stays.events.map((event) => event.type)).toEqual(['member.removed', 'message.created']));
+    expect(await room.execute(channelId, bob, sendOf('x'))).toMatchObject({ problem: { code: 'not_a_member' } });
+  });
+
+  it('ends with a credential, for all its sockets and commands, and for no other', async () => {
+    const { channelId, room, alice, connect } = await roomFixture();
+    const phone = { ...alice, credential_id: uuidv7() };
+    const [here, there] = [await connect(alice), await connect(phone)];
+    await room.revokeCredential(channelId, alice.credential_id, alice.expires_at);
+    await vi.waitFor(() => expect(here.closed?.code).toBe(4001));
+    await evictDurableObject(room);
+    expect(await room.execute(channelId, alice, sendOf('x'))).toMatchObject({ problem: { code: 'unauthenticated' } });
+    expect((await TestSocket.request(room, { channel_id: channelId, actor: alice, since: null })).status).toBe(401);
+    expect(await room.execute(channelId, phone, sendOf('x'))).toMatchObject({ ok: { seq: 1 } });
+    await vi.waitFor(() => expect(there.seqs).toEqual([1]));
+  });
+});
