@@ -6,28 +6,13 @@ import { unstable_getMiniflareWorkerOptions } from 'wrangler';
 import { z } from 'zod';
 import { assetPaths, bundleWorker, FRONT_ENTRYPOINT } from './worker-bundle.ts';
 import type { FrontRules } from './worker-front.ts';
+import { hostMessageSchema, hostSettingsSchema, type HostSettings } from './worker-messages.ts';
 
 /**
  * Runs the Worker and its Durable Objects in workerd, in a process of its own: `node dev/worker-host.ts '<settings as JSON>'`.
  * `wrangler.toml` says what the Worker is; the settings say what is different on this machine. A workerd that dies is restarted by
  * Miniflare on the same port and storage; each start is told to the parent as `{workerd: <pid>}`.
  */
-export const hostSettingsSchema = z.strictObject({
-  configFile: z.string(),
-  /** Instead of the configuration's `main`. */
-  entry: z.string().optional(),
-  port: z.int(),
-  /** Where the storage of Durable Objects is kept, and the bundle. */
-  storageDir: z.string(),
-  bundleDir: z.string(),
-  postgresUrl: z.string(),
-  /** Override the configuration's `[vars]`. */
-  vars: z.record(z.string(), z.string()),
-});
-export type HostSettings = z.infer<typeof hostSettingsSchema>;
-
-/** What the host tells its parent. */
-export const hostMessageSchema = z.strictObject({ workerd: z.int() });
 
 /** Miniflare does not name its child, so each process it spawns is looked at. */
 function announceWorkerd(): void {

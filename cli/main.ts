@@ -1,0 +1,28 @@
+import { cac, type CAC } from 'cac';
+
+/** `colink <command>`: each command's module is loaded when it is called, so that a token costs no bundler. */
+const COMMANDS: Readonly<Record<string, () => Promise<(cli: CAC) => void>>> = {
+  dev: async () => (await import('./dev.ts')).registerDev,
+  token: async () => (await import('./token.ts')).registerToken,
+  import: async () => (await import('./import-irc.ts')).registerImport,
+};
+
+async function main(args: readonly string[]): Promise<void> {
+  const cli = cac('colink');
+  const named = COMMANDS[args[0] ?? ''];
+  for (const load of named ? [named] : Object.values(COMMANDS)) (await load())(cli);
+  cli.help();
+  cli.parse(['node', 'colink', ...args], { run: false });
+  if (cli.options['help']) return;
+  if (!cli.matchedCommand) {
+    cli.outputHelp();
+    process.exitCode = args.length === 0 ? 0 : 1;
+    return;
+  }
+  await cli.runMatchedCommand();
+}
+
+main(process.argv.slice(2)).catch((error: unknown) => {
+  console.error(`colink: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = 1;
+});

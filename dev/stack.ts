@@ -1,0 +1,239 @@
+import { mkdirSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { connect } from '../db/client.ts';
+import { migrate } from '../db/migrate.ts';
+import { seed } from '../db/seed.ts';
+import { DEMO_ACCOUNTS } from './accounts.ts';
+import { detect, isPresent } from './components.ts';
+import { removeDevFile, writeDevFile, type DevFile } from './dev-file.ts';
+import { issuerAt } from './identity-provider.ts';
+import { endLeftovers } from './leftovers.ts';
+import { buildPage } from './page.ts';
+import { fleetPart, identityPart, kafkaPart, postgresPart, redisPart, redisRestPart, workerPart } from './parts.ts';
+import { planPorts, type PortPlan, type Ports, type PortWish } from './ports.ts';
+import { Supervisor } from './supervisor.ts';
+import { chooseTransport, type TransportChoice, type TransportWish } from './transport.ts';
+
+export interface StackOptions {
+  /** Holds all data, logs and `dev.json`. Two stacks share none. */
+  readonly dataDir: string;
+  /** Default `free`. */
+  readonly ports?: PortWish;
+  /** The Worker's port, whatever the others are; it rejects if that is taken. */
+  readonly port?: number;
+  /** Default `auto`: `KAFKA_BROKERS`, else a broker of our own, else embedded. */
+  readonly transport?: TransportWish;
+  /** Default true: a second cache level if there is a redis-server. */
+  readonly redis?: boolean;
+  /** Default true. Without them events stay in `event_log`. */
+  readonly consumers?: boolean;
+  /** Default true: builds the page if it is older than its sources. */
+  readonly page?: boolean;
+  /** Another entry than the Worker's own; it has to export all that one does. */
+  readonly entry?: string;
+  /** Over the Worker's variables. */
+  readonly vars?: Readonly<Record<string, string>>;
+  /** Ends a start under way. */
+  readonly signal?: AbortSignal;
+  /** Takes a line when a part runs, and when one dies or comes back. */
+  readonly report?: (line: PartLine) => void;
+}
+
+export interface PartLine {
+  readonly part: string;
+  /** Where it listens; empty for news of a part already named. */
+  readonly address: string;
+  readonly note: string;
+}
+
+/** What runs, and how to end it. */
+export interface Stack {
+  readonly dataDir: string;
+  /** As in `dev.json`, at this moment. */
+  describe(): DevFile;
+  /** Ends all in order: fleet, relay, Worker, Kafka, Redis, Postgres last. */
+  stop(): Promise<void>;
+}
+
+const ROOT = join(import.meta.dirname, '..');
+const CLIENT_ID = 'colink-dev';
+/** Parts of one group end together, group after group. */
+const STOP_ORDER = [['fleet'], ['relay'], ['worker', 'idp'], ['kafka', 'redis_rest', 'redis'], ['postgres']];
+
+/** Starts everything on loopback and resolves when it serves. If a part without which nothing works fails, all is stopped and it rejects. */
+export async function startStack(options: StackOptions): Promise<Stack> {
+  mkdirSync(join(options.dataDir, 'logs'), { recursive: true });
+  await endLeftovers(options.dataDir, (note) => options.report?.({ part: '', address: '', note }));
+  const assembly = new Assembly(options, await planPorts(options.ports ?? 'free', options.port));
+  try {
+    await Promise.race([assembly.start(), aborted(options.signal)]);
+    return assembly;
+  } catch (error) {
+    await assembly.stop();
+    throw error;
+  }
+}
+
+function aborted(signal: AbortSignal | undefined): Promise<never> {
+  return new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason), { once: true }));
+}
+
+class Assembly implements Stack {
+  readonly dataDir: string;
+  readonly #ports: Ports;
+  readonly #options: StackOptions;
+  readonly #supervisor: Supervisor;
+  #transport: TransportChoice;
+  #isUp = false;
+
+  constructor(options: StackOptions, { ports, taken }: PortPlan) {
+    this.#options = options;
+    this.#ports = ports;
+    this.dataDir = options.dataDir;
+    this.#transport = chooseTransport(options.transport ?? 'auto', process.env['KAFKA_BROKERS'], detect());
+    this.#supervisor = new Supervisor({ onChange: () => this.#publish(), report: (line) => this.#news(line) });
+    for (const [name, port] of Object.entries(taken)) if (port !== undefined) this.#news(`port ${port} (${name}) is taken, another is used`);
+  }
+
+  async start(): Promise<void> {
+    const redis = this.#startRedis();
+    await Promise.all([this.#startRecord(), this.#startKafka(), this.#startIdentity(), redis, this.#startWorker(redis)]);
+    if (this.#options.consumers ?? true) await this.#startConsumers();
+    this.#isUp = true;
+    this.#publish();
+  }
+
+  describe(): DevFile {
+    const ports = this.#ports;
+    const withConsumers = this.#options.consumers ?? true;
+    const isKafka = this.#transport.kind !== 'embedded';
+    return {
+      url: `http://127.0.0.1:${ports.worker}`,
+      postgres_url: this.#postgresUrl(),
+      kafka_brokers: isKafka ? [...this.#brokers()] : null,
+      event_transport: isKafka ? 'kafka' : 'embedded',
+      fleet_url: withConsumers ? `http://127.0.0.1:${ports.fleet}` : null,
+      relay_url: withConsumers && isKafka ? `http://127.0.0.1:${ports.relay}` : null,
+      pids: this.#supervisor.pids(),
+      accounts: DEMO_ACCOUNTS.map(({ handle }) => handle),
+      supervisor_pid: process.pid,
+    };
+  }
+
+  async stop(): Promise<void> {
+    this.#isUp = false;
+    this.#supervisor.close();
+    for (const group of STOP_ORDER) await Promise.all(group.map((name) => this.#supervisor.stop(name)));
+    removeDevFile(this.dataDir);
+  }
+
+  #postgresUrl(): string {
+    return `postgres://colink@127.0.0.1:${this.#ports.postgres}/colink`;
+  }
+
+  #brokers(): readonly string[] {
+    if (this.#transport.kind === 'given') return this.#transport.brokers;
+    return this.#transport.kind === 'own' ? [`127.0.0.1:${this.#ports.kafka}`] : [];
+  }
+
+  async #startRecord(): Promise<void> {
+    const ports = this.#ports;
+    const since = performance.now();
+    await this.#supervisor.add('postgres', postgresPart(this.dataDir, ports.postgres, (line) => this.#news(line)));
+    await migrate(this.#postgresUrl());
+    const { db, close } = connect(this.#postgresUrl(), { max: 1, applicationName: 'colink-seed' });
+    await seed(db, issuerAt(ports.idp), DEMO_ACCOUNTS, new Date()).finally(() => close());
+    this.#line('postgres', `127.0.0.1:${ports.postgres}`, `the record; migrated and seeded, ${seconds(since)}`);
+  }
+
+  async #startKafka(): Promise<void> {
+    const { kafka, kafkaController } = this.#ports;
+    if (this.#transport.kind !== 'own') return this.#transportLine();
+    try {
+      await this.#supervisor.add('kafka', kafkaPart(this.dataDir, kafka, kafkaController));
+    } catch (error) {
+      if (this.#transport.wanted) throw error;
+      this.#transport = { kind: 'embedded', why: `Kafka did not start: ${firstLine(error)}` };
+    }
+    this.#transportLine();
+  }
+
+  #transportLine(): void {
+    const { kind, why } = this.#transport;
+    const isKafka = kind !== 'embedded';
+    this.#line('events', isKafka ? this.#brokers().join(',') : '', isKafka ? `by Kafka: ${why}` : `by the embedded transport, read from event_log: ${why}`);
+  }
+
+  async #startIdentity(): Promise<void> {
+    const { idp, worker } = this.#ports;
+    const redirectUris = ['127.0.0.1', 'localhost'].map((host) => `http://${host}:${worker}/auth/callback`);
+    await this.#supervisor.add('idp', identityPart(this.dataDir, { port: idp, clientId: CLIENT_ID, redirectUris, keysFile: join(this.dataDir, 'identity-keys.json') }));
+    this.#line('identity', issuerAt(idp), 'OpenID provider for development, no passwords');
+  }
+
+  /** The Worker's variables for the second cache level; none where there is no Redis. */
+  async #startRedis(): Promise<Record<string, string>> {
+    const { redis: port, redisRest } = this.#ports;
+    const { redis } = detect();
+    if (this.#options.redis === false) return {};
+    if (!isPresent(redis)) return this.#withoutRedis(redis.missing);
+    const token = randomBytes(24).toString('base64url');
+    try {
+      await this.#supervisor.add('redis', redisPart(this.dataDir, redis.path, port));
+      await this.#supervisor.add('redis_rest', redisRestPart(this.dataDir, { port: redisRest, redisUrl: `redis://127.0.0.1:${port}`, token }));
+    } catch (error) {
+      return this.#withoutRedis(firstLine(error));
+    }
+    this.#line('redis', `127.0.0.1:${port}`, `second cache level, over REST at 127.0.0.1:${redisRest}`);
+    return { UPSTASH_REDIS_REST_URL: `http://127.0.0.1:${redisRest}`, UPSTASH_REDIS_REST_TOKEN: token };
+  }
+
+  #withoutRedis(why: string): Record<string, string> {
+    this.#line('redis', '', `no second cache level: ${why}`);
+    return {};
+  }
+
+  async #startWorker(redis: Promise<Record<string, string>>): Promise<void> {
+    const { worker, idp } = this.#ports;
+    const page = (this.#options.page ?? true) ? await buildPage(ROOT) : 'page as it was built';
+    const since = performance.now();
+    const settings = {
+      configFile: join(ROOT, 'wrangler.toml'),
+      ...(this.#options.entry && { entry: this.#options.entry }),
+      port: worker,
+      storageDir: join(this.dataDir, 'worker'),
+      bundleDir: join(this.dataDir, 'bundle'),
+      postgresUrl: this.#postgresUrl(),
+      vars: { ENVIRONMENT: 'development', OIDC_ISSUER: issuerAt(idp), OIDC_CLIENT_ID: CLIENT_ID, ...(await redis), ...this.#options.vars },
+    };
+    await this.#supervisor.add('worker', workerPart(this.dataDir, settings));
+    this.#line('worker', `127.0.0.1:${worker}`, `API, sockets, Durable Objects in workerd, ${seconds(since)}; ${page}`);
+  }
+
+  async #startConsumers(): Promise<void> {
+    const { fleet, relay } = this.#ports;
+    const brokers = this.#brokers();
+    const common = { postgresUrl: this.#postgresUrl(), brokers };
+    const starts = [this.#supervisor.add('fleet', fleetPart(this.dataDir, { ...common, name: 'fleet', run: 'groups', port: fleet }))];
+    if (brokers.length > 0) starts.push(this.#supervisor.add('relay', fleetPart(this.dataDir, { ...common, name: 'relay', run: 'relay', port: relay })));
+    await Promise.all(starts);
+    if (brokers.length > 0) this.#line('relay', `127.0.0.1:${relay}`, 'event_log to Kafka; metrics at /metrics');
+    this.#line('fleet', `127.0.0.1:${fleet}`, 'consumer groups; metrics at /metrics');
+  }
+
+  #publish(): void {
+    if (this.#isUp) writeDevFile(this.dataDir, this.describe());
+  }
+
+  #line(part: string, address: string, note: string): void {
+    this.#options.report?.({ part, address, note });
+  }
+
+  #news(note: string): void {
+    this.#line('', '', note);
+  }
+}
+
+const seconds = (since: number): string => `${((performance.now() - since) / 1_000).toFixed(1)} s`;
+const firstLine = (error: unknown): string => (error instanceof Error ? error.message : String(error)).split('\n', 1)[0] ?? '';
