@@ -13,12 +13,15 @@ export type Role = { readonly relayOfShard: number } | { readonly readerForGroup
 
 /**
  * Tries to take a role for the session of `sql`, which keeps it while it lives. Returns the session's backend, or null if another holds the
- * role. A session that then stays silent for a minute is ended by the server, so that a half-open connection does not hold a role.
+ * role. A session that then stays silent for a minute is ended by the server, so that a half-open connection does not hold a role. Its
+ * statements use generic plans: those walk indexes, while plans for the values at hand sorted 200,000 rows for each page of them (25 times
+ * slower, 2026-11-23, PostgreSQL 18 before its first ANALYZE of the day's partition).
  */
 export async function tryRole(sql: AnySql, role: Role): Promise<number | null> {
   const [lock, id] = 'relayOfShard' in role ? [RELAY_LOCK, String(role.relayOfShard)] : [GROUP_LOCK, role.readerForGroup];
   const [row] = await sql<[{ locked: boolean; backend: number }]>`
-    SELECT pg_try_advisory_lock(${lock}, hashtext(${id})) AS locked, pg_backend_pid() AS backend, set_config('idle_session_timeout', '60s', false)`;
+    SELECT pg_try_advisory_lock(${lock}, hashtext(${id})) AS locked, pg_backend_pid() AS backend,
+      set_config('idle_session_timeout', '60s', false), set_config('plan_cache_mode', 'force_generic_plan', false)`;
   return row.locked ? row.backend : null;
 }
 
