@@ -1,17 +1,28 @@
+import type { BUCKETS } from '../durable-objects/metrics-hub/catalog.ts';
 import type { MetricsReport } from '../durable-objects/metrics-hub/metrics-api.ts';
 
-/** A report leaves with the first request after this many milliseconds, or when this many requests have gathered. */
+/** A report leaves with the first request after this many milliseconds, or when it holds this many samples. */
 const REPORT_MS = 5_000;
-const REPORT_REQUESTS = 200;
+const REPORT_SAMPLES = 200;
 
-type Counters = NonNullable<MetricsReport['counters']>[number];
-type Observations = NonNullable<MetricsReport['observations']>[number];
+/** The hub's buckets; the type holds them to it, the value cannot be imported. */
+const BOUNDS: typeof BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-/** Gathers what an isolate has to say of its requests, and says when to report it. */
+type Counter = NonNullable<MetricsReport['counters']>[number];
+interface Durations {
+  readonly labels: { readonly route: string; readonly method: string };
+  times: number;
+  sum: number;
+}
+
+/**
+ * Gathers what an isolate has to say of its requests, and says when to report it. Durations of one bucket are added up, because the hub's work
+ * would else be more than the requests' own.
+ */
 export class RequestMetrics {
   readonly #now: () => number;
-  #counters = new Map<string, Counters>();
-  #observations: Observations[] = [];
+  #counters = new Map<string, { -readonly [K in keyof Counter]: Counter[K] }>();
+  #durations = new Map<string, Durations>();
   #reportedAt = 0;
   #source = '';
 
@@ -21,29 +32,37 @@ export class RequestMetrics {
 
   /** `seconds` from a request to its response. */
   record(route: string, method: string, status: number, seconds: number): void {
-    this.#count({ name: 'colink_http_requests_total', labels: { route, method, status: String(status) }, add: 1 });
-    this.#observations.push({ name: 'colink_http_request_duration_seconds', labels: { route, method }, value: seconds });
+    this.#count('colink_http_requests_total', { route, method, status: String(status) });
+    const key = `${route} ${method} ${BOUNDS.findIndex((bound) => seconds <= bound)}`;
+    const known = this.#durations.get(key);
+    if (known) {
+      known.times += 1;
+      known.sum += seconds;
+    } else this.#durations.set(key, { labels: { route, method }, times: 1, sum: seconds });
   }
 
   recordLimited(policy: string): void {
-    this.#count({ name: 'colink_rate_limited_total', labels: { policy }, add: 1 });
+    this.#count('colink_rate_limited_total', { policy });
   }
 
   /** What is due to be reported; null while nothing is. What is taken is not kept: a lost report is lost. */
   take(): MetricsReport | null {
-    if (this.#observations.length < REPORT_REQUESTS && this.#now() - this.#reportedAt < REPORT_MS) return null;
+    if (this.#durations.size + this.#counters.size < REPORT_SAMPLES && this.#now() - this.#reportedAt < REPORT_MS) return null;
     // The platform gives out random bytes within requests only.
     this.#source ||= `worker-${crypto.randomUUID()}`;
-    const report = { source: this.#source, counters: [...this.#counters.values()], observations: this.#observations };
+    const report = { source: this.#source, counters: [...this.#counters.values()], observations: [...this.#durations.values()].map(observation) };
     this.#counters = new Map();
-    this.#observations = [];
+    this.#durations = new Map();
     this.#reportedAt = this.#now();
     return report;
   }
 
-  #count(counter: Counters): void {
-    const key = `${counter.name} ${Object.values(counter.labels ?? {}).join(' ')}`;
+  #count(name: Counter['name'], labels: Record<string, string>): void {
+    const key = `${name} ${Object.values(labels).join(' ')}`;
     const known = this.#counters.get(key);
-    this.#counters.set(key, { ...counter, add: (known?.add ?? 0) + 1 });
+    if (known) known.add += 1;
+    else this.#counters.set(key, { name, labels, add: 1 });
   }
 }
+
+const observation = ({ labels, times, sum }: Durations) => ({ name: 'colink_http_request_duration_seconds' as const, labels, value: sum / times, times });

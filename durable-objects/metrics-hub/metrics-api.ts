@@ -7,8 +7,8 @@ export interface MetricsReport {
   /** Names the source: a later report's gauges replace its earlier ones. */
   readonly source: string;
   readonly counters?: readonly { readonly name: CounterName; readonly labels?: Labels; readonly add: number }[];
-  /** Seconds, each one observation. */
-  readonly observations?: readonly { readonly name: HistogramName; readonly labels?: Labels; readonly value: number }[];
+  /** Seconds. `times` observations (default 1) of one bucket may come as one, with their mean. */
+  readonly observations?: readonly { readonly name: HistogramName; readonly labels?: Labels; readonly value: number; readonly times?: number }[];
   /** Null: this source has no such value any more. */
   readonly gauges?: readonly { readonly name: GaugeName; readonly value: number | null }[];
 }

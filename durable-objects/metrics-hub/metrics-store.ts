@@ -31,7 +31,7 @@ export class MetricsStore {
     this.#sql.transaction(() => {
       const { counters = [], observations = [], gauges = [] } = report;
       for (const { name, labels, add } of counters.slice(0, MAX_SAMPLES)) if (isKnown(name, 'counter')) this.#count(seriesOf(name, name, labels), add);
-      for (const { name, labels, value } of observations.slice(0, MAX_SAMPLES)) if (isKnown(name, 'histogram')) this.#observe(name, value, labels);
+      for (const { name, labels, value, times } of observations.slice(0, MAX_SAMPLES)) if (isKnown(name, 'histogram')) this.#observe(name, value, labels, times);
       for (const { name, value } of gauges.slice(0, MAX_SAMPLES)) if (isKnown(name, 'gauge')) this.#set(report.source, name, value, now);
     });
   }
@@ -58,11 +58,11 @@ export class MetricsStore {
     return metric.of === 'max' ? row.max : row.sum;
   }
 
-  #observe(name: MetricName, value: number, labels: Labels = {}): void {
-    for (const bound of BUCKETS) this.#count(seriesOf(name, `${name}_bucket`, labels, String(bound)), value <= bound ? 1 : 0);
-    this.#count(seriesOf(name, `${name}_bucket`, labels, '+Inf'), 1);
-    this.#count(seriesOf(name, `${name}_sum`, labels), value);
-    this.#count(seriesOf(name, `${name}_count`, labels), 1);
+  #observe(name: MetricName, value: number, labels: Labels = {}, times = 1): void {
+    for (const bound of BUCKETS) this.#count(seriesOf(name, `${name}_bucket`, labels, String(bound)), value <= bound ? times : 0);
+    this.#count(seriesOf(name, `${name}_bucket`, labels, '+Inf'), times);
+    this.#count(seriesOf(name, `${name}_sum`, labels), value * times);
+    this.#count(seriesOf(name, `${name}_count`, labels), times);
   }
 
   #count(series: string, add: number): void {
