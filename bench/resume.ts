@@ -79,18 +79,18 @@ function inOrder(seqs: readonly number[], after: number): number {
   return Math.min(MISSED, broken === -1 ? seqs.length : broken);
 }
 
-/** From the oldest message on, page after page. */
+/** From the newest message back, page after page. */
 async function readPages({ port, tokens }: BenchStack, channelId: string): Promise<Reading> {
   const http = await openHttpClient(port);
   const startedAt = performance.now();
-  let [received, query] = [0, `after=&limit=${PAGE}`];
+  let [received, query] = [0, `limit=${PAGE}`];
   while (received < MISSED) {
     const { status, body } = await http.request(requestBytes('GET', `/v1/channels/${channelId}/messages?${query}`, tokens[0]));
     if (status !== 200) throw new Error(`history answers ${status}: ${body.toString()}`);
-    const page: { data: unknown[]; after_cursor: string | null } = JSON.parse(body.toString());
+    const page: { data: unknown[]; before_cursor: string | null } = JSON.parse(body.toString());
     received += page.data.length;
-    if (page.after_cursor === null) break;
-    query = `after=${encodeURIComponent(page.after_cursor)}&limit=${PAGE}`;
+    if (page.before_cursor === null) break;
+    query = `before=${encodeURIComponent(page.before_cursor)}&limit=${PAGE}`;
   }
   http.close();
   return { milliseconds: performance.now() - startedAt, received };
@@ -122,6 +122,7 @@ function summarise({ tail, pages, log }: Record<'tail' | 'pages' | 'log', Readin
     }),
     bars: [
       bar('resume_tail_ms', tail.milliseconds, { at_most: 1_000 }),
+      bar('resume_event_log_ms', log.milliseconds, { at_most: 1_000 }),
       exact('received_tail', tail.received, MISSED),
       exact('received_event_log', log.received, MISSED),
       exact('received_pages', pages.received, MISSED),
