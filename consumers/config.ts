@@ -34,5 +34,6 @@ export function readConfig(args: readonly string[], environment: Readonly<Record
   if (!parsed.success) throw new Error(z.prettifyError(parsed.error));
   const { DATABASE_URL, KAFKA_BROKERS, KAFKA_REPLICATION_FACTOR, HOST, PORT, LOG_LEVEL } = parsed.data;
   const brokers = KAFKA_BROKERS.split(',').map((broker) => broker.trim()).filter((broker) => broker !== '');
+  if (run === 'relay' && brokers.length === 0) throw new Error('--run relay needs KAFKA_BROKERS');
   return { run, databaseUrl: DATABASE_URL, brokers, replicationFactor: KAFKA_REPLICATION_FACTOR, host: HOST, port: PORT, logLevel: LOG_LEVEL };
 }

@@ -7,9 +7,7 @@ const SHUTDOWN_MS = 23_000;
 
 function configOrExit(): FleetConfig {
   try {
-    const config = readConfig(process.argv.slice(2), process.env);
-    if (config.run === 'relay' && config.brokers.length === 0) throw new Error('--run relay needs KAFKA_BROKERS');
-    return config;
+    return readConfig(process.argv.slice(2), process.env);
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);
     process.exit(2);
