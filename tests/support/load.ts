@@ -3,7 +3,7 @@ import { WebSocket } from 'ws';
 import type { Api } from '../../client/http.ts';
 import { ChannelConnection } from '../../client/connection.ts';
 import { isRetryable } from '../../client/errors.ts';
-import { systemClock, type WebSocketLike } from '../../client/ports.ts';
+import { systemClock } from '../../client/ports.ts';
 import type { ChannelEventType } from '../../protocol/events.ts';
 import type { Command, CommandResult } from '../../protocol/frames.ts';
 import type { Acknowledgement, Attempt } from './checker.ts';
@@ -43,7 +43,7 @@ export function socketWriter(user_id: string, api: Api, channelId: string, token
     {
       url: api.socketUrl(channelId),
       since: null,
-      openSocket: (url, protocols) => openSocket(url, protocols, token),
+      openSocket: (url, protocols) => new WebSocket(url, protocols, { headers: { authorization: `Bearer ${token}` }, perMessageDeflate: false }),
       clock: systemClock,
       random: () => Math.random() / 8,
     },
@@ -51,23 +51,6 @@ export function socketWriter(user_id: string, api: Api, channelId: string, token
   );
   connection.start();
   return { user_id, execute: (command) => connection.command(command), close: () => connection.stop() };
-}
-
-/** The `ws` package's socket, as the client wants sockets. */
-function openSocket(url: string, protocols: string[], token: string): WebSocketLike {
-  const socket = new WebSocket(url, protocols, { headers: { authorization: `Bearer ${token}` }, perMessageDeflate: false });
-  const like: WebSocketLike = {
-    binaryType: 'arraybuffer',
-    onmessage: null,
-    onclose: null,
-    onerror: null,
-    send: (data) => socket.send(data),
-    close: (code, reason) => socket.close(code, reason),
-  };
-  socket.on('message', (data) => like.onmessage?.({ data: String(data) }));
-  socket.on('close', (code, reason) => like.onclose?.({ code, reason: String(reason) }));
-  socket.on('error', () => {});
-  return like;
 }
 
 const EVENT_OF: Record<Command['type'], ChannelEventType> = {
@@ -98,7 +81,7 @@ export class Load {
   readonly #name: string;
   readonly #writers: readonly Writer[];
   readonly #texts: readonly string[];
-  readonly #inFlight = new Set<Promise<void>>();
+  readonly #inFlight = new Set<Promise<unknown>>();
   readonly #roots: string[] = [];
   /** Acknowledged messages that are their author's to change, each once. */
   readonly #own: { writer: Writer; id: string }[] = [];
@@ -126,7 +109,7 @@ export class Load {
   }
 
   #start(): void {
-    const done = this.#step().then(() => void this.#inFlight.delete(done));
+    const done: Promise<unknown> = this.#step().finally(() => this.#inFlight.delete(done));
     this.#inFlight.add(done);
   }
 

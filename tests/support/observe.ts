@@ -1,9 +1,9 @@
 import { and, asc, eq } from 'drizzle-orm';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Api } from '../../client/http.ts';
+import type { Api, PageQuery } from '../../client/http.ts';
 import type { Database } from '../../db/client.ts';
 import { conversationLogs, eventLog, messages, reactions, searchMessages } from '../../db/schema/tables.ts';
-import type { Message } from '../../protocol/api.ts';
+import type { Message, MessagePage } from '../../protocol/api.ts';
 import { channelEventSchema } from '../../protocol/events.ts';
 import type { Listing, Observations } from './checker.ts';
 import { foldIndex, type IndexRow, type LogRecord, type MessageState } from './fold.ts';
@@ -70,27 +70,27 @@ async function readStored({ db, channelId }: Sources): Promise<MessageState[]> {
   });
 }
 
-/** The channel page by page from its beginning, then every thread. */
-async function readListings(sources: Sources): Promise<Listing[]> {
-  const channel = await readPages((after) => sources.api.history(sources.channelId, { limit: 100, after }));
+/** The channel page by page from its end, then every thread. */
+async function readListings({ api, channelId }: Sources): Promise<Listing[]> {
+  const channel = await readPages((query) => api.history(channelId, query));
   const roots = channel.filter(({ reply_count }) => reply_count > 0);
   const threads = await Promise.all(
     roots.map(async ({ id }): Promise<Listing> => {
-      const replies = await readPages((after) => sources.api.replies(sources.channelId, id, { limit: 100, after }));
+      const replies = await readPages((query) => api.replies(channelId, id, query));
       return { name: `thread ${id}`, order: 'tpos', messages: replies.map(stateOf) };
     }),
   );
   return [{ name: 'channel', order: 'pos', messages: channel.map(stateOf) }, ...threads];
 }
 
-async function readPages(page: (after: string) => Promise<{ data: Message[]; after_cursor: string | null }>): Promise<Message[]> {
+async function readPages(read: (query: PageQuery) => Promise<MessagePage>): Promise<Message[]> {
   const all: Message[] = [];
-  for (let after: string | null = ''; after !== null; ) {
-    const { data, after_cursor }: { data: Message[]; after_cursor: string | null } = await page(after);
-    all.push(...data);
-    after = after_cursor;
+  let page = await read({ limit: 100 });
+  for (;;) {
+    all.unshift(...page.data);
+    if (page.before_cursor === null) return all;
+    page = await read({ limit: 100, before: page.before_cursor });
   }
-  return all;
 }
 
 function stateOf(message: Message): MessageState {

@@ -1,0 +1,137 @@
+import { execFileSync } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { uuidv7 } from 'uuidv7';
+import { type Api, createApi } from '../../client/http.ts';
+import { connect, type Connection, type Database } from '../../db/client.ts';
+import { insertCredential } from '../../db/queries/credentials.ts';
+import { signIn } from '../../db/queries/users.ts';
+import { planPorts, type Ports } from '../../dev/ports.ts';
+import { type Stack, type StackOptions, startStack } from '../../dev/stack.ts';
+import type { TransportWish } from '../../dev/transport.ts';
+
+export interface WorldUser {
+  readonly id: string;
+  readonly token: string;
+  readonly api: Api;
+}
+
+const SCOPES = ['messages:read', 'messages:write', 'channels:read', 'channels:write'];
+const HOUR_MS = 3_600_000;
+
+/** A whole stack of its own, with data in a temporary directory, and people in it. */
+export class World {
+  readonly dataDir: string;
+  readonly #options: StackOptions & { readonly ports: Ports };
+  #stack: Stack;
+  #connection: Connection;
+  #isKept = false;
+
+  static async start(name: string, transport: TransportWish): Promise<World> {
+    const { ports } = await planPorts('free');
+    const dataDir = mkdtempSync(join(tmpdir(), `colink-${name}-`));
+    // Postgres refuses root, and its stand-in has to enter.
+    chmodSync(dataDir, 0o755);
+    const options = { dataDir, ports, transport };
+    return new World(options, await startStack(options));
+  }
+
+  private constructor(options: StackOptions & { ports: Ports }, stack: Stack) {
+    this.dataDir = options.dataDir;
+    this.#options = options;
+    this.#stack = stack;
+    this.#connection = connect(stack.describe().postgres_url, { max: 4, applicationName: 'colink-tests' });
+  }
+
+  get baseUrl(): string {
+    return this.#stack.describe().url;
+  }
+
+  get db(): Database {
+    return this.#connection.db;
+  }
+
+  /** Null with the embedded transport. */
+  get brokers(): string | null {
+    return this.#stack.describe().kafka_brokers?.join(',') ?? null;
+  }
+
+  pids(): Readonly<Record<string, number>> {
+    return this.#stack.describe().pids;
+  }
+
+  /** Someone with this handle and a token of an hour; alice and bob are those of the identity provider. */
+  async user(handle: string): Promise<WorldUser> {
+    const issuer = `http://127.0.0.1:${this.#options.ports.idp}`;
+    const signedIn = await this.db.transaction((tx) => signIn(tx, { issuer, subject: handle, handles: [handle], display_name: handle }, new Date()));
+    if ('problem' in signedIn) throw new Error(`${handle}: ${signedIn.problem.code}`);
+    const { id } = signedIn.ok.user;
+    const token = `colink_pat_${randomBytes(32).toString('base64url')}`;
+    const secret_hash = createHash('sha256').update(token).digest();
+    const expires_at = new Date(Date.now() + HOUR_MS);
+    await insertCredential(this.db, { id: uuidv7(), secret_hash, kind: 'personal', user_id: id, name: 'tests', scopes: SCOPES, expires_at });
+    return { id, token, api: createApi({ baseUrl: this.baseUrl, token }) };
+  }
+
+  /** The id of a new public channel of the first of these, which the others have joined. */
+  async channel(name: string, [owner, ...others]: readonly WorldUser[]): Promise<string> {
+    if (!owner) throw new Error('a channel has an owner');
+    const { id } = await owner.api.createChannel({ name, kind: 'public', topic: '' });
+    for (const { api } of others) await api.join(id);
+    return id;
+  }
+
+  /** Stops everything and starts it again on the same data and ports. */
+  async restart(): Promise<void> {
+    await this.#connection.close();
+    await this.#stack.stop();
+    this.#stack = await startStack(this.#options);
+    this.#connection = connect(this.#stack.describe().postgres_url, { max: 4, applicationName: 'colink-tests' });
+  }
+
+  /** Postgres neither answers nor ends: what a partition of the network looks like from outside. */
+  pausePostgres(): void {
+    this.#signalPostgres('SIGSTOP');
+  }
+
+  resumePostgres(): void {
+    this.#signalPostgres('SIGCONT');
+  }
+
+  /** Leaves the data directory where it is, for a look after a failure. */
+  keep(): void {
+    this.#isKept = true;
+  }
+
+  async close(): Promise<void> {
+    await this.#connection.close(1);
+    await this.#stack.stop();
+    if (!this.#isKept) rmSync(this.dataDir, { recursive: true, force: true, maxRetries: 3 });
+  }
+
+  /** Its backends are groups of their own, so each is signalled; the postmaster first, that no new one starts in between. */
+  #signalPostgres(signal: NodeJS.Signals): void {
+    const postmaster = this.pids()['postgres'];
+    if (postmaster === undefined) throw new Error('Postgres does not run');
+    process.kill(postmaster, signal);
+    for (const backend of childrenOf(postmaster)) signalIfThere(backend, signal);
+  }
+}
+
+function childrenOf(parent: number): number[] {
+  const lines = execFileSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' }).trim().split('\n');
+  const pairs = lines.map((line) => line.trim().split(/\s+/).map(Number));
+  return pairs.flatMap(([pid, ppid]) => (pid !== undefined && ppid === parent ? [pid] : []));
+}
+
+function signalIfThere(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // Ended in between.
+  }
+}
+
+export const startWorld = (name: string, transport: TransportWish = 'embedded'): Promise<World> => World.start(name, transport);
