@@ -48,7 +48,6 @@ export class Acks {
 
   #flush(): void {
     this.stop();
-    if (this.#seq === this.#acked) return;
     this.#acked = this.#seq;
     this.#bytes = 0;
     this.#send(this.#seq);

@@ -10,7 +10,7 @@ export class Draft {
   readonly #messages: Map<string, Held>;
   readonly #threads: Map<string, MessageWindow>;
   #history: MessageWindow | null;
-  lastPos: number;
+  #lastPos: number;
   #readPos: number;
 
   constructor(base: ChannelState) {
@@ -18,7 +18,7 @@ export class Draft {
     this.#messages = new Map(base.messages);
     this.#threads = new Map(base.threads);
     this.#history = base.history;
-    this.lastPos = base.lastPos;
+    this.#lastPos = base.lastPos;
     this.#readPos = base.readPos;
   }
 
@@ -28,7 +28,7 @@ export class Draft {
       messages: this.#messages,
       threads: this.#threads,
       history: this.#history,
-      lastPos: this.lastPos,
+      lastPos: this.#lastPos,
       readPos: this.#readPos,
     };
   }
@@ -52,10 +52,7 @@ export class Draft {
   }
 
   hold(messages: readonly Message[], asOf: number): void {
-    for (const message of messages) {
-      const held = this.#messages.get(message.id);
-      if (!held || Math.max(held.asOf, this.#base.seq) < asOf) this.#messages.set(message.id, { message, asOf });
-    }
+    for (const message of messages) this.#messages.set(message.id, { message, asOf });
   }
 
   setWindow(rootId: string | null, window: MessageWindow | null): void {
@@ -67,7 +64,7 @@ export class Draft {
   }
 
   #created(event: Created, me: string): void {
-    if (event.pos !== null) this.lastPos = Math.max(this.lastPos, event.pos);
+    if (event.pos !== null) this.#lastPos = Math.max(this.#lastPos, event.pos);
     if (event.pos !== null && event.actor_id === me && event.origin === null) this.#readPos = Math.max(this.#readPos, event.pos);
     this.#countReply(event.thread_id, event.seq, 1);
     const window = event.thread_id === null ? this.#history : this.#threads.get(event.thread_id);

@@ -109,7 +109,7 @@ export class ChannelSession {
 
   /** Takes newer counters of the channel, such as a read marker moved on another device. */
   refresh(entry: MyChannel): void {
-    this.#setState(applyEntry(this.#state, entry, this.#me) ?? this.#state);
+    this.#setState(applyEntry(this.#state, entry) ?? this.#state);
   }
 
   /** Someone looks, or the network is back: connects at once where it does not stand. */
@@ -205,7 +205,7 @@ export class ChannelSession {
     const { channelId } = this.#state;
     await this.#fresh(this.#ports.api.bootstrap, ({ channels }) => {
       const entry = channels.find(({ id }) => id === channelId);
-      return entry ? applyEntry(this.#state, entry, this.#me) : this.#state;
+      return entry ? applyEntry(this.#state, entry) : this.#state;
     });
   }
 

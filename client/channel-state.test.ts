@@ -31,8 +31,8 @@ function normal(message: Message | undefined): unknown {
 
 const shown = (state: ChannelState, rootId: string | null) => windowOf(state, rootId)?.ids.map((id) => normal(state.messages.get(id)?.message));
 
-function say(seq: number, actor: string): ChannelEvent {
-  const message = { message_id: `m${seq}`, client_msg_id: `c${seq}`, text: 'x', pos: seq, thread_id: null, tpos: null, origin: null };
+function say(seq: number, actor: string, origin: Message['origin'] = null): ChannelEvent {
+  const message = { message_id: `m${seq}`, client_msg_id: `c${seq}`, text: 'x', pos: seq, thread_id: null, tpos: null, origin };
   return { type: 'message.created', seq, id: `e${seq}`, at: 'now', actor_id: actor, ...message };
 }
 
@@ -85,6 +85,8 @@ describe('channel state', () => {
       for (const rootId of [...(state.history ? [null] : []), ...state.threads.keys()]) {
         expect(shown(state, rootId), `seed ${seed}, ${rootId ?? 'history'}`).toEqual(fresh(room, state, rootId));
       }
+      const kept = new Set([...(state.history?.ids ?? []), ...[...state.threads].flatMap(([rootId, { ids }]) => [rootId, ...ids])]);
+      expect([...state.messages.keys()].filter((id) => !kept.has(id)), `seed ${seed}, forgotten`).toEqual([]);
     }
   });
 
@@ -102,6 +104,16 @@ describe('channel state', () => {
     const after = before && applyEvents(before, created, ME);
     const same = before?.history?.ids.filter((id) => before.messages.get(id)?.message === after?.messages.get(id)?.message);
     expect(same?.length).toBeGreaterThanOrEqual((before?.history?.ids.length ?? 0) - 1);
+  });
+
+  it('keeps the root of an open thread when the history moves elsewhere, and lets it go with the thread', () => {
+    const room = new RoomModel();
+    room.log.push(...Array.from({ length: 9 }, (_, i) => say(i + 1, 'other')));
+    const read = (state: ChannelState, rootId: string | null, around = '') => applyPage(state, room.page(rootId, 9, { around, limit: 2 }), rootId, 'replace', ME) ?? state;
+    const open = read(read(channelState(entry(room, 9)), null, 'm2'), 'm2');
+    const moved = read(open, null);
+    expect([...moved.messages.keys()]).toEqual(['m2', 'm8', 'm9']);
+    expect([...closeWindow(moved, 'm2').messages.keys()]).toEqual(['m8', 'm9']);
   });
 
   it('refuses a page of another epoch, or one older than its tail reaches', () => {
@@ -130,6 +142,8 @@ describe('channel state', () => {
     state = applyEvents(state, [say(3, ME), say(4, 'other')], ME);
     expect(unreadCount(state)).toBe(1);
     expect(unreadCount(withReadPos(state, 4))).toBe(0);
+    const imported = say(5, ME, { source: 'irc', author: 'ann', sent_at: '2004-12-25T09:14' });
+    expect(unreadCount(applyEvents(state, [imported], ME))).toBe(2);
     expect(withReadPos(state, 1)).toBe(state);
   });
 
@@ -139,7 +153,7 @@ describe('channel state', () => {
     const state = resetState(read ?? channelState(entry(room, 0)), { epoch: 2, seq: 7 });
     expect(state).toMatchObject({ epoch: 2, seq: 7, history: null, lastPos: 0 });
     expect(state.messages.size).toBe(0);
-    expect(applyEntry(state, { ...entry(room, 6), epoch: 2 }, ME)).toBeNull();
-    expect(applyEntry(state, { ...entry(room, 40), epoch: 2 }, ME)?.lastPos).toBe(room.lastPos());
+    expect(applyEntry(state, { ...entry(room, 6), epoch: 2 })).toBeNull();
+    expect(applyEntry(state, { ...entry(room, 40), epoch: 2 })?.lastPos).toBe(room.lastPos());
   });
 });

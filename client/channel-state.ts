@@ -89,17 +89,15 @@ export function applyPage(state: ChannelState, page: MessagePage, rootId: string
   const draft = new Draft(state);
   draft.hold(page.data, page.as_of_seq);
   draft.setWindow(rootId, joined(state, rootId, page, place));
-  replay(draft, state, page.as_of_seq, me);
+  // What happened since the snapshot; to what is current already it does nothing.
+  for (const event of state.tail) if (event.seq > page.as_of_seq) draft.apply(event, me);
   return draft.finish();
 }
 
 /** Takes the counters of a bootstrap entry, under the same condition as `applyPage`. */
-export function applyEntry(state: ChannelState, entry: Entry, me: string): ChannelState | null {
+export function applyEntry(state: ChannelState, entry: Entry): ChannelState | null {
   if (!reaches(state, entry)) return null;
-  const draft = new Draft(withReadPos(state, entry.read_pos));
-  draft.lastPos = Math.max(draft.lastPos, entry.last_pos);
-  replay(draft, state, entry.as_of_seq, me);
-  return draft.finish();
+  return { ...withReadPos(state, entry.read_pos), lastPos: Math.max(state.lastPos, entry.last_pos) };
 }
 
 /** Forgets what was read of a thread, or of the history; counters and tail go on. */
@@ -115,11 +113,6 @@ export function windowOf(state: ChannelState, rootId: string | null): MessageWin
 
 function reaches(state: ChannelState, snapshot: { epoch: number; as_of_seq: number }): boolean {
   return snapshot.epoch === state.epoch && snapshot.as_of_seq >= state.tailFrom;
-}
-
-/** Everything the snapshot has not seen. What the rest of the state has seen already changes nothing there. */
-function replay(draft: Draft, state: ChannelState, asOf: number, me: string): void {
-  for (const event of state.tail) if (event.seq > asOf) draft.apply(event, me);
 }
 
 function joined(state: ChannelState, rootId: string | null, page: MessagePage, place: PagePlace): MessageWindow {

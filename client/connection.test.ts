@@ -65,9 +65,7 @@ describe('a connection', () => {
 
   it('G2: drops frames and parts of frames it has heard', async () => {
     const { server, heard } = await open();
-    server.latest.deliver(frame(6, 8));
-    server.latest.deliver(frame(6, 8));
-    server.latest.deliver(frame(7, 10));
+    for (const known of [frame(6, 8), frame(6, 8), frame(6, 7), frame(7, 10)]) server.latest.deliver(known);
     expect(heard).toEqual([6, 7, 8, 9, 10]);
   });
 
@@ -105,6 +103,15 @@ describe('a connection', () => {
     expect(away.connection.state).toMatchObject({ name: 'waiting', reason: 'unreachable' });
     const signedOut = await connect({ ticket: () => Promise.reject(problem('unauthenticated')) });
     expect(signedOut.connection.state).toEqual({ name: 'closed', reason: 'unauthenticated' });
+  });
+
+  it('opens nothing with a ticket that comes after it was stopped', async () => {
+    const ticket = Promise.withResolvers<string>();
+    const { server, connection } = await connect({ ticket: () => ticket.promise });
+    connection.stop();
+    ticket.resolve('late');
+    await settle();
+    expect(server.sockets).toEqual([]);
   });
 
   it('finds out why a handshake failed', async () => {
@@ -222,6 +229,14 @@ describe('commands', () => {
     server.latest.deliver({ type: 'result', re: '1', ok: result });
     await expect(deleted).resolves.toEqual(result);
     await expect(edited).rejects.toMatchObject({ code: 'forbidden' });
+  });
+
+  it('go once where they were given before the welcome', async () => {
+    const { server, connection } = await connect();
+    void connection.command({ type: 'delete', message_id: 'm' });
+    expect(server.latest.frames).toEqual([]);
+    server.latest.welcome({ seq: 5, recovered: true });
+    expect(server.latest.frames).toHaveLength(1);
   });
 
   it('G2: go again, under the same ids, where a disconnect left them unanswered', async () => {

@@ -127,11 +127,11 @@ export class ChannelConnection {
       url.searchParams.set('since', String(this.#cursor.seq));
     }
     const protocols = ticket === undefined ? [SUBPROTOCOL] : [SUBPROTOCOL, TICKET_SUBPROTOCOL_PREFIX + ticket];
-    const generation = this.#generation;
-    this.#link = new SocketLink(this.#options.openSocket(url.href, protocols), this.#options.clock, {
-      frame: (frame, bytes) => generation === this.#generation && this.#receive(frame, bytes),
-      closed: (code) => generation === this.#generation && this.#lost(code),
+    const link: SocketLink = new SocketLink(this.#options.openSocket(url.href, protocols), this.#options.clock, {
+      frame: (frame, bytes) => this.#receive(frame, bytes),
+      closed: (code) => link === this.#link && this.#lost(code),
     });
+    this.#link = link;
   }
 
   #receive(frame: ServerFrame, bytes: number): void {

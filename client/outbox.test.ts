@@ -124,7 +124,8 @@ describe('an outbox', () => {
     first.outbox.add('two', null);
     first.outbox.stop();
     first.store.set('outbox.broken', '{');
-    const second = setup(() => Promise.resolve(done(null)), first.store, first.clock);
+    const inNoOrder = { ...first.store, entries: (prefix: string) => first.store.entries(prefix).toReversed() };
+    const second = setup(() => Promise.resolve(done(null)), inNoOrder, first.clock);
     expect(second.states()).toEqual(['old failed', 'one queued', 'two queued']);
     second.outbox.start();
     await settle();
