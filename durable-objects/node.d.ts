@@ -6,6 +6,10 @@ declare module 'node:buffer' {
   export const Buffer: { from(bytes: Uint8Array): Uint8Array };
 }
 
+declare module 'node:timers/promises' {
+  export function setTimeout(ms: number): Promise<void>;
+}
+
 declare module 'node:sqlite' {
   type Value = string | number | null;
   interface Statement {

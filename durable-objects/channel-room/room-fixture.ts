@@ -14,6 +14,7 @@ import { type Actor, type MemberChange, SOCKET_REQUEST_HEADER, type SocketReques
 /** A channel in Postgres with its room, for tests in workerd. */
 export interface RoomFixture {
   readonly channelId: string;
+  /** A fresh stub each time: one whose object was aborted stays broken. */
   readonly room: DurableObjectStub<ChannelRoom>;
   readonly alice: Actor;
   readonly bob: Actor;
@@ -63,15 +64,17 @@ export async function roomFixture(kind: 'public' | 'private' = 'public'): Promis
     await sql`INSERT INTO conversation_logs (channel_id) VALUES (${channelId})`;
     return ids;
   });
-  const room = env.ROOMS.getByName(channelId);
+  const stub = () => env.ROOMS.getByName(channelId);
   return {
     channelId,
-    room,
+    get room() {
+      return stub();
+    },
     alice: actorOf(alice),
     bob: actorOf(bob),
     stranger: async () => actorOf(await withPostgres(insertUser)),
     change: (actor, role) => withPostgres((sql) => changeMember(sql, channelId, actor.user_id, role)),
-    connect: (actor, since = null) => TestSocket.open(room, { channel_id: channelId, actor, since }),
+    connect: (actor, since = null) => TestSocket.open(stub(), { channel_id: channelId, actor, since }),
     drained: () => withPostgres((sql) => storedLog(sql, channelId)),
   };
 }

@@ -78,7 +78,7 @@ class Burst {
       return await withLimit(work(connection.sql), limitMs);
     } catch (error) {
       // A client that has failed waits before it tries again; the next burst brings its own.
-      if (classifyPostgresError(error) !== 'data') this.#drop(connection);
+      if (classifyPostgresError(error) !== 'data') this.#drop(connection, 0);
       throw error;
     } finally {
       this.#running -= 1;
@@ -88,13 +88,13 @@ class Burst {
 
   rest(): boolean {
     if (this.#running > 0 || (this.#connection !== null && this.#clock() - this.#usedAt < IDLE_MS)) return false;
-    if (this.#connection !== null) this.#drop(this.#connection);
+    if (this.#connection !== null) this.#drop(this.#connection, 1);
     return true;
   }
 
-  #drop(connection: Connection): void {
+  #drop(connection: Connection, timeoutSeconds: number): void {
     if (this.#connection === connection) this.#connection = null;
-    connection.close(0).catch(() => {});
+    connection.close(timeoutSeconds).catch(() => {});
   }
 }
 
