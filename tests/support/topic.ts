@@ -1,0 +1,50 @@
+import { type KafkaMessage, Kafka, logLevel } from 'kafkajs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { channelEventSchema } from '../../protocol/events.ts';
+import { HEADERS } from '../../protocol/topics.ts';
+import type { LogRecord } from './fold.ts';
+
+const TOPIC = 'message.events';
+const WITHIN_MS = 30_000;
+
+/** All records of a channel on `message.events`, in offset order, up to where the topic ended when this was called. */
+export async function readTopic(brokers: string, channelId: string): Promise<LogRecord[]> {
+  const kafka = new Kafka({ clientId: 'colink-tests', brokers: [brokers], logLevel: logLevel.NOTHING });
+  const ends = await endOffsets(kafka);
+  const records: LogRecord[] = [];
+  const consumer = kafka.consumer({ groupId: `tests-${crypto.randomUUID()}`, maxWaitTimeInMs: 100 });
+  await consumer.connect();
+  try {
+    await consumer.subscribe({ topic: TOPIC, fromBeginning: true });
+    await consumer.run({
+      autoCommit: false,
+      eachBatch: async ({ batch }) => {
+        records.push(...batch.messages.filter(({ key }) => key?.toString() === channelId).map(recordOf));
+        if (Number(batch.lastOffset()) + 1 >= (ends.get(batch.partition) ?? 0)) ends.delete(batch.partition);
+      },
+    });
+    for (const deadline = performance.now() + WITHIN_MS; ends.size > 0; await sleep(50)) {
+      if (performance.now() > deadline) throw new Error(`${TOPIC} was not read to its end: partitions ${[...ends.keys()].join(', ')}`);
+    }
+    return records;
+  } finally {
+    await consumer.disconnect();
+  }
+}
+
+/** The partitions that hold anything, with the offset after the last record. */
+async function endOffsets(kafka: Kafka): Promise<Map<number, number>> {
+  const admin = kafka.admin();
+  await admin.connect();
+  try {
+    const offsets = await admin.fetchTopicOffsets(TOPIC);
+    return new Map(offsets.filter(({ high, low }) => Number(high) > Number(low)).map(({ partition, high }) => [partition, Number(high)]));
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+function recordOf({ value, headers }: KafkaMessage): LogRecord {
+  const position = Number(headers?.[HEADERS.position]?.toString());
+  return { position, event: channelEventSchema.parse(JSON.parse(value?.toString() ?? 'null')) };
+}
