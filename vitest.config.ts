@@ -2,7 +2,7 @@ import { cloudflareTest } from '@cloudflare/vitest-plugin';
 import { defineConfig } from 'vitest/config';
 
 const POSTGRES = './tests/support/postgres-setup.ts';
-const POSTGRES_FOR_WORKERD = './tests/support/postgres-setup-native.ts';
+const POSTGRES_FOR_WORKERD = './tests/support/native-postgres-setup.ts';
 const KAFKA = './tests/support/kafka-setup.ts';
 const ignored = ['**/node_modules/**', '**/dist/**', '.colink/**'];
 

@@ -76,9 +76,17 @@ export class DriverSocket {
   #end(error?: unknown): void {
     if (this.readyState === 'closed') return;
     this.readyState = 'closed';
-    this.#tcp.close().catch(() => {});
+    void this.#close();
     if (error !== undefined) this.#emit('error', error);
     this.#emit('close', error !== undefined);
+  }
+
+  async #close(): Promise<void> {
+    try {
+      await this.#tcp.close();
+    } catch {
+      // It was broken, and is closed now too.
+    }
   }
 
   #emit(event: string, argument: unknown): void {

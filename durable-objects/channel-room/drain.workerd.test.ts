@@ -90,7 +90,7 @@ it('continues after a crash with what was not stored (G1, G6)', async () => {
   await pointAt(fixture.room, NOWHERE);
   await fill(fixture, 50, 'lost?');
   await abortAllDurableObjects();
-  await fill(fixture, 1, 'after');
+  expect(await fill(fixture, 1, 'after')).toMatchObject({ ok: [{ seq: 52 }] });
   await isDrained(fixture, 52);
 });
 
