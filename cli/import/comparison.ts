@@ -73,7 +73,8 @@ export function createComparison(
       const line = stored.client_msg_id === null ? null : lineOfClientMsgId(identity, stored.client_msg_id);
       if (line === null) return differ(`a message that is not of this file: ${JSON.stringify(stored.client_msg_id)}`);
       const message = await skipTo(line);
-      if (message?.line !== line) return differ(`line ${line} is there again or out of order`);
+      if (message === null) return differ(`line ${line} is there again, or more than was to be`);
+      if (message.line !== line) return differ(`line ${line} is there again or out of order`);
       compare(message, stored);
       expected = next();
     },

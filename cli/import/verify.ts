@@ -83,7 +83,7 @@ async function compareTopic(options: VerifyOptions): Promise<{ result: Compariso
 /** The outcome in lines, the last of them `OK` or `FAILED`. */
 export function describeVerification({ results, repeated, exact }: Verification, survey: IrcSurvey): string[] {
   const stores = results.flatMap((result) => [
-    `  ${result.store.padEnd(18)} ${formatCount(result.held).padStart(9)} held, ${formatCount(result.equal).padStart(9)} equal, ${result.exact ? 'in order' : `${formatCount(result.differenceCount)} differences`}`,
+    `  ${result.store.padEnd(18)} ${formatCount(result.held).padStart(9)} held, ${formatCount(result.equal).padStart(9)} equal, ${result.exact ? 'in order' : `differences: ${formatCount(result.differenceCount)}`}`,
     ...result.differences.map((difference) => `    ${difference}`),
   ]);
   const repetitions = repeated > 0 ? [`  ${formatCount(repeated)} records are on the topic more than once; consumers pass over them`] : [];
