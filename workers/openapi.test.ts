@@ -29,6 +29,11 @@ describe('the description of the API', () => {
   });
 });
 
+it('is served by the fast router, which takes no path that is ambiguous', () => {
+  app.router.match('GET', '/health');
+  expect(app.router.name).toBe('SmartRouter + RegExpRouter');
+});
+
 it('the quotas that answers announce are the ones the platform counts', () => {
   const declared = [...wranglerToml.matchAll(/name = "(LIMIT_\w+)"[^[]*?limit = (\d+), period = (\d+)/g)];
   expect(declared.map(([, binding, quota, window]) => [binding, Number(quota), Number(window)])).toEqual(
