@@ -61,7 +61,9 @@ function take({ me: user, channels, users }: Bootstrap): void {
   });
   stores.value = all.toSorted((a, b) => a.info.peek().name.localeCompare(b.info.peek().name));
   const { channelId } = place.peek();
-  if (!all.some(({ id }) => id === channelId)) navigate({ channelId: stores.peek()[0]?.id ?? null, threadId: null }, 'replace');
+  if (all.some(({ id }) => id === channelId)) return;
+  if (channelId !== null) notify('You are not a member of the channel at this address.');
+  navigate({ channelId: stores.peek()[0]?.id ?? null, threadId: null }, 'replace');
 }
 
 function connect(store: ChannelStore): ChannelStore {
