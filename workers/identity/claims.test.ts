@@ -2,10 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { handlesOf, personOf } from './claims.ts';
 
+const iss = 'https://id.example';
+
 describe('a person from claims', () => {
   it('takes the preferred name', () => {
-    const person = personOf({ sub: '1', preferred_username: 'Ada.Lovelace', name: 'Ada Lovelace', iss: 'x' });
-    expect({ ...person, handles: [...person.handles][0] }).toEqual({ subject: '1', handles: 'ada.lovelace', display_name: 'Ada Lovelace' });
+    const person = personOf({ iss, sub: '1', preferred_username: 'Ada.Lovelace', name: 'Ada Lovelace' });
+    expect({ ...person, handles: [...person.handles][0] }).toEqual({ issuer: iss, subject: '1', handles: 'ada.lovelace', display_name: 'Ada Lovelace' });
   });
 
   it.each([
@@ -15,11 +17,11 @@ describe('a person from claims', () => {
     [{ sub: '1', preferred_username: '東京' }, 'user', '東京'],
     [{ sub: '1', preferred_username: '--x--' }, 'x', '--x--'],
   ])('stands in for what is missing: %j', (claims, handle, name) => {
-    const person = personOf(claims);
+    const person = personOf({ iss, ...claims });
     expect([[...person.handles][0], person.display_name]).toEqual([handle, name]);
   });
 
-  it.each([{}, { sub: '' }, { sub: 7 }, null])('needs a subject: %j', (claims) => {
+  it.each([{ iss }, { iss, sub: '' }, { iss, sub: 7 }, { sub: '1' }, null])('needs an issuer and a subject: %j', (claims) => {
     expect(() => personOf(claims)).toThrow(z.ZodError);
   });
 

@@ -2,6 +2,7 @@ import { z } from '@hono/zod-openapi';
 
 /** The claims of an ID token that make a user. Whatever the provider leaves out or mangles has a stand-in. */
 const claimsSchema = z.object({
+  iss: z.url(),
   sub: z.string().min(1).max(255),
   preferred_username: z.string().optional().catch(undefined),
   name: z.string().optional().catch(undefined),
@@ -9,15 +10,16 @@ const claimsSchema = z.object({
 });
 
 export interface Person {
+  readonly issuer: string;
   readonly subject: string;
   readonly handles: Iterable<string>;
   readonly display_name: string;
 }
 
 export function personOf(claims: unknown): Person {
-  const { sub, preferred_username, name, email } = claimsSchema.parse(claims);
+  const { iss, sub, preferred_username, name, email } = claimsSchema.parse(claims);
   const wished = preferred_username ?? email?.split('@')[0] ?? name ?? '';
-  return { subject: sub, handles: handlesOf(wished), display_name: storable(name ?? preferred_username ?? '') || toHandle(wished) };
+  return { issuer: iss, subject: sub, handles: handlesOf(wished), display_name: storable(name ?? preferred_username ?? '') || toHandle(wished) };
 }
 
 const MAX_HANDLE = 32;

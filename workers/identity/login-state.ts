@@ -13,12 +13,12 @@ export interface LoginState {
   readonly return_to: string;
 }
 
-export const encodeLoginState = ({ state, nonce, verifier, return_to }: LoginState): string =>
-  encodeURIComponent(JSON.stringify([state, nonce, verifier, return_to]));
+/** The cookie's value, before the encoding every cookie gets. */
+export const encodeLoginState = ({ state, nonce, verifier, return_to }: LoginState): string => JSON.stringify([state, nonce, verifier, return_to]);
 
 export function decodeLoginState(cookie: string | undefined): LoginState | null {
   try {
-    const [state, nonce, verifier, return_to] = loginStateSchema.parse(JSON.parse(decodeURIComponent(cookie ?? '')));
+    const [state, nonce, verifier, return_to] = loginStateSchema.parse(JSON.parse(cookie ?? ''));
     return localPath(return_to) === null ? null : { state, nonce, verifier, return_to };
   } catch {
     return null;

@@ -100,8 +100,7 @@ async function asked<T>(answer: Promise<T>): Promise<T> {
 }
 
 async function identifyPerson(c: Context<AppEnv>, provider: Provider, settings: ProviderSettings, state: LoginState): Promise<SignIn> {
-  const claims = await asked(provider.finish(settings, new URL(c.req.url), state));
-  return { issuer: settings.issuer.href, ...personOf(claims) };
+  return personOf(await asked(provider.finish(settings, new URL(c.req.url), state)));
 }
 
 /** Makes or refreshes the user and a session for them. Returns the session's secret, which is kept nowhere. */
