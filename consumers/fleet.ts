@@ -1,8 +1,9 @@
 import { timeout, TimeoutStrategy } from 'cockatiel';
 import type { Logger } from 'pino';
 import { connect, type Sql } from '../db/client.ts';
+import { missingPartitions } from '../db/partitions.ts';
 import { countPendingDeadLetters } from '../db/queries/dead-letters.ts';
-import { countMissingPartitions, readOldestBehind } from '../db/queries/event-log.ts';
+import { readOldestBehind } from '../db/queries/event-log.ts';
 import { countParkedKeys } from '../db/queries/parking.ts';
 import { readRelayCursor } from '../db/queries/relay.ts';
 import type { FleetConfig } from './config.ts';
@@ -81,6 +82,6 @@ function probesOf(sql: Sql, { brokers }: FleetConfig, sources: ReadonlyMap<strin
     lags: async () => new Map(await Promise.all([...sources].map(async ([group, source]) => [group, await source.lag()] as const))),
     parkedKeys: () => countParkedKeys(sql),
     deadLetters: () => countPendingDeadLetters(sql),
-    missingPartitions: () => countMissingPartitions(sql),
+    missingPartitions: async () => (await missingPartitions(sql)).length,
   };
 }

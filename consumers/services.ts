@@ -3,7 +3,6 @@ import type { Logger } from 'pino';
 import type { Sql } from '../db/client.ts';
 import { readCursors } from '../db/queries/consumer-offsets.ts';
 import { LOG_START, type LogCursor } from '../db/queries/event-log.ts';
-import { readRelayCursor } from '../db/queries/relay.ts';
 import type { FleetConfig } from './config.ts';
 import { createKafka, createTopics } from './kafka/client.ts';
 import { RecordSender } from './kafka/record-sender.ts';
@@ -118,8 +117,7 @@ function maintenanceService({ sql, log }: FleetParts, usesBroker: boolean): Serv
   return createMaintenance({
     sql,
     log: log.child({ service: 'maintenance' }),
-    now: () => new Date(),
-    cursors: usesBroker ? async () => [await readRelayCursor(sql, 0)] : () => embeddedCursors(sql),
+    cursors: usesBroker ? async () => [] : () => embeddedCursors(sql),
   });
 }
 

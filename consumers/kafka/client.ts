@@ -1,3 +1,4 @@
+import { ConstantBackoff, handleAll, retry } from 'cockatiel';
 import { type ITopicConfig, Kafka, logLevel, type logCreator } from 'kafkajs';
 import type { Logger } from 'pino';
 import { deadLetterTopic, type Topic, TOPICS } from '../../protocol/topics.ts';
@@ -31,20 +32,24 @@ function toPino(log: Logger): logCreator {
   };
 }
 
+const readyToServe = retry(handleAll, { maxAttempts: 20, backoff: new ConstantBackoff(100) });
 const DAY_MS = 24 * 60 * 60 * 1_000;
 /** Dead letters wait for a person: they stay longer than the topic they come from. */
 const DEAD_LETTER_DAYS = 90;
 /** A record as large as its topic takes has to fit with the headers that say why it died. */
 const DEAD_LETTER_BYTES = String(4 * 1024 * 1024);
 
-/** Creates the topics that are missing, each with its `dlq.` twin; never changes one that is there. */
+/** Creates the topics that are missing, each with its `dlq.` twin, and waits until they serve; never changes one that is there. */
 export async function createTopics(kafka: Kafka, replicationFactor: number): Promise<void> {
   const admin = kafka.admin();
   await admin.connect();
   try {
     const present = new Set(await admin.listTopics());
     const missing = allTopics(replicationFactor).filter(({ topic }) => !present.has(topic));
-    if (missing.length > 0) await admin.createTopics({ topics: missing, waitForLeaders: true });
+    if (missing.length === 0) return;
+    await admin.createTopics({ topics: missing, waitForLeaders: true });
+    // A leader is named some milliseconds before it knows of its duty.
+    await readyToServe.execute(() => Promise.all(missing.map(({ topic }) => admin.fetchTopicOffsets(topic))));
   } finally {
     await admin.disconnect();
   }

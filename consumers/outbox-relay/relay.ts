@@ -31,11 +31,14 @@ export interface RelayOptions {
 const PAGE_ROWS = 5_000;
 const IDLE = { first: 20, most: 200 };
 const FAILURE = { first: 200, most: 5_000 };
+/** Milliseconds after which an idle relay stores its place too, so that old partitions are seen to be done with. */
+const IDLE_SAVE = 60_000;
 
 interface Leadership {
   readonly session: number;
   readonly term: RelayTerm;
   place: LogPlace;
+  savedAt: number;
 }
 
 /**
@@ -52,7 +55,7 @@ export function createRelay(options: RelayOptions): Service {
     if (held === null) return stepDown();
     if (leadership?.session === held) return leadership;
     const { term, cursor } = await takeOverRelay(session.sql, shard);
-    leadership = { session: held, term, place: { cursor, window: null } };
+    leadership = { session: held, term, place: { cursor, window: null }, savedAt: Date.now() };
     log.info({ shard, fence: term.fence }, 'the relay leads');
     options.onLeading?.(true);
     return leadership;
@@ -75,12 +78,16 @@ export function createRelay(options: RelayOptions): Service {
     const { outcome, place } = await relayPage(leading.place, ports, options.pageRows ?? PAGE_ROWS);
     leading.place = place;
     if (outcome.kind === 'sent') options.onSent(outcome.rows);
-    if (outcome.kind === 'fenced') {
-      log.warn({ shard, fence: leading.term.fence }, 'another relay leads');
-      session.doubt();
-      stepDown();
-    }
+    const isSaved = outcome.kind === 'idle' && Date.now() - leading.savedAt > IDLE_SAVE ? await ports.save(place.cursor) : outcome.kind === 'sent';
+    if (isSaved) leading.savedAt = Date.now();
+    if (outcome.kind === 'fenced') giveWay(leading);
     return outcome.kind === 'sent';
+  }
+
+  function giveWay({ term }: Leadership): void {
+    log.warn({ shard, fence: term.fence }, 'another relay leads');
+    session.doubt();
+    stepDown();
   }
 
   return new Poller({

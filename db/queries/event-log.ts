@@ -101,31 +101,3 @@ export async function readOldestBehind(sql: AnySql, cursor: LogCursor): Promise<
     )) * 1000)::float8 AS at`;
   return row.at;
 }
-
-/** The days of `event_log`, oldest first: `day` is its start. */
-export async function listLogDays(sql: AnySql): Promise<{ partition: string; day: Date }[]> {
-  const rows = await sql<{ partition: string }[]>`
-    SELECT c.relname AS partition FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-    WHERE i.inhparent = 'event_log'::regclass ORDER BY c.relname`;
-  return rows.map(({ partition }) => ({ partition, day: new Date(`${partition.slice(-10).replaceAll('_', '-')}T00:00:00Z`) }));
-}
-
-/** Drops one day of `event_log`. Waits at most 5 s for the lock, because writers queue behind it. */
-export async function dropLogDay(sql: postgres.Sql, partition: string): Promise<void> {
-  await sql.begin(async (tx) => {
-    await tx`SET LOCAL lock_timeout = '5s'`;
-    await tx`DROP TABLE IF EXISTS ${tx(partition)}`;
-  });
-}
-
-/** How many partitions are missing that the present and the next period need: months of messages and index, days of the log. */
-export async function countMissingPartitions(sql: AnySql): Promise<number> {
-  const [row] = await sql<[{ missing: number }]>`
-    SELECT count(*)::integer AS missing FROM (
-      SELECT p.parent || to_char(date_trunc('month', now() AT TIME ZONE 'UTC') + make_interval(months => i), '_YYYY_MM') AS child
-      FROM generate_series(0, 1) i, unnest(ARRAY['messages', 'search_messages']) AS p (parent)
-      UNION ALL
-      SELECT 'event_log' || to_char((now() AT TIME ZONE 'UTC') + make_interval(days => i), '_YYYY_MM_DD') FROM generate_series(0, 1) i
-    ) needed WHERE to_regclass(needed.child) IS NULL`;
-  return row.missing;
-}
