@@ -35,6 +35,5 @@ export const MAX_UNDRAINED_BYTES = 16 * 1024 * 1024;
 export const HEARTBEAT_SECONDS = 25;
 /** Life of a socket ticket, in seconds. It serves once. */
 export const TICKET_SECONDS = 30;
-/** Days a `client_msg_id` is remembered at least, and days `event_log` can be resumed from. */
-export const DEDUPE_DAYS = 30;
+/** Days that `event_log` can be resumed from. */
 export const RESUME_DAYS = 30;

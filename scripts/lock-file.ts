@@ -24,15 +24,15 @@ interface Missing {
 }
 
 const OS: Record<string, string> = { win32: 'win32', windows: 'win32' };
-const SYSTEMS = ['android', 'darwin', 'freebsd', 'linux', 'netbsd', 'openbsd', 'openharmony', 'sunos', 'aix', 'win32', 'windows'];
+const SYSTEMS = new Set(['android', 'darwin', 'freebsd', 'linux', 'netbsd', 'openbsd', 'openharmony', 'sunos', 'aix', 'win32', 'windows']);
 const CPU: Record<string, string> = { '64': 'x64' };
-const CPUS = ['arm64', 'arm', 'ia32', 'x64', '64', 'ppc64', 'riscv64', 's390x', 'loong64', 'mips64el', 'wasm32'];
+const CPUS = new Set(['arm64', 'arm', 'ia32', 'x64', '64', 'ppc64', 'riscv64', 's390x', 'loong64', 'mips64el', 'wasm32']);
 
 /** The platform that a binary package names, such as `@oxlint/binding-linux-x64-musl`. */
 function platformOf(name: string): { os?: string[]; cpu?: string[]; libc?: string[] } {
   const parts = name.split(/[/-]/);
-  const os = parts.find((part) => SYSTEMS.includes(part));
-  const cpu = parts.find((part) => CPUS.includes(part));
+  const os = parts.find((part) => SYSTEMS.has(part));
+  const cpu = parts.find((part) => CPUS.has(part));
   const libc = parts.includes('musl') ? 'musl' : parts.includes('gnu') && os === 'linux' ? 'glibc' : undefined;
   return { ...(os && { os: [OS[os] ?? os] }), ...(cpu && { cpu: [CPU[cpu] ?? cpu] }), ...(libc && { libc: [libc] }) };
 }
