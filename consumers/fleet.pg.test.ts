@@ -64,6 +64,28 @@ describe('fleet on the embedded transport', () => {
     expect(await indexed(channel)).toBe(40);
   });
 
+  it('G2: goes on when Postgres ends all its sessions', async () => {
+    const { sql } = database.connection;
+    const channel = randomUUID();
+    await start();
+    for (let seq = 1; seq <= 60; seq += 1) {
+      await appendToLog(sql, [{ key: channel, event: created(seq) }]);
+      if (seq % 20 === 0) await sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'colink-%' AND application_name <> 'colink-test' AND datname = current_database()`;
+    }
+    await eventually(async () => (await indexed(channel)) === 60, 20_000);
+    expect(await indexed(channel)).toBe(60);
+  });
+
+  it('is ready without its broker, and ends on SIGTERM all the same', async () => {
+    const fleet = await startFleetProcess({ DATABASE_URL: database.url, KAFKA_BROKERS: '127.0.0.1:1' });
+    fleets.add(fleet);
+    await eventually(() => fleet.lines.some((line) => line.includes('the relay leads')));
+    expect((await fetch(`${fleet.url}/ready`)).status).toBe(200);
+    const begun = Date.now();
+    expect(await fleet.end('SIGTERM')).toBe(0);
+    expect(Date.now() - begun).toBeLessThan(25_000);
+  });
+
   it('is alive but not ready without Postgres, and ends on SIGTERM all the same', async () => {
     const fleet = await startFleetProcess({ DATABASE_URL: 'postgres://colink@127.0.0.1:1/colink' });
     fleets.add(fleet);
