@@ -159,6 +159,7 @@ export class ChannelRoom extends DurableObject<Env> implements RoomApi {
       clock: Date.now,
       random: Math.random,
       schedule: (ms, task) => void setTimeout(task, ms),
+      durable: () => storage.sync(),
       setAlarm: (at) => void storage.setAlarm(at),
       clearAlarm: () => void storage.deleteAlarm(),
       record: this.#record,

@@ -87,7 +87,7 @@ describe('live', () => {
     const socket = join();
     append(600);
     expect(socket.frames.map((frame) => frame.type === 'events' && frame.to)).toEqual([500, 600]);
-    expect(fanout.acknowledge(socket, 600)).toBe(true);
+    expect(fanout.acknowledge(socket, 600)).toBe('advanced');
     append(40, 'x'.repeat(9_900));
     expect(socket.frames.length).toBe(4);
     expect(socket.seqs).toEqual(range(1, 640));
@@ -181,7 +181,7 @@ describe('the window (G8)', () => {
   it('refuses an ack of what was not sent', () => {
     const socket = join();
     append(2);
-    expect(fanout.acknowledge(socket, 3)).toBe(false);
+    expect([fanout.acknowledge(socket, 3), fanout.acknowledge(socket, 0)]).toEqual(['unsent', 'old']);
   });
 });
 

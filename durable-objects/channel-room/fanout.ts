@@ -128,15 +128,16 @@ export class Fanout<S extends RoomSocket> {
     for (const part of parts(events)) this.#broadcast(part);
   }
 
-  /** False: the socket claims to have read what it was not sent. */
-  acknowledge(socket: S, seq: number): boolean {
+  /** `unsent`: the socket claims to have read what it was not sent. `old`: it says nothing new. */
+  acknowledge(socket: S, seq: number): 'advanced' | 'old' | 'unsent' {
     const reader = this.#readers.get(socket);
-    if (reader === undefined) return true;
+    if (reader === undefined) return 'old';
     const cursor = acknowledge(reader.record.cursor, seq);
-    if (cursor === null) return false;
+    if (cursor === null) return 'unsent';
+    if (cursor === reader.record.cursor) return 'old';
     this.#move(socket, cursor);
     this.#pump(socket);
-    return true;
+    return 'advanced';
   }
 
   /** Writes the records of all sockets that were sent to. */

@@ -10,6 +10,8 @@ export interface RoomDrainPorts {
   clock(): number;
   random(): number;
   schedule(ms: number, task: () => void): void;
+  /** Resolves when all that was written to SQLite is durable. */
+  durable(): Promise<void>;
   setAlarm(at: number): void;
   clearAlarm(): void;
   readonly record: RoomRecord;
@@ -38,6 +40,7 @@ export class RoomDrain {
     this.#loop = new DrainLoop({
       pending: () => log.undrainedEvents,
       undrained: (maxEvents) => log.undrained(maxEvents, DRAIN_BYTES),
+      durable: () => ports.durable(),
       drainBatch: (eventsJson) => record.drainBatch(this.#claim(), eventsJson),
       skipPoison: (event, error) => record.skipPoison(this.#claim(), event, error),
       markDrained: (seq) => log.markDrained(seq),

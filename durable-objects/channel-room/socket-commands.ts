@@ -5,7 +5,7 @@ import { parseFrame, problemFrame, resultFrame } from './frames.ts';
 import type { Actor } from './room-api.ts';
 import { type BucketRate, TokenBucket } from './token-bucket.ts';
 
-/** Frames a second of one socket, and how many at once. */
+/** Commands a second of one socket, and how many at once. */
 export const SOCKET_RATE: BucketRate = { perSecond: 50, burst: 100 };
 /** Frames out of protocol, after which a socket is closed. */
 const BAD_FRAMES = 10;
@@ -45,15 +45,19 @@ export class SocketCommands<S extends RoomSocket> {
   }
 
   async #process(socket: S, actor: Actor, frame: ClientFrame): Promise<void> {
-    const wait = this.#conductOf(socket).bucket.take(this.#ports.clock());
-    if (frame.type === 'ack') {
-      if (wait > 0 || !this.#fanout.acknowledge(socket, frame.seq)) this.#refuse(socket, ackProblem(wait), null);
-      return;
-    }
+    if (frame.type === 'ack') return this.#acknowledge(socket, frame.seq);
     const { id, ...command } = frame;
+    const wait = this.#conductOf(socket).bucket.take(this.#ports.clock());
     if (wait > 0) return this.#send(socket, resultFrame(id, { problem: { code: 'rate_limited', retry_after: wait } }));
     const outcome = await this.#ports.execute(actor, command);
     this.#send(socket, resultFrame(id, outcome));
+  }
+
+  /** An ack that says something new is limited by what was sent. One that does not is out of protocol, but a client may be late. */
+  #acknowledge(socket: S, seq: number): void {
+    const answer = this.#fanout.acknowledge(socket, seq);
+    if (answer === 'unsent') this.#refuse(socket, unsent, null);
+    if (answer === 'old' && this.#conductOf(socket).bucket.take(this.#ports.clock()) > 0) this.#refuse(socket, tooMany, null);
   }
 
   #refuse(socket: S, problem: Problem, re: string | null): void {
@@ -81,5 +85,5 @@ export class SocketCommands<S extends RoomSocket> {
   }
 }
 
-const ackProblem = (wait: number): Problem =>
-  wait > 0 ? { code: 'rate_limited', retry_after: wait } : { code: 'invalid', errors: [{ pointer: '/seq', detail: 'was not sent yet' }] };
+const unsent: Problem = { code: 'invalid', errors: [{ pointer: '/seq', detail: 'was not sent yet' }] };
+const tooMany: Problem = { code: 'rate_limited', detail: 'too many acks of what was acked before', retry_after: 1 };

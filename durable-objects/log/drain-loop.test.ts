@@ -20,6 +20,7 @@ class World {
   readonly loop = new DrainLoop({
     pending: () => this.head - this.drained,
     undrained: (max) => Array.from({ length: Math.min(max, this.head - this.drained) }, (_, index) => event(this.drained + 1 + index)),
+    durable: async () => {},
     drainBatch: async (json) => {
       this.batches += 1;
       if (this.away) throw new Error('away');

@@ -41,6 +41,7 @@ beforeEach(() => {
 function drainOf(head: number): Drain {
   return new Drain({
     undrained: store.events(head),
+    durable: async () => {},
     drainBatch: (json) => store.drainBatch(json),
     skipPoison: (skipped) => store.skipPoison(skipped),
     markDrained: (seq) => {

@@ -16,6 +16,8 @@ export interface DrainAnswer {
 export interface DrainPorts {
   /** The oldest undrained events, at most so many. */
   undrained(maxEvents: number): readonly LogEvent[];
+  /** Resolves when all that was written is durable: Postgres must not have what this log could still lose. */
+  durable(): Promise<void>;
   drainBatch(eventsJson: string): Promise<DrainAnswer>;
   /** Keeps the event among the dead letters and moves the prefix over it. */
   skipPoison(event: LogEvent, error: unknown): Promise<DrainAnswer>;
@@ -54,6 +56,7 @@ export class Drain {
   async step(): Promise<DrainStep> {
     try {
       const events = this.#ports.undrained(this.#limit);
+      await this.#ports.durable();
       return await this.#send(events);
     } catch (error) {
       return { kind: 'failed', error };
