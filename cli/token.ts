@@ -12,7 +12,7 @@ import { DATA_DIR } from './data-dir.ts';
 const scopesSchema = z
   .string()
   .transform((list) => list.split(',').map((scope) => scope.trim()))
-  .pipe(z.array(scopeSchema, `scopes are ${scopeSchema.options.join(', ')}`).min(1));
+  .pipe(z.array(z.enum(scopeSchema.options, { error: ({ input }) => `there is no scope ${String(input)}: there are ${scopeSchema.options.join(', ')}` })));
 
 const optionsSchema = z.object({
   user: z.union([z.string(), z.number()], '--user <handle> is missing').transform(String),

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, renameSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -31,10 +31,12 @@ export interface ChildOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Takes standard output and error. Above 8 MiB at a start it becomes `<file>.1`. */
   readonly logFile: string;
-  /** The signal that asks for an end (default SIGTERM), and milliseconds until SIGKILL (default 10,000). */
-  readonly stopSignal?: NodeJS.Signals;
+  /** Milliseconds between asking for an end and SIGKILL (default 10,000). */
   readonly graceMs?: number;
-  /** For a Node program: takes what it sends by `process.send`. Its channel closes when this process dies. */
+  /**
+   * For a Node program: takes what it sends by `process.send`. It is asked to end by closing its channel, which also closes when this
+   * process dies; other programs are asked by SIGTERM.
+   */
   readonly onMessage?: (message: unknown) => void;
 }
 
@@ -87,18 +89,12 @@ export async function startChild(options: ChildOptions): Promise<Child> {
     });
   });
   const output = async (): Promise<string> => (await readFile(options.logFile)).subarray(log.from).toString();
-  return { pid, exited, output, stop: () => stopChild(pid, exited, options) };
+  return { pid, exited, output, stop: () => stopChild(child, pid, exited, options.graceMs ?? 10_000) };
 }
 
-async function stopChild(pid: number, exited: Promise<Exit>, { stopSignal = 'SIGTERM', graceMs = 10_000 }: ChildOptions): Promise<void> {
-  const signal = (name: NodeJS.Signals): void => {
-    try {
-      process.kill(pid, name);
-    } catch {
-      // Ended in between.
-    }
-  };
-  signal(stopSignal);
+async function stopChild(child: ChildProcess, pid: number, exited: Promise<Exit>, graceMs: number): Promise<void> {
+  if (child.connected) child.disconnect();
+  else child.kill('SIGTERM');
   const late = new AbortController();
   await Promise.race([exited, sleep(graceMs, undefined, { signal: late.signal }).then(() => signalGroup(pid, 'SIGKILL'), () => {})]);
   late.abort();

@@ -11,7 +11,8 @@ import { hostMessageSchema, hostSettingsSchema, type HostSettings } from './work
 /**
  * Runs the Worker and its Durable Objects in workerd, in a process of its own: `node dev/worker-host.ts '<settings as JSON>'`.
  * `wrangler.toml` says what the Worker is; the settings say what is different on this machine. A workerd that dies is restarted by
- * Miniflare on the same port and storage; each start is told to the parent as `{workerd: <pid>}`.
+ * Miniflare on the same port and storage; each start is told to the parent as `{workerd: <pid>}`. It ends when its parent closes the channel (Miniflare takes SIGTERM
+ * for itself and leaves without waiting for workerd).
  */
 
 /** Miniflare does not name its child, so each process it spawns is looked at. */
@@ -81,9 +82,7 @@ async function main(): Promise<void> {
     }),
   );
   await miniflare.ready;
-  const end = (): void => void miniflare.dispose().then(() => process.exit(0));
-  process.once('SIGTERM', end);
-  process.once('disconnect', end);
+  process.once('disconnect', () => void miniflare.dispose().then(() => process.exit(0)));
 }
 
 await main();
