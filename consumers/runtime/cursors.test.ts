@@ -11,7 +11,7 @@ describe('log cursor notation', () => {
 });
 
 describe('Kafka batches', () => {
-  const message = (offset: string) => ({ offset, key: null, value: null, timestamp: '0', attributes: 0 });
+  const message = (offset: string) => ({ offset, key: null, value: null, timestamp: '0', attributes: 0, headers: {} });
   const fetched = (from: string | null, ...offsets: string[]) => ({ topic: 'message.events' as const, partition: 2, messages: offsets.map(message), from });
   const offsets = (records: readonly { offset: string }[] | null | undefined) => records?.map(({ offset }) => offset) ?? null;
 
