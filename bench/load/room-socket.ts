@@ -35,75 +35,95 @@ export interface RoomSocket {
   close(): void;
 }
 
-const RESULT = '{"type":"result"';
-const EVENTS = '{"type":"events"';
-
 /**
  * Joins a room without compression. Frames are looked into only as far as measuring needs; they are acknowledged as the client SDK
  * does it, since one who never does is spared the pushing, which would flatter the room. Resolves at `welcome`.
  */
 export async function openRoomSocket(options: RoomSocketOptions): Promise<RoomSocket> {
   const socket = await openSocket(options.port);
-  const results = new Map<string, PromiseWithResolvers<string>>();
-  const welcomed = Promise.withResolvers<Welcome>();
-  const ended = Promise.withResolvers<never>();
-  ended.promise.catch(() => {});
-  const fail = (error: unknown): void => {
-    welcomed.reject(error);
-    ended.reject(error);
-    for (const result of results.values()) result.reject(error);
-  };
-  let [seq, head] = [0, 0];
-  let acks: Acks | null = null;
-
-  function takeEvents(frame: string): void {
-    const [from, to] = [readCounter(frame, 'from'), readCounter(frame, 'to')];
-    if (from !== seq + 1 || to < from) throw new Error(`events ${from} to ${to} follow ${seq}`);
-    seq = to;
-    acks?.received(to, frame.length, to < head);
-    options.onEvents?.(from, to, frame);
-  }
-  function take(frame: string): void {
-    if (frame.startsWith(EVENTS)) return takeEvents(frame);
-    if (frame.startsWith(RESULT)) {
-      const id = /"re":"([^"]*)"/.exec(frame)?.[1] ?? '';
-      results.get(id)?.resolve(frame);
-      results.delete(id);
-      return;
-    }
-    if (!frame.startsWith('{"type":"welcome"')) throw new Error(`unexpected frame ${frame.slice(0, 200)}`);
-    const welcome: Welcome = JSON.parse(frame);
-    [seq, head] = [welcome.seq, welcome.head];
-    acks = new Acks(seq, welcome.limits, systemClock, (upTo) => void socket.write(encodeText(`{"type":"ack","seq":${upTo}}`)));
-    welcomed.resolve(welcome);
-  }
-  const reader = createReader(take);
+  const session = new Session((text) => void socket.write(encodeText(text)), options.onEvents);
+  const read = createReader((frame) => session.take(frame));
   socket.on('data', (bytes: Buffer) => {
     try {
-      reader(bytes);
+      read(bytes);
     } catch (error) {
-      fail(error);
+      session.end(error);
       socket.destroy();
     }
   });
-  socket.on('error', fail);
-  socket.on('close', () => {
-    acks?.stop();
-    fail(new Error('the server ended the connection'));
-  });
+  socket.on('error', (error) => session.end(error));
+  socket.on('close', () => session.end(new Error('the server ended the connection')));
   socket.write(upgradeRequest(options));
-  return {
-    welcome: await welcomed.promise,
-    ended: ended.promise,
-    command(id, text) {
-      const result = Promise.withResolvers<string>();
-      results.set(id, result);
-      if (socket.destroyed) result.reject(new Error('the connection has ended'));
-      else socket.write(encodeText(text));
-      return result.promise;
-    },
-    close: () => void socket.destroy(),
-  };
+  const welcome = await session.welcomed;
+  return { welcome, ended: session.ended, command: (id, text) => session.command(id, text), close: () => void socket.destroy() };
+}
+
+/** One connection's part of the protocol. */
+class Session {
+  readonly #send: (text: string) => void;
+  readonly #onEvents: RoomSocketOptions['onEvents'];
+  readonly #results = new Map<string, PromiseWithResolvers<string>>();
+  readonly #welcomed = Promise.withResolvers<Welcome>();
+  readonly #ended = Promise.withResolvers<never>();
+  #failure: unknown = null;
+  #acks: Acks | null = null;
+  #seq = 0;
+  #head = 0;
+
+  constructor(send: (text: string) => void, onEvents: RoomSocketOptions['onEvents']) {
+    this.#send = send;
+    this.#onEvents = onEvents;
+    this.#ended.promise.catch(() => {});
+  }
+
+  get welcomed(): Promise<Welcome> {
+    return this.#welcomed.promise;
+  }
+
+  get ended(): Promise<never> {
+    return this.#ended.promise;
+  }
+
+  command(id: string, text: string): Promise<string> {
+    const result = Promise.withResolvers<string>();
+    if (this.#failure !== null) result.reject(this.#failure);
+    else this.#send(text);
+    this.#results.set(id, result);
+    return result.promise;
+  }
+
+  /** Throws at what breaks the protocol. */
+  take(frame: string): void {
+    if (frame.startsWith('{"type":"events"')) return this.#takeEvents(frame);
+    if (frame.startsWith('{"type":"result"')) return this.#takeResult(frame);
+    if (!frame.startsWith('{"type":"welcome"')) throw new Error(`unexpected frame ${frame.slice(0, 200)}`);
+    const welcome: Welcome = JSON.parse(frame);
+    [this.#seq, this.#head] = [welcome.seq, welcome.head];
+    this.#acks = new Acks(welcome.seq, welcome.limits, systemClock, (seq) => this.#send(`{"type":"ack","seq":${seq}}`));
+    this.#welcomed.resolve(welcome);
+  }
+
+  end(error: unknown): void {
+    this.#failure ??= error;
+    this.#acks?.stop();
+    this.#welcomed.reject(error);
+    this.#ended.reject(error);
+    for (const result of this.#results.values()) result.reject(error);
+  }
+
+  #takeEvents(frame: string): void {
+    const [from, to] = [readCounter(frame, 'from'), readCounter(frame, 'to')];
+    if (from !== this.#seq + 1 || to < from) throw new Error(`events ${from} to ${to} follow ${this.#seq}`);
+    this.#seq = to;
+    this.#acks?.received(to, frame.length, to < this.#head);
+    this.#onEvents?.(from, to, frame);
+  }
+
+  #takeResult(frame: string): void {
+    const id = /"re":"([^"]*)"/.exec(frame)?.[1] ?? '';
+    this.#results.get(id)?.resolve(frame);
+    this.#results.delete(id);
+  }
 }
 
 function upgradeRequest({ channelId, token, since }: RoomSocketOptions): string {
