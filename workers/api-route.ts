@@ -6,6 +6,7 @@ import type { Scope } from '../protocol/scopes.ts';
 import type { AppEnv } from './env.ts';
 import { limitRate, type PolicyName } from './middleware/limit-rate.ts';
 import { requireScope } from './middleware/require-scope.ts';
+import { requireUtf8 } from './middleware/require-utf8.ts';
 import { problemResponse } from './problems.ts';
 
 /** What a route asks of its caller. */
@@ -23,7 +24,7 @@ export function apiRoute<const P extends string, const C extends Config>({ scope
     ...config,
     path,
     security: [{ bearer: [scope] }, { session: [] }],
-    middleware: [requireScope(scope), ...(limit === null ? [] : [limitRate(limit)])],
+    middleware: [requireScope(scope), ...(limit === null ? [] : [limitRate(limit)]), ...(config.request?.body ? [requireUtf8()] : [])],
     responses: { ...config.responses, ...problemsOf(path, config) },
   });
 }

@@ -12,9 +12,24 @@ const JSON_TYPE = /^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i;
  */
 export async function readBody<S extends z.ZodType>(c: Context<AppEnv>, schema: S): Promise<z.infer<S>> {
   if (!JSON_TYPE.test(c.req.raw.headers.get('content-type') ?? '')) throw new ProblemError({ code: 'unsupported_media_type' });
-  const parsed = schema.safeParse(parse(await c.req.text()));
+  const parsed = schema.safeParse(parse(await readText(c)));
   if (!parsed.success) throw new ProblemError({ code: 'invalid', errors: fieldErrors(parsed.error) });
   return parsed.data;
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
+
+/**
+ * The body as text, as often as it is asked for. Throws `unreadable_body` for bytes that are not UTF-8 (RFC 8259, section 8.1): the
+ * platform's own `text()` and `json()` put U+FFFD in their place, and what is kept would not be what was sent.
+ */
+export async function readText(c: Context<AppEnv>): Promise<string> {
+  const bytes = await c.req.arrayBuffer();
+  try {
+    return utf8.decode(bytes);
+  } catch {
+    throw new ProblemError({ code: 'unreadable_body', detail: 'the body is not UTF-8' });
+  }
 }
 
 function parse(text: string): unknown {
