@@ -116,6 +116,7 @@ export function badRequests({ channel, hidden, own, foreign }: Known): BadReques
     change('an edit of another\'s message', 'PATCH', `${send}/${foreign}`, { text: 'mine' }, 'forbidden'),
     change('a deletion of another\'s message', 'DELETE', `${send}/${foreign}`, undefined, 'forbidden'),
     change('an edit of no message', 'PATCH', `${send}/${NOWHERE}`, { text: 'x' }, 'not_found'),
+    { name: 'an edit to bytes that are not UTF-8', method: 'PATCH', path: `${send}/${own}`, headers: json, body: bytes('{"text":"', [0xff], '"}'), code: 'unreadable_body' },
     change('an edit to nothing', 'PATCH', `${send}/${own}`, { text: ' ' }, 'invalid'),
     change('an edit in another channel', 'PATCH', `/v1/channels/${hidden}/messages/${own}`, { text: 'x' }, 'not_found'),
     change('an emoji with white space', 'PUT', `${send}/${foreign}/reactions/a%20b`, undefined, 'invalid'),

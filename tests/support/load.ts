@@ -116,9 +116,10 @@ export class Load {
   #step(): Promise<unknown> {
     this.#count += 1;
     const turn = this.#count % 20;
-    const root = this.#roots[this.#count % (this.#roots.length || 1)];
+    const round = Math.floor(this.#count / 20);
+    const root = this.#roots[(this.#count + round) % (this.#roots.length || 1)];
     if (root !== undefined && (turn === 3 || turn === 11)) return this.#say(root);
-    if (root !== undefined && turn === 15) return this.#do(this.#writer(), { type: 'react', message_id: root, emoji: EMOJI[this.#count % EMOJI.length] ?? '👍' });
+    if (root !== undefined && turn === 15) return this.#do(this.#writer(), { type: 'react', message_id: root, emoji: EMOJI[round % EMOJI.length] ?? '👍' });
     const own = turn === 7 || turn === 13 || turn === 19 ? this.#own.shift() : undefined;
     if (own === undefined) return this.#say();
     return this.#do(own.writer, turn === 19 ? { type: 'delete', message_id: own.id } : { type: 'edit', message_id: own.id, text: `edited ${this.#count}: ${this.#text()}` });
