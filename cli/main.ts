@@ -4,6 +4,7 @@ import { cac, type CAC } from 'cac';
 const COMMANDS: Readonly<Record<string, () => Promise<(cli: CAC) => void>>> = {
   dev: async () => (await import('./dev.ts')).registerDev,
   token: async () => (await import('./token.ts')).registerToken,
+  migrate: async () => (await import('./migrate.ts')).registerMigrate,
   import: async () => (await import('./import-irc.ts')).registerImport,
 };
 

@@ -5,9 +5,8 @@ import { z } from 'zod';
 import { connect, type Database } from '../db/client.ts';
 import { insertCredential } from '../db/queries/credentials.ts';
 import { findActiveUserId } from '../db/queries/tokens.ts';
-import { readDevFile } from '../dev/dev-file.ts';
 import { scopeSchema, SESSION_SCOPES } from '../protocol/scopes.ts';
-import { DATA_DIR } from './data-dir.ts';
+import { postgresUrl } from './postgres-url.ts';
 
 const scopesSchema = z
   .string()
@@ -40,13 +39,6 @@ export function registerToken(cli: CAC): void {
 async function issueToken(options: TokenOptions): Promise<string> {
   const { db, close } = connect(postgresUrl(), { max: 1, applicationName: 'colink-token' });
   return insertToken(db, options, new Date()).finally(() => close());
-}
-
-/** The database that is named, else that of the running `colink dev`. */
-function postgresUrl(): string {
-  const url = process.env['DATABASE_URL'] ?? readDevFile(DATA_DIR)?.postgres_url;
-  if (url === undefined) throw new Error('nothing runs here: start `npm run dev`, or set DATABASE_URL');
-  return url;
 }
 
 /** A new token of an active user. It is shown this once: Postgres has its hash. */
