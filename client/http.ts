@@ -13,7 +13,7 @@ import { randomId } from './ports.ts';
 const TIMEOUT_MS = 30_000;
 
 export interface HttpOptions {
-  /** Where the API is, such as `https://chat.example.org`; empty for the page's own origin. */
+  /** Where the API is, such as `https://chat.example.org`, without a slash at the end. */
   readonly baseUrl: string;
   /** A bearer token. Without one the browser's session cookie speaks. */
   readonly token?: string;
@@ -130,12 +130,13 @@ function parse(text: string): unknown {
 }
 
 function queryString(query: RequestOptions['query'] = {}): string {
-  const present = Object.entries(query).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]]));
-  return present.length === 0 ? '' : `?${new URLSearchParams(present)}`;
+  const present = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) if (value !== undefined) present.set(name, String(value));
+  return present.size === 0 ? '' : `?${present}`;
 }
 
 function socketBase(baseUrl: string): URL {
-  const url = new URL(baseUrl || globalThis.location.origin);
+  const url = new URL(baseUrl);
   url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
   return url;
 }

@@ -26,7 +26,7 @@ function attempt<T>(use: () => T): T | null {
   }
 }
 
-export const api = createApi({ baseUrl: '' });
+export const api = createApi({ baseUrl: location.origin });
 
 export const ports: SessionPorts = {
   api,
