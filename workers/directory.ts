@@ -92,9 +92,15 @@ export async function changeMember<T, S extends number>(
 
 type Telling = Pick<MemberRequest, 'channelId' | 'userId' | 'actorId' | 'eventId'>;
 
-/** Tells a room what Postgres now holds of a member. */
+/** Tells a room what Postgres now holds of a member. Throws `unavailable` where the room cannot be told. */
 export async function tellRoom(c: Context<AppEnv>, { channelId, userId, actorId, eventId }: Telling): Promise<void> {
   const membership = await withPostgres(c, (db) => findMembership(db, channelId, userId));
   if (!membership) return;
-  await callRoom(c.env, channelId, (room) => room.applyMemberChange(channelId, { event_id: eventId, user_id: userId, actor_id: actorId, ...membership }));
+  const change = { event_id: eventId, user_id: userId, actor_id: actorId, ...membership };
+  try {
+    await callRoom(c.env, channelId, (room) => room.applyMemberChange(channelId, change));
+  } catch (error) {
+    console.warn(JSON.stringify({ level: 'warn', request_id: c.get('requestId'), event: 'room_not_told', channel_id: channelId, error: String(error) }));
+    throw new ProblemError({ code: 'unavailable', detail: 'the change is made, but the channel could not be told: try again' });
+  }
 }

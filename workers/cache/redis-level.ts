@@ -1,7 +1,6 @@
 import { Redis } from '@upstash/redis/cloudflare';
 import { CircuitState, ConsecutiveBreaker, circuitBreaker, handleAll, type CircuitBreakerPolicy } from 'cockatiel';
 import { userSchema, type User } from '../../protocol/api.ts';
-import type { Env } from '../env.ts';
 import type { SharedLevel } from './profile-cache.ts';
 
 const TTL_SECONDS = 300;
@@ -11,9 +10,14 @@ const PATIENCE_MS = 250;
 /** One for the isolate: after five failures in a row Redis is left alone for 10 s, then probed. */
 export const redisBreaker = (): CircuitBreakerPolicy => circuitBreaker(handleAll, { halfOpenAfter: 10_000, breaker: new ConsecutiveBreaker(5) });
 
+interface RedisAddress {
+  readonly UPSTASH_REDIS_REST_URL?: string;
+  readonly UPSTASH_REDIS_REST_TOKEN?: string;
+}
+
 /** The shared level of this request; null where none is configured. `keepAlive` lets a command end that its request no longer waits for. */
-export function redisLevel(env: Env, breaker: CircuitBreakerPolicy, keepAlive: (work: Promise<unknown>) => void): SharedLevel | null {
-  const { UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token } = env;
+export function redisLevel(address: RedisAddress, breaker: CircuitBreakerPolicy, keepAlive: (work: Promise<unknown>) => void): SharedLevel | null {
+  const { UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token } = address;
   if (!url || !token) return null;
   const redis = new Redis({ url, token, retry: false, enableTelemetry: false, signal: () => AbortSignal.timeout(PATIENCE_MS) });
   const attempt = async <T>(command: () => Promise<T>): Promise<T | null> => {
