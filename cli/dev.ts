@@ -11,6 +11,7 @@ import { DATA_DIR } from './data-dir.ts';
 
 const optionsSchema = z.object({
   port: z.int('--port is a number').min(1).max(65_535).optional(),
+  postgres: z.string().optional(),
   transport: z.enum(['auto', 'kafka', 'embedded'], '--transport is auto, kafka or embedded').default('auto'),
   redis: z.boolean().default(true),
   reset: z.boolean().default(false),
@@ -22,6 +23,7 @@ export function registerDev(cli: CAC): void {
   cli
     .command('dev', 'Run Colink on this machine, with all it stands on')
     .option('--port <n>', 'Where the Worker listens (default 8787, or the next free one)')
+    .option('--postgres <url>', 'Use this Postgres instead of one of its own')
     .option('--transport <name>', 'How events reach the consumers: auto, kafka or embedded', { default: 'auto' })
     .option('--no-redis', 'Run without the second cache level')
     .option('--reset', `Clear all data in ${DATA_DIR} first`)
@@ -43,6 +45,7 @@ async function dev(options: DevOptions): Promise<number> {
     dataDir,
     ports: 'usual',
     ...(options.port !== undefined && { port: options.port }),
+    ...(options.postgres !== undefined && { postgresUrl: options.postgres }),
     transport: options.transport,
     redis: options.redis,
     signal,

@@ -113,7 +113,7 @@ export async function untilReady(child: Child, probe: () => Promise<void>, timeo
     try {
       return await probe();
     } catch (error) {
-      if (ended) throw new Error(`ended while starting (${describeExit(ended)})${await lastLines(child)}`);
+      if (ended) throw new Error(`ended while starting (${describeExit(ended)})${await lastLines(child)}`, { cause: error });
       if (performance.now() > deadline) {
         await child.stop();
         throw new Error(`not ready after ${timeoutMs} ms (${String(error)})${await lastLines(child)}`, { cause: error });

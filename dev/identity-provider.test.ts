@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import type { Server } from 'node:http';
 import * as client from 'openid-client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { identityServer, issuerAt } from './identity-provider.ts';
+import { identityServer } from './identity-provider.ts';
+import { issuerAt } from './issuer.ts';
 import { persistentKeys } from './identity-keys.ts';
 import { freePort } from './ports.ts';
 
@@ -78,7 +79,7 @@ test('any handle may sign in', async () => {
 
 test('a code without its verifier is worth nothing', async () => {
   const { callback } = await signIn('alice');
-  await expect(client.authorizationCodeGrant(config, callback, { pkceCodeVerifier: client.randomPKCECodeVerifier(), expectedState: 's' })).rejects.toThrow();
+  await expect(client.authorizationCodeGrant(config, callback, { pkceCodeVerifier: client.randomPKCECodeVerifier(), expectedState: 's' })).rejects.toMatchObject({ error: 'invalid_grant' });
 });
 
 test('a redirect to another address is refused', async () => {

@@ -4,6 +4,7 @@ import { interactionPolicy, Provider, type Configuration } from 'oidc-provider';
 import { z } from 'zod';
 import { accountFor } from './accounts.ts';
 import { persistentKeys, type IdentityKeys } from './identity-keys.ts';
+import { issuerAt } from './issuer.ts';
 import { loginPage } from './login-page.ts';
 
 /**
@@ -18,9 +19,6 @@ export const identitySettingsSchema = z.strictObject({
   keysFile: z.string(),
 });
 export type IdentitySettings = z.infer<typeof identitySettingsSchema>;
-
-/** Its issuer. Users are known by (issuer, subject). */
-export const issuerAt = (port: number): string => `http://127.0.0.1:${port}`;
 
 const HOUR = 3600;
 const INTERACTION = /^\/interaction\/[\w-]+$/;

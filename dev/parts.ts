@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { describeExit, startChild, untilReady, type Running } from './child.ts';
 import type { IdentitySettings } from './identity-provider.ts';
 import { startKafka } from './kafka/broker.ts';
+import { isFree } from './ports.ts';
 import { startPostgres } from './postgres.ts';
 import { guard } from './reaper.ts';
 import type { RedisRestSettings } from './redis-rest.ts';
@@ -21,6 +22,11 @@ async function probe(url: string, init: RequestInit = {}): Promise<void> {
   if (!response.ok) throw new Error(`${url} answers ${response.status}`);
 }
 
+/** A part whose port somebody else has would take that one's answers for its own. */
+async function requireFree(port: number): Promise<void> {
+  if (!(await isFree(port))) throw new Error(`port ${port} is taken`);
+}
+
 const asPart = (name: string, running: Running): RunningPart => ({
   pids: { [name]: running.pid },
   ended: running.exited.then(describeExit),
@@ -30,6 +36,7 @@ const asPart = (name: string, running: Running): RunningPart => ({
 interface NodePart {
   readonly name: string;
   readonly dataDir: string;
+  readonly port: number;
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Throws until the part serves. */
@@ -37,8 +44,9 @@ interface NodePart {
   readonly graceMs?: number;
 }
 
-function nodePart({ name, dataDir, args, env = {}, probe, graceMs = 3_000 }: NodePart): StartPart {
+function nodePart({ name, dataDir, port, args, env = {}, probe, graceMs = 3_000 }: NodePart): StartPart {
   return async () => {
+    await requireFree(port);
     const child = await startChild({ command: process.execPath, args, env, graceMs, logFile: logOf(dataDir, name) });
     await untilReady(child, probe, START_TIMEOUT_MS);
     return asPart(name, child);
@@ -62,6 +70,7 @@ export function identityPart(dataDir: string, settings: IdentitySettings): Start
   return nodePart({
     name: 'idp',
     dataDir,
+    port: settings.port,
     args: [here('identity-provider.ts'), JSON.stringify(settings)],
     env: { ENVIRONMENT: 'development' },
     probe: () => probe(`http://127.0.0.1:${settings.port}/.well-known/openid-configuration`),
@@ -86,6 +95,7 @@ export function redisRestPart(dataDir: string, settings: RedisRestSettings): Sta
   return nodePart({
     name: 'redis_rest',
     dataDir,
+    port: settings.port,
     args: [here('redis-rest.ts'), JSON.stringify(settings)],
     probe: () => probe(`http://127.0.0.1:${settings.port}/`, { method: 'POST', headers: { authorization: `Bearer ${settings.token}` }, body: '["PING"]' }),
   });
@@ -94,6 +104,7 @@ export function redisRestPart(dataDir: string, settings: RedisRestSettings): Sta
 /** The host of workerd. `worker` is workerd itself, which its host starts again by itself. */
 export function workerPart(dataDir: string, settings: HostSettings): StartPart {
   return async (changed) => {
+    await requireFree(settings.port);
     const pids: Record<string, number> = {};
     const child = await startChild({
       command: process.execPath,
@@ -125,6 +136,7 @@ export function fleetPart(dataDir: string, { name, run, port, postgresUrl, broke
   return nodePart({
     name,
     dataDir,
+    port,
     args: ['--disable-warning=TimeoutNegativeWarning', join(import.meta.dirname, '..', 'consumers', 'main.ts'), '--run', run],
     env: { DATABASE_URL: postgresUrl, KAFKA_BROKERS: brokers.join(','), PORT: String(port) },
     probe: () => probe(`http://127.0.0.1:${port}/health`),

@@ -152,7 +152,7 @@ describe('colink dev', () => {
     const second = run();
     await vi.waitFor(() => expect(second.output()).toContain('sign in as alice or bob'), { timeout: 60_000, interval: 100 });
     expect(second.output()).toMatch(/fleet +127\.0\.0\.1:\d+/);
-    expect(second.output()).toContain('by the embedded transport, read from event_log: asked for');
+    expect(second.output()).toContain('embedded transport, consumers read event_log: asked for');
 
     const third = await colink(cwd, 'dev');
     expect(third).toMatchObject({ code: 1, stderr: expect.stringContaining('it runs already') });

@@ -7,12 +7,13 @@ import { seed } from '../db/seed.ts';
 import { DEMO_ACCOUNTS } from './accounts.ts';
 import { detect, isPresent } from './components.ts';
 import { removeDevFile, writeDevFile, type DevFile } from './dev-file.ts';
-import { issuerAt } from './identity-provider.ts';
+import { type HeldPorts, holdPorts } from './held-ports.ts';
+import { issuerAt } from './issuer.ts';
 import { endLeftovers } from './leftovers.ts';
 import { buildPage } from './page.ts';
 import { fleetPart, identityPart, kafkaPart, postgresPart, redisPart, redisRestPart, workerPart } from './parts.ts';
-import { planPorts, type PortPlan, type Ports, type PortWish } from './ports.ts';
-import { Supervisor } from './supervisor.ts';
+import type { PortName, PortPlan, Ports, PortWish } from './ports.ts';
+import { type StartPart, Supervisor } from './supervisor.ts';
 import { chooseTransport, type TransportChoice, type TransportWish } from './transport.ts';
 
 export interface StackOptions {
@@ -22,9 +23,11 @@ export interface StackOptions {
   readonly ports?: PortWish;
   /** The Worker's port, whatever the others are; it rejects if that is taken. */
   readonly port?: number;
+  /** A Postgres that runs already, instead of one of our own. */
+  readonly postgresUrl?: string;
   /** Default `auto`: `KAFKA_BROKERS`, else a broker of our own, else embedded. */
   readonly transport?: TransportWish;
-  /** Default true: a second cache level if there is a redis-server. */
+  /** Default true: a second cache level, by `UPSTASH_REDIS_REST_URL` and `_TOKEN` or by a Redis of our own if there is a redis-server. */
   readonly redis?: boolean;
   /** Default true. Without them events stay in `event_log`. */
   readonly consumers?: boolean;
@@ -58,6 +61,16 @@ export interface Stack {
 
 const ROOT = join(import.meta.dirname, '..');
 const CLIENT_ID = 'colink-dev';
+const PORTS_OF = {
+  postgres: ['postgres'],
+  kafka: ['kafka', 'kafkaController'],
+  idp: ['idp'],
+  redis: ['redis'],
+  redis_rest: ['redisRest'],
+  worker: ['worker'],
+  fleet: ['fleet'],
+  relay: ['relay'],
+} as const satisfies Record<string, readonly PortName[]>;
 /** Parts of one group end together, group after group. */
 const STOP_ORDER = [['fleet'], ['relay'], ['worker', 'idp'], ['kafka', 'redis_rest', 'redis'], ['postgres']];
 
@@ -65,7 +78,7 @@ const STOP_ORDER = [['fleet'], ['relay'], ['worker', 'idp'], ['kafka', 'redis_re
 export async function startStack(options: StackOptions): Promise<Stack> {
   mkdirSync(join(options.dataDir, 'logs'), { recursive: true });
   await endLeftovers(options.dataDir, (note) => options.report?.({ part: '', address: '', note }));
-  const assembly = new Assembly(options, await planPorts(options.ports ?? 'free', options.port));
+  const assembly = new Assembly(options, await holdPorts(options.ports ?? 'free', options.port));
   try {
     await Promise.race([assembly.start(), aborted(options.signal)]);
     return assembly;
@@ -82,24 +95,27 @@ function aborted(signal: AbortSignal | undefined): Promise<never> {
 class Assembly implements Stack {
   readonly dataDir: string;
   readonly #ports: Ports;
+  readonly #held: HeldPorts;
   readonly #options: StackOptions;
   readonly #supervisor: Supervisor;
   #transport: TransportChoice;
   #isUp = false;
 
-  constructor(options: StackOptions, { ports, taken }: PortPlan) {
+  constructor(options: StackOptions, { ports, taken, held }: PortPlan & { readonly held: HeldPorts }) {
     this.#options = options;
     this.#ports = ports;
+    this.#held = held;
     this.dataDir = options.dataDir;
     this.#transport = chooseTransport(options.transport ?? 'auto', process.env['KAFKA_BROKERS'], detect());
     this.#supervisor = new Supervisor({ onChange: () => this.#publish(), report: (line) => this.#news(line) });
-    for (const [name, port] of Object.entries(taken)) if (port !== undefined) this.#news(`port ${port} (${name}) is taken, another is used`);
+    for (const [name, port] of Object.entries(taken)) this.#news(`port ${port} (${name}) is taken, another is used`);
   }
 
   async start(): Promise<void> {
     const redis = this.#startRedis();
     await Promise.all([this.#startRecord(), this.#startKafka(), this.#startIdentity(), redis, this.#startWorker(redis)]);
     if (this.#options.consumers ?? true) await this.#startConsumers();
+    await this.#held.releaseAll();
     this.#isUp = true;
     this.#publish();
   }
@@ -124,12 +140,13 @@ class Assembly implements Stack {
   async stop(): Promise<void> {
     this.#isUp = false;
     this.#supervisor.close();
+    await this.#held.releaseAll();
     for (const group of STOP_ORDER) await Promise.all(group.map((name) => this.#supervisor.stop(name)));
     removeDevFile(this.dataDir);
   }
 
   #postgresUrl(): string {
-    return `postgres://colink@127.0.0.1:${this.#ports.postgres}/colink`;
+    return this.#options.postgresUrl ?? `postgres://colink@127.0.0.1:${this.#ports.postgres}/colink`;
   }
 
   #brokers(): readonly string[] {
@@ -138,54 +155,61 @@ class Assembly implements Stack {
   }
 
   async #startRecord(): Promise<void> {
-    const ports = this.#ports;
     const since = performance.now();
-    await this.#supervisor.add('postgres', postgresPart(this.dataDir, ports.postgres, (line) => this.#news(line)));
+    const { postgresUrl } = this.#options;
+    if (postgresUrl === undefined) await this.#add('postgres', postgresPart(this.dataDir, this.#ports.postgres, (line) => this.#news(line)));
     await migrate(this.#postgresUrl());
     const { db, close } = connect(this.#postgresUrl(), { max: 1, applicationName: 'colink-seed' });
-    await seed(db, issuerAt(ports.idp), DEMO_ACCOUNTS, new Date()).finally(() => close());
-    this.#line('postgres', `127.0.0.1:${ports.postgres}`, `the record; migrated and seeded, ${seconds(since)}`);
+    await seed(db, issuerAt(this.#ports.idp), DEMO_ACCOUNTS, new Date()).finally(() => close());
+    this.#line('postgres', new URL(this.#postgresUrl()).host, `the record${postgresUrl ? ', as given' : ''}; migrated and seeded, ${seconds(since)}`);
   }
 
   async #startKafka(): Promise<void> {
-    const { kafka, kafkaController } = this.#ports;
-    if (this.#transport.kind !== 'own') return this.#transportLine();
-    try {
-      await this.#supervisor.add('kafka', kafkaPart(this.dataDir, kafka, kafkaController));
-    } catch (error) {
-      if (this.#transport.wanted) throw error;
-      this.#transport = { kind: 'embedded', why: `Kafka did not start: ${firstLine(error)}` };
-    }
-    this.#transportLine();
+    if (this.#transport.kind === 'own') await this.#startOwnKafka(this.#transport.wanted);
+    const { kind, why } = this.#transport;
+    if (kind === 'embedded') this.#line('events', '', `embedded transport, consumers read event_log: ${why}`);
+    else this.#line('kafka', this.#brokers().join(','), `event transport: ${why}`);
   }
 
-  #transportLine(): void {
-    const { kind, why } = this.#transport;
-    const isKafka = kind !== 'embedded';
-    this.#line('events', isKafka ? this.#brokers().join(',') : '', isKafka ? `by Kafka: ${why}` : `by the embedded transport, read from event_log: ${why}`);
+  async #startOwnKafka(wanted: boolean): Promise<void> {
+    if (!isPresent(detect().kafkaJars)) this.#news('getting Kafka with Maven: 43 MB, this once');
+    try {
+      await this.#add('kafka', kafkaPart(this.dataDir, this.#ports.kafka, this.#ports.kafkaController));
+    } catch (error) {
+      if (wanted) throw error;
+      this.#transport = { kind: 'embedded', why: `Kafka did not start: ${firstLine(error)}` };
+    }
   }
 
   async #startIdentity(): Promise<void> {
     const { idp, worker } = this.#ports;
     const redirectUris = ['127.0.0.1', 'localhost'].map((host) => `http://${host}:${worker}/auth/callback`);
-    await this.#supervisor.add('idp', identityPart(this.dataDir, { port: idp, clientId: CLIENT_ID, redirectUris, keysFile: join(this.dataDir, 'identity-keys.json') }));
+    await this.#add('idp', identityPart(this.dataDir, { port: idp, clientId: CLIENT_ID, redirectUris, keysFile: join(this.dataDir, 'identity-keys.json') }));
     this.#line('identity', issuerAt(idp), 'OpenID provider for development, no passwords');
   }
 
   /** The Worker's variables for the second cache level; none where there is no Redis. */
   async #startRedis(): Promise<Record<string, string>> {
-    const { redis: port, redisRest } = this.#ports;
+    const { UPSTASH_REDIS_REST_URL, UPSTASH_REDIS_REST_TOKEN } = process.env;
+    if (this.#options.redis === false) return this.#withoutRedis('asked for');
+    if (UPSTASH_REDIS_REST_URL && UPSTASH_REDIS_REST_TOKEN) {
+      this.#line('redis', new URL(UPSTASH_REDIS_REST_URL).host, 'second cache level: UPSTASH_REDIS_REST_URL is set');
+      return { UPSTASH_REDIS_REST_URL, UPSTASH_REDIS_REST_TOKEN };
+    }
     const { redis } = detect();
-    if (this.#options.redis === false) return {};
-    if (!isPresent(redis)) return this.#withoutRedis(redis.missing);
+    return isPresent(redis) ? await this.#startOwnRedis(redis.path) : this.#withoutRedis(redis.missing);
+  }
+
+  async #startOwnRedis(command: string): Promise<Record<string, string>> {
+    const { redis: port, redisRest } = this.#ports;
     const token = randomBytes(24).toString('base64url');
     try {
-      await this.#supervisor.add('redis', redisPart(this.dataDir, redis.path, port));
-      await this.#supervisor.add('redis_rest', redisRestPart(this.dataDir, { port: redisRest, redisUrl: `redis://127.0.0.1:${port}`, token }));
+      await this.#add('redis', redisPart(this.dataDir, command, port));
+      await this.#add('redis_rest', redisRestPart(this.dataDir, { port: redisRest, redisUrl: `redis://127.0.0.1:${port}`, token }));
     } catch (error) {
       return this.#withoutRedis(firstLine(error));
     }
-    this.#line('redis', `127.0.0.1:${port}`, `second cache level, over REST at 127.0.0.1:${redisRest}`);
+    this.#line('redis', `127.0.0.1:${port}`, `second cache level, by REST at 127.0.0.1:${redisRest}`);
     return { UPSTASH_REDIS_REST_URL: `http://127.0.0.1:${redisRest}`, UPSTASH_REDIS_REST_TOKEN: token };
   }
 
@@ -207,7 +231,7 @@ class Assembly implements Stack {
       postgresUrl: this.#postgresUrl(),
       vars: { ENVIRONMENT: 'development', OIDC_ISSUER: issuerAt(idp), OIDC_CLIENT_ID: CLIENT_ID, ...(await redis), ...this.#options.vars },
     };
-    await this.#supervisor.add('worker', workerPart(this.dataDir, settings));
+    await this.#add('worker', workerPart(this.dataDir, settings));
     this.#line('worker', `127.0.0.1:${worker}`, `API, sockets, Durable Objects in workerd, ${seconds(since)}; ${page}`);
   }
 
@@ -215,11 +239,17 @@ class Assembly implements Stack {
     const { fleet, relay } = this.#ports;
     const brokers = this.#brokers();
     const common = { postgresUrl: this.#postgresUrl(), brokers };
-    const starts = [this.#supervisor.add('fleet', fleetPart(this.dataDir, { ...common, name: 'fleet', run: 'groups', port: fleet }))];
-    if (brokers.length > 0) starts.push(this.#supervisor.add('relay', fleetPart(this.dataDir, { ...common, name: 'relay', run: 'relay', port: relay })));
+    const starts = [this.#add('fleet', fleetPart(this.dataDir, { ...common, name: 'fleet', run: 'groups', port: fleet }))];
+    if (brokers.length > 0) starts.push(this.#add('relay', fleetPart(this.dataDir, { ...common, name: 'relay', run: 'relay', port: relay })));
     await Promise.all(starts);
     if (brokers.length > 0) this.#line('relay', `127.0.0.1:${relay}`, 'event_log to Kafka; metrics at /metrics');
     this.#line('fleet', `127.0.0.1:${fleet}`, 'consumer groups; metrics at /metrics');
+  }
+
+  /** Starts a part on its ports, which are held until that very moment. */
+  async #add(name: keyof typeof PORTS_OF, start: StartPart): Promise<void> {
+    await this.#held.release(...PORTS_OF[name]);
+    await this.#supervisor.add(name, start);
   }
 
   #publish(): void {

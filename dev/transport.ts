@@ -18,7 +18,7 @@ export function chooseTransport(wish: TransportWish, givenBrokers: string | unde
   const brokers = (givenBrokers ?? '').split(',').map((broker) => broker.trim()).filter((broker) => broker !== '');
   if (brokers.length > 0) return { kind: 'given', brokers, why: 'KAFKA_BROKERS is set' };
   const missing = whyNoBroker(components);
-  if (missing === null) return { kind: 'own', wanted: wish === 'kafka', why: wish === 'kafka' ? 'asked for' : 'Java is there' };
+  if (missing === null) return { kind: 'own', wanted: wish === 'kafka', why: wish === 'kafka' ? 'asked for' : 'a broker can run here' };
   if (wish === 'kafka') throw new Error(`no Kafka: ${missing}`);
   return { kind: 'embedded', why: `no Kafka: ${missing}` };
 }

@@ -4,10 +4,12 @@ import { cp, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
+import { promisify, stripVTControlCharacters } from 'node:util';
 
 /** The version of `pom.xml`. */
 export const KAFKA_VERSION = '4.3.1';
+
+const FETCH_TIMEOUT_MS = 60_000;
 
 /** Where the broker's jars are kept, outside the checkout so that cleaning it does not fetch them again. */
 export function jarsDirectory(env: NodeJS.ProcessEnv = process.env): string {
@@ -33,9 +35,15 @@ export async function fetchJars(maven: string, directory = jarsDirectory()): Pro
 async function copyDependencies(maven: string, target: string): Promise<void> {
   const pom = join(dirname(fileURLToPath(import.meta.url)), 'pom.xml');
   const args = ['-B', '-q', '-f', pom, 'dependency:copy-dependencies', '-DincludeScope=runtime', `-DoutputDirectory=${target}`];
-  await promisify(execFile)(maven, args, { timeout: 300_000 }).catch((error: Error & { stdout?: string }) => {
-    throw new Error(`Maven could not get Kafka's jars: ${(error.stdout || error.message).trim().split('\n').slice(0, 3).join(' ')}`);
+  await promisify(execFile)(maven, args, { timeout: FETCH_TIMEOUT_MS }).catch((error: Error & { stdout?: string; killed?: boolean }) => {
+    throw new Error(`Maven could not get its jars: ${error.killed ? `not within ${FETCH_TIMEOUT_MS / 1_000} s` : firstFault(error.stdout || error.message)}`);
   });
+}
+
+/** The first thing Maven complains of, in one line without colours. */
+function firstFault(output: string): string {
+  const line = stripVTControlCharacters(output).split('\n').find((text) => text.includes('[ERROR]')) ?? output;
+  return line.replace('[ERROR]', '').split(' -> ')[0]?.trim().slice(0, 200) ?? '';
 }
 
 /** Through a sibling, because the scratch directory may be on another file system and a rename has to be one step. */
