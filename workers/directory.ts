@@ -8,6 +8,7 @@ import { findMe } from '../db/queries/users.ts';
 import type { Outcome } from '../protocol/errors.ts';
 import type { AppEnv } from './env.ts';
 import { idempotencyKey } from './idempotency-key.ts';
+import { readText } from './json.ts';
 import { inTransaction, withPostgres } from './postgres.ts';
 import { ProblemError, unwrap } from './problems.ts';
 import { callRoom } from './room.ts';
@@ -46,7 +47,7 @@ export async function writeDirectory<T, S extends number>(
 async function keyedRequest(c: Context<AppEnv>): Promise<KeyedRequest | null> {
   const key = idempotencyKey(c.req.raw.headers);
   if (key === null) return null;
-  const body = c.req.raw.body === null ? '' : await c.req.text();
+  const body = await readText(c);
   const fingerprint = new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(body)));
   return { user_id: c.get('identity').actor.user_id, method: c.req.method, route: c.req.path, key, fingerprint };
 }

@@ -38,6 +38,8 @@ interface Variables {
   requestId: string;
   /** Set by `authenticate`. */
   identity: Identity;
+  /** The body, once `readText` has read it. */
+  bodyText: string | undefined;
 }
 
 export interface AppEnv {

@@ -24,9 +24,13 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
  * platform's own `text()` and `json()` put U+FFFD in their place, and what is kept would not be what was sent.
  */
 export async function readText(c: Context<AppEnv>): Promise<string> {
+  const known = c.get('bodyText');
+  if (known !== undefined) return known;
   const bytes = await c.req.arrayBuffer();
   try {
-    return utf8.decode(bytes);
+    const text = utf8.decode(bytes);
+    c.set('bodyText', text);
+    return text;
   } catch {
     throw new ProblemError({ code: 'unreadable_body', detail: 'the body is not UTF-8' });
   }

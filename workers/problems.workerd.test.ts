@@ -36,6 +36,14 @@ describe('every error is a problem document', () => {
     for (const path of [messages, '/v1/channels']) expectProblem(await ada.call('POST', path, body), 'unreadable_body');
   });
 
+  it('400 for bytes that are no UTF-8, which would else be kept as something else', async () => {
+    const body = Uint8Array.from([...new TextEncoder().encode('{"name":"x","client_msg_id":"x","text":"'), 0xff, 0x22, 0x7d]);
+    const headers = { Authorization: `Bearer ${ada.token}`, 'Content-Type': 'application/json' };
+    const codes = [];
+    for (const path of [messages, '/v1/channels']) codes.push((await fetchApi(path, { method: 'POST', headers, body })).body);
+    expect(codes).toMatchObject([{ code: 'unreadable_body' }, { code: 'unreadable_body' }]);
+  });
+
   it.each(['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', 'application/jsonx'])('415 for %s', async (type) => {
     for (const path of [messages, '/v1/channels']) expectProblem(await ada.call('POST', path, '{}', { 'Content-Type': type }), 'unsupported_media_type');
   });
