@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:net';
+import { connect, createServer, type Server } from 'node:net';
 
 /** Listens on a port (0: any) of loopback, and hangs up on whoever connects. Resolves to null if it is taken. */
 export function listen(port: number): Promise<Server | null> {
@@ -77,3 +77,20 @@ async function freePorts(): Promise<Ports> {
   const free = [...used];
   return Object.fromEntries(PORT_NAMES.map((name, index) => [name, free[index] ?? 0])) as Record<PortName, number>;
 }
+
+const CONNECT_MS = 2_000;
+
+function answers(address: string): Promise<boolean> {
+  const { hostname, port } = new URL(`tcp://${address}`);
+  return new Promise((resolve) => {
+    const socket = connect({ host: hostname, port: Number(port), timeout: CONNECT_MS });
+    const settle = (isUp: boolean): void => {
+      socket.destroy();
+      resolve(isUp);
+    };
+    socket.once('connect', () => settle(true)).once('error', () => settle(false)).once('timeout', () => settle(false));
+  });
+}
+
+/** Whether any of these `host:port` accepts a connection within 2 s. */
+export const answersAny = async (addresses: readonly string[]): Promise<boolean> => (await Promise.all(addresses.map(answers))).some(Boolean);

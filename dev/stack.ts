@@ -12,7 +12,7 @@ import { issuerAt } from './issuer.ts';
 import { endLeftovers } from './leftovers.ts';
 import { buildPage } from './page.ts';
 import { fleetPart, identityPart, kafkaPart, postgresPart, redisPart, redisRestPart, workerPart } from './parts.ts';
-import type { PortName, PortPlan, Ports, PortWish } from './ports.ts';
+import { answersAny, type PortName, type PortPlan, type Ports, type PortWish } from './ports.ts';
 import { type StartPart, Supervisor } from './supervisor.ts';
 import { chooseTransport, type TransportChoice, type TransportWish } from './transport.ts';
 
@@ -78,7 +78,8 @@ const STOP_ORDER = [['fleet'], ['relay'], ['worker', 'idp'], ['kafka', 'redis_re
 export async function startStack(options: StackOptions): Promise<Stack> {
   mkdirSync(join(options.dataDir, 'logs'), { recursive: true });
   await endLeftovers(options.dataDir, (note) => options.report?.({ part: '', address: '', note }));
-  const assembly = new Assembly(options, await holdPorts(options.ports ?? 'free', options.port));
+  const transport = chooseTransport(options.transport ?? 'auto', process.env['KAFKA_BROKERS'], detect());
+  const assembly = new Assembly(options, transport, await holdPorts(options.ports ?? 'free', options.port));
   try {
     await Promise.race([assembly.start(), aborted(options.signal)]);
     return assembly;
@@ -101,12 +102,12 @@ class Assembly implements Stack {
   #transport: TransportChoice;
   #isUp = false;
 
-  constructor(options: StackOptions, { ports, taken, held }: PortPlan & { readonly held: HeldPorts }) {
+  constructor(options: StackOptions, transport: TransportChoice, { ports, taken, held }: PortPlan & { readonly held: HeldPorts }) {
     this.#options = options;
+    this.#transport = transport;
     this.#ports = ports;
     this.#held = held;
     this.dataDir = options.dataDir;
-    this.#transport = chooseTransport(options.transport ?? 'auto', process.env['KAFKA_BROKERS'], detect());
     this.#supervisor = new Supervisor({ onChange: () => this.#publish(), report: (line) => this.#news(line) });
     for (const [name, port] of Object.entries(taken)) this.#news(`port ${port} (${name}) is taken, another is used`);
   }
@@ -167,8 +168,9 @@ class Assembly implements Stack {
   async #startKafka(): Promise<void> {
     if (this.#transport.kind === 'own') await this.#startOwnKafka(this.#transport.wanted);
     const { kind, why } = this.#transport;
-    if (kind === 'embedded') this.#line('events', '', `embedded transport, consumers read event_log: ${why}`);
-    else this.#line('kafka', this.#brokers().join(','), `event transport: ${why}`);
+    if (kind === 'embedded') return this.#line('events', '', `embedded transport, consumers read event_log: ${why}`);
+    const isSilent = kind === 'given' && !(await answersAny(this.#brokers()));
+    this.#line('kafka', this.#brokers().join(','), `event transport: ${why}${isSilent ? '; none answers now, events wait in event_log' : ''}`);
   }
 
   async #startOwnKafka(wanted: boolean): Promise<void> {
@@ -249,7 +251,9 @@ class Assembly implements Stack {
   /** Starts a part on its ports, which are held until that very moment. */
   async #add(name: keyof typeof PORTS_OF, start: StartPart): Promise<void> {
     await this.#held.release(...PORTS_OF[name]);
-    await this.#supervisor.add(name, start);
+    await this.#supervisor.add(name, start).catch((error: unknown) => {
+      throw new Error(`${name}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    });
   }
 
   #publish(): void {

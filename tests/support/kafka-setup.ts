@@ -2,8 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
-import { detect, isPresent } from '../../dev/components.ts';
+import { detect } from '../../dev/components.ts';
 import { startKafka } from '../../dev/kafka/broker.ts';
+import { whyNoBroker } from '../../dev/transport.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -12,16 +13,9 @@ declare module 'vitest' {
   }
 }
 
-/** Why this machine cannot run a broker, or null if it can. */
-function missingPart(): string | null {
-  const { java, maven, kafkaJars } = detect();
-  if (!isPresent(java)) return java.missing;
-  return isPresent(kafkaJars) || isPresent(maven) ? null : `${kafkaJars.missing}, and ${maven.missing}`;
-}
-
 /** One broker for the run. In CI a missing part is a failure. */
 export default async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
-  const missing = missingPart();
+  const missing = whyNoBroker(detect());
   if (missing !== null) {
     if (process.env['CI'] === 'true') throw new Error(`Kafka tests cannot run: ${missing}`);
     console.warn(`Kafka tests are skipped: ${missing} (npm run setup brings it where it can)`);
