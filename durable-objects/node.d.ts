@@ -14,7 +14,7 @@ declare module 'node:sqlite' {
   type Value = string | number | null;
   interface Statement {
     all(...bindings: Value[]): unknown[];
-    run(...bindings: Value[]): unknown;
+    run(...bindings: Value[]): { changes: number | bigint };
   }
   export class DatabaseSync {
     constructor(path: string);

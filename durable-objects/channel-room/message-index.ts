@@ -52,12 +52,12 @@ export class MessageIndex {
 
   /** False, and nothing is done, where the author has used this `client_msg_id` before. */
   insert(m: IndexedMessage): boolean {
-    const inserted = this.#sql.all<{ seq: number }>(
+    const written = this.#sql.run(
       `INSERT INTO messages (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-       ON CONFLICT (author_id, client_msg_id) DO NOTHING RETURNING seq`,
+       ON CONFLICT (author_id, client_msg_id) DO NOTHING`,
       m.id, m.author_id, m.client_msg_id, m.fingerprint, m.seq, m.pos, m.thread_id, m.tpos, m.last_tpos, m.deleted, m.revision, m.at,
     );
-    return inserted.length > 0;
+    return written > 0;
   }
 
   find(id: string): IndexedMessage | undefined {

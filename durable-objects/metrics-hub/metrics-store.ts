@@ -73,7 +73,7 @@ export class MetricsStore {
   }
 
   #set(source: string, name: MetricName, value: number | null, now: number): void {
-    if (value === null) return this.#sql.run('DELETE FROM gauges WHERE source = ? AND name = ?', source, name);
+    if (value === null) return void this.#sql.run('DELETE FROM gauges WHERE source = ? AND name = ?', source, name);
     const [known] = this.#sql.all('UPDATE gauges SET value = ?, at = ? WHERE source = ? AND name = ? RETURNING name', value, now, source, name);
     if (known !== undefined) return;
     this.#sql.run('INSERT INTO gauges (source, name, value, at) VALUES (?, ?, ?, ?)', source, name, value, now);

@@ -13,7 +13,7 @@ export class UserInbox extends DurableObject<Env> implements InboxApi {
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    this.#tickets = new Tickets(durableSql(ctx.storage));
+    this.#tickets = new Tickets(durableSql({ storage: ctx.storage, abort: (reason) => ctx.abort(reason) }));
   }
 
   async issueTicket(actor: Actor): Promise<string> {

@@ -11,19 +11,25 @@ export function nodeSqlite(): SqlDriver {
     return prepared;
   };
   let depth = 0;
+  const transaction = <T>(body: () => T): T => {
+    database.exec(`SAVEPOINT s${depth++}`);
+    try {
+      const value = body();
+      database.exec(`RELEASE s${--depth}`);
+      return value;
+    } catch (error) {
+      database.exec(`ROLLBACK TO s${--depth}; RELEASE s${depth}`);
+      throw error;
+    }
+  };
   return {
     all: <R extends SqlRow>(statement: string, ...bindings: SqlValue[]) => prepare(statement).all(...bindings) as R[],
-    run: (statement, ...bindings) => void (bindings.length === 0 ? database.exec(statement) : prepare(statement).run(...bindings)),
-    transaction(body) {
-      database.exec(`SAVEPOINT s${depth++}`);
-      try {
-        const value = body();
-        database.exec(`RELEASE s${--depth}`);
-        return value;
-      } catch (error) {
-        database.exec(`ROLLBACK TO s${--depth}; RELEASE s${depth}`);
-        throw error;
-      }
+    run(statement, ...bindings) {
+      if (bindings.length > 0) return Number(prepare(statement).run(...bindings).changes);
+      database.exec(statement);
+      return 0;
     },
+    transaction,
+    turn: transaction,
   };
 }
