@@ -13,6 +13,8 @@ const frame = (from: number, to: number, epoch = 1) => ({
   type: 'events' as const, epoch, from, to, events: Array.from({ length: to - from + 1 }, (_, i) => event(from + i)),
 });
 const rules = Object.entries<CloseRule>(CLOSE_CODES);
+/** What answers a welcome at 5. */
+const hello = { type: 'ack', seq: 5 };
 const result = { message_id: 'm', seq: 9, pos: 1, thread_id: null, tpos: null, at: 'now', changed: true };
 
 async function connect(options: Partial<ConnectionOptions> = {}) {
@@ -170,7 +172,7 @@ describe('a connection', () => {
     await clock.advance(25_000);
     server.latest.deliver('pong');
     await clock.advance(25_000);
-    expect(server.latest.sent).toEqual(['ping', 'ping']);
+    expect(server.latest.sent).toEqual([JSON.stringify(hello), 'ping', 'ping']);
     await clock.advance(9_999);
     expect(connection.state.name).toBe('open');
     await clock.advance(1);
@@ -194,28 +196,33 @@ describe('a connection', () => {
 });
 
 describe('acknowledgements', () => {
+  it('answer the welcome, so that whatever ends the socket later ends it at once', async () => {
+    const { server } = await open();
+    expect(server.latest.frames).toEqual([hello]);
+  });
+
   it('G8: leave after 200 ms for what has gathered', async () => {
     const { server, clock } = await open();
     server.latest.deliver(frame(6, 6));
     server.latest.deliver(frame(7, 9));
-    expect(server.latest.frames).toEqual([]);
+    expect(server.latest.frames).toEqual([hello]);
     await clock.advance(200);
-    expect(server.latest.frames).toEqual([{ type: 'ack', seq: 9 }]);
+    expect(server.latest.frames).toEqual([hello, { type: 'ack', seq: 9 }]);
   });
 
   it('G8: leave at once after 200 events', async () => {
     const { server } = await open();
     server.latest.deliver(frame(6, 205));
-    expect(server.latest.frames).toEqual([{ type: 'ack', seq: 205 }]);
+    expect(server.latest.frames).toEqual([hello, { type: 'ack', seq: 205 }]);
   });
 
   it('G8: leave at once while catching up, where the window would hold the server back', async () => {
     const { server } = await connect();
     server.latest.welcome({ seq: 5, head: 40, recovered: true });
     server.latest.deliver(frame(6, 20));
-    expect(server.latest.frames).toEqual([{ type: 'ack', seq: 20 }]);
+    expect(server.latest.frames).toEqual([hello, { type: 'ack', seq: 20 }]);
     server.latest.deliver(frame(21, 40));
-    expect(server.latest.frames).toHaveLength(1);
+    expect(server.latest.frames).toHaveLength(2);
   });
 });
 
@@ -224,7 +231,7 @@ describe('commands', () => {
     const { server, connection } = await open();
     const deleted = connection.command({ type: 'delete', message_id: 'm' });
     const edited = connection.command({ type: 'edit', message_id: 'm', text: 'x' });
-    expect(server.latest.frames.map((sent) => ('id' in sent ? sent.id : null))).toEqual(['1', '2']);
+    expect(server.latest.frames.map((sent) => ('id' in sent ? sent.id : null))).toEqual([null, '1', '2']);
     server.latest.deliver({ type: 'result', re: '2', problem: problemDocument({ code: 'forbidden' }) });
     server.latest.deliver({ type: 'result', re: '1', ok: result });
     await expect(deleted).resolves.toEqual(result);
@@ -236,7 +243,7 @@ describe('commands', () => {
     void connection.command({ type: 'delete', message_id: 'm' });
     expect(server.latest.frames).toEqual([]);
     server.latest.welcome({ seq: 5, recovered: true });
-    expect(server.latest.frames).toHaveLength(1);
+    expect(server.latest.frames).toEqual([hello, { type: 'delete', message_id: 'm', id: '1' }]);
   });
 
   it('G2: go again, under the same ids, where a disconnect left them unanswered', async () => {
@@ -247,6 +254,7 @@ describe('commands', () => {
     await retry();
     server.latest.welcome({ seq: 5, recovered: true });
     expect(server.latest.frames).toEqual([
+      hello,
       { type: 'send', client_msg_id: 'c1', text: 'hello', id: '1' },
       { type: 'send', client_msg_id: 'c2', text: 'world', id: '2' },
     ]);
