@@ -3,11 +3,11 @@ import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { type ErrorCode, ERRORS } from '../protocol/errors.ts';
-import { type ServerFrame, serverFrameSchema } from '../protocol/frames.ts';
 import { SUBPROTOCOL } from '../protocol/version.ts';
 import { BAD_FRAMES, type BadFrame } from './support/bad-frames.ts';
 import { badRequests, type BadRequest, type Known } from './support/bad-requests.ts';
 import { problemOf, rawRequest } from './support/raw-http.ts';
+import { HANDSHAKE, openRawSocket, type RawSocket } from './support/raw-socket.ts';
 import { startWorld, type World, type WorldUser } from './support/world.ts';
 
 const BLANK: Known = { channel: 'channel', hidden: 'hidden', own: 'own', foreign: 'foreign' };
@@ -82,11 +82,11 @@ describe('a bad handshake is refused by a problem document', () => {
     rawRequest(world.baseUrl, {
       method: 'GET',
       path,
-      headers: { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13', 'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==', ...headers },
+      headers: { ...HANDSHAKE, ...headers },
     });
 
   it.each(HANDSHAKES)('of %s', async (_, query, as, code) => {
-    const headers = { 'sec-websocket-protocol': SUBPROTOCOL, ...(as === 'alice' && { authorization: `Bearer ${alice.token}` }) };
+    const headers = as === 'alice' ? { authorization: `Bearer ${alice.token}` } : {};
     expect(problemOf(await handshake(`/v1/channels/${known.channel}/socket${query}`, headers)).code).toBe(code);
   });
 
@@ -96,24 +96,9 @@ describe('a bad handshake is refused by a problem document', () => {
   ])('of %s', async (_, protocol) => {
     expect(problemOf(await handshake(`/v1/channels/${known.channel}/socket`, { 'sec-websocket-protocol': protocol })).code).toBe('unauthenticated');
   });
-
-  it('of one who may not know the channel (G5)', async () => {
-    const headers = { 'sec-websocket-protocol': SUBPROTOCOL, authorization: `Bearer ${alice.token}` };
-    expect(problemOf(await handshake(`/v1/channels/${known.hidden}/socket`, headers)).code).toBe('not_found');
-  });
 });
 
-/** A socket of alice whose frames and close are kept. */
-async function openSocket() {
-  const url = `${world.baseUrl.replace('http', 'ws')}/v1/channels/${known.channel}/socket`;
-  const socket = new WebSocket(url, SUBPROTOCOL, { headers: { authorization: `Bearer ${alice.token}` } });
-  const frames: ServerFrame[] = [];
-  const closed = once(socket, 'close').then(([code]) => Number(code));
-  socket.on('error', () => {});
-  socket.on('message', (data) => frames.push(serverFrameSchema.parse(JSON.parse(String(data)))));
-  await expect.poll(() => frames[0]?.type, { timeout: 10_000 }).toBe('welcome');
-  return { socket, frames, closed };
-}
+const openSocket = (): Promise<RawSocket> => openRawSocket(world.baseUrl, known.channel, alice.token);
 
 async function answerTo({ frame, answer }: BadFrame): Promise<BadFrame['answer']> {
   const { socket, frames, closed } = await openSocket();

@@ -35,7 +35,7 @@ export class Reader implements ReaderLog {
   head = 0;
   readonly #options: ReaderOptions;
   #socket: WebSocket | null = null;
-  #acked = 0;
+  #acked = -1;
   #stopped = false;
 
   constructor(options: ReaderOptions) {
@@ -60,6 +60,7 @@ export class Reader implements ReaderLog {
       if (!this.#stopped) setTimeout(() => this.#stopped || this.start(), 50 + 200 * Math.random());
     });
     this.#socket = socket;
+    this.#acked = -1;
     return this;
   }
 

@@ -11,6 +11,7 @@ import { signIn } from '../../db/queries/users.ts';
 import { planPorts, type Ports } from '../../dev/ports.ts';
 import { type Stack, type StackOptions, startStack } from '../../dev/stack.ts';
 import type { TransportWish } from '../../dev/transport.ts';
+import { type Scope, SESSION_SCOPES } from '../../protocol/scopes.ts';
 
 export interface WorldUser {
   readonly id: string;
@@ -18,7 +19,6 @@ export interface WorldUser {
   readonly api: Api;
 }
 
-const SCOPES = ['messages:read', 'messages:write', 'channels:read', 'channels:write'];
 const HOUR_MS = 3_600_000;
 
 /** A whole stack of its own, with data in a temporary directory, and people in it. */
@@ -62,16 +62,16 @@ export class World {
     return this.#stack.describe().pids;
   }
 
-  /** Someone with this handle and a token of an hour; alice and bob are those of the identity provider. */
-  async user(handle: string): Promise<WorldUser> {
+  /** Someone with this handle and a token; alice and bob are those of the identity provider. */
+  async user(handle: string, { tokenMs = HOUR_MS, scopes = SESSION_SCOPES }: { tokenMs?: number; scopes?: readonly Scope[] } = {}): Promise<WorldUser> {
     const issuer = `http://127.0.0.1:${this.#options.ports.idp}`;
     const signedIn = await this.db.transaction((tx) => signIn(tx, { issuer, subject: handle, handles: [handle], display_name: handle }, new Date()));
     if ('problem' in signedIn) throw new Error(`${handle}: ${signedIn.problem.code}`);
     const { id } = signedIn.ok.user;
     const token = `colink_pat_${randomBytes(32).toString('base64url')}`;
     const secret_hash = createHash('sha256').update(token).digest();
-    const expires_at = new Date(Date.now() + HOUR_MS);
-    await insertCredential(this.db, { id: uuidv7(), secret_hash, kind: 'personal', user_id: id, name: 'tests', scopes: SCOPES, expires_at });
+    const expires_at = new Date(Date.now() + tokenMs);
+    await insertCredential(this.db, { id: uuidv7(), secret_hash, kind: 'personal', user_id: id, name: 'tests', scopes, expires_at });
     return { id, token, api: createApi({ baseUrl: this.baseUrl, token }) };
   }
 
