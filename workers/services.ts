@@ -1,13 +1,11 @@
 import type { CircuitBreakerPolicy } from 'cockatiel';
 import { classifyPostgresError } from '../db/errors.ts';
-import type { ActorCommand } from '../durable-objects/channel-room/room-api.ts';
 import { ProfileCache } from './cache/profile-cache.ts';
 import { redisBreaker } from './cache/redis-level.ts';
 import { DeadlineError, within } from './deadline.ts';
 import { IdentityCache } from './identity/identity-cache.ts';
 import { Provider } from './identity/provider.ts';
 import { RequestMetrics } from './request-metrics.ts';
-import { Sends } from './sends.ts';
 
 /** What an isolate keeps between requests. All of it may be lost at any moment. */
 export interface Services {
@@ -16,7 +14,6 @@ export interface Services {
   readonly redisBreaker: CircuitBreakerPolicy;
   readonly provider: Provider;
   readonly metrics: RequestMetrics;
-  readonly sends: Sends<ActorCommand>;
 }
 
 export function createServices(now: () => number = Date.now): Services {
@@ -27,6 +24,5 @@ export function createServices(now: () => number = Date.now): Services {
     redisBreaker: redisBreaker(),
     provider: new Provider(now),
     metrics: new RequestMetrics(now),
-    sends: new Sends(now),
   };
 }

@@ -10,12 +10,6 @@ export interface Actor {
   readonly expires_at: number;
 }
 
-/** A command and whose it is. */
-export interface ActorCommand {
-  readonly actor: Actor;
-  readonly command: Command;
-}
-
 /** A change of the member list, as Postgres committed it. `role` null: no longer a member. `version` is `channels.members_version`. */
 export interface MemberChange {
   readonly event_id: string;
@@ -29,8 +23,6 @@ export interface MemberChange {
 export interface RoomApi {
   /** Commits the command durably before it returns, or says why not. */
   execute(channelId: string, actor: Actor, command: Command): Promise<Outcome<CommandResult>>;
-  /** As many commands durably in one call: each by itself, in this order. Those of one isolate's callers come together (`workers/sends.ts`). */
-  executeEach(channelId: string, commands: readonly ActorCommand[]): Promise<Outcome<CommandResult>[]>;
   /** All or none, in this order, in one commit. */
   executeBatch(channelId: string, actor: Actor, commands: readonly Command[]): Promise<Outcome<CommandResult[]>>;
   /** Applies and announces a member change; repeating it, or an older one, does nothing. Removal closes that user's sockets (4003). */

@@ -11,7 +11,7 @@ import { Fanout, FRAME_BYTES, type RoomSocket, type SocketRecord } from './fanou
 import { welcomeFrame } from './frames.ts';
 import { GroupCommit } from './group-commit.ts';
 import { applyMemberChange, MembershipLookup } from './membership.ts';
-import type { Actor, ActorCommand, MemberChange, SocketRequest } from './room-api.ts';
+import type { Actor, MemberChange, SocketRequest } from './room-api.ts';
 import { RoomDrain, type RoomDrainPorts } from './room-drain.ts';
 import { RoomMetrics } from './room-metrics.ts';
 import { SocketCommands } from './socket-commands.ts';
@@ -90,15 +90,6 @@ export class Room<S extends RoomSocket> {
     if (this.#conversation.log.undrainedEvents === 0) return;
     this.#drain.wake();
     this.#touch();
-  }
-
-  async executeEach(commands: readonly ActorCommand[]): Promise<Outcome<CommandResult>[]> {
-    const refusals = await Promise.all(commands.map(({ actor }) => this.#refusal(actor)));
-    const admitted = await this.#commits.executeEach(commands.filter((_, index) => refusals[index] === null));
-    const answers = admitted.values();
-    const outcomes = refusals.map((problem) => (problem === null ? (answers.next().value ?? { problem: { code: 'internal' } as const }) : { problem }));
-    for (const outcome of outcomes) if ('problem' in outcome) this.#countRefused(outcome.problem);
-    return outcomes;
   }
 
   async execute(actor: Actor, command: Command): Promise<Outcome<CommandResult>> {

@@ -10,7 +10,6 @@ import { idempotencyKey } from '../idempotency-key.ts';
 import { readBody } from '../json.ts';
 import { ProblemError, unwrap } from '../problems.ts';
 import { callRoom } from '../room.ts';
-import type { Services } from '../services.ts';
 
 const WRITE = { scope: 'messages:write', limit: 'send' } as const;
 const done = { 200: json(commandResultSchema, 'What it did'), 409: problemAnswer('channel_archived') };
@@ -75,30 +74,23 @@ function clientMsgId(c: Context<AppEnv>, given: string | undefined): string {
   throw new ProblemError({ code: 'invalid', errors: [{ pointer: '/client_msg_id', detail: 'is required, here or as Idempotency-Key: 1 to 64 visible ASCII characters' }] });
 }
 
-/** The route that decides how much a Worker can take: a shared call to the room, no Postgres where the caller is known, validated without the framework. */
-async function handleSend(c: Context<AppEnv>, sends: Services['sends']): Promise<Response> {
+/** The route that decides how much a Worker can take: one call to the room, no Postgres where the caller is known, validated without the framework. */
+async function handleSend(c: Context<AppEnv>): Promise<Response> {
   const channelId = channelIdOf(c);
   const { client_msg_id, ...message } = await readBody(c, sendBodySchema);
-  const command = { type: 'send', client_msg_id: clientMsgId(c, client_msg_id), ...message } as const;
-  const item = { actor: c.get('identity').actor, command };
-  const result = unwrap(
-    await sends.execute(channelId, item, {
-      call: (items) => callRoom(c.env, channelId, (room) => room.executeEach(channelId, items)),
-      keep: (work) => c.executionCtx.waitUntil(work),
-    }),
-  );
+  const result = await execute(c, channelId, { type: 'send', client_msg_id: clientMsgId(c, client_msg_id), ...message });
   c.header('Location', `/v1/channels/${channelId}/messages/${result.message_id}`);
   if (!result.changed) c.header('Idempotency-Replayed', 'true');
   // A repetition is answered as the first request was.
   return c.json({ ...result, changed: true }, 201);
 }
 
-export function messageRoutes({ sends }: Pick<Services, 'sends'>): App {
+export function messageRoutes(): App {
   const app = new OpenAPIHono<AppEnv>();
 
   const { middleware, ...description } = send;
   app.openAPIRegistry.registerPath(description);
-  app.on('POST', [send.getRoutingPath()], ...middleware, (c) => handleSend(c, sends));
+  app.on('POST', [send.getRoutingPath()], ...middleware, handleSend);
 
   app.openapi(sendBatch, async (c) => {
     const { id } = c.req.valid('param');
