@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { check, type Acknowledgement, type Attempt } from './support/checker.ts';
 import { observeStores } from './support/observe.ts';
 import { problemOf, rawRequest } from './support/raw-http.ts';
@@ -18,6 +18,7 @@ beforeAll(async () => {
   bob = await world.user('bob');
   channel = await world.channel('restart', [alice, bob]);
 });
+afterEach(({ task }) => task.result?.state === 'fail' && world.keep());
 afterAll(() => world?.close());
 
 async function say(user: WorldUser, name: string): Promise<void> {

@@ -100,8 +100,9 @@ export class World {
     this.#signalPostgres('SIGCONT');
   }
 
-  /** Leaves the data directory where it is, for a look after a failure. */
+  /** Leaves the data directory, with all logs, where it is, and says where: for a look after a failure. */
   keep(): void {
+    if (!this.#isKept) console.error(`the stack's data and logs stay in ${this.dataDir}`);
     this.#isKept = true;
   }
 
