@@ -150,6 +150,7 @@ export class Fanout<S extends RoomSocket> {
   }
 
   #broadcast(events: readonly LogEvent[]): void {
+    if (this.#readers.size === 0) return;
     const [from, to, bytes] = [events.at(0)?.seq ?? 0, events.at(-1)?.seq ?? 0, size(events)];
     const frame = eventsFrame(this.#log.state.epoch, from, to, events);
     for (const [socket, { record }] of this.#readers) {
