@@ -1,12 +1,36 @@
 import type { Sql } from '../db/client.ts';
 
-/** A message in a transaction of its own, by one statement: the least a Worker without rooms could do. `bench_seq` stands for an order. */
-export async function insertAlone(sql: Sql, message: { id: string; channel_id: string; author_id: string; client_msg_id: string; text: string }): Promise<number> {
+export interface PlainMessage {
+  readonly id: string;
+  readonly channel_id: string;
+  readonly author_id: string;
+  readonly client_msg_id: string;
+  readonly text: string;
+}
+
+/** A message in a transaction of its own, by one statement: the least a Worker without rooms could do. It has no order but that of a sequence. */
+export async function insertAlone(sql: Sql, message: PlainMessage): Promise<number> {
   const [row] = await sql<[{ seq: number }]>`
     INSERT INTO messages (id, channel_id, seq, pos, author_id, client_msg_id, text, created_at)
     SELECT ${message.id}, ${message.channel_id}, n.seq, n.seq, ${message.author_id}, ${message.client_msg_id}, ${message.text}, now()
     FROM (SELECT nextval('bench_seq') AS seq) n RETURNING seq::float8 AS seq`;
   return row.seq;
+}
+
+/** A message with what a send promises: the next place of its channel, without a hole, and an event in the outbox, in one transaction. */
+export async function insertInOrder(sql: Sql, message: PlainMessage): Promise<number> {
+  const { id, channel_id, author_id, client_msg_id, text } = message;
+  return await sql.begin(async (tx) => {
+    const [place] = await tx<[{ seq: number }]>`
+      UPDATE conversation_logs SET drained_seq = drained_seq + 1, drained_pos = drained_pos + 1 WHERE channel_id = ${channel_id}
+      RETURNING drained_seq::float8 AS seq`;
+    const { seq } = place;
+    await tx`INSERT INTO messages (id, channel_id, seq, pos, author_id, client_msg_id, text, created_at)
+      VALUES (${id}, ${channel_id}, ${seq}, ${seq}, ${author_id}, ${client_msg_id}, ${text}, now())`;
+    await tx`INSERT INTO event_log (topic, key, event_id, type, channel_seq, data)
+      VALUES ('bench', ${channel_id}, ${id}, 'bench', ${seq}, ${JSON.stringify(message)}::text::jsonb)`;
+    return seq;
+  });
 }
 
 export async function prepareInserts(sql: Sql): Promise<void> {
@@ -29,7 +53,7 @@ export async function countByPrefix(sql: Sql, channelId: string, prefix: string)
 }
 
 /** A message in history and in the search index by one statement, as no Colink part would write it. */
-export async function insertFindable(sql: Sql, message: { id: string; channel_id: string; author_id: string; client_msg_id: string; text: string }): Promise<void> {
+export async function insertFindable(sql: Sql, message: PlainMessage): Promise<void> {
   const { id, channel_id, author_id, client_msg_id, text } = message;
   await sql`
     WITH n AS (SELECT nextval('bench_seq') AS seq), made AS (

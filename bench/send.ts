@@ -9,18 +9,18 @@ import { median, percentile } from './statistics.ts';
 
 /**
  * Sends into one room by 64 clients with one message in flight each: over HTTP, over sockets, and beside them, by the same loader with
- * the same bodies, a route that only parses, and a route that inserts each message by itself. The rounds take turns, so that what
- * disturbs one disturbs all; a round begins when the one before is drained. Figures are medians of the rounds.
+ * the same bodies, routes that only parse and routes that insert each message by itself (`peers/app.worker.ts`). The rounds take
+ * turns, so that what disturbs one disturbs all; a round begins when the one before is drained. Figures are medians of the rounds.
  */
 const CLIENTS = 64;
 const USERS = 16;
 const ROUNDS = 3;
-const SECONDS = 4;
+const SECONDS = 3;
 const WARM_UP_SECONDS = 2;
 const SAMPLE_MS = 50;
 const CATCH_UP_MS = 30_000;
 
-const SIDES = ['noop', 'send_http', 'insert', 'send_socket'] as const;
+const SIDES = ['noop', 'send_http', 'insert', 'app_noop', 'send_socket', 'insert_in_order'] as const;
 type Side = (typeof SIDES)[number];
 
 interface Round {
@@ -34,8 +34,9 @@ interface Round {
 interface Rooms {
   readonly send_http: string;
   readonly send_socket: string;
-  /** Never becomes a room: rows are inserted under its id. */
+  /** Never become rooms: rows are inserted under their ids. */
   readonly insert: string;
+  readonly insert_in_order: string;
 }
 
 export function benchSend(options: BenchOptions): Promise<BenchResult> {
@@ -45,22 +46,20 @@ export function benchSend(options: BenchOptions): Promise<BenchResult> {
       send_http: await stack.createChannel('bench-http'),
       send_socket: await stack.createChannel('bench-socket'),
       insert: await stack.createChannel('bench-insert'),
+      insert_in_order: await stack.createChannel('bench-insert-in-order'),
     };
     for (const side of SIDES) await runRound(stack, rooms, side, 'warm', WARM_UP_SECONDS);
     const rounds: Round[] = [];
     for (let n = 0; n < ROUNDS; n++) {
       for (const side of SIDES) {
-        rounds.push(await runRound(stack, rooms, side, `round${n}`, SECONDS));
-        options.log(`round ${n + 1} ${side}: ${Math.round(perSecond(rounds.at(-1)?.result ?? raise()))}/s`);
+        const round = await runRound(stack, rooms, side, `round${n}`, SECONDS);
+        options.log(`round ${n + 1} ${side}: ${Math.round(perSecond(round.result))}/s`);
+        rounds.push(round);
       }
     }
     return summarise(rounds, await countKept(stack, rooms, rounds));
   });
 }
-
-const raise = (): never => {
-  throw new Error('no round');
-};
 
 async function runRound(stack: BenchStack, rooms: Rooms, side: Side, name: string, seconds: number): Promise<Round> {
   const spec = specOf(stack, rooms, side, name, seconds);
@@ -76,10 +75,12 @@ async function runRound(stack: BenchStack, rooms: Rooms, side: Side, name: strin
 }
 
 function specOf(stack: BenchStack, rooms: Rooms, side: Side, name: string, seconds: number): LoadSpec {
-  const channelId = side === 'noop' ? '' : rooms[side];
+  const channelId = side === 'noop' || side === 'app_noop' ? '' : rooms[side];
   const paths: Record<Side, string> = {
     noop: '/bench/noop',
+    app_noop: '/bench/app-noop',
     insert: `/bench/insert/${channelId}`,
+    insert_in_order: `/bench/insert-in-order/${channelId}`,
     send_http: `/v1/channels/${channelId}/messages`,
     send_socket: '',
   };
@@ -131,7 +132,9 @@ function summarise(rounds: readonly Round[], kept: Kept): BenchResult {
   const refused = rounds.reduce((sum, { result }) => sum + Object.values(result.refused).reduce((a, b) => a + b, 0), 0);
   const ratios = {
     send_http_to_noop: rate('send_http') / rate('noop'),
+    send_http_to_app_noop: rate('send_http') / rate('app_noop'),
     send_http_to_insert: rate('send_http') / rate('insert'),
+    send_http_to_insert_in_order: rate('send_http') / rate('insert_in_order'),
     send_socket_to_send_http: rate('send_socket') / rate('send_http'),
   };
   const drainLag = Math.max(worst('send_http', 'drainLag'), worst('send_socket', 'drainLag'));

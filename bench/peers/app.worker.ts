@@ -3,17 +3,20 @@ import { connect } from '../../db/client.ts';
 import { SOCKET_RATE } from '../../durable-objects/channel-room/socket-commands.ts';
 import { sendBodySchema } from '../../protocol/api.ts';
 import type { CommandResult } from '../../protocol/frames.ts';
-import app from '../../workers/index.ts';
-import { insertAlone } from '../queries.ts';
+import { createApp } from '../../workers/app.ts';
+import { readBody } from '../../workers/json.ts';
+import { createServices } from '../../workers/services.ts';
+import { insertAlone, insertInOrder } from '../queries.ts';
 
 export { ChannelRoom, MetricsHub, UserInbox } from '../../workers/index.ts';
 
 /**
- * The Worker as it is, with two routes beside it that the benches compare a send with. Both parse the same body by the same schema and
- * answer JSON of the same size; neither authenticates, limits or authorises.
+ * The Worker as it is, with routes beside it that the benches compare a send with. All parse the same body by the same schema and
+ * answer JSON of the same size; none authenticates, limits or authorises. `noop` stands before the app, `app-noop` behind the
+ * middleware that every route has. `insert` is one statement; `insert-in-order` gives the order and the outbox row that a send has.
  */
 const NOOP = '/bench/noop';
-const INSERT = /^\/bench\/insert\/([0-9a-f-]{36})$/;
+const INSERT = /^\/bench\/(insert|insert-in-order)\/([0-9a-f-]{36})$/;
 
 const answer = (message_id: string, seq: number): Response => {
   const result: CommandResult = { message_id, seq, pos: seq, thread_id: null, tpos: null, at: new Date().toISOString(), changed: true };
@@ -26,14 +29,14 @@ async function noop(request: Request): Promise<Response> {
 }
 
 /** A client a request, as Workers must: a connection may not be shared between requests. Closed behind the answer. */
-async function insert(request: Request, env: Env, context: ExecutionContext, channelId: string): Promise<Response> {
+async function insert(request: Request, env: Env, context: ExecutionContext, write: typeof insertAlone, channelId: string): Promise<Response> {
   const body = sendBodySchema.safeParse(await request.json());
   if (!body.success) return new Response(null, { status: 422 });
   const { client_msg_id = uuidv7(), text } = body.data;
   const connection = connect(env.POSTGRES.connectionString, { max: 1, applicationName: 'bench-insert' });
   try {
     const id = uuidv7();
-    return answer(id, await insertAlone(connection.sql, { id, channel_id: channelId, author_id: channelId, client_msg_id, text }));
+    return answer(id, await write(connection.sql, { id, channel_id: channelId, author_id: channelId, client_msg_id, text }));
   } finally {
     context.waitUntil(connection.close());
   }
@@ -55,12 +58,18 @@ let bindings: Env | null = null;
 /** Sixty-four clients are to load the room as hundreds would. */
 Object.assign(SOCKET_RATE, { perSecond: 1_000_000, burst: 1_000_000 });
 
+const app = createApp(createServices());
+app.post('/bench/app-noop', async (c) => {
+  await readBody(c, sendBodySchema);
+  return answer(uuidv7(), 1);
+});
+
 export default {
   fetch(request, env, context) {
     const { pathname } = new URL(request.url);
     if (pathname === NOOP) return noop(request);
-    const channelId = INSERT.exec(pathname)?.[1];
-    if (channelId !== undefined) return insert(request, env, context, channelId);
+    const [, how, channelId] = INSERT.exec(pathname) ?? [];
+    if (channelId !== undefined) return insert(request, env, context, how === 'insert' ? insertAlone : insertInOrder, channelId);
     bindings ??= { ...env, LIMIT_SEND: unlimited, LIMIT_READ: unlimited };
     return app.fetch(request, bindings, context);
   },
