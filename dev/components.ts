@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
+import { accessSync, constants, existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { jarsDirectory, jarsPresent } from './kafka/broker-jars.ts';
 
@@ -15,7 +15,6 @@ export interface Components {
   readonly kafkaJars: Component;
   readonly redis: Component;
   readonly chromium: Component;
-  readonly pgDump: Component;
 }
 
 const MIN_JAVA = 17;
@@ -65,12 +64,6 @@ function detectChromium(): Component {
   return found(given && isExecutable(given) ? given : (onPath(names) ?? (existsSync(mac) ? mac : undefined)), 'no chromium on the PATH');
 }
 
-/** Debian keeps the programs of each major version apart; the newest comes first. */
-function debianPostgresBins(root = '/usr/lib/postgresql'): string[] {
-  if (!existsSync(root)) return [];
-  return readdirSync(root).sort((a, b) => Number(b) - Number(a)).map((version) => join(root, version, 'bin'));
-}
-
 /** Looks at this machine. Takes about 0.1 s, for asking Java its version. */
 export function detect(): Components {
   const jars = jarsDirectory();
@@ -80,6 +73,5 @@ export function detect(): Components {
     kafkaJars: jarsPresent(jars) ? { path: jars } : { missing: `no jars in ${jars}` },
     redis: found(onPath(['redis-server']), 'no redis-server on the PATH'),
     chromium: detectChromium(),
-    pgDump: found(onPath(['pg_dump'], debianPostgresBins()), 'no pg_dump on the PATH'),
   };
 }

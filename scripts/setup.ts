@@ -11,8 +11,10 @@ const PACKAGES: Readonly<Partial<Record<keyof Components, readonly string[]>>> =
   maven: ['maven'],
   redis: ['redis-server'],
   chromium: ['chromium'],
-  pgDump: ['postgresql', 'postgresql-client'],
 };
+
+/** Nobody waits for a stack here, so a slow network may take its time. */
+const JARS_TIMEOUT_MS = 600_000;
 
 /** What apt-get has to be started with: nothing for root, sudo where it may be used, null where there is no way. */
 async function privilege(): Promise<readonly string[] | null> {
@@ -42,7 +44,7 @@ async function runPrivileged([program = '', ...args]: readonly string[]): Promis
 async function bringJars({ java, maven, kafkaJars }: Components): Promise<void> {
   if (isPresent(kafkaJars) || !isPresent(java) || !isPresent(maven)) return;
   console.log('Getting the Kafka broker (43 MB) with Maven');
-  await fetchJars(maven.path).catch((error: unknown) => {
+  await fetchJars(maven.path, { timeoutMs: JARS_TIMEOUT_MS }).catch((error: unknown) => {
     console.error(String(error));
     process.exitCode = 1;
   });

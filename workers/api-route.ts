@@ -14,17 +14,19 @@ interface Access {
   readonly scope: Scope;
   /** Null: not limited. */
   readonly limit: PolicyName | null;
+  /** It reads its body by `readBody`, instead of the framework's validators. */
+  readonly readsBody?: true;
 }
 
 type Config = Omit<RouteConfig, 'path' | 'middleware' | 'security'>;
 
 /** A route of `/v1` for authenticated callers: its scope, its rate limit, and the problems it may answer, all from one description. */
-export function apiRoute<const P extends string, const C extends Config>({ scope, limit }: Access, path: P, config: C) {
+export function apiRoute<const P extends string, const C extends Config>({ scope, limit, readsBody }: Access, path: P, config: C) {
   return createRoute({
     ...config,
     path,
     security: [{ bearer: [scope] }, { session: [] }],
-    middleware: [requireScope(scope), ...(limit === null ? [] : [limitRate(limit)]), ...(config.request?.body ? [requireUtf8()] : [])],
+    middleware: [requireScope(scope), ...(limit === null ? [] : [limitRate(limit)]), ...(config.request?.body && !readsBody ? [requireUtf8()] : [])],
     responses: { ...config.responses, ...problemsOf(path, config) },
   });
 }

@@ -12,7 +12,7 @@ const JSON_TYPE = /^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i;
  */
 export async function readBody<S extends z.ZodType>(c: Context<AppEnv>, schema: S): Promise<z.infer<S>> {
   if (!JSON_TYPE.test(c.req.raw.headers.get('content-type') ?? '')) throw new ProblemError({ code: 'unsupported_media_type' });
-  const parsed = schema.safeParse(parse(await readText(c)));
+  const parsed = schema.safeParse(parse(decode(await c.req.raw.arrayBuffer())));
   if (!parsed.success) throw new ProblemError({ code: 'invalid', errors: fieldErrors(parsed.error) });
   return parsed.data;
 }
@@ -26,11 +26,14 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
 export async function readText(c: Context<AppEnv>): Promise<string> {
   const known = c.get('bodyText');
   if (known !== undefined) return known;
-  const bytes = await c.req.arrayBuffer();
+  const text = decode(await c.req.arrayBuffer());
+  c.set('bodyText', text);
+  return text;
+}
+
+function decode(bytes: ArrayBuffer): string {
   try {
-    const text = utf8.decode(bytes);
-    c.set('bodyText', text);
-    return text;
+    return utf8.decode(bytes);
   } catch {
     throw new ProblemError({ code: 'unreadable_body', detail: 'the body is not UTF-8' });
   }

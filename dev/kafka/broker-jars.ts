@@ -20,11 +20,11 @@ export function jarsDirectory(env: NodeJS.ProcessEnv = process.env): string {
 export const jarsPresent = (directory = jarsDirectory()): boolean => existsSync(join(directory, `kafka_2.13-${KAFKA_VERSION}.jar`));
 
 /** Gets the jars (43 MB) with Maven unless they are there. Resolves to their directory; rejects with Maven's own last words. */
-export async function fetchJars(maven: string, directory = jarsDirectory()): Promise<string> {
+export async function fetchJars(maven: string, { directory = jarsDirectory(), timeoutMs = FETCH_TIMEOUT_MS } = {}): Promise<string> {
   if (jarsPresent(directory)) return directory;
   const scratch = await mkdtemp(join(tmpdir(), 'colink-kafka-jars-'));
   try {
-    await copyDependencies(maven, scratch);
+    await copyDependencies(maven, scratch, timeoutMs);
     await putInPlace(scratch, directory);
   } finally {
     await rm(scratch, { recursive: true, force: true });
@@ -32,11 +32,11 @@ export async function fetchJars(maven: string, directory = jarsDirectory()): Pro
   return directory;
 }
 
-async function copyDependencies(maven: string, target: string): Promise<void> {
+async function copyDependencies(maven: string, target: string, timeout: number): Promise<void> {
   const pom = join(dirname(fileURLToPath(import.meta.url)), 'pom.xml');
   const args = ['-B', '-q', '-f', pom, 'dependency:copy-dependencies', '-DincludeScope=runtime', `-DoutputDirectory=${target}`];
-  await promisify(execFile)(maven, args, { timeout: FETCH_TIMEOUT_MS }).catch((error: Error & { stdout?: string; killed?: boolean }) => {
-    throw new Error(`Maven could not get its jars: ${error.killed ? `not within ${FETCH_TIMEOUT_MS / 1_000} s` : firstFault(error.stdout || error.message)}`);
+  await promisify(execFile)(maven, args, { timeout }).catch((error: Error & { stdout?: string; killed?: boolean }) => {
+    throw new Error(`Maven could not get its jars: ${error.killed ? `not within ${timeout / 1_000} s` : firstFault(error.stdout || error.message)}`);
   });
 }
 

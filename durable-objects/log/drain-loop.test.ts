@@ -68,7 +68,7 @@ describe('DrainLoop', () => {
     world.append(1);
     world.append(4);
     await world.settle();
-    expect([world.drained, world.batches, world.naps]).toEqual([5, 2, [20, 20]]);
+    expect([world.drained, world.batches, world.naps]).toEqual([5, 2, [50, 50]]);
     expect(world.loop.isRunning).toBe(false);
   });
 

@@ -2,7 +2,7 @@ import { backoffMs } from './backoff.ts';
 import { Drain, type DrainPorts, type DrainStep } from './drain.ts';
 
 /** Time for a batch to gather after one that was not full. The first after quiet goes at once. */
-const GATHER_MS = 20;
+const GATHER_MS = 50;
 /** The net below a running drain: should this instance die, its alarm continues. */
 const NET_MS = 15_000;
 

@@ -15,7 +15,7 @@ const WRITE = { scope: 'messages:write', limit: 'send' } as const;
 const done = { 200: json(commandResultSchema, 'What it did'), 409: problemAnswer('channel_archived') };
 const reactionParams = messageParams.extend({ emoji: emojiSchema });
 
-const send = apiRoute(WRITE, '/v1/channels/{id}/messages', {
+const send = apiRoute({ ...WRITE, readsBody: true }, '/v1/channels/{id}/messages', {
   method: 'post',
   summary: 'Send a message. Repeating it with the same client_msg_id (or Idempotency-Key) sends nothing again',
   request: { headers: keyHeader, params: channelParams, ...jsonBody(sendBodySchema) },
