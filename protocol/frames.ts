@@ -53,6 +53,9 @@ export type ClientFrame = z.infer<typeof clientFrameSchema>;
  * `welcome.seq` is the cursor behind which this socket's `events` begin: the next `events` frame has `from = seq + 1`.
  * `recovered: true`: it is the client's own `since`, and all that was missed follows. `recovered: false`: the client gave none, or it
  * cannot be served whole; its state is void, it reads history again (whose `as_of_seq` is `seq` or later) and applies what is newer.
+ *
+ * A client answers its `welcome` with an `ack` of that `seq`: workerd ends a socket that the room closes at once only if the client has sent
+ * something on it before, else when the room next sleeps (10 to 30 s; workerd 1.20261102.1, 2026-11-23).
  */
 const welcomeFrame = z.strictObject({
   type: z.literal('welcome'),
