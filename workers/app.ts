@@ -39,7 +39,7 @@ export function createApp(services: Services): App {
   app.route('/', socketRoutes(services.identities));
 
   app.use('/v1/*', authenticate(services.identities));
-  for (const routes of [meRoutes(), channelRoutes(), memberRoutes(), historyRoutes(), messageRoutes()]) app.route('/', routes);
+  for (const routes of [meRoutes(), channelRoutes(), memberRoutes(), historyRoutes(), messageRoutes(services)]) app.route('/', routes);
   for (const routes of [readStateRoutes(), searchRoutes(), socketTicketRoutes(), userRoutes(services)]) app.route('/', routes);
 
   refuseOtherMethods(app);

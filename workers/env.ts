@@ -2,6 +2,7 @@ import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { RoomApi } from '../durable-objects/channel-room/room-api.ts';
 import type { MetricsApi } from '../durable-objects/metrics-hub/metrics-api.ts';
 import type { InboxApi } from '../durable-objects/user-inbox/inbox-api.ts';
+import type { AnswerDraft } from './answer.ts';
 import type { Identity } from './identity/identity.ts';
 
 /** A namespace of Durable Objects as Workers use it: each object is found by its name. */
@@ -35,6 +36,8 @@ export interface Env {
 }
 
 interface Variables {
+  /** Set by `measure`, which is outermost. */
+  answer: AnswerDraft;
   requestId: string;
   /** Set by `authenticate`. */
   identity: Identity;

@@ -6,6 +6,7 @@ import { DeadlineError, within } from './deadline.ts';
 import { IdentityCache } from './identity/identity-cache.ts';
 import { Provider } from './identity/provider.ts';
 import { RequestMetrics } from './request-metrics.ts';
+import { RoomCalls } from './room-calls.ts';
 
 /** What an isolate keeps between requests. All of it may be lost at any moment. */
 export interface Services {
@@ -14,6 +15,7 @@ export interface Services {
   readonly redisBreaker: CircuitBreakerPolicy;
   readonly provider: Provider;
   readonly metrics: RequestMetrics;
+  readonly roomCalls: RoomCalls;
 }
 
 export function createServices(now: () => number = Date.now): Services {
@@ -24,5 +26,6 @@ export function createServices(now: () => number = Date.now): Services {
     redisBreaker: redisBreaker(),
     provider: new Provider(now),
     metrics: new RequestMetrics(now),
+    roomCalls: new RoomCalls(),
   };
 }

@@ -2,7 +2,7 @@ import type { MessageIndexRow } from '../../db/queries/room-bootstrap.ts';
 import type { SqlDriver } from '../log/sql-driver.ts';
 import { AccessTable } from './access-table.ts';
 import { Conversation } from './conversation.ts';
-import { fingerprint } from './fingerprint.ts';
+import { fingerprint } from './hash53.ts';
 import { type IndexedMessage, MessageIndex } from './message-index.ts';
 import type { RoomRecord, StoredChannel } from './room-record.ts';
 
@@ -29,7 +29,11 @@ async function fill(sql: SqlDriver, channel: StoredChannel): Promise<void> {
   for await (const page of channel.members()) {
     sql.transaction(() => page.forEach(({ user_id, role, version }) => access.setMembership(user_id, { role, version, announced: version })));
   }
-  for await (const page of channel.messages()) sql.transaction(() => page.forEach((row) => messages.insert(indexed(row))));
+  for await (const page of channel.messages()) {
+    sql.transaction(() => page.forEach((row) => messages.insert(indexed(row))));
+    messages.sent.merge('due');
+  }
+  messages.sent.merge('all');
   for await (const page of channel.reactions()) sql.transaction(() => page.forEach((row) => messages.addReaction(row)));
 }
 

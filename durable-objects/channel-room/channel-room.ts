@@ -11,7 +11,7 @@ import { bootstrap } from './bootstrap.ts';
 import { Conversation } from './conversation.ts';
 import type { SocketRecord } from './fanout.ts';
 import { answerClose, HibernatableSocket } from './hibernatable-socket.ts';
-import { type Actor, type MemberChange, type RoomApi, SOCKET_REQUEST_HEADER, type SocketRequest } from './room-api.ts';
+import { type Actor, type ActorCommand, type MemberChange, type RoomApi, SOCKET_REQUEST_HEADER, type SocketRequest } from './room-api.ts';
 import { roomPostgres } from './room-postgres.ts';
 import type { RoomRecord } from './room-record.ts';
 import { Room, type RoomPorts } from './room.ts';
@@ -46,6 +46,11 @@ export class ChannelRoom extends DurableObject<Env> implements RoomApi {
   async execute(channelId: string, actor: Actor, command: Command): Promise<Outcome<CommandResult>> {
     const room = await this.#open(channelId);
     return 'problem' in room ? room : await room.ok.execute(actor, command);
+  }
+
+  async executeEach(channelId: string, commands: readonly ActorCommand[]): Promise<Outcome<CommandResult>[]> {
+    const room = await this.#open(channelId);
+    return 'problem' in room ? commands.map(() => room) : await room.ok.executeEach(commands);
   }
 
   async executeBatch(channelId: string, actor: Actor, commands: readonly Command[]): Promise<Outcome<CommandResult[]>> {

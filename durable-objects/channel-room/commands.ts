@@ -2,7 +2,7 @@ import type { Outcome, Problem } from '../../protocol/errors.ts';
 import type { Command, CommandResult, SendCommand } from '../../protocol/frames.ts';
 import { MAX_UNDRAINED_BYTES, MAX_UNDRAINED_EVENTS } from '../../protocol/limits.ts';
 import type { Conversation } from './conversation.ts';
-import { fingerprint } from './fingerprint.ts';
+import { fingerprint } from './hash53.ts';
 import type { IndexedMessage } from './message-index.ts';
 import type { Actor } from './room-api.ts';
 

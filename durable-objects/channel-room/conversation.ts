@@ -33,9 +33,12 @@ export interface ConversationOptions {
 
 const ROOM_SCHEMA = `CREATE TABLE room_state (id INTEGER PRIMARY KEY CHECK (id = 1), channel_id TEXT NOT NULL, kind TEXT NOT NULL, pos INTEGER NOT NULL);`;
 
-const TABLES = ['room_state', 'events', 'log_state', 'messages', 'reactions', 'members', 'revoked_credentials'];
+const TABLES = ['room_state', 'events', 'log_state', 'messages', 'sent', 'sent_state', 'reactions', 'members', 'revoked_credentials'];
 
 type RoomRow = { channel_id: string; kind: ChannelKind; pos: number };
+
+/** One millisecond after a UUIDv7 was made (RFC 9562, section 5.7): what is made then is greater. */
+const idTime = (id: string | null): number => (id === null ? 0 : Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16) + 1);
 
 /** All a room knows of its channel, in SQLite: the log, the index of messages, who may act. Everything is synchronous. */
 export class Conversation {
@@ -49,6 +52,8 @@ export class Conversation {
   #pos: number;
   #appended: LogEvent[] = [];
   #commits = 0;
+  /** No id is made for an earlier moment: ids rise, whatever the clocks of this room's instances say. Epoch milliseconds. */
+  #idAt: number;
 
   /** From now on `open` finds nothing. */
   static forget(sql: SqlDriver): void {
@@ -86,10 +91,16 @@ export class Conversation {
     this.log = EventLog.open(sql);
     this.messages = new MessageIndex(sql);
     this.access = new AccessTable(sql);
+    this.#idAt = idTime(this.messages.lastId());
   }
 
   get kind(): ChannelKind {
     return this.#kind;
+  }
+
+  /** Makes it easy for the next instance. Call when there is time. */
+  rest(): void {
+    this.messages.sent.merge('rest');
   }
 
   setKind(kind: ChannelKind): void {
@@ -103,7 +114,8 @@ export class Conversation {
   }
 
   newId(now: number): string {
-    return this.#newId(now);
+    this.#idAt = Math.max(this.#idAt, now);
+    return this.#newId(this.#idAt);
   }
 
   /** The place of the next top-level message. It is taken when that message's event is appended. */
@@ -112,7 +124,7 @@ export class Conversation {
   }
 
   /** Numbers, dates and appends, inside `commit`. Returns the event's `seq`. An announcement brings the id of the event it repeats. */
-  append(body: EventBody, now: number, id = this.#newId(now)): number {
+  append(body: EventBody, now: number, id = this.newId(now)): number {
     const { type, actor_id, ...rest } = body;
     const event = this.log.append({ type, seq: this.nextSeq, id, at: new Date(now).toISOString(), actor_id, ...rest }, now);
     if (body.type === 'message.created' && body.pos !== null) this.#pos = body.pos;
@@ -122,7 +134,8 @@ export class Conversation {
 
   /** Runs `write` as one transaction and returns the events it appended. Where it throws, nothing has happened, or this instance ends. */
   commit<T>(write: () => T): { readonly value: T; readonly events: readonly LogEvent[] } {
-    const [log, pos] = [this.log.state, this.#pos];
+    this.messages.sent.merge('due');
+    const [log, pos, recent] = [this.log.state, this.#pos, this.messages.sent.recent];
     this.#appended = [];
     try {
       const value = this.#inOne(() => {
@@ -132,18 +145,18 @@ export class Conversation {
       });
       return { value, events: this.#appended };
     } catch (error) {
-      this.#restore(log, pos, 0);
+      this.#restore(log, pos, recent, 0);
       throw error;
     }
   }
 
   /** Runs `write` within a commit so that it can be undone alone: it is where it throws, and the error goes on. */
   attempt<T>(write: () => T): T {
-    const [log, pos, appended] = [this.log.state, this.#pos, this.#appended.length];
+    const [log, pos, recent, appended] = [this.log.state, this.#pos, this.messages.sent.recent, this.#appended.length];
     try {
       return this.#sql.transaction(write);
     } catch (error) {
-      this.#restore(log, pos, appended);
+      this.#restore(log, pos, recent, appended);
       throw error;
     }
   }
@@ -158,10 +171,11 @@ export class Conversation {
     if (this.#pos !== posBefore) this.#sql.run('UPDATE room_state SET pos = ? WHERE id = 1', this.#pos);
   }
 
-  #restore(log: EventLog['state'], pos: number, appended: number): void {
+  #restore(log: EventLog['state'], pos: number, recent: number, appended: number): void {
     this.log.rewind(log);
     this.#pos = pos;
     this.#appended.length = appended;
     this.access.forget();
+    this.messages.sent.rewind(recent);
   }
 }

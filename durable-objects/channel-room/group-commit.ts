@@ -3,10 +3,12 @@ import type { Command, CommandResult } from '../../protocol/frames.ts';
 import type { LogEvent } from '../log/event-log.ts';
 import { applyCommand } from './commands.ts';
 import type { Conversation } from './conversation.ts';
-import type { Actor } from './room-api.ts';
+import type { Actor, ActorCommand } from './room-api.ts';
 
 /** Commands that arrive within this time of the last commit share the next one. */
 const GATHER_MS = 2;
+/** So many commands in one call are worth a commit of their own. */
+const GATHERED_COMMANDS = 8;
 /** Commands of one commit; one more batch may exceed it. */
 const GROUP_COMMANDS = 500;
 
@@ -31,6 +33,12 @@ interface Committed {
   /** By unit. */
   readonly value: readonly Outcome<CommandResult[]>[];
   readonly events: readonly LogEvent[];
+}
+
+function single(outcome: Outcome<CommandResult[]>): Outcome<CommandResult> {
+  if ('problem' in outcome) return outcome;
+  const [ok] = outcome.ok;
+  return ok === undefined ? { problem: { code: 'internal' } } : { ok };
 }
 
 /** Undoes a unit of which one command was refused. */
@@ -61,20 +69,22 @@ export class GroupCommit {
   }
 
   async execute(actor: Actor, command: Command): Promise<Outcome<CommandResult>> {
-    const outcome = await this.executeBatch(actor, [command]);
-    if ('problem' in outcome) return outcome;
-    const [ok] = outcome.ok;
-    return ok === undefined ? { problem: { code: 'internal' } } : { ok };
+    return single(await this.executeBatch(actor, [command]));
+  }
+
+  /** Each by itself, in this order, in one commit. Many have been gathered where they come from, and wait no more. */
+  async executeEach(commands: readonly ActorCommand[]): Promise<Outcome<CommandResult>[]> {
+    const outcomes = commands.map(({ actor, command }) => this.#wait(actor, [command]));
+    if (commands.length >= GATHERED_COMMANDS) this.flush();
+    else this.#flushSoon();
+    return (await Promise.all(outcomes)).map(single);
   }
 
   /** All or none. */
   executeBatch(actor: Actor, commands: readonly Command[]): Promise<Outcome<CommandResult[]>> {
-    const { promise, resolve } = Promise.withResolvers<Outcome<CommandResult[]>>();
-    this.#waiting.push({ actor, commands, answer: resolve });
-    this.#commands += commands.length;
-    if (this.#commands >= GROUP_COMMANDS || this.#rested()) this.flush();
-    else this.#scheduleFlush();
-    return promise;
+    const outcome = this.#wait(actor, commands);
+    this.#flushSoon();
+    return outcome;
   }
 
   /** Commits what waits, now. */
@@ -86,6 +96,18 @@ export class GroupCommit {
     const now = this.#ports.clock();
     this.#commit(group, now);
     this.#committedAt = this.#ports.clock();
+  }
+
+  #wait(actor: Actor, commands: readonly Command[]): Promise<Outcome<CommandResult[]>> {
+    const { promise, resolve } = Promise.withResolvers<Outcome<CommandResult[]>>();
+    this.#waiting.push({ actor, commands, answer: resolve });
+    this.#commands += commands.length;
+    return promise;
+  }
+
+  #flushSoon(): void {
+    if (this.#commands >= GROUP_COMMANDS || this.#rested()) this.flush();
+    else this.#scheduleFlush();
   }
 
   #rested(): boolean {

@@ -1,4 +1,5 @@
 import type { SqlDriver } from '../log/sql-driver.ts';
+import { SENT_SCHEMA, SentIndex } from './sent-index.ts';
 
 /**
  * One row for every message of the channel, without its text: enough to recognise a repeated send, to authorise a change, to number a
@@ -31,33 +32,40 @@ export interface IndexedReaction {
 export const MESSAGE_SCHEMA = `
   CREATE TABLE messages (
     id TEXT PRIMARY KEY, author_id TEXT NOT NULL, client_msg_id TEXT NOT NULL, fingerprint INTEGER, seq INTEGER NOT NULL, pos INTEGER,
-    thread_id TEXT, tpos INTEGER, last_tpos INTEGER NOT NULL, deleted INTEGER NOT NULL, revision INTEGER NOT NULL, at INTEGER NOT NULL,
-    UNIQUE (author_id, client_msg_id)
+    thread_id TEXT, tpos INTEGER, last_tpos INTEGER NOT NULL, deleted INTEGER NOT NULL, revision INTEGER NOT NULL, at INTEGER NOT NULL
   ) WITHOUT ROWID;
   CREATE TABLE reactions (
     message_id TEXT NOT NULL, emoji TEXT NOT NULL, user_id TEXT NOT NULL, seq INTEGER NOT NULL,
     PRIMARY KEY (message_id, emoji, user_id)
-  ) WITHOUT ROWID;`;
+  ) WITHOUT ROWID;
+  ${SENT_SCHEMA}`;
 
 const COLUMNS = 'id, author_id, client_msg_id, fingerprint, seq, pos, thread_id, tpos, last_tpos, deleted, revision, at';
 
 type Row = { -readonly [K in keyof IndexedMessage]: IndexedMessage[K] };
 
 export class MessageIndex {
+  readonly sent: SentIndex;
   readonly #sql: SqlDriver;
 
   constructor(sql: SqlDriver) {
     this.#sql = sql;
+    this.sent = new SentIndex(sql);
+  }
+
+  /** The greatest id, or null where there is no message. */
+  lastId(): string | null {
+    return this.#sql.all<{ id: string | null }>('SELECT max(id) AS id FROM messages')[0]?.id ?? null;
   }
 
   /** False, and nothing is done, where the author has used this `client_msg_id` before. */
   insert(m: IndexedMessage): boolean {
-    const written = this.#sql.run(
-      `INSERT INTO messages (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-       ON CONFLICT (author_id, client_msg_id) DO NOTHING`,
+    if (!this.sent.claim(m)) return false;
+    this.#sql.run(
+      `INSERT INTO messages (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       m.id, m.author_id, m.client_msg_id, m.fingerprint, m.seq, m.pos, m.thread_id, m.tpos, m.last_tpos, m.deleted, m.revision, m.at,
     );
-    return written > 0;
+    return true;
   }
 
   find(id: string): IndexedMessage | undefined {
@@ -65,7 +73,8 @@ export class MessageIndex {
   }
 
   findSent(authorId: string, clientMsgId: string): IndexedMessage | undefined {
-    return this.#sql.all<Row>(`SELECT ${COLUMNS} FROM messages WHERE author_id = ? AND client_msg_id = ?`, authorId, clientMsgId)[0];
+    const id = this.sent.find(authorId, clientMsgId);
+    return id === undefined ? undefined : this.find(id);
   }
 
   setLastTpos(id: string, tpos: number): void {

@@ -10,6 +10,12 @@ export interface Actor {
   readonly expires_at: number;
 }
 
+/** A command and whose it is. */
+export interface ActorCommand {
+  readonly actor: Actor;
+  readonly command: Command;
+}
+
 /** A change of the member list, as Postgres committed it. `role` null: no longer a member. `version` is `channels.members_version`. */
 export interface MemberChange {
   readonly event_id: string;
@@ -23,6 +29,8 @@ export interface MemberChange {
 export interface RoomApi {
   /** Commits the command durably before it returns, or says why not. */
   execute(channelId: string, actor: Actor, command: Command): Promise<Outcome<CommandResult>>;
+  /** Many in one call: each by itself, in this order. The outcomes are in the order of the commands. */
+  executeEach(channelId: string, commands: readonly ActorCommand[]): Promise<Outcome<CommandResult>[]>;
   /** All or none, in this order, in one commit. */
   executeBatch(channelId: string, actor: Actor, commands: readonly Command[]): Promise<Outcome<CommandResult[]>>;
   /** Applies and announces a member change; repeating it, or an older one, does nothing. Removal closes that user's sockets (4003). */

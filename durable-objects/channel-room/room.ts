@@ -11,7 +11,7 @@ import { Fanout, FRAME_BYTES, type RoomSocket, type SocketRecord } from './fanou
 import { welcomeFrame } from './frames.ts';
 import { GroupCommit } from './group-commit.ts';
 import { applyMemberChange, MembershipLookup } from './membership.ts';
-import type { Actor, MemberChange, SocketRequest } from './room-api.ts';
+import type { Actor, ActorCommand, MemberChange, SocketRequest } from './room-api.ts';
 import { RoomDrain, type RoomDrainPorts } from './room-drain.ts';
 import { RoomMetrics } from './room-metrics.ts';
 import { SocketCommands } from './socket-commands.ts';
@@ -28,6 +28,8 @@ export interface RoomPorts<S extends RoomSocket> extends Omit<RoomDrainPorts, 'e
   /** When the platform last answered a ping of this socket, in epoch milliseconds; 0: never. */
   lastPing(socket: S): number;
 }
+
+const lost: Outcome<CommandResult> = { problem: { code: 'internal' } };
 
 /** Where a new socket begins. */
 interface Start {
@@ -97,6 +99,14 @@ export class Room<S extends RoomSocket> {
     const outcome = problem === null ? await this.#commits.execute(actor, command) : { problem };
     if ('problem' in outcome) this.#countRefused(outcome.problem);
     return outcome;
+  }
+
+  async executeEach(commands: readonly ActorCommand[]): Promise<Outcome<CommandResult>[]> {
+    const refusals = await Promise.all(commands.map(({ actor }) => this.#refusal(actor)));
+    const admitted = (await this.#commits.executeEach(commands.filter((_, index) => refusals[index] === null))).values();
+    const outcomes = refusals.map((problem) => (problem === null ? (admitted.next().value ?? lost) : { problem }));
+    for (const outcome of outcomes) if ('problem' in outcome) this.#countRefused(outcome.problem);
+    return outcomes;
   }
 
   async executeBatch(actor: Actor, commands: readonly Command[]): Promise<Outcome<CommandResult[]>> {
@@ -223,9 +233,14 @@ export class Room<S extends RoomSocket> {
     if (this.#ports.clock() - this.#reapedAt >= REAP_MS) this.#reap();
     this.#fanout.settle();
     const quiet = this.#ports.record.rest() && !this.#drain.isRunning;
-    if (quiet) this.#drain.rest();
+    if (quiet) this.#rest();
     else this.#touch();
     this.#report(quiet);
+  }
+
+  #rest(): void {
+    this.#drain.rest();
+    this.#conversation.rest();
   }
 
   #report(last: boolean): void {

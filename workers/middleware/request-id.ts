@@ -1,4 +1,5 @@
 import type { MiddlewareHandler } from 'hono';
+import { giveHeader } from '../answer.ts';
 import type { AppEnv } from '../env.ts';
 
 const ACCEPTABLE = /^[A-Za-z0-9._-]{8,64}$/;
@@ -13,7 +14,7 @@ export function requestId(): MiddlewareHandler<AppEnv> {
     const given = c.req.raw.headers.get('x-request-id');
     const id = given !== null && ACCEPTABLE.test(given) ? given : `${prefix}-${(count++).toString(36)}`;
     c.set('requestId', id);
-    c.header('X-Request-Id', id);
+    giveHeader(c, 'X-Request-Id', id);
     return next();
   };
 }

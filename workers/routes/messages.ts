@@ -5,11 +5,14 @@ import { batchBodySchema, batchResultSchema, editBodySchema, sendBodySchema } fr
 import { commandResultSchema, type CommandResult } from '../../protocol/frames.ts';
 import { clientMsgIdSchema, emojiSchema, idSchema } from '../../protocol/primitives.ts';
 import { apiRoute, channelParams, json, jsonBody, keyHeader, messageParams, problemAnswer } from '../api-route.ts';
+import { answerJson } from '../answer.ts';
 import type { App, AppEnv } from '../env.ts';
 import { idempotencyKey } from '../idempotency-key.ts';
 import { readBody } from '../json.ts';
 import { ProblemError, unwrap } from '../problems.ts';
+import type { RoomCalls } from '../room-calls.ts';
 import { callRoom } from '../room.ts';
+import type { Services } from '../services.ts';
 
 const WRITE = { scope: 'messages:write', limit: 'send' } as const;
 const done = { 200: json(commandResultSchema, 'What it did'), 409: problemAnswer('channel_archived') };
@@ -57,9 +60,15 @@ const unreact = apiRoute(WRITE, '/v1/channels/{id}/messages/{message_id}/reactio
   responses: done,
 });
 
-async function execute(c: Context<AppEnv>, channelId: string, command: Command): Promise<CommandResult> {
-  return unwrap(await callRoom(c.env, channelId, (room) => room.execute(channelId, c.get('identity').actor, command)));
-}
+type Execute = (c: Context<AppEnv>, channelId: string, command: Command) => Promise<CommandResult>;
+
+const executeBy = (calls: RoomCalls): Execute => async (c, channelId, command) =>
+  unwrap(
+    await calls.execute(channelId, { actor: c.get('identity').actor, command }, {
+      call: (commands) => callRoom(c.env, channelId, (room) => room.executeEach(channelId, commands)),
+      keep: (work) => c.executionCtx.waitUntil(work),
+    }),
+  );
 
 function channelIdOf(c: Context<AppEnv>): string {
   const id = c.req.param('id');
@@ -74,23 +83,23 @@ function clientMsgId(c: Context<AppEnv>, given: string | undefined): string {
   throw new ProblemError({ code: 'invalid', errors: [{ pointer: '/client_msg_id', detail: 'is required, here or as Idempotency-Key: 1 to 64 visible ASCII characters' }] });
 }
 
-/** The route that decides how much a Worker can take: one call to the room, no Postgres where the caller is known, validated without the framework. */
-async function handleSend(c: Context<AppEnv>): Promise<Response> {
+/** The route that decides how much a Worker can take: a shared call to the room, no Postgres where the caller is known, validated without the framework. */
+async function handleSend(c: Context<AppEnv>, execute: Execute): Promise<Response> {
   const channelId = channelIdOf(c);
   const { client_msg_id, ...message } = await readBody(c, sendBodySchema);
   const result = await execute(c, channelId, { type: 'send', client_msg_id: clientMsgId(c, client_msg_id), ...message });
-  c.header('Location', `/v1/channels/${channelId}/messages/${result.message_id}`);
-  if (!result.changed) c.header('Idempotency-Replayed', 'true');
+  const location = { Location: `/v1/channels/${channelId}/messages/${result.message_id}` };
   // A repetition is answered as the first request was.
-  return c.json({ ...result, changed: true }, 201);
+  return answerJson(c, 201, { ...result, changed: true }, result.changed ? location : { ...location, 'Idempotency-Replayed': 'true' });
 }
 
-export function messageRoutes(): App {
+export function messageRoutes({ roomCalls }: Pick<Services, 'roomCalls'>): App {
   const app = new OpenAPIHono<AppEnv>();
+  const execute = executeBy(roomCalls);
 
   const { middleware, ...description } = send;
   app.openAPIRegistry.registerPath(description);
-  app.on('POST', [send.getRoutingPath()], ...middleware, handleSend);
+  app.on('POST', [send.getRoutingPath()], ...middleware, (c) => handleSend(c, execute));
 
   app.openapi(sendBatch, async (c) => {
     const { id } = c.req.valid('param');
