@@ -3,11 +3,10 @@ import { refuseInvalid } from './api-route.ts';
 import type { App, AppEnv } from './env.ts';
 import { allowOrigins } from './middleware/allow-origins.ts';
 import { authenticate } from './middleware/authenticate.ts';
+import { draftAnswer } from './middleware/draft-answer.ts';
 import { limitBody } from './middleware/limit-body.ts';
 import { measure } from './middleware/measure.ts';
 import { refuseForgery } from './middleware/refuse-forgery.ts';
-import { requestId } from './middleware/request-id.ts';
-import { securityHeaders } from './middleware/security-headers.ts';
 import { registerSecurity } from './openapi.ts';
 import { answerError, problemResponse } from './problems.ts';
 import { channelRoutes } from './routes/channels.ts';
@@ -31,7 +30,7 @@ export function createApp(services: Services): App {
   app.notFound((c) => problemResponse(c, { code: 'not_found' }));
   registerSecurity(app);
 
-  app.use(measure(services.metrics), requestId(), securityHeaders(), allowOrigins(), limitBody(), refuseForgery());
+  app.use(draftAnswer(), measure(services.metrics), allowOrigins(), limitBody(), refuseForgery());
 
   app.route('/', operationsRoutes());
   app.route('/', docsRoutes(() => app));

@@ -3,6 +3,7 @@ import { EventLog, LOG_SCHEMA, type LogEvent } from '../log/event-log.ts';
 import type { SqlDriver } from '../log/sql-driver.ts';
 import { ACCESS_SCHEMA, AccessTable } from './access-table.ts';
 import { MESSAGE_SCHEMA, MessageIndex } from './message-index.ts';
+import { SENT_SCHEMA } from './sent-index.ts';
 
 export type ChannelKind = 'public' | 'private' | 'direct';
 
@@ -74,10 +75,12 @@ export class Conversation {
     });
   }
 
-  /** Null where this object has never learned its channel. Writes nothing. */
+  /** Null where this object has never learned its channel; then nothing is written. */
   static open(sql: SqlDriver, options: ConversationOptions): Conversation | null {
-    const found = sql.all<{ name: string }>(`SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'room_state'`);
-    if (found.length === 0) return null;
+    const found = sql.all<{ name: string }>(`SELECT name FROM sqlite_master WHERE type = 'table' AND name IN ('room_state', 'sent')`);
+    if (!found.some(({ name }) => name === 'room_state')) return null;
+    // A room laid before there was an index of sends (2026-11-23) has none: it is filled from the messages.
+    if (found.length === 1) sql.transaction(() => sql.run(SENT_SCHEMA));
     const [row] = sql.all<RoomRow>('SELECT channel_id, kind, pos FROM room_state WHERE id = 1');
     return row === undefined ? null : new Conversation(sql, row, options);
   }

@@ -1,5 +1,4 @@
 import type { MiddlewareHandler } from 'hono';
-import { giveHeader } from '../answer.ts';
 import type { AppEnv } from '../env.ts';
 import { problemResponse } from '../problems.ts';
 
@@ -19,7 +18,7 @@ export function limitRate(name: PolicyName): MiddlewareHandler<AppEnv> {
   const policy = `"${name}";q=${quota};w=${window}`;
   const exhausted = { RateLimit: `"${name}";r=0;t=${window}` };
   return async function limitRateMiddleware(c, next) {
-    giveHeader(c, 'RateLimit-Policy', policy);
+    c.get('answer').headers['RateLimit-Policy'] = policy;
     const { success } = await c.env[binding].limit({ key: c.get('identity').actor.user_id });
     if (success) return next();
     return problemResponse(c, { code: 'rate_limited', retry_after: window }, exhausted);
