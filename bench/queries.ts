@@ -1,3 +1,4 @@
+import type { TransactionSql } from 'postgres';
 import type { Sql } from '../db/client.ts';
 
 export interface PlainMessage {
@@ -8,13 +9,18 @@ export interface PlainMessage {
   readonly text: string;
 }
 
-/** A message in a transaction of its own, by one statement: the least a Worker without rooms could do. It has no order but that of a sequence. */
-export async function insertAlone(sql: Sql, message: PlainMessage): Promise<number> {
+/** A message by one statement, which is its own transaction: the least a Worker without rooms could do. It has no order but that of a sequence. */
+export async function insertStatement(sql: Sql | TransactionSql, message: PlainMessage): Promise<number> {
   const [row] = await sql<[{ seq: number }]>`
     INSERT INTO messages (id, channel_id, seq, pos, author_id, client_msg_id, text, created_at)
     SELECT ${message.id}, ${message.channel_id}, n.seq, n.seq, ${message.author_id}, ${message.client_msg_id}, ${message.text}, now()
     FROM (SELECT nextval('bench_seq') AS seq) n RETURNING seq::float8 AS seq`;
   return row.seq;
+}
+
+/** The same in a transaction that says so. */
+export async function insertTransaction(sql: Sql, message: PlainMessage): Promise<number> {
+  return await sql.begin((tx) => insertStatement(tx, message));
 }
 
 /** A message with what a send promises: the next place of its channel, without a hole, and an event in the outbox, in one transaction. */

@@ -6,17 +6,18 @@ import type { CommandResult } from '../../protocol/frames.ts';
 import { createApp } from '../../workers/app.ts';
 import { readBody } from '../../workers/json.ts';
 import { createServices } from '../../workers/services.ts';
-import { insertAlone, insertInOrder } from '../queries.ts';
+import { insertInOrder, insertStatement, insertTransaction } from '../queries.ts';
 
 export { ChannelRoom, MetricsHub, UserInbox } from '../../workers/index.ts';
 
 /**
  * The Worker as it is, with routes beside it that the benches compare a send with. All parse the same body by the same schema and
- * answer JSON of the same size; none authenticates, limits or authorises. `noop` stands before the app, `app-noop` behind the
- * middleware that every route has. `insert` is one statement; `insert-in-order` gives the order and the outbox row that a send has.
+ * answer JSON of the same size; none authenticates, limits or authorises. `noop` is a route of the app, `noop-handler` stands before
+ * the app and has none of its middleware. `insert-in-order` gives the order and the outbox row that a send has.
  */
-const NOOP = '/bench/noop';
-const INSERT = /^\/bench\/(insert|insert-in-order)\/([0-9a-f-]{36})$/;
+const NOOP_HANDLER = '/bench/noop-handler';
+const INSERT = /^\/bench\/(insert-statement|insert-transaction|insert-in-order)\/([0-9a-f-]{36})$/;
+const INSERTS: Record<string, typeof insertTransaction> = { 'insert-statement': insertStatement, 'insert-transaction': insertTransaction, 'insert-in-order': insertInOrder };
 
 const answer = (message_id: string, seq: number): Response => {
   const result: CommandResult = { message_id, seq, pos: seq, thread_id: null, tpos: null, at: new Date().toISOString(), changed: true };
@@ -29,7 +30,7 @@ async function noop(request: Request): Promise<Response> {
 }
 
 /** A client a request, as Workers must: a connection may not be shared between requests. Closed behind the answer. */
-async function insert(request: Request, env: Env, context: ExecutionContext, write: typeof insertAlone, channelId: string): Promise<Response> {
+async function insert(request: Request, env: Env, context: ExecutionContext, write: typeof insertTransaction, channelId: string): Promise<Response> {
   const body = sendBodySchema.safeParse(await request.json());
   if (!body.success) return new Response(null, { status: 422 });
   const { client_msg_id = uuidv7(), text } = body.data;
@@ -59,7 +60,7 @@ let bindings: Env | null = null;
 Object.assign(SOCKET_RATE, { perSecond: 1_000_000, burst: 1_000_000 });
 
 const app = createApp(createServices());
-app.post('/bench/app-noop', async (c) => {
+app.post('/bench/noop', async (c) => {
   await readBody(c, sendBodySchema);
   return answer(uuidv7(), 1);
 });
@@ -67,9 +68,10 @@ app.post('/bench/app-noop', async (c) => {
 export default {
   fetch(request, env, context) {
     const { pathname } = new URL(request.url);
-    if (pathname === NOOP) return noop(request);
-    const [, how, channelId] = INSERT.exec(pathname) ?? [];
-    if (channelId !== undefined) return insert(request, env, context, how === 'insert' ? insertAlone : insertInOrder, channelId);
+    if (pathname === NOOP_HANDLER) return noop(request);
+    const [, how = '', channelId = ''] = INSERT.exec(pathname) ?? [];
+    const write = INSERTS[how];
+    if (write !== undefined) return insert(request, env, context, write, channelId);
     bindings ??= { ...env, LIMIT_SEND: unlimited, LIMIT_READ: unlimited };
     return app.fetch(request, bindings, context);
   },
