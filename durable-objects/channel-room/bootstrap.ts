@@ -10,7 +10,7 @@ import type { RoomRecord, StoredChannel } from './room-record.ts';
  * Fills an object that knows nothing from Postgres. False: there is no such channel, and nothing is stored. It may die anywhere: until
  * the last step the object still knows nothing, and the next attempt starts over.
  */
-export async function bootstrap(sql: SqlDriver, record: RoomRecord, channelId: string): Promise<boolean> {
+export async function bootstrap(sql: SqlDriver, record: Pick<RoomRecord, 'readChannel'>, channelId: string): Promise<boolean> {
   const claimed = await record.readChannel(channelId, (channel) => fill(sql, channel));
   if (claimed === null) return false;
   const { kind, epoch, fence, drained_seq: seq, drained_pos: pos } = claimed;

@@ -37,6 +37,28 @@ describe('commands', () => {
     expect(done).toMatchObject({ ok: [{ seq: 2, pos: 2 }, { seq: 3, pos: 3 }] });
   });
 
+  it('of many in one call are each done or refused by itself (G5)', async () => {
+    const { channelId, room, alice, bob, stranger, change } = await roomFixture();
+    const [eve, untold] = [await stranger(), await stranger()];
+    await change(untold, 'member');
+    const senders = [alice, eve, bob, untold, alice];
+    const outcomes = await room.executeEach(channelId, senders.map((actor, n) => ({ actor, command: sendOf(`text ${n}`) })));
+    expect(outcomes).toMatchObject([{ ok: { seq: 1 } }, { problem: { code: 'not_a_member' } }, { ok: { seq: 2 } }, { ok: { seq: 3 } }, { ok: { seq: 4 } }]);
+  });
+
+  it('are known to every later instance, merged or not (G2)', async () => {
+    const { channelId, room, alice } = await roomFixture();
+    const batches = range(0, 21).map((batch) => range(1, 200).map((n) => sendOf(`x ${n}`, `m${batch}-${n}`)));
+    for (const batch of batches) await room.executeBatch(channelId, alice, batch);
+    const merged = (): Promise<unknown> => runInDurableObject(room, (_, state) => state.storage.sql.exec('SELECT count(*) AS n FROM sent').one()['n']);
+    expect(await merged()).toBe(4_200);
+    await evictDurableObject(room);
+    for (const [page, batch] of batches.entries()) {
+      const again = await env.ROOMS.getByName(channelId).executeBatch(channelId, alice, batch);
+      expect('ok' in again && again.ok.map(({ seq, changed }) => [seq, changed])).toEqual(range(1, 200).map((n) => [page * 200 + n, false]));
+    }
+  });
+
   it('to an unknown channel find nothing and leave nothing', async () => {
     const { alice } = await roomFixture();
     const channelId = uuidv7();

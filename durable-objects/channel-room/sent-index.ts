@@ -40,13 +40,13 @@ export class SentIndex {
   /** The names in `#recent`, in the order of their coming. */
   readonly #names: string[] = [];
 
-  /** Reads what no earlier instance has merged. The table `messages` must be there. */
+  /**
+   * Reads what no earlier instance has merged, and merges it as soon as it is due: a room laid before there was this index has merged none of
+   * its messages, and all at once would be too much for memory and for one parameter (2 MB, Durable Objects 2026-11). The table `messages` must be there.
+   */
   constructor(sql: SqlDriver) {
     this.#sql = sql;
-    const rows = sql.all<{ author_id: string; client_msg_id: string; id: string }>(
-      'SELECT author_id, client_msg_id, id FROM messages WHERE id > (SELECT merged_id FROM sent_state WHERE id = 1) ORDER BY id',
-    );
-    for (const row of rows) this.#add(row);
+    while (this.#readUnmerged() === MERGE.due) this.merge('due');
   }
 
   /** How many are in memory: what `rewind` takes. */
@@ -84,6 +84,16 @@ export class SentIndex {
       this.#sql.run('UPDATE sent_state SET merged_id = max(merged_id, ?) WHERE id = 1', last);
     });
     this.rewind(0);
+  }
+
+  /** Reads the oldest, so that what is not read is after all that will be merged. Returns how many. */
+  #readUnmerged(): number {
+    const rows = this.#sql.all<{ author_id: string; client_msg_id: string; id: string }>(
+      'SELECT author_id, client_msg_id, id FROM messages WHERE id > (SELECT merged_id FROM sent_state WHERE id = 1) ORDER BY id LIMIT ?',
+      MERGE.due,
+    );
+    for (const row of rows) this.#add(row);
+    return rows.length;
   }
 
   #add({ author_id, client_msg_id, id }: Sent): void {

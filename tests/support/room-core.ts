@@ -41,9 +41,11 @@ export function conversation({ kind = 'public', sql = nodeSqlite(), members = ME
 
 let ids = 0;
 
+const numbered = (): string => id(9, (ids += 1));
+
 /** What a later instance of the object finds. */
-export function reopen(sql: SqlDriver): Conversation {
-  const opened = Conversation.open(sql, { newId: () => id(9, (ids += 1)) });
+export function reopen(sql: SqlDriver, newId: (now: number) => string = numbered): Conversation {
+  const opened = Conversation.open(sql, { newId });
   if (opened === null) throw new Error('there is no conversation');
   return opened;
 }

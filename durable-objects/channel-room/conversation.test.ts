@@ -1,0 +1,208 @@
+import { V7Generator } from 'uuidv7';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { nodeSqlite } from '../../tests/support/node-sqlite.ts';
+import { ALICE, appendMessages, CHANNEL, conversation, id, must, NOW, reopen } from '../../tests/support/room-core.ts';
+import { EventLog, LOG_SCHEMA } from '../log/event-log.ts';
+import type { SqlDriver, SqlValue } from '../log/sql-driver.ts';
+import { ACCESS_SCHEMA, AccessTable } from './access-table.ts';
+import { applyCommand } from './commands.ts';
+import type { Conversation } from './conversation.ts';
+import { fingerprint } from './hash53.ts';
+
+const DUE = 4_096;
+
+let sql: SqlDriver;
+let room: Conversation;
+beforeEach(() => {
+  sql = nodeSqlite();
+  room = conversation({ sql });
+});
+
+/** Sends inside a commit. */
+const apply = (name: string, to = room, author = ALICE, now = NOW) => must(applyCommand(to, author, { type: 'send', client_msg_id: name, text: 'x' }, now));
+const send = (name: string, to = room, author = ALICE, now = NOW) => to.commit(() => apply(name, to, author, now)).value;
+const knows = (name: string, of = room): boolean => of.messages.findSent(ALICE.user_id, name) !== undefined;
+const countOf = (table: 'messages' | 'sent', within = sql): number => within.all<{ n: number }>(`SELECT count(*) AS n FROM ${table}`)[0]?.n ?? -1;
+
+class Fault extends Error {}
+const fail = (): never => {
+  throw new Fault();
+};
+
+describe('a commit that fails', () => {
+  it('forgets what it had claimed and nothing else, and the same sends succeed later (G2)', () => {
+    const first = send('first');
+    const failing = (): unknown => room.commit(() => [apply('a'), apply('b'), apply('first'), fail()]);
+    expect(failing).toThrow(Fault);
+    expect([room.messages.sent.recent, knows('a'), knows('b'), knows('first')]).toEqual([1, false, false, true]);
+    expect([send('a'), send('first')]).toMatchObject([{ pos: 2, changed: true }, { message_id: first.message_id, changed: false }]);
+    expect(send('a', reopen(sql))).toMatchObject({ pos: 2, changed: false });
+  });
+
+  it('keeps what was merged when it began', () => {
+    appendMessages(room, DUE);
+    expect([countOf('sent'), room.messages.sent.recent]).toEqual([0, DUE]);
+    expect(() => room.commit(() => [apply('a'), fail()])).toThrow(Fault);
+    for (const instance of [room, reopen(sql)]) {
+      expect([countOf('sent'), instance.messages.sent.recent, knows('a', instance)]).toEqual([DUE, 0, false]);
+      expect([send('m1', instance), send(`m${DUE}`, instance)]).toMatchObject([{ seq: 1, changed: false }, { seq: DUE, changed: false }]);
+    }
+    expect(send('a')).toMatchObject({ seq: DUE + 1, changed: true });
+  });
+
+  it('because the merge failed has done nothing, and the room goes on when it can be merged', () => {
+    appendMessages(room, DUE);
+    sql.run(`CREATE TRIGGER fault BEFORE INSERT ON sent BEGIN SELECT raise(ABORT, 'fault'); END`);
+    expect(() => send('a')).toThrow('fault');
+    expect([room.messages.sent.recent, room.log.state.seq, knows('a')]).toEqual([DUE, DUE, false]);
+    sql.run('DROP TRIGGER fault');
+    expect([send('a'), send('m7')]).toMatchObject([{ seq: DUE + 1, changed: true }, { seq: 7, changed: false }]);
+  });
+});
+
+describe('an attempt that fails', () => {
+  it('frees what it had claimed within its commit, which keeps what came before and after (G2)', () => {
+    const { events } = room.commit(() => {
+      apply('before');
+      expect(() => room.attempt(() => [apply('a'), apply('before'), fail()])).toThrow(Fault);
+      apply('after');
+    });
+    expect(events.map(({ seq }) => seq)).toEqual([1, 2]);
+    expect([room.messages.sent.recent, knows('before'), knows('a'), knows('after')]).toEqual([2, true, false, true]);
+    expect([send('a'), send('after')]).toMatchObject([{ pos: 3, changed: true }, { pos: 2, changed: false }]);
+  });
+});
+
+describe('an instance that rests', () => {
+  it('merges what the next one would have to read, if it is much', () => {
+    appendMessages(room, 255);
+    room.rest();
+    expect(countOf('sent')).toBe(0);
+    appendMessages(room, 1);
+    room.rest();
+    expect([countOf('sent'), reopen(sql).messages.sent.recent]).toEqual([256, 0]);
+  });
+});
+
+describe('a death at any write', () => {
+  /** Counts writes down; at none left the instance dies, and with it its turn. */
+  const mortal = (writes: number): SqlDriver => {
+    let left = writes;
+    return { ...sql, run: (statement, ...bindings) => ((left -= 1) < 0 ? fail() : sql.run(statement, ...bindings)) };
+  };
+
+  /** One commit below the threshold, one that begins with a merge, one after it. */
+  function script(to: Conversation): string[] {
+    const batch = to.commit(() => to.attempt(() => ['b', 'c'].map((name) => apply(name, to))));
+    const results = [send('a', to), ...batch.value, send('d', to), send('a', to)];
+    return results.map(({ message_id }) => message_id);
+  }
+
+  /** Runs the script in one turn, which does not outlive the instance. Returns whether the script was through. */
+  function dieAfter(writes: number): boolean {
+    let through = false;
+    const turn = (): void => {
+      script(reopen(mortal(writes)));
+      through = true;
+      fail();
+    };
+    expect(() => sql.transaction(turn)).toThrow(Fault);
+    return through;
+  }
+
+  it('loses that turn alone, and repeating it sends each once (G1, G2)', () => {
+    appendMessages(room, DUE - 1);
+    let writes = 0;
+    for (; !dieAfter(writes); writes++) {
+      const { log, messages } = reopen(sql);
+      expect([log.state.seq, messages.sent.recent, messages.findSent(ALICE.user_id, 'a')], `${writes} writes`).toEqual([DUE - 1, DUE - 1, undefined]);
+    }
+    expect(writes).toBeGreaterThan(10);
+    const ids = script(reopen(sql));
+    expect(script(reopen(sql))).toEqual(ids);
+    expect([countOf('messages'), countOf('sent'), new Set(ids).size]).toEqual([DUE + 3, DUE + 1, 4]);
+  });
+});
+
+describe('ids', () => {
+  /** An instance by a clock of its own, as the platform makes them. */
+  function instance(): Conversation {
+    const generator = new V7Generator();
+    return reopen(sql, (now) => generator.generateOrResetWithTs(now).toString());
+  }
+
+  it.each([
+    ['within one instance', (): Conversation => room],
+    ['from one instance to the next', instance],
+    ['from one to the next that has merged', (): Conversation => (room.messages.sent.merge('all'), instance())],
+  ])('rise %s, whatever the clocks say', (_, next) => {
+    room = instance();
+    const clocks = [0, -1, -9_000, -86_400_000, 5, 5, -3_600_000, 86_400_000, 0];
+    const ids = clocks.map((ms, n) => {
+      room = next();
+      return send(`m${n}`, room, { ...ALICE, expires_at: NOW * 2 }, NOW + ms).message_id;
+    });
+    expect(ids).toEqual(ids.toSorted());
+    expect(new Set(ids).size).toBe(clocks.length);
+    const later = reopen(sql);
+    expect(ids.map((__, n) => later.messages.findSent(ALICE.user_id, `m${n}`)?.id)).toEqual(ids);
+  });
+
+  it('are as late as the clock, when it goes on', () => {
+    room = instance();
+    const [early, late] = [NOW, NOW + 60_000].map((now) => send(`at ${now}`, room, ALICE, now).message_id);
+    const timeOf = (uuid = ''): number => Number.parseInt(uuid.replaceAll('-', '').slice(0, 12), 16);
+    expect([timeOf(early), timeOf(late)]).toEqual([NOW, NOW + 60_000]);
+  });
+});
+
+describe('a room of the earlier schema', () => {
+  const EARLIER_SCHEMA = `
+    CREATE TABLE messages (
+      id TEXT PRIMARY KEY, author_id TEXT NOT NULL, client_msg_id TEXT NOT NULL, fingerprint INTEGER, seq INTEGER NOT NULL, pos INTEGER,
+      thread_id TEXT, tpos INTEGER, last_tpos INTEGER NOT NULL, deleted INTEGER NOT NULL, revision INTEGER NOT NULL, at INTEGER NOT NULL,
+      UNIQUE (author_id, client_msg_id)
+    ) WITHOUT ROWID;
+    CREATE TABLE reactions (
+      message_id TEXT NOT NULL, emoji TEXT NOT NULL, user_id TEXT NOT NULL, seq INTEGER NOT NULL,
+      PRIMARY KEY (message_id, emoji, user_id)
+    ) WITHOUT ROWID;
+    CREATE TABLE room_state (id INTEGER PRIMARY KEY CHECK (id = 1), channel_id TEXT NOT NULL, kind TEXT NOT NULL, pos INTEGER NOT NULL);`;
+
+  /** With so many messages of Alice's, named `m1` and so on, all of them drained. */
+  function earlierRoom(count: number): SqlDriver {
+    const earlier = nodeSqlite();
+    earlier.run(LOG_SCHEMA + EARLIER_SCHEMA + ACCESS_SCHEMA);
+    new AccessTable(earlier).setMembership(ALICE.user_id, { role: 'owner', version: 1, announced: 1 });
+    EventLog.create(earlier, 1, 1, count);
+    earlier.run('INSERT INTO room_state (id, channel_id, kind, pos) VALUES (1, ?, ?, ?)', CHANNEL, 'public', count);
+    earlier.run(
+      `WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n LIMIT ?)
+       INSERT INTO messages SELECT printf('00000008-0000-7000-8000-%012d', n), ?, 'm' || n, ?, n, n, NULL, NULL, 0, 0, 1, ? FROM n`,
+      count, ALICE.user_id, fingerprint('x', null), NOW,
+    );
+    return earlier;
+  }
+
+  /** The platform's bound of a parameter (Durable Objects, 2026-11). */
+  const bounded = (driver: SqlDriver): SqlDriver => ({
+    ...driver,
+    run: (statement, ...bindings: SqlValue[]) => {
+      if (bindings.some((binding) => typeof binding === 'string' && binding.length > 2_000_000)) throw new Error('string or blob too big: SQLITE_TOOBIG');
+      return driver.run(statement, ...bindings);
+    },
+  });
+
+  it.each([0, 3, DUE, 40_000])('with %i messages opens, keeps them, and goes on from there (G1, G2)', (count) => {
+    const earlier = bounded(earlierRoom(count));
+    for (const instance of [reopen(earlier), reopen(earlier)]) {
+      expect([countOf('messages', earlier), countOf('sent', earlier)]).toEqual([count, count - (count % DUE)]);
+      expect(instance.messages.sent.recent).toBe(count % DUE);
+      for (let n = 1; n <= count; n += 37) expect(instance.messages.findSent(ALICE.user_id, `m${n}`)?.id).toBe(id(8, n));
+    }
+    const opened = reopen(earlier);
+    expect(send('new', opened)).toMatchObject({ pos: count + 1, changed: true });
+    const known = count === 0 ? [] : [1, count];
+    expect(known.map((n) => send(`m${n}`, opened))).toMatchObject(known.map((pos) => ({ pos, changed: false })));
+  });
+});
