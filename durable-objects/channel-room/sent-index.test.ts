@@ -98,9 +98,9 @@ describe('merge', () => {
     expect([next.recent, ...['m1', 'm3', 'm7', 'm8', 'm9'].map((name) => find(name, ALICE, next))]).toEqual([0, ...[1, 3, 7, 8, 9].map((n) => id(9, n))]);
   });
 
-  it('that fails leaves everything in memory, and comes again', () => {
+  it.each(['INSERT ON sent', 'UPDATE ON sent_state'])('that fails at %s leaves everything in memory, and comes again', (write) => {
     insert(1, 10);
-    sql.run(`CREATE TRIGGER fault BEFORE UPDATE ON sent_state BEGIN SELECT raise(ABORT, 'fault'); END`);
+    sql.run(`CREATE TRIGGER fault BEFORE ${write} BEGIN SELECT raise(ABORT, 'fault'); END`);
     expect(() => messages.sent.merge('all')).toThrow('fault');
     expect([merged(), messages.sent.recent, unknown(10, messages.sent), unknown(10, new SentIndex(sql))]).toEqual([0, 10, [], []]);
     sql.run('DROP TRIGGER fault');
@@ -171,6 +171,7 @@ describe('names with the same hash', () => {
   it('are told apart by the names', () => {
     for (const n of [2, 3]) disguise(n, hashOf('a'));
     for (const n of [1, 3]) disguise(n, hashOf('b'));
+    for (const n of [1, 2]) disguise(n, hashOf('a', BOB));
     expect([find('a'), find('b'), find('a', BOB)]).toEqual([id(9, 1), id(9, 2), id(9, 3)]);
   });
 
