@@ -43,12 +43,13 @@ let sql: SqlDriver;
 let room: Conversation;
 let archived: ArchivedEvent[];
 let now: number;
+let pauses: { readonly ms: number; readonly task: () => void }[];
 let fanout: Fanout<FakeSocket>;
 
 beforeEach(() => {
   sql = nodeSqlite();
   room = conversation({ sql });
-  [archived, now] = [[], NOW];
+  [archived, now, pauses] = [[], NOW, []];
   fanout = fanoutOf(room);
 });
 
@@ -58,11 +59,18 @@ function fanoutOf(of: Conversation): Fanout<FakeSocket> {
     poisonBetween: async () => [],
     failed: () => {},
   });
-  return new Fanout(of.log, archive, { clock: () => now, unsettled: () => {}, closed: () => {} });
+  return new Fanout(of.log, archive, { clock: () => now, schedule: (ms, task) => void pauses.push({ ms, task }), unsettled: () => {}, closed: () => {} });
 }
 
+/** Ends the pauses between passes. */
+function elapse(): void {
+  for (const { task } of pauses.splice(0)) task();
+}
+
+/** And what was gathered has left. */
 function append(count: number, text = 'x'): void {
   fanout.publish(appendMessages(room, count, text));
+  elapse();
 }
 
 const recordAt = (seq: number): SocketRecord => ({ session: 's', actor: ALICE, epoch: 1, cursor: cursorAt(seq), settled: true });
@@ -106,6 +114,84 @@ describe('live', () => {
     now = ALICE.expires_at;
     append(1);
     expect([socket.seqs, socket.closed]).toEqual([[], 4001]);
+  });
+});
+
+describe('coalescing', () => {
+  const frames = (socket: FakeSocket): unknown[] => socket.frames.map((frame) => frame.type === 'events' && [frame.from, frame.to]);
+  const publish = (count: number, text = 'x'): void => fanout.publish(appendMessages(room, count, text));
+
+  /** A room so busy that passes pause. */
+  function crowd(): FakeSocket[] {
+    const sockets = Array.from({ length: 400 }, () => join());
+    for (let n = 0; n < 10; n++) append(1);
+    for (const socket of sockets) {
+      fanout.acknowledge(socket, socket.last);
+      socket.frames.length = 0;
+    }
+    return sockets;
+  }
+
+  it('does not hold an event back in a quiet room', () => {
+    const socket = join();
+    for (let n = 0; n < 5; n++) publish(1);
+    expect([frames(socket).length, pauses]).toEqual([5, []]);
+  });
+
+  it('gathers what comes during a pause into one frame, encoded once for all', () => {
+    const [one, other] = crowd();
+    for (let n = 0; n < 5; n++) publish(1);
+    expect(frames(one ?? join())).toEqual([[11, 11]]);
+    expect(pauses.map(({ ms }) => ms)).toEqual([2]);
+    elapse();
+    expect(frames(one ?? join())).toEqual([[11, 11], [12, 15]]);
+    expect(other?.frames.at(-1)).toEqual(one?.frames.at(-1));
+  });
+
+  it('waits for no pause with 500 events, or 512 KiB (G8)', () => {
+    const [one] = crowd();
+    publish(1);
+    publish(499);
+    expect(one?.last).toBe(11);
+    publish(1);
+    expect(one?.last).toBe(511);
+    if (one !== undefined) fanout.acknowledge(one, 511);
+    publish(51, 'x'.repeat(9_900));
+    expect(one?.last).toBe(511);
+    publish(1, 'x'.repeat(9_900));
+    expect(one?.last).toBe(563);
+    expect(pauses).toHaveLength(1);
+  });
+
+  it('sends nothing ahead of a pass to who acks or joins meanwhile, and nothing twice (G2, G3)', () => {
+    const [one] = crowd();
+    publish(1);
+    publish(3);
+    if (one !== undefined) fanout.acknowledge(one, 11);
+    const [fresh, behind] = [join(11), join(5)];
+    expect([one?.seqs, fresh.seqs, behind.seqs]).toEqual([[11], [], range(6, 11)]);
+    elapse();
+    publish(1);
+    elapse();
+    expect([one?.seqs, fresh.seqs, behind.seqs]).toEqual([range(11, 15), range(12, 15), range(6, 15)]);
+  });
+
+  it('leaves what it had gathered to the next instance (G1, G4)', () => {
+    const [one] = crowd();
+    fanout.settle();
+    publish(1);
+    fanout.settle();
+    publish(2);
+    room = reopen(sql);
+    fanout = fanoutOf(room);
+    if (one?.saved) fanout.adopt(one, structuredClone(one.saved));
+    expect(one?.seqs).toEqual(range(11, 13));
+  });
+
+  it('counts no pause where nobody listens', () => {
+    for (let n = 0; n < 200; n++) publish(10);
+    expect(pauses).toEqual([]);
+    expect(join(0).last).toBe(1_000);
   });
 });
 

@@ -1,14 +1,18 @@
 import type { CloseCode } from '../../protocol/close-codes.ts';
-import { HEARTBEAT_SECONDS, MAX_FRAME_EVENTS } from '../../protocol/limits.ts';
+import { HEARTBEAT_SECONDS, MAX_FRAME_EVENTS, SOCKET_WINDOW_BYTES, SOCKET_WINDOW_EVENTS } from '../../protocol/limits.ts';
 import type { EventLog, LogEvent } from '../log/event-log.ts';
 import type { Archive } from './archive.ts';
 import { accepts, acknowledge, advance, credit, type Cursor } from './cursor.ts';
 import { eventsFrame } from './frames.ts';
+import { Pace } from './pace.ts';
 import type { Actor } from './room-api.ts';
 
 /** Bytes of events in one frame; one event may exceed it. */
 export const FRAME_BYTES = 256 * 1024;
 const SILENT_MS = 3 * HEARTBEAT_SECONDS * 1_000;
+/** Half a window: a pass never takes the whole credit of a socket that keeps up. What has gathered so much waits no longer. */
+const GATHERED_EVENTS = SOCKET_WINDOW_EVENTS / 2;
+const GATHERED_BYTES = SOCKET_WINDOW_BYTES / 2;
 
 /**
  * What a socket carries through hibernation. `settled`: `cursor` is exactly what was sent to it. While frames go out the cursor runs
@@ -32,6 +36,8 @@ export interface RoomSocket {
 
 export interface FanoutPorts {
   clock(): number;
+  /** Runs `task` once, `ms` later. */
+  schedule(ms: number, task: () => void): void;
   /** Sockets have been sent to since their records were saved: call `settle` within a second or so. */
   unsettled(): void;
   closed(code: CloseCode): void;
@@ -46,8 +52,9 @@ interface Reader {
 }
 
 /**
- * Sockets as cursors over the log. A socket at the head whose window has credit gets the live frame, encoded once for all. Any other
- * is behind, and is served from the log whenever an ack gives credit; so one that does not read costs nobody else anything.
+ * Sockets as cursors over the log. What is appended is published by passes over all sockets: at once in a quiet room, gathered in a busy one
+ * (`Pace`). A socket at the published head whose window has credit gets the live frame, encoded once for all. Any other is behind, and is
+ * served from the log, up to that head, whenever an ack gives credit; so one that does not read costs nobody else anything.
  *
  * Never a gap, never twice (G3, G4): a frame goes only to a socket whose `sent` is `from - 1`, and `sent` moves with it. Across
  * hibernation `sent` comes back from the socket's record. It is not written at every frame: the first frame after quiet marks the record
@@ -61,9 +68,16 @@ export class Fanout<S extends RoomSocket> {
   readonly #ports: FanoutPorts;
   readonly #readers = new Map<S, Reader>();
   readonly #unsettled = new Set<S>();
+  readonly #pace = new Pace();
+  /** The last event of the last pass. What follows it in the log is in `#gathered`. */
+  #published: number;
+  #gathered: LogEvent[] = [];
+  #gatheredBytes = 0;
+  #pausing = false;
 
   constructor(log: EventLog, archive: Archive, ports: FanoutPorts) {
     this.#log = log;
+    this.#published = log.state.seq;
     this.#archive = archive;
     this.#ports = ports;
   }
@@ -123,9 +137,11 @@ export class Fanout<S extends RoomSocket> {
     }
   }
 
-  /** Events just committed, in order, the last of which is the head. */
+  /** Events just committed, in order, the last of which is the head. Those of a busy room leave later, and together. */
   publish(events: readonly LogEvent[]): void {
-    for (const part of parts(events)) this.#broadcast(part);
+    this.#gathered.push(...events);
+    this.#gatheredBytes += size(events);
+    if (!this.#pausing || this.#gathered.length >= GATHERED_EVENTS || this.#gatheredBytes >= GATHERED_BYTES) this.#pass();
   }
 
   /** `unsent`: the socket claims to have read what it was not sent. `old`: it says nothing new. */
@@ -149,7 +165,26 @@ export class Fanout<S extends RoomSocket> {
     this.#unsettled.clear();
   }
 
+  #pass(): void {
+    const events = this.#gathered;
+    if (events.length === 0) return;
+    [this.#gathered, this.#gatheredBytes] = [[], 0];
+    for (const part of parts(events)) this.#broadcast(part);
+    this.#pause(events.length * this.#readers.size);
+  }
+
+  #pause(deliveries: number): void {
+    const ms = this.#pace.pauseAfter(deliveries, this.#ports.clock());
+    if (ms < 1 || this.#pausing) return;
+    this.#pausing = true;
+    this.#ports.schedule(ms, () => {
+      this.#pausing = false;
+      this.#pass();
+    });
+  }
+
   #broadcast(events: readonly LogEvent[]): void {
+    this.#published = events.at(-1)?.seq ?? this.#published;
     if (this.#readers.size === 0) return;
     const [from, to, bytes] = [events.at(0)?.seq ?? 0, events.at(-1)?.seq ?? 0, size(events)];
     const frame = eventsFrame(this.#log.state.epoch, from, to, events);
@@ -162,10 +197,11 @@ export class Fanout<S extends RoomSocket> {
   #pump(socket: S): void {
     for (let reader = this.#readers.get(socket); reader !== undefined && !reader.reading; reader = this.#readers.get(socket)) {
       const { cursor } = reader.record;
-      if (cursor.sent >= this.#log.state.seq || !accepts(cursor, 1, 1)) return;
+      if (cursor.sent >= this.#published || !accepts(cursor, 1, 1)) return;
       if (!this.#log.retains(cursor.sent + 1)) return void this.#pumpArchived(socket, reader);
       const left = credit(cursor);
-      const events = this.#log.since(cursor.sent, Math.min(MAX_FRAME_EVENTS, left.events), Math.min(FRAME_BYTES, left.bytes));
+      const most = Math.min(MAX_FRAME_EVENTS, left.events, this.#published - cursor.sent);
+      const events = this.#log.since(cursor.sent, most, Math.min(FRAME_BYTES, left.bytes));
       if (events.length === 0) return;
       this.#sendPart(socket, cursor.sent + 1, cursor.sent + events.length, events);
     }

@@ -33,7 +33,7 @@ let commands: SocketCommands<FakeSocket>;
 beforeEach(() => {
   now = NOW;
   room = conversation();
-  fanout = new Fanout<FakeSocket>(room.log, archive, { clock: () => now, unsettled: () => {}, closed: () => {} });
+  fanout = new Fanout<FakeSocket>(room.log, archive, { clock: () => now, schedule: () => {}, unsettled: () => {}, closed: () => {} });
   commands = new SocketCommands(fanout, {
     clock: () => now,
     execute: async (actor, command) => {
