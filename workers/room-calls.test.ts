@@ -18,19 +18,24 @@ const unavailable: Outcome<CommandResult> = { problem: { code: 'unavailable', re
 /** A call to a room, which returns when the test says so. */
 interface Call {
   readonly names: readonly string[];
-  answer(outcomes?: readonly Outcome<CommandResult>[]): void;
+  answer(outcomes?: readonly (Outcome<CommandResult> | null)[]): void;
   fail(error: unknown): void;
 }
 
 let calls: Call[];
+let alone: string[];
 let rooms: RoomCalls;
 
 const caller: Caller = {
   call: (commands) => {
-    const { promise, resolve, reject } = Promise.withResolvers<readonly Outcome<CommandResult>[]>();
+    const { promise, resolve, reject } = Promise.withResolvers<readonly (Outcome<CommandResult> | null)[]>();
     const names = commands.map(nameOf);
     calls.push({ names, answer: (outcomes = names.map(done)) => resolve(outcomes), fail: reject });
     return promise;
+  },
+  callAlone: (command) => {
+    alone.push(nameOf(command));
+    return Promise.resolve(refused);
   },
   keep: () => {},
 };
@@ -47,7 +52,7 @@ function watch<T>(promise: Promise<T>): { value: T | undefined } {
 
 beforeEach(() => {
   vi.useFakeTimers();
-  calls = [];
+  [calls, alone] = [[], []];
   rooms = new RoomCalls();
 });
 afterEach(() => {
@@ -56,6 +61,15 @@ afterEach(() => {
 });
 
 describe('calls to a room', () => {
+  it('leave to a call of its own what the room would have to ask about, and hold up nobody for it', async () => {
+    const [stranger, member] = [execute('stranger'), execute('member')];
+    calls[0]?.answer([null]);
+    await settled();
+    calls[1]?.answer();
+    expect([await stranger, await member]).toEqual([refused, done('member')]);
+    expect([namesOfCalls(), alone]).toEqual([[['stranger'], ['member']], ['stranger']]);
+  });
+
   it('carry a lone command at once', async () => {
     for (const name of ['a', 'b']) {
       const outcome = execute(name);
@@ -218,7 +232,7 @@ it('a request that is continued only after another has called for it and was ans
   const real = Promise.withResolvers.bind(Promise);
   vi.spyOn(Promise, 'withResolvers').mockImplementationOnce(<T>() => {
     const { promise, resolve, reject } = real<T>();
-    return { promise, reject, resolve: (value) => void setTimeout(() => resolve(value), 50) };
+    return { promise, reject, resolve: (value: T | PromiseLike<T>) => void setTimeout(() => resolve(value), 50) };
   });
   const slow = execute('slow');
   vi.restoreAllMocks();

@@ -12,7 +12,8 @@ const PATIENCE_MS = 15_000;
 const MOST_COMMANDS = 200;
 const MOST_ROOMS = 10_000;
 
-type Answer = Outcome<CommandResult> | { readonly error: unknown };
+/** `alone`: the room leaves this one to a call of its own. */
+type Answer = Outcome<CommandResult> | 'alone' | { readonly error: unknown };
 
 interface Waiting {
   readonly command: ActorCommand;
@@ -29,9 +30,11 @@ interface Queue {
   calling: boolean;
 }
 
-/** What the request at hand gives: the call of its room for many commands, and a way to have the platform finish a promise after its end. */
+/** What the request at hand gives: calls of its room, and a way to have the platform finish a promise after its end. */
 export interface Caller {
-  call(commands: readonly ActorCommand[]): Promise<readonly Outcome<CommandResult>[]>;
+  /** Null: the room leaves that command to a call of its own. */
+  call(commands: readonly ActorCommand[]): Promise<readonly (Outcome<CommandResult> | null)[]>;
+  callAlone(command: ActorCommand): Promise<Outcome<CommandResult>>;
   keep(work: Promise<void>): void;
 }
 
@@ -57,6 +60,7 @@ export class RoomCalls {
     if (!own.taken) call(queue, caller);
     if (own.answer === null) await pause(own, PATIENCE_MS);
     if (own.answer === null) return { problem: { code: 'unavailable', retry_after: 1 } };
+    if (own.answer === 'alone') return await caller.callAlone(command);
     if ('error' in own.answer) throw own.answer.error;
     return own.answer;
   }
@@ -100,7 +104,7 @@ async function answerAll(queue: Queue, taken: readonly Waiting[], caller: Caller
 async function ask(taken: readonly Waiting[], caller: Caller): Promise<(index: number) => Answer> {
   try {
     const outcomes = await caller.call(taken.map(({ command }) => command));
-    return (index) => outcomes[index] ?? { problem: { code: 'internal' } };
+    return (index) => (outcomes[index] === null ? 'alone' : (outcomes[index] ?? { problem: { code: 'internal' } }));
   } catch (error) {
     return () => ({ error });
   }

@@ -48,7 +48,7 @@ export class ChannelRoom extends DurableObject<Env> implements RoomApi {
     return 'problem' in room ? room : await room.ok.execute(actor, command);
   }
 
-  async executeEach(channelId: string, commands: readonly ActorCommand[]): Promise<Outcome<CommandResult>[]> {
+  async executeEach(channelId: string, commands: readonly ActorCommand[]): Promise<(Outcome<CommandResult> | null)[]> {
     const room = await this.#open(channelId);
     return 'problem' in room ? commands.map(() => room) : await room.ok.executeEach(commands);
   }

@@ -29,8 +29,11 @@ export interface MemberChange {
 export interface RoomApi {
   /** Commits the command durably before it returns, or says why not. */
   execute(channelId: string, actor: Actor, command: Command): Promise<Outcome<CommandResult>>;
-  /** Many in one call: each by itself, in this order. The outcomes are in the order of the commands. */
-  executeEach(channelId: string, commands: readonly ActorCommand[]): Promise<Outcome<CommandResult>[]>;
+  /**
+   * Many in one call: each by itself, in this order. The outcomes are in the order of the commands. Null: not executed, because Postgres has to be asked
+   * about the actor, and the others do not wait for that; `execute` does.
+   */
+  executeEach(channelId: string, commands: readonly ActorCommand[]): Promise<(Outcome<CommandResult> | null)[]>;
   /** All or none, in this order, in one commit. */
   executeBatch(channelId: string, actor: Actor, commands: readonly Command[]): Promise<Outcome<CommandResult[]>>;
   /** Applies and announces a member change; repeating it, or an older one, does nothing. Removal closes that user's sockets (4003). */

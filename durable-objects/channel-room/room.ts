@@ -22,8 +22,6 @@ const MAX_SOCKETS = 9_000;
 const TIDY_MS = 1_000;
 /** How often an active room looks for dead sockets. A quiet one has nothing to send them. */
 const REAP_MS = 60_000;
-/** How long those who share a call wait while Postgres is asked about a stranger among them. */
-const STRANGER_MS = 1_000;
 
 export interface RoomPorts<S extends RoomSocket> extends Omit<RoomDrainPorts, 'epochChanged'> {
   report(report: MetricsReport): void;
@@ -104,11 +102,15 @@ export class Room<S extends RoomSocket> {
     return outcome;
   }
 
-  async executeEach(commands: readonly ActorCommand[]): Promise<Outcome<CommandResult>[]> {
-    const refusals = await Promise.all(commands.map(({ actor }) => this.#refusalInTime(actor)));
-    const admitted = (await this.#commits.executeEach(commands.filter((_, index) => refusals[index] === null))).values();
-    const outcomes = refusals.map((problem) => (problem === null ? (admitted.next().value ?? lost) : { problem }));
-    for (const outcome of outcomes) if ('problem' in outcome) this.#countRefused(outcome.problem);
+  async executeEach(commands: readonly ActorCommand[]): Promise<(Outcome<CommandResult> | null)[]> {
+    const now = this.#ports.clock();
+    const problems = commands.map(({ actor }) => accessProblem(this.#conversation, actor, now));
+    const executed = (await this.#commits.executeEach(commands.filter((_, index) => problems[index] === null))).values();
+    const outcomes = problems.map((problem) => {
+      if (problem === null) return executed.next().value ?? lost;
+      return problem.code === 'unauthenticated' ? { problem } : null;
+    });
+    for (const outcome of outcomes) if (outcome !== null && 'problem' in outcome) this.#countRefused(outcome.problem);
     return outcomes;
   }
 
@@ -174,14 +176,6 @@ export class Room<S extends RoomSocket> {
     if (problem === null || problem.code === 'unauthenticated') return problem;
     this.#touch();
     return (await this.#lookup.heal(actor.user_id)) ?? accessProblem(this.#conversation, actor, this.#ports.clock());
-  }
-
-  /** As `#refusal`, but does not wait for a Postgres that hangs: what it says of a stranger serves their next command. */
-  async #refusalInTime(actor: Actor): Promise<Problem | null> {
-    if (accessProblem(this.#conversation, actor, this.#ports.clock()) === null) return null;
-    const { promise: late, resolve } = Promise.withResolvers<Problem>();
-    this.#ports.schedule(STRANGER_MS, () => resolve({ code: 'unavailable', retry_after: 1 }));
-    return await Promise.race([this.#refusal(actor), late]);
   }
 
   /** Honest about a resume (G4): all that was missed can be had, or the client is told to begin anew. */

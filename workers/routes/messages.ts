@@ -66,6 +66,7 @@ const executeBy = (calls: RoomCalls): Execute => async (c, channelId, command) =
   unwrap(
     await calls.execute(channelId, { actor: c.get('identity').actor, command }, {
       call: (commands) => callRoom(c.env, channelId, (room) => room.executeEach(channelId, commands)),
+      callAlone: ({ actor }) => callRoom(c.env, channelId, (room) => room.execute(channelId, actor, command)),
       keep: (work) => c.executionCtx.waitUntil(work),
     }),
   );
