@@ -157,7 +157,8 @@ describe('rewind', () => {
 });
 
 describe('names with the same hash', () => {
-  const hashOf = (name: string, author = ALICE): number => hash53(`${author.user_id}\n${name}`);
+  const salt = (of: SqlDriver): string => of.all<{ salt: string }>('SELECT salt FROM sent_state')[0]?.salt ?? '';
+  const hashOf = (name: string, author = ALICE): number => hash53(`${salt(sql)}${author.user_id}\n${name}`);
   /** Puts a message into the table as if its name had the hash of another. */
   const disguise = (n: number, as: number): void => void sql.run('INSERT INTO sent (hash, message_id) VALUES (?, ?)', as, id(9, n));
 
@@ -166,6 +167,14 @@ describe('names with the same hash', () => {
     messages.insert(message(2, 'b'));
     messages.insert(message(3, 'a', BOB));
     messages.sent.merge('all');
+  });
+
+  it('cannot be prepared: every room hashes differently', () => {
+    const other = nodeSqlite();
+    other.run(MESSAGE_SCHEMA);
+    expect(salt(sql)).toMatch(/^[0-9A-F]{32}$/);
+    expect(salt(other)).not.toBe(salt(sql));
+    expect(sql.all('SELECT message_id FROM sent WHERE hash = ?', hashOf('a'))).toEqual([{ message_id: id(9, 1) }]);
   });
 
   it('are told apart by the names', () => {

@@ -9,8 +9,8 @@ const MERGE = { due: 4_096, rest: 256, all: 1 } as const;
 
 export const SENT_SCHEMA = `
   CREATE TABLE sent (hash INTEGER NOT NULL, message_id TEXT NOT NULL, PRIMARY KEY (hash, message_id)) WITHOUT ROWID;
-  CREATE TABLE sent_state (id INTEGER PRIMARY KEY CHECK (id = 1), merged_id TEXT NOT NULL);
-  INSERT INTO sent_state (id, merged_id) VALUES (1, '');`;
+  CREATE TABLE sent_state (id INTEGER PRIMARY KEY CHECK (id = 1), merged_id TEXT NOT NULL, salt TEXT NOT NULL);
+  INSERT INTO sent_state (id, merged_id, salt) VALUES (1, '', hex(randomblob(16)));`;
 
 /** The author and the `client_msg_id` of a message, and its id. */
 export interface Sent {
@@ -36,6 +36,8 @@ const nameOf = (authorId: string, clientMsgId: string): string => `${authorId}\n
  */
 export class SentIndex {
   readonly #sql: SqlDriver;
+  /** Hashes differ by room, so that nobody can make ids of which many hash alike, and every look-up slow. */
+  readonly #salt: string;
   readonly #recent = new Map<string, Recent>();
   /** The names in `#recent`, in the order of their coming. */
   readonly #names: string[] = [];
@@ -46,6 +48,9 @@ export class SentIndex {
    */
   constructor(sql: SqlDriver) {
     this.#sql = sql;
+    const [state] = sql.all<{ salt: string }>('SELECT salt FROM sent_state WHERE id = 1');
+    if (state === undefined) throw new Error('the index of sends has no state');
+    this.#salt = state.salt;
     while (this.#readUnmerged() === MERGE.due) this.merge('due');
   }
 
@@ -56,7 +61,7 @@ export class SentIndex {
 
   find(authorId: string, clientMsgId: string): string | undefined {
     const name = nameOf(authorId, clientMsgId);
-    return this.#recent.get(name)?.id ?? this.#findMerged(hash53(name), authorId, clientMsgId);
+    return this.#recent.get(name)?.id ?? this.#findMerged(this.#hash(name), authorId, clientMsgId);
   }
 
   /** False, and nothing is done, where the author has used this `client_msg_id` before. */
@@ -98,8 +103,12 @@ export class SentIndex {
 
   #add({ author_id, client_msg_id, id }: Sent): void {
     const name = nameOf(author_id, client_msg_id);
-    this.#recent.set(name, { hash: hash53(name), id });
+    this.#recent.set(name, { hash: this.#hash(name), id });
     this.#names.push(name);
+  }
+
+  #hash(name: string): number {
+    return hash53(this.#salt + name);
   }
 
   #findMerged(hash: number, authorId: string, clientMsgId: string): string | undefined {
