@@ -155,23 +155,41 @@ describe('a call that goes wrong', () => {
     expect(await after).toEqual(done('e'));
   });
 
-  it('and never returns leaves its senders to repeat, while others go on (G1, G8)', async () => {
-    const first = watch(execute('a'));
-    const behind = execute('b');
-    await vi.advanceTimersByTimeAsync(5);
+  it('and does not return soon is made again by those it left waiting', async () => {
+    const left = ['a', 'b', 'c', 'd'].map((name) => execute(name));
+    await vi.advanceTimersByTimeAsync(1_199);
+    expect(namesOfCalls()).toEqual([['a'], ['b', 'c', 'd']]);
+    await vi.advanceTimersByTimeAsync(6);
+    expect(namesOfCalls()).toEqual([['a'], ['b', 'c', 'd'], ['a', 'b']]);
+    await vi.advanceTimersByTimeAsync(100);
+    expect(namesOfCalls().slice(3)).toEqual([['c', 'd']]);
+    calls.slice(2).forEach((call) => call.answer());
+    expect(await Promise.all(left)).toEqual(['a', 'b', 'c', 'd'].map(done));
+  });
+
+  it('and returns late after all still answers, and what it brings stands', async () => {
+    const late = watch(execute('a'));
+    await vi.advanceTimersByTimeAsync(1_205);
+    expect(namesOfCalls()).toEqual([['a'], ['a']]);
+    calls[0]?.answer([refused]);
     calls[1]?.answer();
-    expect(await behind).toEqual(done('b'));
-    await vi.advanceTimersByTimeAsync(14_994);
+    await settled();
+    expect(late.value).toEqual(refused);
+  });
+
+  it('and never returns, made again or not, leaves its senders to repeat after 15 s (G1, G8)', async () => {
+    const first = watch(execute('a'));
+    await vi.advanceTimersByTimeAsync(15_004);
     expect(first.value).toBeUndefined();
     await vi.advanceTimersByTimeAsync(1);
     expect(first.value).toEqual(unavailable);
-    // Back after all: nobody waits for it any more.
-    calls[0]?.answer();
+    expect(namesOfCalls()).toEqual([['a'], ['a']]);
+    calls.forEach((call) => call.answer());
     await settled();
     expect(first.value).toEqual(unavailable);
-    const after = execute('c');
+    const after = execute('b');
     calls[2]?.answer();
-    expect(await after).toEqual(done('c'));
+    expect(await after).toEqual(done('b'));
   });
 
   it('and brings too few outcomes answers the rest as internal', async () => {

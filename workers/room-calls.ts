@@ -6,7 +6,8 @@ import { BoundedMap } from './bounded-map.ts';
 /** How long the first command that waits leaves the call in flight to return, and how long those behind it leave the next call to it, in milliseconds. */
 const GATHER_MS = 5;
 const TAKE_OVER_MS = 100;
-/** How long a command waits for the answer to a call. */
+/** How long a command waits for the answer to a call before it is called for again, and how long for any answer. */
+const OVERDUE_MS = 1_200;
 const PATIENCE_MS = 15_000;
 /** Commands of one call. */
 const MOST_COMMANDS = 200;
@@ -17,7 +18,7 @@ type Answer = Outcome<CommandResult> | 'alone' | { readonly error: unknown };
 
 interface Waiting {
   readonly command: ActorCommand;
-  /** Some request has made the call that carries it. */
+  /** Some request has made the call that carries it; it no longer is in the queue. */
   taken: boolean;
   answer: Answer | null;
   /** Settles a promise of the request that waits: there is an answer, or it is its turn to call. */
@@ -44,8 +45,9 @@ export interface Caller {
  *
  * Requests share data only (workerd, 2026-11). Each awaits promises and timers that it made itself, and nobody else clears them; another
  * may settle such a promise, and the platform then continues it in its own context (`handle_cross_request_promise_resolution`). A request may
- * be cut off at any moment, and its timers with it: so each that waits can make the call, the call is kept alive by the one that
- * makes it, and nobody waits without end, because repeating a command does no harm (G2).
+ * be cut off at any moment, and its timers with it: so each that waits can make the call, and the call is kept alive by the one that makes it.
+ * Even so it is lost where that one was cut off just before it made the call and still ran (one in some thousands where clients hang up all the time,
+ * workerd 1.20261102): so what a call does not bring back soon is called for again, because repeating a command does no harm (G2).
  */
 export class RoomCalls {
   readonly #queues = new BoundedMap<string, Queue>(MOST_ROOMS);
@@ -54,11 +56,10 @@ export class RoomCalls {
   async execute(channelId: string, command: ActorCommand, caller: Caller): Promise<Outcome<CommandResult>> {
     const queue = this.#queueOf(channelId);
     const own: Waiting = { command, taken: false, answer: null, wake: () => {} };
-    queue.waiting.push(own);
-    if (!queue.calling || queue.waiting.length >= MOST_COMMANDS) call(queue, caller);
-    else await pause(own, queue.waiting[0] === own ? GATHER_MS : TAKE_OVER_MS);
-    if (!own.taken) call(queue, caller);
-    if (own.answer === null) await pause(own, PATIENCE_MS);
+    await takeTurn(queue, own, caller);
+    if (own.answer === null) await pause(own, OVERDUE_MS);
+    if (own.answer === null) await takeTurn(queue, own, caller);
+    if (own.answer === null) await pause(own, PATIENCE_MS - OVERDUE_MS);
     if (own.answer === null) return { problem: { code: 'unavailable', retry_after: 1 } };
     if (own.answer === 'alone') return await caller.callAlone(command);
     if ('error' in own.answer) throw own.answer.error;
@@ -72,6 +73,15 @@ export class RoomCalls {
     this.#queues.set(channelId, queue);
     return queue;
   }
+}
+
+/** Resolves when a call carries the command. */
+async function takeTurn(queue: Queue, own: Waiting, caller: Caller): Promise<void> {
+  own.taken = false;
+  queue.waiting.push(own);
+  if (!queue.calling || queue.waiting.length >= MOST_COMMANDS) return call(queue, caller);
+  await pause(own, queue.waiting[0] === own ? GATHER_MS : TAKE_OVER_MS);
+  if (!own.taken) call(queue, caller);
 }
 
 /** The timer ends with the request: to clear it would cost as much as to set it. */
@@ -95,7 +105,7 @@ async function answerAll(queue: Queue, taken: readonly Waiting[], caller: Caller
   const answers = await ask(taken, caller);
   queue.calling = false;
   taken.forEach((waiting, index) => {
-    waiting.answer = answers(index);
+    waiting.answer ??= answers(index);
     waiting.wake();
   });
   queue.waiting[0]?.wake();
