@@ -46,8 +46,8 @@ export interface Caller {
  * Requests share data only (workerd, 2026-11). Each awaits promises and timers that it made itself, and nobody else clears them; another
  * may settle such a promise, and the platform then continues it in its own context (`handle_cross_request_promise_resolution`). A request may
  * be cut off at any moment, and its timers with it: so each that waits can make the call, and the call is kept alive by the one that makes it.
- * Even so it is lost where that one was cut off just before it made the call and still ran (one in some thousands where clients hang up all the time,
- * workerd 1.20261102): so what a call does not bring back soon is called for again, because repeating a command does no harm (G2).
+ * Even so a call may get lost with a request that is just being cut off (one in ten thousand calls where clients hang up all the time, workerd
+ * 1.20261102): what does not come back soon is called for again, because repeating a command does no harm (G2).
  */
 export class RoomCalls {
   readonly #queues = new BoundedMap<string, Queue>(MOST_ROOMS);
