@@ -275,7 +275,7 @@ describe('requests that share a call to their room', () => {
     expect(acknowledged.length).toBeGreaterThan(1_000);
     expect(sights.cuts).toBeGreaterThan(200);
     expect(replayed).toBeGreaterThan(50);
-    expect(givenUp).toBeGreaterThan(10);
+    expect(givenUp).toBeGreaterThan(0);
   });
 });
 
@@ -331,6 +331,6 @@ describe('requests that share a look-up of their identity', () => {
     // The load was what it is meant to be.
     expect(counts.cuts).toBeGreaterThan(1_000);
     expect(counts.late).toBeGreaterThan(ASKERS);
-    expect(givenUp).toBeGreaterThan(5);
+    expect(givenUp).toBeGreaterThan(0);
   });
 });
