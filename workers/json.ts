@@ -12,7 +12,7 @@ const JSON_TYPE = /^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i;
  */
 export async function readBody<S extends z.ZodType>(c: Context<AppEnv>, schema: S): Promise<z.infer<S>> {
   if (!JSON_TYPE.test(c.req.raw.headers.get('content-type') ?? '')) throw new ProblemError({ code: 'unsupported_media_type' });
-  const parsed = schema.safeParse(parse(decode(await c.req.raw.arrayBuffer())));
+  const parsed = schema.safeParse(parse(decode(await received(c.req.raw.arrayBuffer()))));
   if (!parsed.success) throw new ProblemError({ code: 'invalid', errors: fieldErrors(parsed.error) });
   return parsed.data;
 }
@@ -26,9 +26,18 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
 export async function readText(c: Context<AppEnv>): Promise<string> {
   const known = c.get('bodyText');
   if (known !== undefined) return known;
-  const text = decode(await c.req.arrayBuffer());
+  const text = decode(await received(c.req.arrayBuffer()));
   c.set('bodyText', text);
   return text;
+}
+
+/** A body that breaks off: its client has gone, and no fault of ours is to be counted or logged. */
+async function received(body: Promise<ArrayBuffer>): Promise<ArrayBuffer> {
+  try {
+    return await body;
+  } catch {
+    throw new ProblemError({ code: 'unreadable_body', detail: 'the body broke off' });
+  }
 }
 
 function decode(bytes: ArrayBuffer): string {

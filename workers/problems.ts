@@ -2,6 +2,7 @@ import type { Context } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import { classifyPostgresError } from '../db/errors.ts';
 import { ERRORS, problemDocument, type ErrorCode, type Outcome, type Problem } from '../protocol/errors.ts';
+import { DeadlineError } from './deadline.ts';
 import type { AppEnv } from './env.ts';
 
 /** A refusal on its way to the one place that answers it. */
@@ -42,7 +43,7 @@ export function problemResponse(c: Context<AppEnv>, problem: Problem, headers: R
 export function answerError(error: Error, c: Context<AppEnv>): Response {
   if (error instanceof ProblemError) return problemResponse(c, error.problem, error.headers);
   if (error instanceof HTTPException) return problemResponse(c, { code: codeOf(error.status) });
-  const unreachable = classifyPostgresError(error) === 'unreachable';
+  const unreachable = error instanceof DeadlineError || classifyPostgresError(error) === 'unreachable';
   console.error(JSON.stringify({ level: unreachable ? 'warn' : 'error', request_id: c.get('requestId'), method: c.req.method, path: c.req.path, ...describe(error) }));
   return problemResponse(c, { code: unreachable ? 'unavailable' : 'internal' });
 }

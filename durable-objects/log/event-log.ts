@@ -37,6 +37,8 @@ export const LOG_SCHEMA = `
   );`;
 
 const encoder = new TextEncoder();
+/** Most text is, and then need not be encoded to be measured. */
+const ASCII = /^[\x00-\x7f]*$/;
 
 /**
  * An ordered log in SQLite: `append`, `since`, and the cursor of its drain. Invariants: `seq` has no gaps; nothing is forgotten before
@@ -90,7 +92,7 @@ export class EventLog {
   /** Appends the event numbered `state.seq + 1`, inside the caller's transaction, which ends with `save`. `at` in epoch milliseconds. */
   append(event: object, at: number): LogEvent {
     const json = JSON.stringify(event);
-    const bytes = encoder.encode(json).length;
+    const bytes = ASCII.test(json) ? json.length : encoder.encode(json).length;
     const { seq: last, end } = this.#state;
     const seq = last + 1;
     this.#sql.run('INSERT INTO events (seq, at, start_offset, bytes, json) VALUES (?, ?, ?, ?, ?)', seq, at, end, bytes, json);
