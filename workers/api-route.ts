@@ -4,6 +4,7 @@ import { ERRORS, fieldErrors, problemSchema, type ErrorCode } from '../protocol/
 import { idSchema } from '../protocol/primitives.ts';
 import type { Scope } from '../protocol/scopes.ts';
 import type { AppEnv } from './env.ts';
+import { guard } from './middleware/guard.ts';
 import { limitRate, type PolicyName } from './middleware/limit-rate.ts';
 import { requireScope } from './middleware/require-scope.ts';
 import { requireUtf8 } from './middleware/require-utf8.ts';
@@ -26,7 +27,7 @@ export function apiRoute<const P extends string, const C extends Config>({ scope
     ...config,
     path,
     security: [{ bearer: [scope] }, { session: [] }],
-    middleware: [requireScope(scope), ...(limit === null ? [] : [limitRate(limit)]), ...(config.request?.body && !readsBody ? [requireUtf8()] : [])],
+    middleware: [guard([requireScope(scope), ...(limit === null ? [] : [limitRate(limit)]), ...(config.request?.body && !readsBody ? [requireUtf8()] : [])])],
     responses: { ...config.responses, ...problemsOf(path, config) },
   });
 }

@@ -3,7 +3,6 @@ import { refuseInvalid } from './api-route.ts';
 import type { App, AppEnv } from './env.ts';
 import { allowOrigins } from './middleware/allow-origins.ts';
 import { authenticate } from './middleware/authenticate.ts';
-import { draftAnswer } from './middleware/draft-answer.ts';
 import { limitBody } from './middleware/limit-body.ts';
 import { measure } from './middleware/measure.ts';
 import { refuseForgery } from './middleware/refuse-forgery.ts';
@@ -30,7 +29,7 @@ export function createApp(services: Services): App {
   app.notFound((c) => problemResponse(c, { code: 'not_found' }));
   registerSecurity(app);
 
-  app.use(draftAnswer(), measure(services.metrics), allowOrigins(), limitBody(), refuseForgery());
+  app.use(measure(services.metrics), allowOrigins(), limitBody(), refuseForgery());
 
   app.route('/', operationsRoutes());
   app.route('/', docsRoutes(() => app));

@@ -36,7 +36,7 @@ export interface Env {
 }
 
 interface Variables {
-  /** Set by `draftAnswer`, which is outermost. */
+  /** Set by `measure`, which is outermost. */
   answer: AnswerDraft;
   requestId: string;
   /** Set by `authenticate`. */

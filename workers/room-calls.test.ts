@@ -53,7 +53,7 @@ function watch<T>(promise: Promise<T>): { value: T | undefined } {
 beforeEach(() => {
   vi.useFakeTimers();
   [calls, alone] = [[], []];
-  rooms = new RoomCalls();
+  rooms = new RoomCalls(true);
 });
 afterEach(() => {
   vi.restoreAllMocks();
@@ -61,6 +61,12 @@ afterEach(() => {
 });
 
 describe('calls to a room', () => {
+  it('are not shared where the platform would answer a request in the context of another', async () => {
+    rooms = new RoomCalls(false);
+    expect(await Promise.all([execute('a'), execute('b')])).toEqual([refused, refused]);
+    expect([calls, alone]).toEqual([[], ['a', 'b']]);
+  });
+
   it('leave to a call of its own what the room would have to ask about, and hold up nobody for it', async () => {
     const [stranger, member] = [execute('stranger'), execute('member')];
     calls[0]?.answer([null]);

@@ -51,9 +51,16 @@ export interface Caller {
  */
 export class RoomCalls {
   readonly #queues = new BoundedMap<string, Queue>(MOST_ROOMS);
+  readonly #mayShare: boolean;
+
+  /** `mayShare`: whether the platform continues a promise in the context of the request that made it, whoever settles it. */
+  constructor(mayShare: boolean) {
+    this.#mayShare = mayShare;
+  }
 
   /** Rejects with what the call rejects with. */
   async execute(channelId: string, command: ActorCommand, caller: Caller): Promise<Outcome<CommandResult>> {
+    if (!this.#mayShare) return await caller.callAlone(command);
     const queue = this.#queueOf(channelId);
     const own: Waiting = { command, taken: false, answer: null, wake: () => {} };
     await takeTurn(queue, own, caller);

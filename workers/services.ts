@@ -18,6 +18,10 @@ export interface Services {
   readonly roomCalls: RoomCalls;
 }
 
+/** On by compatibility date; the platform's test runner turns it off (vitest-plugin 1.5.0), and Node, which makes the documents, has none of it. */
+const carriesPromisesOver = (): boolean =>
+  typeof Cloudflare !== 'undefined' && Cloudflare.compatibilityFlags['handle_cross_request_promise_resolution'] === true;
+
 export function createServices(now: () => number = Date.now): Services {
   const isAway = (error: unknown) => error instanceof DeadlineError || classifyPostgresError(error) === 'unreachable';
   return {
@@ -26,6 +30,6 @@ export function createServices(now: () => number = Date.now): Services {
     redisBreaker: redisBreaker(),
     provider: new Provider(now),
     metrics: new RequestMetrics(now),
-    roomCalls: new RoomCalls(),
+    roomCalls: new RoomCalls(carriesPromisesOver()),
   };
 }

@@ -18,12 +18,15 @@ const refusal = (detail: string): ProblemError =>
   new ProblemError({ code: 'unauthenticated', detail }, { 'WWW-Authenticate': 'Bearer realm="colink", error="invalid_token"' });
 
 /** Who makes the request. Throws `unauthenticated` for a missing, unknown, expired or revoked credential, `unavailable` where none can be looked up. */
-export async function identify(c: Context<AppEnv>, identities: IdentityCache): Promise<Identity> {
+export function identify(c: Context<AppEnv>, identities: IdentityCache): Identity | Promise<Identity> {
   const secret = secretOf(c);
   if (secret === undefined) throw new ProblemError({ code: 'unauthenticated' });
   if (!looksLikeSecret(secret)) throw refusal('the credential is malformed');
   const known = identities.peek(secret);
-  const identity = known === undefined ? await identities.find(secret, (wanted) => load(c, wanted)) : known;
+  return known === undefined ? identities.find(secret, (wanted) => load(c, wanted)).then(must) : must(known);
+}
+
+function must(identity: Identity | null): Identity {
   if (identity === null) throw refusal('the credential is unknown, expired or revoked');
   return identity;
 }
@@ -36,8 +39,15 @@ async function load(c: Context<AppEnv>, secret: string): Promise<Identity | null
 
 /** Sets `identity`, or answers 401. */
 export function authenticate(identities: IdentityCache): MiddlewareHandler<AppEnv> {
-  return async function authenticateMiddleware(c, next) {
-    c.set('identity', await identify(c, identities));
-    await next();
+  return function authenticateMiddleware(c, next) {
+    const identity = identify(c, identities);
+    if (!(identity instanceof Promise)) {
+      c.set('identity', identity);
+      return next();
+    }
+    return identity.then((found) => {
+      c.set('identity', found);
+      return next();
+    });
   };
 }

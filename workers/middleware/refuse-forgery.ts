@@ -11,12 +11,12 @@ const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
  * `Sec-Fetch-Site`; a request with neither comes from no browser, and nobody can make it carry another's cookie.
  */
 export function refuseForgery(): MiddlewareHandler<AppEnv> {
-  return async function refuseForgeryMiddleware(c, next) {
+  return function refuseForgeryMiddleware(c, next) {
     const headers = c.req.raw.headers;
     if (SAFE.has(c.req.method) || headers.has('authorization') || readSessionCookie(c) === undefined) return next();
     const origin = headers.get('origin');
     const site = headers.get('sec-fetch-site');
     const ours = origin === null ? site === null || site === 'same-origin' || site === 'none' : isAllowedOrigin(c, origin);
-    return ours ? next() : problemResponse(c, { code: 'forged_origin' });
+    return ours ? next() : Promise.resolve(problemResponse(c, { code: 'forged_origin' }));
   };
 }
