@@ -37,8 +37,8 @@ export const LOG_SCHEMA = `
   );`;
 
 const encoder = new TextEncoder();
-/** Most text is, and then need not be encoded to be measured. */
-const ASCII = /^[\x00-\x7f]*$/;
+/** JSON is mostly printable ASCII, which need not be encoded to be measured. */
+const ASCII = /^[ -~]*$/;
 
 /**
  * An ordered log in SQLite: `append`, `since`, and the cursor of its drain. Invariants: `seq` has no gaps; nothing is forgotten before
