@@ -1,4 +1,4 @@
-import type { Context, MiddlewareHandler } from 'hono';
+import type { Context, MiddlewareHandler, Next } from 'hono';
 import { findCredential } from '../../db/queries/credentials.ts';
 import type { AppEnv } from '../env.ts';
 import { readSessionCookie } from '../identity/cookies.ts';
@@ -37,17 +37,17 @@ async function load(c: Context<AppEnv>, secret: string): Promise<Identity | null
   return credential && identityOf(credential);
 }
 
+async function proceed(c: Context<AppEnv>, identity: Promise<Identity>, next: Next): Promise<void> {
+  c.set('identity', await identity);
+  await next();
+}
+
 /** Sets `identity`, or answers 401. */
 export function authenticate(identities: IdentityCache): MiddlewareHandler<AppEnv> {
   return function authenticateMiddleware(c, next) {
     const identity = identify(c, identities);
-    if (!(identity instanceof Promise)) {
-      c.set('identity', identity);
-      return next();
-    }
-    return identity.then((found) => {
-      c.set('identity', found);
-      return next();
-    });
+    if (identity instanceof Promise) return proceed(c, identity, next);
+    c.set('identity', identity);
+    return next();
   };
 }
