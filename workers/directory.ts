@@ -38,7 +38,9 @@ export async function writeDirectory<T, S extends number>(
   return inTransaction(c, async (tx) => {
     const kept = request && (await takeKept(c, tx, request, now));
     if (kept) return readKept(c, shape, kept);
-    const answer = unwrap(await effect(tx, now));
+    const { status, body } = unwrap(await effect(tx, now));
+    // In the order of the schema, as a repetition will have it: the same answer is the same bytes.
+    const answer = { status, body: shape.body.parse(body) };
     if (request) await keepAnswer(tx, request, { status: answer.status, body: JSON.stringify(answer.body) }, now);
     return answer;
   });

@@ -49,7 +49,8 @@ describe('channels', () => {
       expect(running.headers.get('retry-after')).toBe('1');
     }
     const again = await create(ada, name, '"key-1"');
-    expect([again.status, again.headers.get('idempotency-replayed'), again.body]).toEqual([201, 'true', made[0]?.body]);
+    expect([again.status, again.headers.get('idempotency-replayed')]).toEqual([201, 'true']);
+    expect(JSON.stringify(again.body)).toBe(JSON.stringify(made[0]?.body));
   });
 
   it('G2: a key is of one body, one user and one route; a refusal is not kept', async () => {
