@@ -6,7 +6,7 @@ import { MAX_UNDRAINED_EVENTS } from '../../protocol/limits.ts';
 import { ALICE, BOB, conversation, EVE, id, logged, must, NOW } from '../../tests/support/room-core.ts';
 import { applyCommand } from './commands.ts';
 import type { Conversation } from './conversation.ts';
-import type { Actor } from './room-api.ts';
+import type { Actor } from '../sockets/actor-api.ts';
 
 let room: Conversation;
 beforeEach(() => {

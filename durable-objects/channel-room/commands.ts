@@ -4,7 +4,7 @@ import { MAX_UNDRAINED_BYTES, MAX_UNDRAINED_EVENTS } from '../../protocol/limits
 import type { Conversation } from './conversation.ts';
 import { fingerprint } from './hash53.ts';
 import type { IndexedMessage } from './message-index.ts';
-import type { Actor } from './room-api.ts';
+import type { Actor } from '../sockets/actor-api.ts';
 
 /** Seconds until a full room may have stored enough to go on. */
 const BACKLOG_RETRY_AFTER = 5;

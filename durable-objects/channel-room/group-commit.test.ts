@@ -5,7 +5,8 @@ import { ALICE, BOB, CHANNEL, conversation, EVE, logged, must, NOW, reopen } fro
 import type { SqlDriver } from '../log/sql-driver.ts';
 import type { Conversation } from './conversation.ts';
 import { GroupCommit } from './group-commit.ts';
-import type { Actor, ActorCommand } from './room-api.ts';
+import type { Actor } from '../sockets/actor-api.ts';
+import type { ActorCommand } from './room-api.ts';
 
 const by = (actor: Actor, command: Command): ActorCommand => ({ actor, command });
 const send = (client_msg_id: string, text = 'x'): Command => ({ type: 'send', client_msg_id, text });

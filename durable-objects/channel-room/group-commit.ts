@@ -3,7 +3,8 @@ import type { Command, CommandResult } from '../../protocol/frames.ts';
 import type { LogEvent } from '../log/event-log.ts';
 import { applyCommand } from './commands.ts';
 import type { Conversation } from './conversation.ts';
-import type { Actor, ActorCommand } from './room-api.ts';
+import type { Actor } from '../sockets/actor-api.ts';
+import type { ActorCommand } from './room-api.ts';
 
 /** Commands that arrive within this time of the last commit share the next one. */
 const GATHER_MS = 2;

@@ -6,7 +6,7 @@ import { actor, conversation, must, NOW, reopen } from '../../tests/support/room
 import type { CommandResult } from '../../protocol/frames.ts';
 import { applyCommand } from './commands.ts';
 import type { Conversation } from './conversation.ts';
-import type { Actor } from './room-api.ts';
+import type { Actor } from '../sockets/actor-api.ts';
 
 const STEPS = 3_000;
 const AUTHORS = [1, 2, 3].map((n) => ({ ...actor(n), expires_at: NOW * 2 }));

@@ -1,14 +1,7 @@
 import type { MemberRole } from '../../protocol/events.ts';
 import type { Command, CommandResult } from '../../protocol/frames.ts';
 import type { Outcome } from '../../protocol/errors.ts';
-
-/** Who acts, as the Worker authenticated it. `credential_id` is the session's or token's, by which live access is revoked. */
-export interface Actor {
-  readonly user_id: string;
-  readonly credential_id: string;
-  /** When the credential ends, in epoch milliseconds. */
-  readonly expires_at: number;
-}
+import type { Actor } from '../sockets/actor-api.ts';
 
 /** A command and whose it is. */
 export interface ActorCommand {

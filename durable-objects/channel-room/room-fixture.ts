@@ -9,7 +9,8 @@ import type { ChannelEvent, MemberRole } from '../../protocol/events.ts';
 import { type ServerFrame, serverFrameSchema } from '../../protocol/frames.ts';
 import { SUBPROTOCOL } from '../../protocol/version.ts';
 import type { ChannelRoom } from './channel-room.ts';
-import { type Actor, type MemberChange, SOCKET_REQUEST_HEADER, type SocketRequest } from './room-api.ts';
+import type { Actor } from '../sockets/actor-api.ts';
+import { type MemberChange, SOCKET_REQUEST_HEADER, type SocketRequest } from './room-api.ts';
 
 /** A channel in Postgres with its room, for tests in workerd. */
 export interface RoomFixture {

@@ -1,7 +1,7 @@
 import type { ClaimedLog, FoundMembership, LogMove, LogPlace, MemberRow, MessageIndexRow, ReactionRow } from '../../db/queries/room-bootstrap.ts';
 import type { DrainAnswer } from '../log/drain.ts';
 import type { LogEvent } from '../log/event-log.ts';
-import type { ArchivedEvent } from './archive.ts';
+import type { ArchivedEvent } from '../log/archive.ts';
 
 /** An instance's claim on a channel's log, by which Postgres knows the newest. */
 export interface LogClaim {

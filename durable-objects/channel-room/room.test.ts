@@ -4,8 +4,9 @@ import type { Command } from '../../protocol/frames.ts';
 import { nodeSqlite } from '../../tests/support/node-sqlite.ts';
 import { ALICE, BOB, conversation, EVE, logged, NOW } from '../../tests/support/room-core.ts';
 import type { Conversation } from './conversation.ts';
-import type { RoomSocket } from './fanout.ts';
-import type { Actor, ActorCommand } from './room-api.ts';
+import type { RoomSocket } from '../sockets/fanout.ts';
+import type { Actor } from '../sockets/actor-api.ts';
+import type { ActorCommand } from './room-api.ts';
 import type { RoomRecord } from './room-record.ts';
 import { Room } from './room.ts';
 

@@ -2,11 +2,11 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { type ServerFrame, serverFrameSchema } from '../../protocol/frames.ts';
 import { MAX_FRAME_BYTES, MAX_TEXT } from '../../protocol/limits.ts';
 import { ALICE, appendMessages, conversation, NOW } from '../../tests/support/room-core.ts';
-import { Archive } from './archive.ts';
+import { Archive } from '../log/archive.ts';
 import { applyCommand } from './commands.ts';
 import type { Conversation } from './conversation.ts';
-import { cursorAt } from './cursor.ts';
-import { Fanout, type RoomSocket } from './fanout.ts';
+import { cursorAt } from '../sockets/cursor.ts';
+import { Fanout, type RoomSocket } from '../sockets/fanout.ts';
 import { SocketCommands } from './socket-commands.ts';
 
 class FakeSocket implements RoomSocket {

@@ -1,9 +1,9 @@
 import type { Outcome, Problem } from '../../protocol/errors.ts';
-import type { ClientFrame, Command, CommandResult } from '../../protocol/frames.ts';
-import type { Fanout, RoomSocket } from './fanout.ts';
-import { parseFrame, problemFrame, resultFrame } from './frames.ts';
-import type { Actor } from './room-api.ts';
-import { type BucketRate, TokenBucket } from './token-bucket.ts';
+import { clientFrameSchema, type ClientFrame, type Command, type CommandResult } from '../../protocol/frames.ts';
+import type { Fanout, RoomSocket } from '../sockets/fanout.ts';
+import { parseFrame, problemFrame, resultFrame } from '../sockets/frames.ts';
+import type { Actor } from '../sockets/actor-api.ts';
+import { type BucketRate, TokenBucket } from '../sockets/token-bucket.ts';
 
 /** Commands a second of one socket, and how many at once. */
 export const SOCKET_RATE: BucketRate = { perSecond: 50, burst: 100 };
@@ -38,7 +38,7 @@ export class SocketCommands<S extends RoomSocket> {
     const record = this.#fanout.record(socket);
     if (record === undefined) return;
     this.#fanout.heard(socket);
-    const parsed = parseFrame(message);
+    const parsed = parseFrame(clientFrameSchema, message);
     if ('tooLarge' in parsed) return this.#fanout.close(socket, 1009, 'the frame is too large');
     if ('problem' in parsed) return this.#refuse(socket, parsed.problem, parsed.re);
     await this.#process(socket, record.actor, parsed.frame);

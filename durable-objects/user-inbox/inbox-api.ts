@@ -1,4 +1,4 @@
-import type { Actor } from '../channel-room/room-api.ts';
+import type { Actor } from '../sockets/actor-api.ts';
 
 /** What Workers may call on a `UserInbox` by RPC. */
 export interface InboxApi {

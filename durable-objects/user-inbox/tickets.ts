@@ -1,4 +1,4 @@
-import type { Actor } from '../channel-room/room-api.ts';
+import type { Actor } from '../sockets/actor-api.ts';
 import type { SqlDriver } from '../log/sql-driver.ts';
 
 /** Live tickets of one user; past it the oldest is void. */

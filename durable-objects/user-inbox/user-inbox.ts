@@ -1,6 +1,6 @@
 import { DurableObject } from 'cloudflare:workers';
 import { TICKET_SECONDS } from '../../protocol/limits.ts';
-import type { Actor } from '../channel-room/room-api.ts';
+import type { Actor } from '../sockets/actor-api.ts';
 import { durableSql } from '../log/durable-sql.ts';
 import type { InboxApi } from './inbox-api.ts';
 import { Tickets } from './tickets.ts';

@@ -2,7 +2,7 @@ import { evictDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { uuidv7 } from 'uuidv7';
 import { expect, it } from 'vitest';
-import type { Actor } from '../channel-room/room-api.ts';
+import type { Actor } from '../sockets/actor-api.ts';
 
 const actor = (): Actor => ({ user_id: uuidv7(), credential_id: uuidv7(), expires_at: Date.now() + 60_000 });
 

@@ -7,7 +7,7 @@ import type { SqlDriver } from '../../durable-objects/log/sql-driver.ts';
 import { AccessTable } from '../../durable-objects/channel-room/access-table.ts';
 import { applyCommand } from '../../durable-objects/channel-room/commands.ts';
 import { type ChannelKind, Conversation } from '../../durable-objects/channel-room/conversation.ts';
-import type { Actor } from '../../durable-objects/channel-room/room-api.ts';
+import type { Actor } from '../../durable-objects/sockets/actor-api.ts';
 
 export const NOW = Date.UTC(2026, 10, 23);
 export const CHANNEL = id(1, 0);

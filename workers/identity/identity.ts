@@ -1,4 +1,4 @@
-import type { Actor } from '../../durable-objects/channel-room/room-api.ts';
+import type { Actor } from '../../durable-objects/sockets/actor-api.ts';
 import type { FoundCredential } from '../../db/queries/credentials.ts';
 import type { User } from '../../protocol/api.ts';
 import type { Scope } from '../../protocol/scopes.ts';

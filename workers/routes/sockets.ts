@@ -1,6 +1,7 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
-import type { Actor, SOCKET_REQUEST_HEADER, SocketRequest } from '../../durable-objects/channel-room/room-api.ts';
+import type { Actor } from '../../durable-objects/sockets/actor-api.ts';
+import type { SOCKET_REQUEST_HEADER, SocketRequest } from '../../durable-objects/channel-room/room-api.ts';
 import { socketTicketSchema } from '../../protocol/api.ts';
 import { problemSchema, type Problem } from '../../protocol/errors.ts';
 import { TICKET_SECONDS } from '../../protocol/limits.ts';

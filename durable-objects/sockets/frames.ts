@@ -1,22 +1,22 @@
 import type { z } from 'zod';
 import { fieldErrors, problemDocument, type Outcome, type Problem } from '../../protocol/errors.ts';
-import { clientFrameSchema, type ClientFrame, type CommandResult, type ServerFrame } from '../../protocol/frames.ts';
+import type { CommandResult, ServerFrame } from '../../protocol/frames.ts';
 import { HEARTBEAT_SECONDS, MAX_FRAME_BYTES, SOCKET_WINDOW_BYTES, SOCKET_WINDOW_EVENTS } from '../../protocol/limits.ts';
 import type { LogEvent } from '../log/event-log.ts';
 
 /** What a client sent: a frame, or why it is none. `re`: the command the problem belongs to, as far as it can be told. */
-export type ParsedFrame =
-  | { readonly frame: ClientFrame }
+export type ParsedFrame<F> =
+  | { readonly frame: F }
   | { readonly problem: Problem; readonly re: string | null }
   | { readonly tooLarge: true };
 
 /** The border of the socket: behind it, types are trusted. */
-export function parseFrame(message: string | ArrayBuffer): ParsedFrame {
+export function parseFrame<F>(schema: z.ZodType<F>, message: string | ArrayBuffer): ParsedFrame<F> {
   if (typeof message !== 'string') return { problem: { code: 'invalid', detail: 'Frames are text' }, re: null };
   if (isTooLarge(message)) return { tooLarge: true };
   const json = parseJson(message);
   if ('problem' in json) return { problem: json.problem, re: null };
-  const parsed = clientFrameSchema.safeParse(json.ok);
+  const parsed = schema.safeParse(json.ok);
   return parsed.success ? { frame: parsed.data } : { problem: invalid(parsed.error), re: commandId(json.ok) };
 }
 

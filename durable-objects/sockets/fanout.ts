@@ -1,11 +1,11 @@
 import type { CloseCode } from '../../protocol/close-codes.ts';
 import { HEARTBEAT_SECONDS, MAX_FRAME_EVENTS, SOCKET_WINDOW_BYTES, SOCKET_WINDOW_EVENTS } from '../../protocol/limits.ts';
 import type { EventLog, LogEvent } from '../log/event-log.ts';
-import type { Archive } from './archive.ts';
+import type { Archive } from '../log/archive.ts';
 import { accepts, acknowledge, advance, credit, type Cursor } from './cursor.ts';
 import { eventsFrame } from './frames.ts';
 import { Pace } from './pace.ts';
-import type { Actor } from './room-api.ts';
+import type { Actor } from './actor-api.ts';
 
 /** Bytes of events in one frame; one event may exceed it. */
 export const FRAME_BYTES = 256 * 1024;

@@ -1,4 +1,4 @@
-import type { LogEvent } from '../log/event-log.ts';
+import type { LogEvent } from './event-log.ts';
 
 export interface ArchivedEvent {
   readonly seq: number;

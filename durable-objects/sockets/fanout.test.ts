@@ -4,8 +4,8 @@ import { SOCKET_WINDOW_BYTES, SOCKET_WINDOW_EVENTS } from '../../protocol/limits
 import { nodeSqlite } from '../../tests/support/node-sqlite.ts';
 import { ALICE, appendMessages, conversation, NOW, reopen } from '../../tests/support/room-core.ts';
 import type { SqlDriver } from '../log/sql-driver.ts';
-import { Archive, type ArchivedEvent } from './archive.ts';
-import type { Conversation } from './conversation.ts';
+import { Archive, type ArchivedEvent } from '../log/archive.ts';
+import type { Conversation } from '../channel-room/conversation.ts';
 import { cursorAt } from './cursor.ts';
 import { Fanout, type RoomSocket, type SocketRecord } from './fanout.ts';
 

@@ -1,0 +1,7 @@
+/** Who acts, as the Worker authenticated it. `credential_id` is the session's or token's, by which live access is revoked. */
+export interface Actor {
+  readonly user_id: string;
+  readonly credential_id: string;
+  /** When the credential ends, in epoch milliseconds. */
+  readonly expires_at: number;
+}
