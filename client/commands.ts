@@ -35,7 +35,7 @@ export class PendingCommands {
   settle({ re, ok, problem }: ResultFrame): void {
     const pending = this.#pending.get(re);
     this.#pending.delete(re);
-    if (ok) pending?.resolve(ok);
+    if (ok && 'message_id' in ok) pending?.resolve(ok);
     else if (problem) pending?.reject(new ProblemError(problem));
   }
 

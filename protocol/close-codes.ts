@@ -32,3 +32,12 @@ export type CloseCode = keyof typeof CLOSE_CODES;
 export function closeRule(code: number): CloseRule {
   return code in CLOSE_CODES ? CLOSE_CODES[code as CloseCode] : CLOSE_CODES[1006];
 }
+
+/** A reason that also tells when to come back: at a random moment within so many milliseconds, so that not all come at once. At most 123 bytes. */
+export const closeReason = (words: string, withinMs: number): string => (withinMs > 0 ? `${words}; within=${Math.round(withinMs)}` : words);
+
+/** The window of a close reason in milliseconds, or null where it has none. */
+export function reconnectWindow(reason: string): number | null {
+  const within = /(?:^|; )within=(\d{1,6})$/.exec(reason)?.[1];
+  return within === undefined ? null : Number(within);
+}

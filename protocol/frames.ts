@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { problemSchema } from './errors.ts';
 import { channelEventSchema, originSchema } from './events.ts';
+import { inboxEventSchema } from './inbox-events.ts';
+import { userPresenceSchema } from './presence.ts';
 import { clientMsgIdSchema, counterSchema, emojiSchema, idSchema, textSchema, timeSchema } from './primitives.ts';
 
 /** The commands of a conversation: the same union serves the socket, the HTTP routes and the room's RPC. */
@@ -34,18 +36,44 @@ export const commandResultSchema = z.strictObject({
 });
 export type CommandResult = z.infer<typeof commandResultSchema>;
 
-/** Client → server. `id` is the client's own, echoed as `re`. */
+/** `id` of a command is the client's own, echoed as `re`. */
 const commandId = z.string().min(1).max(64);
 const withId = <S extends z.ZodRawShape>(command: z.ZodObject<S, z.core.$strict>) => command.extend({ id: commandId });
+
+/** Received and processed up to `seq`: gives the socket credit. Unanswered. */
+const ackFrame = z.strictObject({ type: z.literal('ack'), seq: counterSchema });
+/**
+ * A fresh ticket of the same user, before the credential of this socket ends: the socket goes on with the ticket's. Answered with the new end, or
+ * with `unauthenticated`, and the socket is as it was.
+ */
+const refreshFrame = z.strictObject({ type: z.literal('refresh'), id: commandId, ticket: z.string().min(1).max(300) });
+
+/** Client → room. */
 export const clientFrameSchema = z.discriminatedUnion('type', [
   withId(sendCommand.omit({ origin: true })),
   withId(editCommand),
   withId(deleteCommand),
   withId(reactCommand),
   withId(unreactCommand),
-  z.strictObject({ type: z.literal('ack'), seq: counterSchema }),
+  ackFrame,
+  refreshFrame,
+  /** The user is typing, in the channel or in a thread. Unanswered; more than one in 3 s is passed over. */
+  z.strictObject({ type: z.literal('typing'), thread_id: idSchema.optional() }),
+  /** Whether this socket is told who of the channel is present. Off at first. Answered by a `presence` frame with `full: true` where on. */
+  z.strictObject({ type: z.literal('watch'), presence: z.boolean() }),
 ]);
 export type ClientFrame = z.infer<typeof clientFrameSchema>;
+
+/** Client → inbox. */
+export const inboxClientFrameSchema = z.discriminatedUnion('type', [
+  ackFrame,
+  refreshFrame,
+  /** Moves the read marker of a channel up to `pos`, on all devices. It never goes down. */
+  z.strictObject({ type: z.literal('read'), id: commandId, channel_id: idSchema, pos: counterSchema }),
+  /** Whether the user is at this device. A socket begins `active`. Unanswered. */
+  z.strictObject({ type: z.literal('activity'), state: z.enum(['active', 'idle']) }),
+]);
+export type InboxClientFrame = z.infer<typeof inboxClientFrameSchema>;
 
 /**
  * Server → client.
@@ -75,13 +103,70 @@ const eventsFrame = z.strictObject({
   to: counterSchema,
   events: z.array(channelEventSchema),
 });
-const resultFrame = z.strictObject({
-  type: z.literal('result'),
-  re: commandId,
-  ok: commandResultSchema.optional(),
-  problem: problemSchema.optional(),
-});
+/** `ok` of a `refresh`: when the credential that now carries the socket ends. */
+export const refreshResultSchema = z.strictObject({ expires_at: timeSchema });
+export type RefreshResult = z.infer<typeof refreshResultSchema>;
+/** `ok` of a `read`: where the marker stands now. */
+export const readResultSchema = z.strictObject({ read_pos: counterSchema });
+export type ReadResult = z.infer<typeof readResultSchema>;
+const resultOf = <S extends z.ZodType>(ok: S) =>
+  z.strictObject({ type: z.literal('result'), re: commandId, ok: ok.optional(), problem: problemSchema.optional() });
 /** A frame that could not be tied to a command: unreadable, or out of protocol. The socket is closed with 4000 after repeated ones. */
 const problemFrame = z.strictObject({ type: z.literal('problem'), problem: problemSchema });
-export const serverFrameSchema = z.discriminatedUnion('type', [welcomeFrame, eventsFrame, resultFrame, problemFrame]);
+/** The credential of this socket ends then: `refresh` in time, or it is closed with 4001. Sent 60 s before, or at once where less is left. */
+const authExpiringFrame = z.strictObject({ type: z.literal('auth.expiring'), expires_at: timeSchema });
+/**
+ * The server will restart: the client leaves by itself at a random moment within `within_ms`, and comes back by `resume`. So do clients that
+ * find `within=<milliseconds>` in the reason of a close (`protocol/close-codes.ts`).
+ */
+const reconnectFrame = z.strictObject({ type: z.literal('reconnect'), within_ms: z.int().min(0) });
+/** Who is typing in the channel now, but for the receiver: the whole list, each time it changes. An entry that is not renewed ends after 5 s. */
+const typingFrame = z.strictObject({ type: z.literal('typing'), users: z.array(z.strictObject({ user_id: idSchema, thread_id: idSchema.nullable() })) });
+
+/**
+ * To sockets that `watch`. `full`: all of it, and what was known is void; otherwise what has changed, each user at most once in 5 s. A channel of
+ * more than 200 members tells only how many users are connected to it: `users` null.
+ */
+const presenceFrame = z.strictObject({
+  type: z.literal('presence'),
+  full: z.boolean(),
+  users: z.array(userPresenceSchema).nullable(),
+  /** Users who are not offline; of a large channel, users with an open socket of it. */
+  present: counterSchema,
+});
+
+/** Room → client. */
+export const serverFrameSchema = z.discriminatedUnion('type', [
+  welcomeFrame,
+  eventsFrame,
+  resultOf(z.union([commandResultSchema, refreshResultSchema])),
+  problemFrame,
+  authExpiringFrame,
+  reconnectFrame,
+  typingFrame,
+  presenceFrame,
+]);
 export type ServerFrame = z.infer<typeof serverFrameSchema>;
+
+/** What a channel has for the user: `unread` counts `pos > read_pos` of others, undeleted; `mentions` those of them that name the user. */
+export const badgeSchema = z
+  .strictObject({ channel_id: idSchema, last_pos: counterSchema, read_pos: counterSchema, unread: counterSchema, mentions: counterSchema })
+  .meta({ id: 'Badge' });
+export type Badge = z.infer<typeof badgeSchema>;
+/**
+ * `full`: of all channels that have any, after each `welcome`; a channel that is missing has none. Otherwise of those that have changed. Badges are
+ * state, not events: only the newest of a channel is sent, at most ten times a second.
+ */
+const badgesFrame = z.strictObject({ type: z.literal('badges'), full: z.boolean(), badges: z.array(badgeSchema) });
+
+/** Inbox → client. `events` carries the inbox's own log (`protocol/inbox-events.ts`). */
+export const inboxServerFrameSchema = z.discriminatedUnion('type', [
+  welcomeFrame,
+  eventsFrame.extend({ events: z.array(inboxEventSchema) }),
+  resultOf(z.union([readResultSchema, refreshResultSchema])),
+  problemFrame,
+  authExpiringFrame,
+  reconnectFrame,
+  badgesFrame,
+]);
+export type InboxServerFrame = z.infer<typeof inboxServerFrameSchema>;

@@ -37,3 +37,16 @@ export const HEARTBEAT_SECONDS = 25;
 export const TICKET_SECONDS = 30;
 /** Days that `event_log` can be resumed from. */
 export const RESUME_DAYS = 30;
+/** Longest text of a custom status, in UTF-16 code units. */
+export const MAX_STATUS_TEXT = 100;
+/** Seconds before the end of its credential that a socket is told of it. */
+export const AUTH_NOTICE_SECONDS = 60;
+/** A socket's `typing` counts once in this time; and an entry that is not renewed ends after that. Seconds. */
+export const TYPING_EVERY_SECONDS = 3;
+export const TYPING_SECONDS = 5;
+/** A user's presence is told at most once in this time, in seconds. */
+export const PRESENCE_EVERY_SECONDS = 5;
+/** Members of a channel up to which presence is told by name; past it, by number. */
+export const MAX_PRESENCE_LIST = 200;
+/** Longest window in which a server asks its clients to come back, in milliseconds. */
+export const MAX_RECONNECT_MS = 120_000;

@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { CLOSE_CODES, closeRule } from './close-codes.ts';
+import { CLOSE_CODES, closeReason, closeRule, reconnectWindow } from './close-codes.ts';
 import { ERRORS, errorCodes, fieldErrors, problemDocument, problemSchema } from './errors.ts';
 import { channelEventSchema } from './events.ts';
-import { clientFrameSchema, serverFrameSchema } from './frames.ts';
+import { clientFrameSchema, inboxClientFrameSchema, inboxServerFrameSchema, serverFrameSchema } from './frames.ts';
 import { MAX_TEXT } from './limits.ts';
 import { clientMsgIdSchema, emojiSchema, textSchema } from './primitives.ts';
 
@@ -13,11 +13,11 @@ import { clientMsgIdSchema, emojiSchema, textSchema } from './primitives.ts';
  * The wire is a promise to clients that are already out there. When this hash changes, either the change is one that old clients
  * bear (new optional field, new event type) and the hash is written anew here, or `SUBPROTOCOL` goes up.
  */
-const WIRE_HASH = 'b5bbf3c0fa566120';
+const WIRE_HASH = '0cbdd98cf26f8f36';
 
 describe('the wire', () => {
   it('is the one of colink.v1', () => {
-    const schemas = [clientFrameSchema, serverFrameSchema].map((schema) => z.toJSONSchema(schema, { unrepresentable: 'any' }));
+    const schemas = [clientFrameSchema, serverFrameSchema, inboxClientFrameSchema, inboxServerFrameSchema].map((schema) => z.toJSONSchema(schema, { unrepresentable: 'any' }));
     const wire = JSON.stringify([schemas, CLOSE_CODES]);
     expect(createHash('sha256').update(wire).digest('hex').slice(0, 16)).toBe(WIRE_HASH);
   });
@@ -82,5 +82,11 @@ describe('close codes', () => {
   it('treat an unknown code as an abnormal close', () => {
     expect(closeRule(4999)).toEqual(CLOSE_CODES[1006]);
     expect(closeRule(4003).reconnect).toBe(false);
+  });
+
+  it('carry the window of a reconnect in their reason', () => {
+    expect(reconnectWindow(closeReason('the room was restarted', 12_000))).toBe(12_000);
+    expect(reconnectWindow(closeReason('the room was restarted', 0))).toBeNull();
+    expect(reconnectWindow('within=abc')).toBeNull();
   });
 });

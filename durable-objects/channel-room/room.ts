@@ -80,7 +80,13 @@ export class Room<S extends RoomSocket> {
       unsettled: () => this.#touch(),
       closed: (code) => this.#metrics.count('colink_room_sockets_closed_total', 1, { code: String(code) }),
     });
-    this.#commands = new SocketCommands(this.#fanout, { clock, execute: (actor, command) => this.execute(actor, command) });
+    this.#commands = new SocketCommands(this.#fanout, {
+      clock,
+      execute: (actor, command) => this.execute(actor, command),
+      refresh: async () => ({ problem: { code: 'unavailable', retry_after: 1 } }),
+      typing: () => {},
+      watch: () => {},
+    });
     this.#lookup = new MembershipLookup(conversation, record, clock);
     this.#drain = new RoomDrain(conversation, this.#metrics, {
       ...ports,

@@ -36,6 +36,9 @@ beforeEach(() => {
   fanout = new Fanout<FakeSocket>(room.log, archive, { clock: () => now, schedule: () => {}, unsettled: () => {}, closed: () => {} });
   commands = new SocketCommands(fanout, {
     clock: () => now,
+    refresh: async () => ({ problem: { code: 'unauthenticated' } }),
+    typing: () => {},
+    watch: () => {},
     execute: async (actor, command) => {
       const { value, events } = room.commit(() => applyCommand(room, actor, command, now));
       fanout.publish(events);
@@ -96,7 +99,7 @@ describe('SocketCommands', () => {
     expect(socket.frames.at(-1)).toMatchObject({ type: 'result', re: 'k100', problem: { code: 'rate_limited', retry_after: 1 } });
     now += 1_000;
     for (let n = 0; n < 51; n++) await commands.handle(socket, send(`l${n}`));
-    expect(socket.frames.filter((frame) => frame.type === 'result' && frame.ok?.changed === true)).toHaveLength(150);
+    expect(socket.frames.filter((frame) => frame.type === 'result' && frame.ok && 'changed' in frame.ok && frame.ok.changed)).toHaveLength(150);
     expect(socket.closed).toBeNull();
   });
 

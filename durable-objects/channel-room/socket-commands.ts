@@ -1,5 +1,5 @@
 import type { Outcome, Problem } from '../../protocol/errors.ts';
-import { clientFrameSchema, type ClientFrame, type Command, type CommandResult } from '../../protocol/frames.ts';
+import { clientFrameSchema, type ClientFrame, type Command, type CommandResult, type RefreshResult } from '../../protocol/frames.ts';
 import type { Fanout, RoomSocket } from '../sockets/fanout.ts';
 import { parseFrame, problemFrame, resultFrame } from '../sockets/frames.ts';
 import type { Actor } from '../sockets/actor-api.ts';
@@ -10,9 +10,13 @@ export const SOCKET_RATE: BucketRate = { perSecond: 50, burst: 100 };
 /** Frames out of protocol, after which a socket is closed. */
 const BAD_FRAMES = 10;
 
-export interface SocketCommandPorts {
+export interface SocketCommandPorts<S> {
   clock(): number;
   execute(actor: Actor, command: Command): Promise<Outcome<CommandResult>>;
+  /** Carries the socket on with the credential of a fresh ticket. */
+  refresh(socket: S, ticket: string): Promise<Outcome<RefreshResult>>;
+  typing(socket: S, threadId: string | null): void;
+  watch(socket: S, presence: boolean): void;
 }
 
 interface Conduct {
@@ -23,11 +27,11 @@ interface Conduct {
 /** What comes in by sockets: parsed once here, limited in rate, and answered. */
 export class SocketCommands<S extends RoomSocket> {
   readonly #fanout: Fanout<S>;
-  readonly #ports: SocketCommandPorts;
+  readonly #ports: SocketCommandPorts<S>;
   readonly #rate: BucketRate;
   readonly #conduct = new WeakMap<S, Conduct>();
 
-  constructor(fanout: Fanout<S>, ports: SocketCommandPorts, rate: BucketRate = SOCKET_RATE) {
+  constructor(fanout: Fanout<S>, ports: SocketCommandPorts<S>, rate: BucketRate = SOCKET_RATE) {
     this.#fanout = fanout;
     this.#ports = ports;
     this.#rate = rate;
@@ -46,10 +50,14 @@ export class SocketCommands<S extends RoomSocket> {
 
   async #process(socket: S, actor: Actor, frame: ClientFrame): Promise<void> {
     if (frame.type === 'ack') return this.#acknowledge(socket, frame.seq);
-    const { id, ...command } = frame;
     const wait = this.#conductOf(socket).bucket.take(this.#ports.clock());
+    if (frame.type === 'typing' || frame.type === 'watch') {
+      if (wait > 0) return this.#refuse(socket, { code: 'rate_limited', retry_after: wait }, null);
+      return frame.type === 'typing' ? this.#ports.typing(socket, frame.thread_id ?? null) : this.#ports.watch(socket, frame.presence);
+    }
+    const { id, ...command } = frame;
     if (wait > 0) return this.#send(socket, resultFrame(id, { problem: { code: 'rate_limited', retry_after: wait } }));
-    const outcome = await this.#ports.execute(actor, command);
+    const outcome = command.type === 'refresh' ? await this.#ports.refresh(socket, command.ticket) : await this.#ports.execute(actor, command);
     this.#send(socket, resultFrame(id, outcome));
   }
 

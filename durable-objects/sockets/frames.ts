@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { fieldErrors, problemDocument, type Outcome, type Problem } from '../../protocol/errors.ts';
-import type { CommandResult, ServerFrame } from '../../protocol/frames.ts';
+import type { InboxServerFrame, ServerFrame } from '../../protocol/frames.ts';
 import { HEARTBEAT_SECONDS, MAX_FRAME_BYTES, SOCKET_WINDOW_BYTES, SOCKET_WINDOW_EVENTS } from '../../protocol/limits.ts';
 import type { LogEvent } from '../log/event-log.ts';
 
@@ -42,7 +42,9 @@ function commandId(frame: unknown): string | null {
   return typeof id === 'string' && id.length >= 1 && id.length <= 64 ? id : null;
 }
 
-const encode = (frame: ServerFrame): string => JSON.stringify(frame);
+type ResultOk = NonNullable<Extract<ServerFrame | InboxServerFrame, { type: 'result' }>['ok']>;
+
+const encode = (frame: ServerFrame | InboxServerFrame): string => JSON.stringify(frame);
 
 export function welcomeFrame(place: { session: string; epoch: number; seq: number; head: number; recovered: boolean }): string {
   const limits = { frame_bytes: MAX_FRAME_BYTES, window_events: SOCKET_WINDOW_EVENTS, window_bytes: SOCKET_WINDOW_BYTES };
@@ -54,8 +56,8 @@ export function eventsFrame(epoch: number, from: number, to: number, events: rea
   return `{"type":"events","epoch":${epoch},"from":${from},"to":${to},"events":[${events.map((event) => event.json).join(',')}]}`;
 }
 
-export function resultFrame(re: string, outcome: Outcome<CommandResult>): string {
-  return encode('ok' in outcome ? { type: 'result', re, ok: outcome.ok } : { type: 'result', re, problem: problemDocument(outcome.problem) });
+export function resultFrame(re: string, outcome: Outcome<ResultOk>): string {
+  return JSON.stringify('ok' in outcome ? { type: 'result', re, ok: outcome.ok } : { type: 'result', re, problem: problemDocument(outcome.problem) });
 }
 
 export const problemFrame = (problem: Problem): string => encode({ type: 'problem', problem: problemDocument(problem) });

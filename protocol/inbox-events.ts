@@ -1,0 +1,34 @@
+import { z } from 'zod';
+import { memberRoleSchema } from './events.ts';
+import { counterSchema, idSchema, timeSchema } from './primitives.ts';
+import { customStatusSchema, presenceChoiceSchema } from './presence.ts';
+
+/**
+ * The events of a user's inbox: a log of its own, with its own `epoch` and `seq`, resumed like a room's. What others caused bears the id of the
+ * event that caused it, so that telling the inbox twice adds nothing (G2).
+ */
+const base = { seq: counterSchema, id: idSchema, at: timeSchema };
+
+export const inboxEventSchema = z.discriminatedUnion('type', [
+  /** The read marker of a channel was moved, on this or another device. */
+  z.strictObject({ ...base, type: z.literal('read.moved'), channel_id: idSchema, read_pos: counterSchema }),
+  /** The user has become a member, or their role in the channel has changed. */
+  z.strictObject({ ...base, type: z.literal('channel.joined'), channel_id: idSchema, role: memberRoleSchema, actor_id: idSchema }),
+  z.strictObject({ ...base, type: z.literal('channel.left'), channel_id: idSchema, actor_id: idSchema }),
+  /** A message that is meant for the user. Without its text, which the channel alone may show, while the user is a member. */
+  z.strictObject({
+    ...base,
+    type: z.literal('message.notified'),
+    reason: z.enum(['mention', 'direct', 'thread_reply']),
+    channel_id: idSchema,
+    message_id: idSchema,
+    author_id: idSchema,
+    channel_seq: counterSchema,
+    pos: counterSchema.nullable(),
+    thread_id: idSchema.nullable(),
+  }),
+  /** What the user chose to be seen as, on any device. */
+  z.strictObject({ ...base, type: z.literal('presence.chosen'), choice: presenceChoiceSchema, status: customStatusSchema.nullable() }),
+]);
+export type InboxEvent = z.infer<typeof inboxEventSchema>;
+export type InboxEventType = InboxEvent['type'];
