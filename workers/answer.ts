@@ -19,10 +19,11 @@ const ACCEPTABLE = /^[A-Za-z0-9._-]{8,64}$/;
 const SECURITY = {
   'X-Content-Type-Options': 'nosniff',
   'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
-  'Strict-Transport-Security': 'max-age=31536000; includeSubDomains',
   'Referrer-Policy': 'no-referrer',
   'Cache-Control': 'no-store',
 } as const;
+/** Over plain http it must not be sent (RFC 6797, section 7.2). */
+const SECURITY_OVER_TLS = { ...SECURITY, 'Strict-Transport-Security': 'max-age=31536000; includeSubDomains' } as const;
 
 /**
  * Begins what every answer has. Names the request `X-Request-Id`, as the caller named it, else by the isolate's random prefix and a count, which costs
@@ -39,7 +40,8 @@ export function answerDrafts(): (c: Context<AppEnv>) => AnswerDraft {
   return (c) => {
     const given = c.req.raw.headers.get('x-request-id');
     const requestId = given !== null && ACCEPTABLE.test(given) ? given : ownId();
-    const draft: AnswerDraft = { headers: { ...SECURITY, 'X-Request-Id': requestId }, startedAt: performance.now(), complete: false };
+    const security = c.req.raw.url.startsWith('https:') ? SECURITY_OVER_TLS : SECURITY;
+    const draft: AnswerDraft = { headers: { ...security, 'X-Request-Id': requestId }, startedAt: performance.now(), complete: false };
     c.set('requestId', requestId);
     c.set('answer', draft);
     return draft;

@@ -1,3 +1,4 @@
+import { exports } from 'cloudflare:workers';
 import { uuidv7 } from 'uuidv7';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { MAX_BATCH_BODY_BYTES } from '../protocol/limits.ts';
@@ -135,6 +136,11 @@ describe('every answer', () => {
       'server-timing': expect.stringMatching(/^total;dur=\d/),
       'ratelimit-policy': '"read";q=1200;w=60',
     });
+  });
+
+  it('asks for https from then on, but not over plain http, where it must not', async () => {
+    const asked = async (origin: string) => (await exports.default.fetch(new Request(`${origin}/health`))).headers.has('strict-transport-security');
+    expect([await asked(ORIGIN), await asked('http://127.0.0.1:8787')]).toEqual([true, false]);
   });
 
   it('opens itself to allowed origins alone', async () => {
