@@ -1,6 +1,6 @@
 import { uuidv7 } from 'uuidv7';
 import { connect } from '../../db/client.ts';
-import { SOCKET_RATE } from '../../durable-objects/channel-room/socket-commands.ts';
+import { SOCKET_RATE } from '../../durable-objects/sockets/socket-commands.ts';
 import { sendBodySchema } from '../../protocol/api.ts';
 import type { CommandResult } from '../../protocol/frames.ts';
 import { createApp } from '../../workers/app.ts';

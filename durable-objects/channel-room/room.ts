@@ -15,7 +15,7 @@ import type { Actor } from '../sockets/actor-api.ts';
 import type { ActorCommand, MemberChange, SocketRequest } from './room-api.ts';
 import { RoomDrain, type RoomDrainPorts } from './room-drain.ts';
 import { RoomMetrics } from './room-metrics.ts';
-import { SocketCommands } from './socket-commands.ts';
+import { SocketCommands } from '../sockets/socket-commands.ts';
 
 /** Two open files a socket, of the 20,000 a local workerd has: it dies at about 9,900 sockets (measured 2026-11). */
 const MAX_SOCKETS = 9_000;

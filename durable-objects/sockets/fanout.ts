@@ -1,7 +1,7 @@
 import type { CloseCode } from '../../protocol/close-codes.ts';
 import { HEARTBEAT_SECONDS, MAX_FRAME_EVENTS, SOCKET_WINDOW_BYTES, SOCKET_WINDOW_EVENTS } from '../../protocol/limits.ts';
-import type { EventLog, LogEvent } from '../log/event-log.ts';
-import type { Archive } from '../log/archive.ts';
+import type { LogEvent } from '../log/event-log.ts';
+import type { ArchivedChunk } from '../log/archive.ts';
 import { accepts, acknowledge, advance, credit, type Cursor } from './cursor.ts';
 import { eventsFrame } from './frames.ts';
 import { Pace } from './pace.ts';
@@ -34,6 +34,20 @@ export interface RoomSocket {
   save(record: SocketRecord): void;
 }
 
+/** The newest events of a log, as they are at hand: the log itself, or a part of it that is kept elsewhere. Events before `firstSeq` are older. */
+export interface FanoutLog {
+  readonly state: { readonly epoch: number; readonly seq: number; readonly firstSeq: number };
+  retains(seq: number): boolean;
+  /** As `EventLog.since`. */
+  since(seq: number, maxEvents: number, maxBytes: number): readonly LogEvent[];
+}
+
+/** The events that are not at hand. */
+export interface OlderEvents {
+  /** As `Archive.read`. */
+  read(after: number, before: number, maxEvents: number, maxBytes: number): Promise<ArchivedChunk | null>;
+}
+
 export interface FanoutPorts {
   clock(): number;
   /** Runs `task` once, `ms` later. */
@@ -63,8 +77,8 @@ interface Reader {
  * what it has read, resumes at its own `(epoch, seq)`.
  */
 export class Fanout<S extends RoomSocket> {
-  readonly #log: EventLog;
-  readonly #archive: Archive;
+  readonly #log: FanoutLog;
+  readonly #older: OlderEvents;
   readonly #ports: FanoutPorts;
   readonly #readers = new Map<S, Reader>();
   readonly #unsettled = new Set<S>();
@@ -75,10 +89,10 @@ export class Fanout<S extends RoomSocket> {
   #gatheredBytes = 0;
   #pausing = false;
 
-  constructor(log: EventLog, archive: Archive, ports: FanoutPorts) {
+  constructor(log: FanoutLog, older: OlderEvents, ports: FanoutPorts) {
     this.#log = log;
     this.#published = log.state.seq;
-    this.#archive = archive;
+    this.#older = older;
     this.#ports = ports;
   }
 
@@ -211,7 +225,7 @@ export class Fanout<S extends RoomSocket> {
     reader.reading = true;
     const after = reader.record.cursor.sent;
     const left = credit(reader.record.cursor);
-    const chunk = await this.#archive.read(after, this.#log.state.firstSeq, Math.min(MAX_FRAME_EVENTS, left.events), FRAME_BYTES);
+    const chunk = await this.#older.read(after, this.#log.state.firstSeq, Math.min(MAX_FRAME_EVENTS, left.events), FRAME_BYTES);
     reader.reading = false;
     if (this.#readers.get(socket) !== reader) return;
     if (chunk === null) return this.close(socket, 1012, 'older events cannot be read now');

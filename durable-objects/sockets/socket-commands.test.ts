@@ -3,10 +3,10 @@ import { type ServerFrame, serverFrameSchema } from '../../protocol/frames.ts';
 import { MAX_FRAME_BYTES, MAX_TEXT } from '../../protocol/limits.ts';
 import { ALICE, appendMessages, conversation, NOW } from '../../tests/support/room-core.ts';
 import { Archive } from '../log/archive.ts';
-import { applyCommand } from './commands.ts';
-import type { Conversation } from './conversation.ts';
-import { cursorAt } from '../sockets/cursor.ts';
-import { Fanout, type RoomSocket } from '../sockets/fanout.ts';
+import { applyCommand } from '../channel-room/commands.ts';
+import type { Conversation } from '../channel-room/conversation.ts';
+import { cursorAt } from './cursor.ts';
+import { Fanout, type RoomSocket } from './fanout.ts';
 import { SocketCommands } from './socket-commands.ts';
 
 class FakeSocket implements RoomSocket {

@@ -1,9 +1,9 @@
 import type { Outcome, Problem } from '../../protocol/errors.ts';
 import { clientFrameSchema, type ClientFrame, type Command, type CommandResult, type RefreshResult } from '../../protocol/frames.ts';
-import type { Fanout, RoomSocket } from '../sockets/fanout.ts';
-import { parseFrame, problemFrame, resultFrame } from '../sockets/frames.ts';
-import type { Actor } from '../sockets/actor-api.ts';
-import { type BucketRate, TokenBucket } from '../sockets/token-bucket.ts';
+import type { Fanout, RoomSocket } from './fanout.ts';
+import { parseFrame, problemFrame, resultFrame } from './frames.ts';
+import type { Actor } from './actor-api.ts';
+import { type BucketRate, TokenBucket } from './token-bucket.ts';
 
 /** Commands a second of one socket, and how many at once. */
 export const SOCKET_RATE: BucketRate = { perSecond: 50, burst: 100 };
