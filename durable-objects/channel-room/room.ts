@@ -2,6 +2,7 @@ import type { Outcome, Problem } from '../../protocol/errors.ts';
 import type { Command, CommandResult } from '../../protocol/frames.ts';
 import { MAX_FRAME_EVENTS } from '../../protocol/limits.ts';
 import type { LogEvent } from '../log/event-log.ts';
+import type { LogDrain } from '../log/log-drain.ts';
 import type { MetricsReport } from '../metrics-hub/metrics-api.ts';
 import { Archive } from '../log/archive.ts';
 import { accessProblem } from './commands.ts';
@@ -13,7 +14,7 @@ import { GroupCommit } from './group-commit.ts';
 import { applyMemberChange, MembershipLookup } from './membership.ts';
 import type { Actor } from '../sockets/actor-api.ts';
 import type { ActorCommand, MemberChange, SocketRequest } from './room-api.ts';
-import { RoomDrain, type RoomDrainPorts } from './room-drain.ts';
+import { roomDrain, type RoomDrainPorts } from './room-drain.ts';
 import { RoomMetrics } from './room-metrics.ts';
 import { SocketCommands } from '../sockets/socket-commands.ts';
 
@@ -48,7 +49,7 @@ export class Room<S extends RoomSocket> {
   readonly #commands: SocketCommands<S>;
   readonly #lookup: MembershipLookup;
   readonly #metrics: RoomMetrics;
-  readonly #drain: RoomDrain;
+  readonly #drain: LogDrain;
   #tidying = false;
   #reapedAt = 0;
 
@@ -88,7 +89,7 @@ export class Room<S extends RoomSocket> {
       watch: () => {},
     });
     this.#lookup = new MembershipLookup(conversation, record, clock);
-    this.#drain = new RoomDrain(conversation, this.#metrics, {
+    this.#drain = roomDrain(conversation, this.#metrics, {
       ...ports,
       epochChanged: () => this.#fanout.closeWhere(() => true, 4009, 'the epoch has changed'),
     });

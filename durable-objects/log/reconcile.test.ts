@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { LogPlace } from '../../db/queries/room-bootstrap.ts';
 import { ALICE, appendMessages, conversation, parsed } from '../../tests/support/room-core.ts';
-import type { LogEvent } from '../log/event-log.ts';
-import type { Conversation } from './conversation.ts';
+import type { LogEvent } from './event-log.ts';
+import type { Conversation } from '../channel-room/conversation.ts';
 import { decide, keepForked } from './reconcile.ts';
 
 let room: Conversation;
@@ -58,7 +58,7 @@ describe('keepForked', () => {
     append(2_500);
     room.log.markDrained(100);
     const kept: LogEvent[] = [];
-    await keepForked(room.log, { keepForkedEvents: async (_channel, _epoch, events) => void kept.push(...events) }, 'c');
+    await keepForked(room.log, async (_epoch, events) => void kept.push(...events));
     expect(kept.map(({ seq }) => seq)).toEqual(Array.from({ length: 2_400 }, (_, index) => 101 + index));
   });
 });

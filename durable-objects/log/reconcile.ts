@@ -1,16 +1,15 @@
 import type { LogPlace } from '../../db/queries/room-bootstrap.ts';
-import type { EventLog, LogEvent } from '../log/event-log.ts';
-import type { RoomRecord } from './room-record.ts';
+import type { EventLog, LogEvent } from './event-log.ts';
 
 /**
  * What to do about a Postgres that does not take the log (the drain's answer was not `ok`).
  *
  * - `wait`: nothing now; the drain tries again later.
  * - `take`: it is the same log under an older claim, or at an earlier event that is still retained: claim it and drain from there.
- * - `skip`: Postgres has lost events (it was restored) that the room no longer holds. The log goes on behind the hole in a new epoch, so
+ * - `skip`: Postgres has lost events (it was restored) that this log no longer holds. The log goes on behind the hole in a new epoch, so
  *   that every client reads its state again.
- * - `yield`: Postgres goes on with another log of this channel (this object's storage was restored). What it does not have is kept
- *   aside, and the room starts over from Postgres in a new epoch.
+ * - `yield`: Postgres goes on with another log of this object (its storage was restored). What it does not have is kept
+ *   aside, and the object starts over from Postgres in a new epoch.
  */
 export type Reconciliation =
   | { readonly kind: 'wait' }
@@ -26,7 +25,7 @@ export function decide(log: EventLog, place: LogPlace | null): Reconciliation {
   return { kind: 'skip', ...claim, epoch: epoch + 1, drainedSeq: firstSeq - 1 };
 }
 
-/** Whether the event that Postgres drained last is the room's own, as far as both still know it. */
+/** Whether the event that Postgres drained last is this log's own, as far as both still know it. */
 function sameEvent(log: EventLog, { drained_seq, event_id }: LogPlace): boolean {
   const [own] = log.since(drained_seq - 1, 1, 1);
   if (own === undefined || event_id === null) return true;
@@ -35,10 +34,10 @@ function sameEvent(log: EventLog, { drained_seq, event_id }: LogPlace): boolean 
 }
 
 /** Every undrained event, in pages that Postgres takes as one parameter. */
-export async function keepForked(log: EventLog, record: Pick<RoomRecord, 'keepForkedEvents'>, channelId: string): Promise<void> {
+export async function keepForked(log: EventLog, keep: (epoch: number, events: readonly LogEvent[]) => Promise<void>): Promise<void> {
   let after = log.state.drainedSeq;
   for (let page = read(log, after); page.length > 0; page = read(log, after)) {
-    await record.keepForkedEvents(channelId, log.state.epoch, page);
+    await keep(log.state.epoch, page);
     after += page.length;
   }
 }
