@@ -1,10 +1,9 @@
 import { DurableObject } from 'cloudflare:workers';
 import { V7Generator } from 'uuidv7';
 import { z } from 'zod';
-import { ERRORS, problemDocument, type Outcome, type Problem } from '../../protocol/errors.ts';
+import type { Outcome } from '../../protocol/errors.ts';
 import type { Command, CommandResult } from '../../protocol/frames.ts';
 import { counterSchema, idSchema } from '../../protocol/primitives.ts';
-import { SUBPROTOCOL } from '../../protocol/version.ts';
 import { durableSql } from '../log/durable-sql.ts';
 import type { SqlDriver } from '../log/sql-driver.ts';
 import { bootstrap } from './bootstrap.ts';
@@ -12,6 +11,7 @@ import { Conversation } from './conversation.ts';
 import type { SocketRecord } from '../sockets/fanout.ts';
 import { answerClose, HibernatableSocket } from '../sockets/hibernatable-socket.ts';
 import type { Actor } from '../sockets/actor-api.ts';
+import { problemResponse, upgraded } from '../sockets/upgrade.ts';
 import { type ActorCommand, type MemberChange, type RoomApi, SOCKET_REQUEST_HEADER, type SocketRequest } from './room-api.ts';
 import { roomPostgres } from './room-postgres.ts';
 import type { RoomRecord } from './room-record.ts';
@@ -75,7 +75,7 @@ export class ChannelRoom extends DurableObject<Env> implements RoomApi {
     const { 0: client, 1: server } = new WebSocketPair();
     const joined = await room.ok.join(wanted, () => this.#accept(server));
     if ('problem' in joined) return problemResponse(joined.problem);
-    return new Response(null, { status: 101, webSocket: client, headers: subprotocol(request) });
+    return upgraded(request, client);
   }
 
   override async webSocketMessage(webSocket: WebSocket, message: string | ArrayBuffer): Promise<void> {
@@ -181,18 +181,6 @@ export class ChannelRoom extends DurableObject<Env> implements RoomApi {
     await this.ctx.storage.sync();
     this.ctx.abort(reason);
   }
-}
-
-/** A browser offers its ticket as a subprotocol too, which must not come back. */
-function subprotocol(request: Request): HeadersInit {
-  const offered = request.headers.get('Sec-WebSocket-Protocol')?.split(',').map((name) => name.trim());
-  return offered?.includes(SUBPROTOCOL) ? { 'Sec-WebSocket-Protocol': SUBPROTOCOL } : {};
-}
-
-function problemResponse(problem: Problem): Response {
-  const { retry_after } = problem;
-  const headers = { 'Content-Type': 'application/problem+json', ...(retry_after !== undefined && { 'Retry-After': String(retry_after) }) };
-  return new Response(JSON.stringify(problemDocument(problem)), { status: ERRORS[problem.code].status, headers });
 }
 
 function warn(message: string, fields: Readonly<Record<string, unknown>>): void {

@@ -42,7 +42,8 @@ function commandId(frame: unknown): string | null {
   return typeof id === 'string' && id.length >= 1 && id.length <= 64 ? id : null;
 }
 
-type ResultOk = NonNullable<Extract<ServerFrame | InboxServerFrame, { type: 'result' }>['ok']>;
+/** `ok` of any result. */
+export type ResultOk = NonNullable<Extract<ServerFrame | InboxServerFrame, { type: 'result' }>['ok']>;
 
 const encode = (frame: ServerFrame | InboxServerFrame): string => JSON.stringify(frame);
 
