@@ -17,6 +17,7 @@ import type { ActorCommand, MemberChange, SocketRequest } from './room-api.ts';
 import { roomDrain, type RoomDrainPorts } from './room-drain.ts';
 import { RoomMetrics } from './room-metrics.ts';
 import { SocketCommands } from '../sockets/socket-commands.ts';
+import { Typing, type TypingChange, typingFrame, typingFrames } from './typing.ts';
 
 /** Two open files a socket, of the 20,000 a local workerd has: it dies at about 9,900 sockets (measured 2026-11). */
 const MAX_SOCKETS = 9_000;
@@ -50,6 +51,7 @@ export class Room<S extends RoomSocket> {
   readonly #lookup: MembershipLookup;
   readonly #metrics: RoomMetrics;
   readonly #drain: LogDrain;
+  readonly #typing: Typing;
   #tidying = false;
   #reapedAt = 0;
 
@@ -80,14 +82,16 @@ export class Room<S extends RoomSocket> {
       schedule: (ms, task) => ports.schedule(ms, task),
       unsettled: () => this.#touch(),
       closed: (code) => this.#metrics.count('colink_room_sockets_closed_total', 1, { code: String(code) }),
+      caughtUp: (socket) => this.#greet(socket),
     });
     this.#commands = new SocketCommands(this.#fanout, {
       clock,
       execute: (actor, command) => this.execute(actor, command),
       refresh: async () => ({ problem: { code: 'unavailable', retry_after: 1 } }),
-      typing: () => {},
+      typing: (socket, threadId) => this.#typed(socket, threadId),
       watch: () => {},
     });
+    this.#typing = new Typing({ clock, schedule: (ms, task) => ports.schedule(ms, task), tell: (change) => this.#tellTyping(change) });
     this.#lookup = new MembershipLookup(conversation, record, clock);
     this.#drain = roomDrain(conversation, this.#metrics, {
       ...ports,
@@ -107,6 +111,7 @@ export class Room<S extends RoomSocket> {
     const problem = await this.#refusal(actor);
     const outcome = problem === null ? await this.#commits.execute(actor, command) : { problem };
     if ('problem' in outcome) this.#countRefused(outcome.problem);
+    else this.#typing.sent(actor.user_id, command);
     return outcome;
   }
 
@@ -118,7 +123,7 @@ export class Room<S extends RoomSocket> {
       if (problem === null) return executed.next().value ?? lost;
       return problem.code === 'unauthenticated' ? { problem } : null;
     });
-    for (const outcome of outcomes) if (outcome !== null && 'problem' in outcome) this.#countRefused(outcome.problem);
+    outcomes.forEach((outcome, index) => this.#settled(commands[index], outcome));
     return outcomes;
   }
 
@@ -134,6 +139,7 @@ export class Room<S extends RoomSocket> {
     this.#commits.flush();
     const events = applyMemberChange(this.#conversation, change, this.#ports.clock());
     if (!this.#conversation.access.isMember(change.user_id)) {
+      this.#typing.ended(change.user_id);
       this.#fanout.closeWhere(({ actor }) => actor.user_id === change.user_id, 4003, 'removed from the channel');
     }
     if (events.length > 0) this.#committed(events);
@@ -220,7 +226,8 @@ export class Room<S extends RoomSocket> {
     const { epoch, seq: head } = this.#conversation.log.state;
     const session = this.#conversation.newId(now);
     socket.send(welcomeFrame({ session, epoch, seq, head, recovered }));
-    this.#fanout.join(socket, { session, actor, epoch, cursor: cursorAt(seq), settled: true });
+    this.#fanout.join(socket, { session, actor, epoch, cursor: cursorAt(seq), settled: true, watching: false, missed: false });
+    if (this.#typing.users.length > 0) this.#greet(socket);
     this.#touch();
     return socket;
   }
@@ -228,6 +235,33 @@ export class Room<S extends RoomSocket> {
   #reap(): void {
     this.#reapedAt = this.#ports.clock();
     this.#fanout.reap((socket) => this.#ports.lastPing(socket));
+  }
+
+  #settled(by: ActorCommand | undefined, outcome: Outcome<CommandResult> | null): void {
+    if (outcome === null || by === undefined) return;
+    if ('problem' in outcome) this.#countRefused(outcome.problem);
+    else this.#typing.sent(by.actor.user_id, by.command);
+  }
+
+  /** As any command, but unanswered: of no member, or in no thread of this channel, it is passed over (G5). */
+  #typed(socket: S, threadId: string | null): void {
+    const actor = this.#fanout.record(socket)?.actor;
+    if (actor === undefined || accessProblem(this.#conversation, actor, this.#ports.clock()) !== null) return;
+    const root = threadId === null ? null : this.#conversation.messages.find(threadId);
+    if (root === null || (root !== undefined && root.thread_id === null)) this.#typing.typed(actor.user_id, threadId);
+  }
+
+  #tellTyping(change: TypingChange): number {
+    const frameFor = typingFrames(change);
+    this.#fanout.tell(({ actor }) => frameFor(actor.user_id));
+    return this.#fanout.size;
+  }
+
+  /** What a socket has to know besides events, where it has not been told. */
+  #greet(socket: S): void {
+    const userId = this.#fanout.record(socket)?.actor.user_id;
+    const typing = this.#typing.users.filter(({ user_id }) => user_id !== userId);
+    this.#fanout.tellSocket(socket, typingFrame(typing));
   }
 
   #countRefused(problem: Problem): void {

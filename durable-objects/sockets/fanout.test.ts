@@ -45,11 +45,12 @@ let archived: ArchivedEvent[];
 let now: number;
 let pauses: { readonly ms: number; readonly task: () => void }[];
 let fanout: Fanout<FakeSocket>;
+let caughtUp: FakeSocket[];
 
 beforeEach(() => {
   sql = nodeSqlite();
   room = conversation({ sql });
-  [archived, now, pauses] = [[], NOW, []];
+  [archived, now, pauses, caughtUp] = [[], NOW, [], []];
   fanout = fanoutOf(room);
 });
 
@@ -59,7 +60,7 @@ function fanoutOf(of: Conversation): Fanout<FakeSocket> {
     poisonBetween: async () => [],
     failed: () => {},
   });
-  return new Fanout(of.log, archive, { clock: () => now, schedule: (ms, task) => void pauses.push({ ms, task }), unsettled: () => {}, closed: () => {} });
+  return new Fanout(of.log, archive, { clock: () => now, schedule: (ms, task) => void pauses.push({ ms, task }), unsettled: () => {}, closed: () => {}, caughtUp: (socket) => void caughtUp.push(socket) });
 }
 
 /** Ends the pauses between passes. */
@@ -73,7 +74,7 @@ function append(count: number, text = 'x'): void {
   elapse();
 }
 
-const recordAt = (seq: number): SocketRecord => ({ session: 's', actor: ALICE, epoch: 1, cursor: cursorAt(seq), settled: true });
+const recordAt = (seq: number): SocketRecord => ({ session: 's', actor: ALICE, epoch: 1, cursor: cursorAt(seq), settled: true, watching: false, missed: false });
 
 function join(seq = room.log.state.seq): FakeSocket {
   const socket = new FakeSocket();
@@ -268,6 +269,34 @@ describe('the window (G8)', () => {
     const socket = join();
     append(2);
     expect([fanout.acknowledge(socket, 3), fanout.acknowledge(socket, 0)]).toEqual(['unsent', 'old']);
+  });
+});
+
+describe('what is told', () => {
+  const typing = JSON.stringify({ type: 'typing', users: [] });
+  const told = (socket: FakeSocket): number => socket.frames.filter(({ type }) => type === 'typing').length;
+
+  it('reaches who keeps up; who is behind is dropped first, and told anew when it has caught up (G8)', () => {
+    const [slow, quick] = [join(), join()];
+    for (let n = 0; n < SOCKET_WINDOW_EVENTS + 1; n++) {
+      append(1);
+      fanout.acknowledge(quick, quick.last);
+    }
+    fanout.tell(() => typing);
+    expect([told(slow), told(quick), slow.saved?.missed, caughtUp]).toEqual([0, 1, true, []]);
+    fanout.acknowledge(slow, 10);
+    expect([caughtUp, slow.saved?.missed, slow.last]).toEqual([[slow], false, SOCKET_WINDOW_EVENTS + 1]);
+    fanout.acknowledge(slow, 20);
+    expect(caughtUp).toEqual([slow]);
+  });
+
+  it('does not reach an expired credential (G5), nor whom the frame is not for', () => {
+    const [some, other] = [join(), join()];
+    fanout.tell(({ session }) => (session === 's' ? null : typing));
+    expect([told(some), told(other)]).toEqual([0, 0]);
+    now = ALICE.expires_at;
+    fanout.tell(() => typing);
+    expect([told(some), some.closed]).toEqual([0, 4001]);
   });
 });
 

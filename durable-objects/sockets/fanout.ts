@@ -24,6 +24,10 @@ export interface SocketRecord {
   readonly epoch: number;
   readonly cursor: Cursor;
   readonly settled: boolean;
+  /** It is told who is present. */
+  readonly watching: boolean;
+  /** It was behind when something was told (`tell`). */
+  readonly missed: boolean;
 }
 
 export interface RoomSocket {
@@ -48,13 +52,15 @@ export interface OlderEvents {
   read(after: number, before: number, maxEvents: number, maxBytes: number): Promise<ArchivedChunk | null>;
 }
 
-export interface FanoutPorts {
+export interface FanoutPorts<S> {
   clock(): number;
   /** Runs `task` once, `ms` later. */
   schedule(ms: number, task: () => void): void;
   /** Sockets have been sent to since their records were saved: call `settle` within a second or so. */
   unsettled(): void;
   closed(code: CloseCode): void;
+  /** A socket that has missed what was told is at the head again: tell it the state anew. */
+  caughtUp(socket: S): void;
 }
 
 interface Reader {
@@ -79,7 +85,7 @@ interface Reader {
 export class Fanout<S extends RoomSocket> {
   readonly #log: FanoutLog;
   readonly #older: OlderEvents;
-  readonly #ports: FanoutPorts;
+  readonly #ports: FanoutPorts<S>;
   readonly #readers = new Map<S, Reader>();
   readonly #unsettled = new Set<S>();
   readonly #pace = new Pace();
@@ -89,7 +95,7 @@ export class Fanout<S extends RoomSocket> {
   #gatheredBytes = 0;
   #pausing = false;
 
-  constructor(log: FanoutLog, older: OlderEvents, ports: FanoutPorts) {
+  constructor(log: FanoutLog, older: OlderEvents, ports: FanoutPorts<S>) {
     this.#log = log;
     this.#published = log.state.seq;
     this.#older = older;
@@ -158,6 +164,34 @@ export class Fanout<S extends RoomSocket> {
     if (!this.#pausing || this.#gathered.length >= GATHERED_EVENTS || this.#gatheredBytes >= GATHERED_BYTES) this.#pass();
   }
 
+  /**
+   * Sends what is state and no event, such as who is typing: once, and only to sockets that keep up. One that is behind is told the state when it has
+   * caught up. `frameFor` null: nothing for this socket.
+   */
+  tell(frameFor: (record: SocketRecord) => string | null): void {
+    for (const [socket, reader] of this.#readers) {
+      const frame = frameFor(reader.record);
+      if (frame !== null) this.#tellOne(socket, reader, frame);
+    }
+  }
+
+  /** The same to one socket. */
+  tellSocket(socket: S, frame: string): void {
+    const reader = this.#readers.get(socket);
+    if (reader !== undefined) this.#tellOne(socket, reader, frame);
+  }
+
+  /** Keeps with the socket whether it is told who is present. */
+  watch(socket: S, watching: boolean): void {
+    const reader = this.#readers.get(socket);
+    if (reader !== undefined && reader.record.watching !== watching) this.#change(socket, reader, { watching });
+  }
+
+  some(matches: (record: SocketRecord) => boolean): boolean {
+    for (const { record } of this.#readers.values()) if (matches(record)) return true;
+    return false;
+  }
+
   /** `unsent`: the socket claims to have read what it was not sent. `old`: it says nothing new. */
   acknowledge(socket: S, seq: number): 'advanced' | 'old' | 'unsent' {
     const reader = this.#readers.get(socket);
@@ -211,7 +245,7 @@ export class Fanout<S extends RoomSocket> {
   #pump(socket: S): void {
     for (let reader = this.#readers.get(socket); reader !== undefined && !reader.reading; reader = this.#readers.get(socket)) {
       const { cursor } = reader.record;
-      if (cursor.sent >= this.#published || !accepts(cursor, 1, 1)) return;
+      if (cursor.sent >= this.#published || !accepts(cursor, 1, 1)) return this.#noteCaughtUp(socket, reader);
       if (!this.#log.retains(cursor.sent + 1)) return void this.#pumpArchived(socket, reader);
       const left = credit(cursor);
       const most = Math.min(MAX_FRAME_EVENTS, left.events, this.#published - cursor.sent);
@@ -219,6 +253,23 @@ export class Fanout<S extends RoomSocket> {
       if (events.length === 0) return;
       this.#sendPart(socket, cursor.sent + 1, cursor.sent + events.length, events);
     }
+  }
+
+  #tellOne(socket: S, reader: Reader, frame: string): void {
+    const { actor, missed } = reader.record;
+    if (actor.expires_at <= this.#ports.clock()) return this.close(socket, 4001, 'the credential has expired');
+    if (!this.#keepsUp(reader)) return missed ? undefined : this.#change(socket, reader, { missed: true });
+    this.#give(socket, frame);
+  }
+
+  #keepsUp({ record: { cursor } }: Reader): boolean {
+    return cursor.sent >= this.#published && accepts(cursor, 1, 1);
+  }
+
+  #noteCaughtUp(socket: S, reader: Reader): void {
+    if (!reader.record.missed || !this.#keepsUp(reader)) return;
+    this.#change(socket, reader, { missed: false });
+    this.#ports.caughtUp(socket);
   }
 
   async #pumpArchived(socket: S, reader: Reader): Promise<void> {
@@ -242,6 +293,10 @@ export class Fanout<S extends RoomSocket> {
     if (reader === undefined) return;
     if (reader.record.actor.expires_at <= this.#ports.clock()) return this.close(socket, 4001, 'the credential has expired');
     this.#move(socket, advance(reader.record.cursor, to, bytes));
+    this.#give(socket, frame);
+  }
+
+  #give(socket: S, frame: string): void {
     try {
       socket.send(frame);
     } catch {
@@ -261,7 +316,11 @@ export class Fanout<S extends RoomSocket> {
   }
 
   #save(socket: S, reader: Reader, settled: boolean): void {
-    reader.record = { ...reader.record, settled };
+    this.#change(socket, reader, { settled });
+  }
+
+  #change(socket: S, reader: Reader, changed: Partial<SocketRecord>): void {
+    reader.record = { ...reader.record, ...changed };
     socket.save(reader.record);
   }
 }

@@ -33,7 +33,7 @@ let commands: SocketCommands<FakeSocket>;
 beforeEach(() => {
   now = NOW;
   room = conversation();
-  fanout = new Fanout<FakeSocket>(room.log, archive, { clock: () => now, schedule: () => {}, unsettled: () => {}, closed: () => {} });
+  fanout = new Fanout<FakeSocket>(room.log, archive, { clock: () => now, schedule: () => {}, unsettled: () => {}, closed: () => {}, caughtUp: () => {} });
   commands = new SocketCommands(fanout, {
     clock: () => now,
     refresh: async () => ({ problem: { code: 'unauthenticated' } }),
@@ -46,7 +46,7 @@ beforeEach(() => {
     },
   });
   socket = new FakeSocket();
-  fanout.join(socket, { session: 's', actor: ALICE, epoch: 1, cursor: cursorAt(0), settled: true });
+  fanout.join(socket, { session: 's', actor: ALICE, epoch: 1, cursor: cursorAt(0), settled: true, watching: false, missed: false });
 });
 
 const codes = (): (string | undefined)[] => socket.frames.map((frame) => ('problem' in frame ? frame.problem?.code : frame.type));
