@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { benchFanout } from './fanout.ts';
 import { benchFreshness } from './freshness.ts';
 import { toJsonLine, toTable, type BenchResult } from './report.ts';
 import { benchResume } from './resume.ts';
@@ -9,6 +10,7 @@ const BENCHES: Readonly<Record<string, (options: BenchOptions) => Promise<BenchR
   send: benchSend,
   resume: benchResume,
   freshness: benchFreshness,
+  fanout: benchFanout,
 };
 
 /** `npm run bench -- <name> [--json]`. The last line is the result as JSON; exit code 1 where a bar does not hold, 2 for a wrong call. */

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readIrcMessages } from '../cli/import/irc-file.ts';
 import { connect, type Connection, type Sql } from '../db/client.ts';
+import type { DevFile } from '../dev/dev-file.ts';
 import { startStack, type Stack } from '../dev/stack.ts';
 import { createAccount, type Account } from './accounts.ts';
 import { openHttpClient, requestBytes } from './load/http-client.ts';
@@ -25,6 +26,9 @@ export interface BenchStack {
   /** Of the Worker, on loopback. */
   readonly port: number;
   readonly sql: Sql;
+  readonly dataDir: string;
+  /** What runs, at this moment. */
+  describe(): DevFile;
   readonly transport: 'none' | 'kafka' | 'embedded';
   /** One a user, of every scope. */
   readonly tokens: readonly [string, ...string[]];
@@ -88,6 +92,8 @@ async function furnish(stack: Stack, connection: Connection, { users, transport 
     port,
     texts,
     sql: connection.sql,
+    dataDir: stack.dataDir,
+    describe: () => stack.describe(),
     transport: transport === 'none' ? 'none' : event_transport,
     tokens: [first.token, ...others.map(({ token }) => token)],
     userIds: [first.userId, ...others.map(({ userId }) => userId)],
@@ -102,7 +108,8 @@ async function createChannel(port: number, name: string, owner: Account, others:
   return channel.id;
 }
 
-async function call(port: number, method: string, path: string, token: string, body?: unknown): Promise<string> {
+/** The body of an answer; rejects where its status is no success. */
+export async function call(port: number, method: string, path: string, token: string, body?: unknown): Promise<string> {
   const http = await openHttpClient(port);
   const answer = await http.request(requestBytes(method, path, token, body === undefined ? undefined : JSON.stringify(body)));
   http.close();
