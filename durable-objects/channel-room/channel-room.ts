@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { Outcome } from '../../protocol/errors.ts';
 import type { Command, CommandResult } from '../../protocol/frames.ts';
 import { counterSchema, idSchema } from '../../protocol/primitives.ts';
+import { Alarms } from '../alarms.ts';
 import { durableSql } from '../log/durable-sql.ts';
 import type { SqlDriver } from '../log/sql-driver.ts';
 import { bootstrap } from './bootstrap.ts';
@@ -13,6 +14,7 @@ import { answerClose, HibernatableSocket } from '../sockets/hibernatable-socket.
 import type { Actor } from '../sockets/actor-api.ts';
 import { problemResponse, upgraded } from '../sockets/upgrade.ts';
 import { type ActorCommand, type MemberChange, type RoomApi, SOCKET_REQUEST_HEADER, type SocketRequest } from './room-api.ts';
+import { ROOM_ALARMS, type RoomAlarm } from './room-alarms.ts';
 import { roomPostgres } from './room-postgres.ts';
 import type { RoomRecord } from './room-record.ts';
 import { Room, type RoomPorts } from './room.ts';
@@ -166,14 +168,18 @@ export class ChannelRoom extends DurableObject<Env> implements RoomApi {
       random: Math.random,
       schedule: (ms, task) => void setTimeout(task, ms),
       durable: () => storage.sync(),
-      setAlarm: (at) => void storage.setAlarm(at),
-      clearAlarm: () => void storage.deleteAlarm(),
+      alarms: this.#alarms(),
       record: this.#record,
       report: (report) => void this.env.METRICS_HUB.getByName('hub').report(report).catch(() => {}),
       warn: (message, fields) => warn(message, { channel_id: channelId, ...fields }),
       lastPing: (socket) => this.ctx.getWebSocketAutoResponseTimestamp(socket.webSocket)?.getTime() ?? 0,
       restart: (reason, forget) => void this.#restart(reason, forget),
     };
+  }
+
+  #alarms(): Alarms<RoomAlarm> {
+    const { storage } = this.ctx;
+    return new Alarms(this.#sql, ROOM_ALARMS, { setAlarm: (at) => void storage.setAlarm(at), clearAlarm: () => void storage.deleteAlarm() });
   }
 
   async #restart(reason: string, forget: boolean): Promise<void> {

@@ -1,16 +1,24 @@
+import type { Alarms } from '../alarms.ts';
 import type { DrainStep } from '../log/drain.ts';
 import { LogDrain, type LogDrainPorts, type LogStore } from '../log/log-drain.ts';
 import type { Conversation } from './conversation.ts';
+import type { RoomAlarm } from './room-alarms.ts';
 import type { RoomMetrics } from './room-metrics.ts';
 import type { RoomRecord } from './room-record.ts';
 
-export interface RoomDrainPorts extends Omit<LogDrainPorts, 'observe'> {
+export interface RoomDrainPorts extends Omit<LogDrainPorts, 'observe' | 'setAlarm' | 'clearAlarm'> {
+  readonly alarms: Alarms<RoomAlarm>;
   readonly record: RoomRecord;
 }
 
 /** The drain of a room's log. */
 export function roomDrain({ log, channelId }: Conversation, metrics: RoomMetrics, ports: RoomDrainPorts): LogDrain {
-  return new LogDrain(log, storeOf(ports.record, channelId), { ...ports, observe: (step) => count(metrics, step) });
+  return new LogDrain(log, storeOf(ports.record, channelId), {
+    ...ports,
+    setAlarm: (at) => ports.alarms.set('drain', at),
+    clearAlarm: () => ports.alarms.clear('drain'),
+    observe: (step) => count(metrics, step),
+  });
 }
 
 const storeOf = (record: RoomRecord, channelId: string): LogStore => ({

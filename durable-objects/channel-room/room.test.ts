@@ -3,11 +3,13 @@ import type { FoundMembership } from '../../db/queries/room-bootstrap.ts';
 import type { Command } from '../../protocol/frames.ts';
 import { nodeSqlite } from '../../tests/support/node-sqlite.ts';
 import { ALICE, BOB, conversation, EVE, logged, NOW } from '../../tests/support/room-core.ts';
+import { Alarms } from '../alarms.ts';
 import type { Conversation } from './conversation.ts';
 import type { RoomSocket } from '../sockets/fanout.ts';
 import type { Actor } from '../sockets/actor-api.ts';
 import type { ActorCommand } from './room-api.ts';
 import type { RoomRecord } from './room-record.ts';
+import { ROOM_ALARMS } from './room-alarms.ts';
 import { Room } from './room.ts';
 
 const by = (sender: Actor, client_msg_id: string): ActorCommand => ({ actor: sender, command: { type: 'send', client_msg_id, text: 'x' } satisfies Command });
@@ -32,14 +34,14 @@ const record: RoomRecord = {
 
 beforeEach(() => {
   lookups = [];
-  stored = conversation({ sql: nodeSqlite() });
+  const sql = nodeSqlite();
+  stored = conversation({ sql });
   room = new Room(stored, {
     clock: () => NOW,
     random: () => 0.5,
     schedule: (ms, task) => void (ms <= 2 && queueMicrotask(task)),
     durable: async () => {},
-    setAlarm: () => {},
-    clearAlarm: () => {},
+    alarms: new Alarms(sql, ROOM_ALARMS, { setAlarm: () => {}, clearAlarm: () => {} }),
     record,
     report: () => {},
     warn: () => {},

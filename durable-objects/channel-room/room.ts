@@ -14,6 +14,7 @@ import { GroupCommit } from './group-commit.ts';
 import { applyMemberChange, MembershipLookup } from './membership.ts';
 import type { Actor } from '../sockets/actor-api.ts';
 import type { ActorCommand, MemberChange, SocketRequest } from './room-api.ts';
+import type { RoomAlarm } from './room-alarms.ts';
 import { roomDrain, type RoomDrainPorts } from './room-drain.ts';
 import { RoomMetrics } from './room-metrics.ts';
 import { SocketCommands } from '../sockets/socket-commands.ts';
@@ -173,7 +174,8 @@ export class Room<S extends RoomSocket> {
   async alarm(): Promise<void> {
     this.#reap();
     this.#touch();
-    await this.#drain.alarm();
+    const work: Record<RoomAlarm, () => void | Promise<void>> = { drain: () => this.#drain.alarm() };
+    await Promise.all(this.#ports.alarms.due(this.#ports.clock()).map((purpose) => work[purpose]()));
   }
 
   #committed(events: readonly LogEvent[]): void {

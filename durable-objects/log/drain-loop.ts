@@ -13,7 +13,7 @@ export interface DrainLoopPorts extends DrainPorts {
   /** In [0, 1). */
   random(): number;
   sleep(ms: number): Promise<void>;
-  /** One alarm, kept durably; a later call replaces it. */
+  /** The drain's alarm, kept durably; a later call replaces it. */
   setAlarm(at: number): void;
   clearAlarm(): void;
   /** Each step's outcome, for metrics and logs. */
@@ -60,10 +60,9 @@ export class DrainLoop {
 
   /** The alarm rang. Resolves when the drain is idle, or waits for the next alarm. */
   async alarm(): Promise<void> {
-    this.#alarmSet = false;
+    this.#armAt(this.#ports.clock() + NET_MS);
     this.#drain.resume();
-    if (this.#state === 'running') this.#armAt(this.#ports.clock() + NET_MS);
-    else await this.run();
+    if (this.#state !== 'running') await this.run();
   }
 
   /** Nothing is left to do: no alarm may wake the room. */

@@ -1,0 +1,112 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { nodeSqlite } from '../tests/support/node-sqlite.ts';
+import { Alarms } from './alarms.ts';
+import type { SqlDriver } from './log/sql-driver.ts';
+
+type Purpose = 'drain' | 'auth' | 'lease';
+const PURPOSES: readonly Purpose[] = ['drain', 'auth', 'lease'];
+
+let sql: SqlDriver;
+let writes: number;
+let armed: number | null;
+let calls: number;
+let alarms: Alarms<Purpose>;
+
+const port = {
+  setAlarm(at: number): void {
+    armed = at;
+    calls += 1;
+  },
+  clearAlarm(): void {
+    armed = null;
+    calls += 1;
+  },
+};
+const counting = (driver: SqlDriver): SqlDriver => ({
+  ...driver,
+  run(statement, ...bindings) {
+    writes += 1;
+    return driver.run(statement, ...bindings);
+  },
+});
+const ring = (now: number): Purpose[] => {
+  armed = null;
+  return alarms.due(now);
+};
+
+beforeEach(() => {
+  [writes, calls, armed] = [0, 0, null];
+  sql = nodeSqlite();
+  alarms = new Alarms(counting(sql), PURPOSES, port);
+});
+
+describe('Alarms', () => {
+  it('rings for the earliest, and then for the next', () => {
+    alarms.set('lease', 3_000);
+    alarms.set('drain', 1_000);
+    alarms.set('auth', 2_000);
+    expect(armed).toBe(1_000);
+    expect([ring(1_000), armed]).toEqual([['drain'], 2_000]);
+    expect([ring(5_000), armed]).toEqual([['lease', 'auth'], null]);
+    expect(ring(9_000)).toEqual([]);
+  });
+
+  it('follows its earliest purpose, later and earlier, until none is left', () => {
+    alarms.set('drain', 1_000);
+    alarms.set('auth', 2_000);
+    alarms.set('drain', 3_000);
+    expect([armed, alarms.at('drain')]).toEqual([2_000, 3_000]);
+    alarms.clear('auth');
+    expect(armed).toBe(3_000);
+    alarms.clear('drain');
+    expect([armed, alarms.at('drain')]).toEqual([null, null]);
+  });
+
+  it('writes nothing, and leaves the platform alone, where nothing changes', () => {
+    alarms.set('drain', 1_000);
+    const before = [writes, calls];
+    alarms.set('drain', 1_000);
+    alarms.clear('auth');
+    expect([writes, calls]).toEqual(before);
+    alarms.set('auth', 2_000);
+    expect([writes, calls]).toEqual([before[0] === undefined ? 0 : before[0] + 1, before[1]]);
+  });
+
+  it('is the same for the next instance, which sets nothing again', () => {
+    alarms.set('drain', 1_000);
+    alarms.set('auth', 2_000);
+    const before = calls;
+    alarms = new Alarms(sql, PURPOSES, port);
+    expect([calls, alarms.at('auth')]).toEqual([before, 2_000]);
+    expect(ring(1_000)).toEqual(['drain']);
+    expect(armed).toBe(2_000);
+  });
+
+  it('passes over the purposes of another release', () => {
+    alarms.set('lease', 1_000);
+    const older = new Alarms<'drain'>(sql, ['drain'], port);
+    expect(older.due(5_000)).toEqual([]);
+  });
+
+  it('takes what it was set for as due where the clock is behind', () => {
+    alarms.set('drain', 1_000);
+    alarms.set('auth', 1_001);
+    expect([ring(998), armed]).toEqual([['drain'], 1_001]);
+  });
+
+  it('rings again for a purpose that sets itself anew', () => {
+    alarms.set('drain', 1_000);
+    ring(1_000);
+    alarms.set('drain', 1_000);
+    expect(armed).toBe(1_000);
+  });
+
+  it('is undone with what it guards (G1)', () => {
+    const fails = (): void => sql.transaction(() => {
+      alarms.set('drain', 1_000);
+      throw new Error('rolled back');
+    });
+    expect(fails).toThrow('rolled back');
+    expect(new Alarms(sql, PURPOSES, port).at('drain')).toBeNull();
+  });
+});

@@ -1,0 +1,82 @@
+import type { SqlDriver } from './log/sql-driver.ts';
+
+/** The one alarm of an object. Setting it replaces it. */
+export interface AlarmPort {
+  setAlarm(at: number): void;
+  clearAlarm(): void;
+}
+
+const SCHEMA = 'CREATE TABLE IF NOT EXISTS alarms (purpose TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;';
+
+/**
+ * One alarm of an object for many purposes: it is set to the earliest. Times in epoch milliseconds.
+ *
+ * What a purpose is set to is as durable as what the same turn writes: its row, the platform's alarm and the turn's other writes are one commit. So
+ * call `set` in the turn that makes the alarm necessary, and never within a write that may be rolled back. What did not change is not written.
+ */
+export class Alarms<P extends string> {
+  readonly #sql: SqlDriver;
+  readonly #port: AlarmPort;
+  readonly #times = new Map<P, number>();
+  /** What the platform's alarm is set to; null: not set. */
+  #armedAt: number | null;
+
+  /** `purposes`: all there are. Rows of others, which another release may have left, are passed over. */
+  constructor(sql: SqlDriver, purposes: readonly P[], port: AlarmPort) {
+    this.#sql = sql;
+    this.#port = port;
+    sql.run(SCHEMA);
+    for (const row of sql.all<{ purpose: string; at: number }>('SELECT purpose, at FROM alarms')) {
+      const purpose = purposes.find((known) => known === row.purpose);
+      if (purpose !== undefined) this.#times.set(purpose, row.at);
+    }
+    this.#armedAt = this.#earliest();
+  }
+
+  at(purpose: P): number | null {
+    return this.#times.get(purpose) ?? null;
+  }
+
+  set(purpose: P, time: number): void {
+    const at = Math.ceil(time);
+    if (this.#times.get(purpose) === at) return;
+    this.#sql.run('INSERT INTO alarms (purpose, at) VALUES (?, ?) ON CONFLICT (purpose) DO UPDATE SET at = excluded.at', purpose, at);
+    this.#times.set(purpose, at);
+    this.#arm();
+  }
+
+  clear(purpose: P): void {
+    this.#drop(purpose);
+    this.#arm();
+  }
+
+  /**
+   * The alarm rang: what is due, and from now on no longer set; the platform's alarm is set for the rest. What the alarm was set for is due even where
+   * the clock is a little behind it, so a purpose looks at the clock itself. Each sees to its work in this turn, or first sets itself again:
+   * the platform repeats an alarm that failed, but then it is due no more.
+   */
+  due(now: number): P[] {
+    const until = Math.max(now, this.#armedAt ?? 0);
+    this.#armedAt = null;
+    const due = [...this.#times].filter(([, at]) => at <= until).map(([purpose]) => purpose);
+    for (const purpose of due) this.#drop(purpose);
+    this.#arm();
+    return due;
+  }
+
+  #drop(purpose: P): void {
+    if (this.#times.delete(purpose)) this.#sql.run('DELETE FROM alarms WHERE purpose = ?', purpose);
+  }
+
+  #arm(): void {
+    const earliest = this.#earliest();
+    if (earliest === this.#armedAt) return;
+    this.#armedAt = earliest;
+    if (earliest === null) this.#port.clearAlarm();
+    else this.#port.setAlarm(earliest);
+  }
+
+  #earliest(): number | null {
+    return this.#times.size === 0 ? null : Math.min(...this.#times.values());
+  }
+}

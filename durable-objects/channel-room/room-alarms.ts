@@ -1,0 +1,3 @@
+/** What a room's alarm is for. */
+export const ROOM_ALARMS = ['drain'] as const;
+export type RoomAlarm = (typeof ROOM_ALARMS)[number];
