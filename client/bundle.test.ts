@@ -6,7 +6,7 @@ import { expect, it } from 'vitest';
 const MAX_BYTES = 12 * 1024;
 
 it('G8: the client is at most 12 kB compressed, and brings nothing but itself', async () => {
-  const entry = ['channel-session', 'http'].map((name) => fileURLToPath(new URL(`${name}.ts`, import.meta.url)));
+  const entry = ['channel-session', 'inbox-session', 'http', 'browser', 'stores/indexed-db'].map((name) => fileURLToPath(new URL(`${name}.ts`, import.meta.url)));
   const built = await build({ configFile: false, logLevel: 'silent', build: { write: false, minify: true, lib: { entry, formats: ['es'] } } });
   const output = (Array.isArray(built) ? built : [built]).flatMap((one) => ('output' in one ? one.output : []));
   const code = output.map((file) => (file.type === 'chunk' ? file.code : '')).join('');

@@ -5,7 +5,7 @@ import { ChannelSession } from './channel-session.ts';
 import { ProblemError } from './errors.ts';
 import { type Api, createApi } from './http.ts';
 import type { OutboxEntry } from './outbox.ts';
-import { memoryStore } from './ports.ts';
+import { memoryStore } from './stores/memory.ts';
 import { FakeClock, settle } from './testing/fake-clock.ts';
 import { FakeServer } from './testing/fake-socket.ts';
 import { seededRandom } from './testing/random.ts';
@@ -39,11 +39,7 @@ async function setup(room: RoomModel, overrides: Partial<Api> = {}) {
     ...overrides,
   };
   const session = new ChannelSession(entry(), ME, { api, openSocket: server.openSocket, tickets: false, clock, random: () => 0.5, store: memoryStore(), newId: () => 'c1' }, {
-    stateChanged: () => {},
-    connectionChanged: () => {},
     outboxChanged: (entries) => (outbox = entries),
-    events: () => {},
-    usersSeen: () => {},
     loadFailed: (error) => failures.push(error),
   });
   session.start();
@@ -120,6 +116,7 @@ describe('a session', () => {
     const { room, server, session, outbox, clock } = await setup(roomOf(3));
     await session.loadLatest();
     session.send('hello');
+    await settle();
     expect(outbox()).toMatchObject([{ text: 'hello', state: 'sending' }]);
     const at = '2026-11-23T10:00:00.000Z';
     const result = { message_id: 'mine', seq: 4, pos: room.lastPos() + 1, thread_id: null, tpos: null, at, changed: true };

@@ -1,24 +1,32 @@
-import type { MessagePage, MyChannel, User } from '../protocol/api.ts';
+import type { MyChannel, User } from '../protocol/api.ts';
 import type { ChannelEvent } from '../protocol/events.ts';
 import type { CommandResult } from '../protocol/frames.ts';
-import { backoffMs, delay, retrying } from './backoff.ts';
-import { ChannelConnection, type ConnectionState, type Cursor } from './connection.ts';
+import { Connection, type Cursor } from './connection.ts';
+import type { Conditions } from './conditions.ts';
+import type { ConnectionState } from './lifecycle.ts';
 import {
   type ChannelState,
-  type PagePlace,
   applyEntry,
   applyEvents,
-  applyPage,
   channelState,
   closeWindow,
   resetState,
   windowOf,
   withReadPos,
 } from './channel-state.ts';
-import type { Api, PageQuery } from './http.ts';
+import { HistoryReader } from './history-reader.ts';
+import type { Api } from './http.ts';
 import { Outbox, type OutboxEntry } from './outbox.ts';
-import type { Clock, KeyValueStore, OpenSocket, Random } from './ports.ts';
+import { type Clock, type KeyValueStore, type OpenSocket, type Owner, type Random, soleOwner } from './ports.ts';
+import { type ChannelPresence, NOBODY, applyPresence } from './presence.ts';
 import { ReadMarker } from './read-marker.ts';
+import { type Typist, Typing } from './typing.ts';
+import type { RoomWire } from './wires.ts';
+
+/** How long nobody may look before the socket of a room is given up until someone does. */
+const HIDDEN_AFTER_MS = 5 * 60_000;
+/** How long the socket of a room that was put to rest is kept, should it be wanted again. */
+const REST_AFTER_MS = 30_000;
 
 export interface SessionPorts {
   readonly api: Api;
@@ -27,8 +35,14 @@ export interface SessionPorts {
   readonly tickets: boolean;
   readonly clock: Clock;
   readonly random: Random;
+  /** Where unsent messages outlive the program. */
   readonly store: KeyValueStore;
+  /** Where several pages share the store. */
+  readonly owner?: Owner;
+  readonly conditions?: Conditions;
   readonly newId: () => string;
+  /** How read markers get to the server; by a request each where there is no inbox. */
+  readonly markRead?: (channelId: string, pos: number) => Promise<unknown>;
 }
 
 export interface SessionListener {
@@ -38,6 +52,8 @@ export interface SessionListener {
   /** Live events, each once, in order; none for what a page of history brought. */
   events(events: readonly ChannelEvent[]): void;
   usersSeen(users: readonly User[]): void;
+  typingChanged(typists: readonly Typist[]): void;
+  presenceChanged(presence: ChannelPresence): void;
   /** What a reset asked to be read again could not be; the windows stay unread. */
   loadFailed(error: unknown): void;
 }
@@ -45,66 +61,107 @@ export interface SessionListener {
 /** One channel as one user sees it: its state kept live, its history read on demand, its messages sent once. */
 export class ChannelSession {
   readonly #ports: SessionPorts;
-  readonly #listener: SessionListener;
+  readonly #listener: Partial<SessionListener>;
   readonly #me: string;
-  readonly #connection: ChannelConnection;
+  readonly #connection: Connection<RoomWire>;
   readonly #outbox: Outbox;
   readonly #readMarker: ReadMarker;
+  readonly #typing: Typing;
+  readonly #reader: HistoryReader;
   #state: ChannelState;
-  /** The newest load that replaces a window, by root. */
-  readonly #replacing = new Map<string | null, symbol>();
+  #presence = NOBODY;
+  #isWatching = false;
+  #cancelRest: () => void = () => {};
   #stopped = false;
 
-  constructor(channel: MyChannel, me: string, ports: SessionPorts, listener: SessionListener) {
+  constructor(channel: MyChannel, me: string, ports: SessionPorts, listener: Partial<SessionListener>) {
     const { api, clock, random } = ports;
     this.#ports = ports;
     this.#listener = listener;
     this.#me = me;
     this.#state = channelState(channel);
-    this.#connection = new ChannelConnection(
+    this.#connection = new Connection<RoomWire>(
       {
         url: api.socketUrl(channel.id),
         since: { epoch: channel.epoch, seq: channel.as_of_seq },
         openSocket: ports.openSocket,
         ...(ports.tickets && { ticket: async () => (await api.socketTicket()).ticket }),
         diagnose: () => api.history(channel.id, { limit: 1 }),
+        ...(ports.conditions && { conditions: ports.conditions }),
+        hiddenAfterMs: HIDDEN_AFTER_MS,
         clock,
         random,
       },
       {
-        stateChanged: (state) => listener.connectionChanged(state),
+        stateChanged: (state) => this.#connectionChanged(state),
         events: (events) => this.#receive(events),
         reset: (cursor) => this.#reset(cursor),
+        state: (frame) => this.#receiveState(frame),
       },
     );
     this.#outbox = new Outbox({
       send: (message) => this.#connection.command({ type: 'send', ...message }),
-      changed: (entries) => listener.outboxChanged(entries),
+      changed: (entries) => listener.outboxChanged?.(entries),
       knownSeq: () => this.#state.seq,
       store: ports.store,
       prefix: `${outboxPrefix(me)}${channel.id}.`,
+      owner: ports.owner ?? soleOwner,
       newId: ports.newId,
       clock,
       random,
     });
-    this.#readMarker = new ReadMarker((pos) => api.markRead(channel.id, pos), channel.read_pos, clock);
+    const markRead = ports.markRead ?? api.markRead;
+    this.#readMarker = new ReadMarker((pos) => markRead(channel.id, pos), channel.read_pos, clock);
+    this.#reader = new HistoryReader({
+      me,
+      api,
+      clock,
+      random,
+      state: () => this.#state,
+      setState: (state) => this.#setState(state),
+      usersSeen: (users) => listener.usersSeen?.(users),
+      failed: (error) => listener.loadFailed?.(error),
+    });
+    this.#typing = new Typing({
+      clock,
+      tell: (threadId) => this.#connection.notify({ type: 'typing', ...(threadId !== null && { thread_id: threadId }) }),
+      changed: (typists) => listener.typingChanged?.(typists),
+    });
   }
 
   get state(): ChannelState {
     return this.#state;
   }
 
+  get presence(): ChannelPresence {
+    return this.#presence;
+  }
+
+  get typists(): readonly Typist[] {
+    return this.#typing.typists;
+  }
+
   start(): void {
+    if (this.#stopped) return;
+    this.#cancelRest();
     this.#connection.start();
-    this.#listener.outboxChanged(this.#outbox.entries);
     this.#outbox.start();
   }
 
+  /** For good. */
   stop(): void {
     this.#stopped = true;
+    this.#cancelRest();
     this.#outbox.stop();
+    this.#reader.stop();
     this.#readMarker.stop();
     this.#connection.stop();
+  }
+
+  /** Nobody needs the channel live: the socket closes 30 s from now, once nothing of one's own is on its way. `start` goes on from there. */
+  rest(): void {
+    this.#cancelRest();
+    this.#cancelRest = this.#ports.clock.after(REST_AFTER_MS, () => (this.#outbox.isBusy ? this.rest() : this.#connection.stop()));
   }
 
   /** Takes newer counters of the channel, such as a read marker moved on another device. */
@@ -114,26 +171,37 @@ export class ChannelSession {
 
   /** Someone looks, or the network is back: connects at once where it does not stand. */
   wake(): void {
-    if (this.#stopped) return;
-    this.#connection.start();
+    this.start();
     this.#connection.wake();
+  }
+
+  /** Whether to be told who of the channel is present. */
+  watchPresence(isWatching: boolean): void {
+    if (isWatching === this.#isWatching) return;
+    this.#isWatching = isWatching;
+    this.#connection.notify({ type: 'watch', presence: isWatching });
+  }
+
+  /** The user has pressed a key: the others hear of it, at most once in 3 s. */
+  typed(threadId: string | null = null): void {
+    this.#typing.typed(threadId);
   }
 
   /** Reads the newest page of the history, or of the thread of `rootId`, in place of what was read. */
   loadLatest(rootId: string | null = null): Promise<void> {
-    return this.#load(rootId, 'replace', {});
+    return this.#reader.load(rootId, 'replace', {});
   }
 
   /** Reads the history around a message, given by its id or its `pos`. */
   loadAround(place: string | number): Promise<void> {
-    return this.#load(null, 'replace', { around: String(place) });
+    return this.#reader.load(null, 'replace', { around: String(place) });
   }
 
   /** Reads on where `end` of the window is; does nothing where there is no more. */
   async loadMore(end: 'older' | 'newer', rootId: string | null = null): Promise<void> {
     const window = windowOf(this.#state, rootId);
     const cursor = end === 'older' ? window?.before : window?.after;
-    if (cursor) await this.#load(rootId, end, end === 'older' ? { before: cursor } : { after: cursor });
+    if (cursor) await this.#reader.load(rootId, end, end === 'older' ? { before: cursor } : { after: cursor });
   }
 
   closeThread(rootId: string): void {
@@ -146,7 +214,9 @@ export class ChannelSession {
 
   /** Queues a message; throws `QueueFullError` when 100 wait already. */
   send(text: string, threadId: string | null = null): OutboxEntry {
-    return this.#outbox.add(text, threadId);
+    const entry = this.#outbox.add(text, threadId);
+    this.#connection.start();
+    return entry;
   }
 
   retry(clientMsgId: string): void {
@@ -175,14 +245,39 @@ export class ChannelSession {
 
   /** Moves the read marker to the newest message; the server hears of it within a second. */
   markRead(): void {
-    this.#setState(withReadPos(this.#state, this.#state.lastPos));
+    this.readTo(this.#state.lastPos);
     this.#readMarker.moveTo(this.#state.readPos);
+  }
+
+  /** The read marker was moved on another device. */
+  readTo(pos: number): void {
+    this.#setState(withReadPos(this.#state, pos));
   }
 
   #receive(events: readonly ChannelEvent[]): void {
     this.#setState(applyEvents(this.#state, events, this.#me));
     this.#outbox.applied(this.#state.seq, this.#ownIds(events));
-    this.#listener.events(events);
+    this.#typing.wrote(new Set(events.flatMap((event) => (event.type === 'message.created' ? [event.actor_id] : []))));
+    this.#listener.events?.(events);
+  }
+
+  #receiveState(frame: RoomWire['state']): void {
+    if (frame.type === 'typing') return this.#typing.received(frame.users);
+    if (frame.type !== 'presence') return;
+    this.#presence = applyPresence(this.#presence, frame);
+    this.#listener.presenceChanged?.(this.#presence);
+  }
+
+  #connectionChanged(state: ConnectionState): void {
+    if (state.name !== 'open') this.#typing.clear();
+    else this.#opened();
+    this.#listener.connectionChanged?.(state);
+  }
+
+  /** A new socket knows nothing of what the old one was asked for. */
+  #opened(): void {
+    if (this.#isWatching) this.#connection.notify({ type: 'watch', presence: true });
+    this.#outbox.start();
   }
 
   #ownIds(events: readonly ChannelEvent[]): Set<string> {
@@ -193,52 +288,13 @@ export class ChannelSession {
   #reset(cursor: Cursor): void {
     const { history, threads } = this.#state;
     this.#setState(resetState(this.#state, cursor));
-    void this.#reload([...(history ? [null] : []), ...threads.keys()]);
-  }
-
-  async #reload(windows: readonly (string | null)[]): Promise<void> {
-    const failed = (error: unknown) => this.#listener.loadFailed(error);
-    await Promise.all([this.#loadEntry().catch(failed), ...windows.map((rootId) => this.loadLatest(rootId).catch(failed))]);
-  }
-
-  async #loadEntry(): Promise<void> {
-    const { channelId } = this.#state;
-    await this.#fresh(this.#ports.api.bootstrap, ({ channels }) => {
-      const entry = channels.find(({ id }) => id === channelId);
-      return entry ? applyEntry(this.#state, entry) : this.#state;
-    });
-  }
-
-  /** A page that arrives after its window was replaced is let go. */
-  async #load(rootId: string | null, place: PagePlace, query: PageQuery): Promise<void> {
-    const { api } = this.#ports;
-    const { channelId } = this.#state;
-    const load = Symbol();
-    if (place === 'replace') this.#replacing.set(rootId, load);
-    const edge = () => (place === 'older' ? windowOf(this.#state, rootId)?.before : windowOf(this.#state, rootId)?.after);
-    const cursor = edge();
-    const isCurrent = () => (place === 'replace' ? this.#replacing.get(rootId) === load : edge() === cursor);
-    const read = (): Promise<MessagePage> => (rootId === null ? api.history(channelId, query) : api.replies(channelId, rootId, query));
-    await this.#fresh(read, (page) => {
-      this.#listener.usersSeen(page.users);
-      return isCurrent() ? applyPage(this.#state, page, rootId, place, this.#me) : this.#state;
-    });
-  }
-
-  /** Reads until the snapshot is recent enough to be applied: a replica, or the drain, may be behind the socket for a moment. */
-  async #fresh<T>(read: () => Promise<T>, apply: (snapshot: T) => ChannelState | null): Promise<void> {
-    for (let attempt = 0; !this.#stopped; attempt += 1) {
-      const snapshot = await retrying(read, this.#ports);
-      const next = this.#stopped ? this.#state : apply(snapshot);
-      if (next) return this.#setState(next);
-      await delay(this.#ports.clock, backoffMs('jitter', attempt, this.#ports.random));
-    }
+    void this.#reader.reload([...(history ? [null] : []), ...threads.keys()]);
   }
 
   #setState(state: ChannelState): void {
     if (state === this.#state) return;
     this.#state = state;
-    this.#listener.stateChanged(state);
+    this.#listener.stateChanged?.(state);
   }
 }
 

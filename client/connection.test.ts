@@ -1,43 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { CLOSE_CODES, type CloseRule } from '../protocol/close-codes.ts';
-import { problemDocument, type ErrorCode } from '../protocol/errors.ts';
-import type { ChannelEvent } from '../protocol/events.ts';
-import { ChannelConnection, type ConnectionOptions, type ConnectionState, type Cursor } from './connection.ts';
-import { ClosedError, NetworkError, ProblemError, QueueFullError } from './errors.ts';
-import { FakeClock, settle } from './testing/fake-clock.ts';
-import { FakeServer } from './testing/fake-socket.ts';
+import { problemDocument } from '../protocol/errors.ts';
+import { ClosedError, NetworkError, QueueFullError } from './errors.ts';
+import { connect, frame, hello, open, problem } from './testing/connected.ts';
+import { settle } from './testing/fake-clock.ts';
 
-const problem = (code: ErrorCode) => new ProblemError(problemDocument({ code }));
-const event = (seq: number): ChannelEvent => ({ type: 'message.deleted', seq, id: `e${seq}`, at: 'now', actor_id: 'a', message_id: 'm', thread_id: null });
-const frame = (from: number, to: number, epoch = 1) => ({
-  type: 'events' as const, epoch, from, to, events: Array.from({ length: to - from + 1 }, (_, i) => event(from + i)),
-});
 const rules = Object.entries<CloseRule>(CLOSE_CODES);
-/** What answers a welcome at 5. */
-const hello = { type: 'ack', seq: 5 };
 const result = { message_id: 'm', seq: 9, pos: 1, thread_id: null, tpos: null, at: 'now', changed: true };
-
-async function connect(options: Partial<ConnectionOptions> = {}) {
-  const clock = new FakeClock();
-  const server = new FakeServer();
-  const states: ConnectionState[] = [];
-  const heard: number[] = [];
-  const resets: Cursor[] = [];
-  const connection = new ChannelConnection(
-    { url: new URL('ws://colink.test/v1/channels/c/socket'), since: { epoch: 1, seq: 5 }, openSocket: server.openSocket, clock, random: () => 0.5, ...options },
-    { stateChanged: (state) => states.push(state), events: (events) => heard.push(...events.map(({ seq }) => seq)), reset: (cursor) => resets.push(cursor) },
-  );
-  connection.start();
-  await settle();
-  const waits = () => (connection.state.name === 'waiting' ? connection.state.retryAt - clock.now() : -1);
-  return { clock, server, states, heard, resets, connection, waits, retry: () => clock.advance(waits()) };
-}
-
-async function open(options: Partial<ConnectionOptions> = {}) {
-  const all = await connect(options);
-  all.server.latest.welcome({ seq: 5, recovered: true });
-  return all;
-}
 
 describe('a connection', () => {
   it('G4: resumes at its epoch and seq, and goes on from there after a loss', async () => {
@@ -184,6 +153,14 @@ describe('a connection', () => {
     const { clock, connection } = await connect();
     await clock.advance(15_000);
     expect(connection.state.name).toBe('waiting');
+  });
+
+  it('passes on what is beside the log, and lives with frames it does not know', async () => {
+    const { server, told, connection } = await open();
+    server.latest.deliver({ type: 'typing', users: [] });
+    server.latest.deliverText('{"type":"of.tomorrow","x":1}');
+    expect(told).toEqual(['typing', 'of.tomorrow']);
+    expect(connection.state.name).toBe('open');
   });
 
   it('leaves no timer behind when stopped', async () => {

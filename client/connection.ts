@@ -1,35 +1,24 @@
-import { closeRule } from '../protocol/close-codes.ts';
-import type { ChannelEvent } from '../protocol/events.ts';
-import type { CommandResult, ServerFrame } from '../protocol/frames.ts';
+import { closeRule, reconnectWindow } from '../protocol/close-codes.ts';
+import { MAX_RECONNECT_MS } from '../protocol/limits.ts';
 import { SUBPROTOCOL, TICKET_SUBPROTOCOL_PREFIX } from '../protocol/version.ts';
 import { Acks } from './acks.ts';
-import { backoffMs } from './backoff.ts';
-import { PendingCommands, type SocketCommand } from './commands.ts';
+import { PendingCommands } from './commands.ts';
+import { type Conditions, HoldWatch, alwaysOn } from './conditions.ts';
+import { CredentialRefresh } from './credential-refresh.ts';
 import { ClosedError, ProblemError, isRetryable, retryAfterMs } from './errors.ts';
+import { BEGINNING, type ConnectionEvent, type ConnectionState, type Hold, type Lifecycle, step } from './lifecycle.ts';
 import type { Clock, OpenSocket, Random } from './ports.ts';
 import { SocketLink } from './socket-link.ts';
+import { type EventsFrame, type SharedFrame, type WelcomeFrame, type Wire, isShared } from './wires.ts';
 
 /** A connection that stayed open this long has succeeded: the next back-off starts over. */
 const STABLE_AFTER_MS = 10_000;
 
-/** A place in a channel's log: everything up to `seq` is known. A cursor of another epoch says nothing. */
+/** A place in a log: everything up to `seq` is known. A cursor of another epoch says nothing. */
 export interface Cursor {
   readonly epoch: number;
   readonly seq: number;
 }
-
-/**
- *            start           welcome            lost
- *     idle ────────▶ connecting ────────▶ open ───────▶ waiting ──▶ connecting …
- *                        └── lost, or no ticket ────────▶ │
- *     any ── stop, or a close that rules out a new attempt ──▶ closed
- */
-export type ConnectionState =
-  | { readonly name: 'idle' | 'connecting' | 'open' }
-  /** `retryAt` in epoch milliseconds. */
-  | { readonly name: 'waiting'; readonly reason: string; readonly retryAt: number }
-  /** `reason`: `stopped`, the name of a close code, or the code of a problem. */
-  | { readonly name: 'closed'; readonly reason: string };
 
 export interface ConnectionOptions {
   readonly url: URL;
@@ -39,41 +28,50 @@ export interface ConnectionOptions {
   readonly ticket?: () => Promise<string>;
   /** Asked when the handshake fails, for browsers do not say why: throws the `ProblemError` that a new attempt would meet too. */
   readonly diagnose?: () => Promise<unknown>;
+  readonly conditions?: Conditions;
+  /** How long nobody may look before the socket is given up until someone does; null or absent: for ever. In milliseconds. */
+  readonly hiddenAfterMs?: number | null;
   readonly clock: Clock;
   readonly random: Random;
 }
 
-export interface ConnectionListener {
+export interface ConnectionListener<W extends Wire> {
   stateChanged(state: ConnectionState): void;
   /** The next events in order, each once. `cursor` is the place after them. */
-  events(events: readonly ChannelEvent[], cursor: Cursor): void;
-  /** What was known is void: read the channel again, then apply the events that follow `cursor`. */
+  events(events: readonly W['event'][], cursor: Cursor): void;
+  /** What was known is void: read it again, then apply the events that follow `cursor`. */
   reset(cursor: Cursor): void;
+  /** A frame beside the log. It may be of a type this version does not know, which it can do without. */
+  state(frame: W['state']): void;
 }
 
-/** The socket of one channel, kept through every loss: it resumes at its cursor and is told of each event once, in order (G3, G4). */
-export class ChannelConnection {
+/** The socket of one log, kept through every loss: it resumes at its cursor and is told of each event once, in order (G3, G4). */
+export class Connection<W extends Wire> {
   readonly #options: ConnectionOptions;
-  readonly #listener: ConnectionListener;
-  readonly #commands = new PendingCommands();
-  #state: ConnectionState = { name: 'idle' };
+  readonly #listener: ConnectionListener<W>;
+  readonly #commands = new PendingCommands<W>();
+  readonly #holds: HoldWatch;
+  #life: Lifecycle = BEGINNING;
   #cursor: Cursor | null;
   #head = 0;
-  #attempt = 0;
-  #link: SocketLink | null = null;
+  #link: SocketLink<SharedFrame<W> | W['state']> | null = null;
   #acks: Acks | null = null;
+  #refresh: CredentialRefresh | null = null;
   #cancelTimer: () => void = () => {};
+  #cancelMove: () => void = () => {};
   /** Counts attempts begun, so that a ticket that arrives late opens nothing. */
   #generation = 0;
 
-  constructor(options: ConnectionOptions, listener: ConnectionListener) {
+  constructor(options: ConnectionOptions, listener: ConnectionListener<W>) {
+    const { conditions = alwaysOn, hiddenAfterMs = null, clock } = options;
     this.#options = options;
     this.#listener = listener;
     this.#cursor = options.since;
+    this.#holds = new HoldWatch({ conditions, hiddenAfterMs, clock, isBusy: () => this.#commands.size > 0, changed: (hold) => this.#held(hold) });
   }
 
   get state(): ConnectionState {
-    return this.#state;
+    return this.#life.state;
   }
 
   get cursor(): Cursor | null {
@@ -81,37 +79,67 @@ export class ChannelConnection {
   }
 
   start(): void {
-    if (this.#state.name !== 'idle' && this.#state.name !== 'closed') return;
-    this.#attempt = 0;
-    void this.#connect();
+    this.#holds.start();
+    this.#on({ type: 'start' });
   }
 
   stop(): void {
-    if (this.#state.name !== 'closed') this.#close('stopped');
+    this.#on({ type: 'stop' });
   }
 
-  /** The network or the page came back: attempt at once, or make sure that the socket still lives. */
+  /** Someone wants a connection now: attempt at once, or make sure that the socket still lives. */
   wake(): void {
-    if (this.#state.name === 'waiting') void this.#connect();
-    else this.#link?.probe();
+    this.#on({ type: 'wake' });
+    this.#link?.probe();
   }
 
   /**
    * Sends a command and gives its result, through as many sockets as that takes. Throws `ProblemError` for a refusal, `ClosedError`
    * when the connection ends for good first, `QueueFullError` past 256 unanswered.
    */
-  async command(command: SocketCommand): Promise<CommandResult> {
-    if (this.#state.name === 'closed') throw new ClosedError(this.#state.reason);
+  async command(command: W['command']): Promise<W['result']> {
+    if (this.state.name === 'closed') throw new ClosedError(this.state.reason);
     const { frame, result } = this.#commands.add(command);
-    if (this.#state.name === 'open') this.#link?.send(frame);
+    if (this.state.name === 'open') this.#link?.send(frame);
     return result;
   }
 
-  async #connect(): Promise<void> {
+  /** Sends what is of use only now: dropped where no socket is open. */
+  notify(notice: W['notice']): void {
+    if (this.state.name === 'open') this.#link?.send(notice);
+  }
+
+  #on(event: ConnectionEvent): void {
+    const { state } = this.#life;
+    this.#life = step(this.#life, event, this.#options.clock.now(), this.#options.random);
+    if (this.state === state) return;
     this.#cancelTimer();
-    this.#generation += 1;
+    if (this.state.name !== 'open') this.#disconnect();
+    this.#enter(this.state);
+    this.#listener.stateChanged(this.state);
+  }
+
+  #enter(state: ConnectionState): void {
+    const { clock } = this.#options;
+    if (state.name === 'connecting') void this.#connect();
+    else if (state.name === 'open') this.#cancelTimer = clock.after(STABLE_AFTER_MS, () => this.#on({ type: 'lasted' }));
+    else if (state.name === 'waiting') this.#cancelTimer = clock.after(state.retryAt - clock.now(), () => this.#on({ type: 'retry' }));
+    else if (state.name === 'closed') this.#ended(state.reason);
+  }
+
+  #ended(reason: string): void {
+    this.#holds.stop();
+    this.#commands.rejectAll(new ClosedError(reason));
+  }
+
+  #held(hold: Hold | null): void {
+    this.#on({ type: 'hold', hold });
+    if (hold === null && this.#options.conditions?.isVisible) this.wake();
+    if (hold === 'offline') this.#link?.probe();
+  }
+
+  async #connect(): Promise<void> {
     const generation = this.#generation;
-    this.#setState({ name: 'connecting' });
     try {
       const ticket = await this.#options.ticket?.();
       if (generation === this.#generation) this.#open(ticket);
@@ -127,14 +155,15 @@ export class ChannelConnection {
       url.searchParams.set('since', String(this.#cursor.seq));
     }
     const protocols = ticket === undefined ? [SUBPROTOCOL] : [SUBPROTOCOL, TICKET_SUBPROTOCOL_PREFIX + ticket];
-    const link: SocketLink = new SocketLink(this.#options.openSocket(url.href, protocols), this.#options.clock, {
-      frame: (frame, bytes) => this.#receive(frame, bytes),
-      closed: (code) => link === this.#link && this.#lost(code),
+    const link: SocketLink<SharedFrame<W> | W['state']> = new SocketLink(this.#options.openSocket(url.href, protocols), this.#options.clock, {
+      frame: (frame, bytes) => link === this.#link && this.#receive(frame, bytes),
+      closed: (code, text) => link === this.#link && this.#lost(code, text),
     });
     this.#link = link;
   }
 
-  #receive(frame: ServerFrame, bytes: number): void {
+  #receive(frame: SharedFrame<W> | W['state'], bytes: number): void {
+    if (!isShared<W>(frame)) return this.#listener.state(frame);
     switch (frame.type) {
       case 'welcome':
         return this.#welcomed(frame);
@@ -142,16 +171,22 @@ export class ChannelConnection {
         return this.#advance(frame, bytes);
       case 'result':
         return this.#commands.settle(frame);
+      case 'auth.expiring':
+        return this.#refresh?.expiring(frame.expires_at);
+      case 'reconnect':
+        return this.#moveWithin(Math.min(frame.within_ms, MAX_RECONNECT_MS));
       case 'problem':
-      // A type this version does not know is one it can do without.
+      // It was about no command; the close that follows repeated ones has a code.
     }
   }
 
-  #welcomed(welcome: Extract<ServerFrame, { type: 'welcome' }>): void {
+  #welcomed(welcome: WelcomeFrame): void {
     const link = this.#link;
     if (!link) return;
+    const { clock, random, ticket } = this.#options;
     this.#head = welcome.head;
-    this.#acks = new Acks(welcome.seq, welcome.limits, this.#options.clock, (seq) => link.send({ type: 'ack', seq }));
+    this.#acks = new Acks(welcome.seq, welcome.limits, clock, (seq) => link.send({ type: 'ack', seq }));
+    if (ticket) this.#refresh = new CredentialRefresh({ ticket, clock, random, send: (fresh) => link.send({ type: 'refresh', id: 'refresh', ticket: fresh }) });
     link.keepAlive(welcome.heartbeat_seconds);
     // workerd holds a connection it has closed until its object sleeps, unless a message ever came by it (measured 2026-11-23): 4001
     // and 1012 would be noticed 10 s late or more.
@@ -161,12 +196,11 @@ export class ChannelConnection {
       this.#cursor = { epoch: welcome.epoch, seq: welcome.seq };
       this.#listener.reset(this.#cursor);
     }
-    this.#setState({ name: 'open' });
-    this.#cancelTimer = this.#options.clock.after(STABLE_AFTER_MS, () => (this.#attempt = 0));
+    this.#on({ type: 'welcome' });
     for (const command of this.#commands.frames()) link.send(command);
   }
 
-  #advance({ epoch, from, to, events }: Extract<ServerFrame, { type: 'events' }>, bytes: number): void {
+  #advance({ epoch, from, to, events }: EventsFrame<W>, bytes: number): void {
     const cursor = this.#cursor;
     if (!cursor || epoch !== cursor.epoch || from > cursor.seq + 1) return this.#link?.end(1006, 'gap');
     if (to <= cursor.seq) return;
@@ -175,21 +209,27 @@ export class ChannelConnection {
     this.#acks?.received(to, bytes, to < this.#head);
   }
 
-  #lost(code: number): void {
-    const wasOpen = this.#state.name === 'open';
-    const rule = closeRule(code);
-    this.#disconnect();
-    if (!rule.resume) this.#cursor = null;
-    if (!rule.reconnect) this.#close(rule.name);
-    else if (wasOpen || !this.#options.diagnose) this.#wait(rule.name, rule.backoff, 0);
-    else void this.#explain(rule.name, this.#options.diagnose);
+  /** The server goes away soon, and so does everybody else's socket: each leaves at a moment of its own. */
+  #moveWithin(ms: number): void {
+    this.#cancelMove();
+    this.#cancelMove = this.#options.clock.after(this.#options.random() * ms, () => this.#on({ type: 'move' }));
   }
 
-  async #explain(reason: string, diagnose: () => Promise<unknown>): Promise<void> {
+  #lost(code: number, text: string): void {
+    const { reconnect, resume } = closeRule(code);
+    const { diagnose } = this.#options;
+    const mayExplain = this.state.name === 'connecting' && reconnect && reconnectWindow(text) === null;
+    if (!resume) this.#cursor = null;
+    if (mayExplain && diagnose) void this.#explain(code, text, diagnose);
+    else this.#on({ type: 'lost', code, text });
+  }
+
+  async #explain(code: number, text: string, diagnose: () => Promise<unknown>): Promise<void> {
+    this.#disconnect();
     const generation = this.#generation;
     try {
       await diagnose();
-      if (generation === this.#generation) this.#wait(reason, 'jitter', 0);
+      if (generation === this.#generation) this.#on({ type: 'lost', code, text });
     } catch (error) {
       if (generation === this.#generation) this.#refused(error);
     }
@@ -197,36 +237,18 @@ export class ChannelConnection {
 
   #refused(error: unknown): void {
     const reason = error instanceof ProblemError ? error.code : 'unreachable';
-    if (error instanceof ProblemError && !isRetryable(error)) this.#close(reason);
-    else this.#wait(reason, 'jitter', retryAfterMs(error));
-  }
-
-  #wait(reason: string, backoff: 'none' | 'jitter' | 'slow', atLeastMs: number): void {
-    const { clock, random } = this.#options;
-    const ms = Math.max(atLeastMs, backoffMs(backoff, this.#attempt, random));
-    this.#attempt += 1;
-    this.#cancelTimer = clock.after(ms, () => void this.#connect());
-    this.#setState({ name: 'waiting', reason, retryAt: clock.now() + ms });
-  }
-
-  #close(reason: string): void {
-    const link = this.#link;
-    this.#disconnect();
-    link?.end(1000, reason);
-    this.#setState({ name: 'closed', reason });
-    this.#commands.rejectAll(new ClosedError(reason));
+    this.#on({ type: 'refused', reason, isFinal: error instanceof ProblemError && !isRetryable(error), afterMs: retryAfterMs(error) });
   }
 
   #disconnect(): void {
+    const link = this.#link;
     this.#generation += 1;
-    this.#cancelTimer();
+    this.#cancelMove();
     this.#acks?.stop();
+    this.#refresh?.stop();
     this.#link = null;
     this.#acks = null;
-  }
-
-  #setState(state: ConnectionState): void {
-    this.#state = state;
-    this.#listener.stateChanged(state);
+    this.#refresh = null;
+    link?.end(1000, 'left');
   }
 }

@@ -15,8 +15,8 @@ const TIMEOUT_MS = 30_000;
 export interface HttpOptions {
   /** Where the API is, such as `https://chat.example.org`, without a slash at the end. */
   readonly baseUrl: string;
-  /** A bearer token. Without one the browser's session cookie speaks. */
-  readonly token?: string;
+  /** A bearer token, or what gives the one that is valid now. Without it the browser's session cookie speaks. */
+  readonly token?: string | (() => Promise<string>);
   readonly fetch?: typeof fetch;
 }
 
@@ -82,18 +82,20 @@ export function createApi(options: HttpOptions) {
     logout: () => call<unknown>('POST', '/auth/logout'),
     /** Where a channel's socket is; the cursor is appended by the connection. */
     socketUrl: (id: string) => new URL(`${channel(id)}/socket`, socketBase(options.baseUrl)),
+    inboxUrl: () => new URL('/v1/me/socket', socketBase(options.baseUrl)),
   };
 }
 
 function caller({ baseUrl, token, fetch: send = fetch }: HttpOptions) {
   return async <T>(method: string, path: string, { query, body, headers, signal }: RequestOptions = {}): Promise<T> => {
     const timeout = AbortSignal.timeout(TIMEOUT_MS);
+    const bearer = typeof token === 'function' ? await token() : token;
     const request: RequestInit = {
       method,
       headers: {
         accept: 'application/json',
         ...(body !== undefined && { 'content-type': 'application/json' }),
-        ...(token !== undefined && { authorization: `Bearer ${token}` }),
+        ...(bearer !== undefined && { authorization: `Bearer ${bearer}` }),
         ...headers,
       },
       ...(body !== undefined && { body: JSON.stringify(body) }),

@@ -3,15 +3,20 @@ import { problemDocument, type ErrorCode } from '../protocol/errors.ts';
 import type { CommandResult } from '../protocol/frames.ts';
 import { ClosedError, NetworkError, ProblemError, QueueFullError } from './errors.ts';
 import { Outbox } from './outbox.ts';
-import { memoryStore } from './ports.ts';
+import { type Owner, soleOwner } from './ports.ts';
+import { memoryStore } from './stores/memory.ts';
 import { FakeClock, settle } from './testing/fake-clock.ts';
 import { integer, seededRandom } from './testing/random.ts';
 
 const problem = (code: ErrorCode) => new ProblemError(problemDocument({ code }));
 const done = (seq: number | null): CommandResult => ({ message_id: `m${seq}`, seq, pos: seq, thread_id: null, tpos: null, at: 'now', changed: true });
 
+let lastSetup = 0;
+
 /** An outbox whose sends are answered by `answer`, called with the text and how often that text was sent before. */
-function setup(answer: (text: string, again: number) => Promise<CommandResult>, store = memoryStore(), clock = new FakeClock()) {
+function setup(answer: (text: string, again: number) => Promise<CommandResult>, store = memoryStore(), clock = new FakeClock(), owner: Owner = soleOwner) {
+  lastSetup += 1;
+  const run = lastSetup;
   const sends: string[] = [];
   let ids = 0;
   let known = 0;
@@ -24,7 +29,8 @@ function setup(answer: (text: string, again: number) => Promise<CommandResult>, 
     knownSeq: () => known,
     store,
     prefix: 'outbox.',
-    newId: () => `c${(ids += 1)}`,
+    owner,
+    newId: () => `c${(ids += 1)} of ${run}`,
     clock,
     random: () => 0.5,
   });
@@ -40,6 +46,7 @@ describe('an outbox', () => {
     const { outbox, sends, states } = setup(() => new Promise((resolve) => answers.push(resolve)));
     outbox.add('one', null);
     outbox.add('two', 'root');
+    await settle();
     expect(states()).toEqual(['one sending', 'two queued']);
     expect(sends).toEqual(['one']);
     answers[0]?.(done(1));
@@ -78,7 +85,8 @@ describe('an outbox', () => {
     outbox.retry(bad.client_msg_id);
     await settle();
     expect(sends).toEqual(['bad', 'good', 'bad']);
-    expect(outbox.entries.map(({ client_msg_id }) => client_msg_id)).toEqual(['c2', 'c1']);
+    expect(outbox.entries.map(({ text }) => text)).toEqual(['good', 'bad']);
+    expect(outbox.entries[1]?.client_msg_id).toBe(bad.client_msg_id);
   });
 
   it('G8: gives up after five attempts, and holds at most 100 messages', async () => {
@@ -93,23 +101,27 @@ describe('an outbox', () => {
 
   it('discards what is not on its way', async () => {
     const { outbox, states, store } = setup(never);
-    outbox.add('one', null);
+    const one = outbox.add('one', null);
     const two = outbox.add('two', null);
-    outbox.discard('c1');
+    await settle();
+    outbox.discard(one.client_msg_id);
     outbox.discard(two.client_msg_id);
+    await settle();
     expect(states()).toEqual(['one sending']);
-    expect(store.entries('')).toHaveLength(1);
+    expect(await store.entries('')).toHaveLength(1);
   });
 
   it('lets go of a message whose event came before its result, or whose event is long known', async () => {
     const answers: ((result: CommandResult) => void)[] = [];
     const { outbox, know } = setup(() => new Promise((resolve) => answers.push(resolve)));
-    outbox.add('one', null);
-    outbox.applied(1, new Set(['c1']));
+    const { client_msg_id } = outbox.add('one', null);
+    await settle();
+    outbox.applied(1, new Set([client_msg_id]));
     expect(outbox.entries).toEqual([]);
     answers[0]?.(done(1));
     await settle();
     outbox.add('two', null);
+    await settle();
     know(9);
     answers[1]?.(done(8));
     await settle();
@@ -122,24 +134,81 @@ describe('an outbox', () => {
     await first.clock.advance(11 * 60_000);
     first.outbox.add('one', 'root');
     first.outbox.add('two', null);
-    first.outbox.stop();
-    first.store.set('outbox.broken', '{');
-    const inNoOrder = { ...first.store, entries: (prefix: string) => first.store.entries(prefix).toReversed() };
-    const second = setup(() => Promise.resolve(done(null)), inNoOrder, first.clock);
-    expect(second.states()).toEqual(['old failed', 'one queued', 'two queued']);
-    second.outbox.start();
     await settle();
-    expect(second.sends).toEqual(['one', 'two']);
+    first.outbox.stop();
+    await first.store.set('outbox.broken', '{');
+    const inNoOrder = { ...first.store, entries: async (prefix: string) => (await first.store.entries(prefix)).toReversed() };
+    const answers: (() => void)[] = [];
+    const second = setup(() => new Promise((resolve) => answers.push(() => resolve(done(null)))), inNoOrder, first.clock);
+    second.outbox.start();
+    second.outbox.add('three', null);
+    await settle();
+    expect(second.states()).toEqual(['old failed', 'one sending', 'two queued', 'three queued']);
+    for (let i = 0; i < 3; i += 1) {
+      answers[i]?.();
+      await settle();
+    }
+    expect(second.sends).toEqual(['one', 'two', 'three']);
     expect(second.states()).toEqual(['old failed']);
   });
 
-  it('leaves a message in the store when it is stopped before the answer', async () => {
-    const { outbox, store } = setup(() => Promise.reject(new ClosedError('stopped')));
+  it('G2: leaves what another page of the user sends to that page, and takes it over once that page is gone', async () => {
+    const store = memoryStore();
+    const clock = new FakeClock();
+    const gone = new Set<string>();
+    const page = (id: string): Owner => ({
+      id,
+      inherit: async (other, take) => {
+        if (!gone.delete(other)) return;
+        await take();
+        gone.add(other);
+      },
+    });
+    const first = setup(never, store, clock, page('first'));
+    first.outbox.add('one', null);
+    await settle();
+    const second = setup(async () => done(null), store, clock, page('second'));
+    second.outbox.start();
+    await settle();
+    expect(second.outbox.entries).toEqual([]);
+    gone.add('first');
+    const third = setup(never, store, clock, page('third'));
+    second.outbox.start();
+    third.outbox.start();
+    await settle();
+    expect([second.sends, third.sends]).toEqual([['one'], []]);
+    expect(await store.entries('')).toEqual([]);
+  });
+
+  it('does not take over again what it has just sent', async () => {
+    const { outbox, sends } = setup(async () => done(null));
     outbox.add('one', null);
+    outbox.start();
+    await settle();
+    outbox.start();
+    await settle();
+    expect(sends).toEqual(['one']);
+  });
+
+  it('sends without a store that works', async () => {
+    const broken = { entries: () => Promise.reject(new Error('no')), set: () => Promise.reject(new Error('no')), remove: () => Promise.reject(new Error('no')) };
+    const { outbox, sends } = setup(async () => done(null), broken);
+    outbox.start();
+    outbox.add('one', null);
+    await settle();
+    expect(sends).toEqual(['one']);
+  });
+
+  it('leaves a message in the store when it is stopped before the answer', async () => {
+    const { promise, reject: lose } = Promise.withResolvers<CommandResult>();
+    const { outbox, store } = setup(() => promise);
+    outbox.add('one', null);
+    await settle();
     outbox.stop();
+    lose(new ClosedError('stopped'));
     await settle();
     expect(outbox.entries[0]?.state).toBe('sending');
-    expect(store.entries('outbox.')).toHaveLength(1);
+    expect(await store.entries('outbox.')).toHaveLength(1);
   });
 
   it('G2 G3: any pattern of losses gives each message once, in order, where the room remembers ids', async () => {

@@ -1,7 +1,8 @@
 import type { CommandResult } from '../protocol/frames.ts';
 import { backoffMs } from './backoff.ts';
 import { QueueFullError, isRetryable, retryAfterMs } from './errors.ts';
-import type { Clock, KeyValueStore, Random } from './ports.ts';
+import type { Clock, KeyValueStore, Owner, Random } from './ports.ts';
+import { type Unsent, UnsentMessages } from './unsent.ts';
 
 /** Most messages of one channel that are not sent yet; further ones are refused with `QueueFullError`. */
 const MAX_ENTRIES = 100;
@@ -15,12 +16,7 @@ const STALE_AFTER_MS = 10 * 60_000;
  *       ▲          │ refused, or five times no
  *       └─ retry ─ failed ─ discard ─▶ (gone)
  */
-export interface OutboxEntry {
-  readonly client_msg_id: string;
-  readonly text: string;
-  readonly thread_id: string | null;
-  /** Epoch milliseconds. */
-  readonly queued_at: number;
+export interface OutboxEntry extends Unsent {
   readonly state: 'queued' | 'sending' | 'failed' | 'sent';
   /** The event that made it, once sent and known. */
   readonly seq: number | null;
@@ -28,17 +24,16 @@ export interface OutboxEntry {
   readonly reason: string | null;
 }
 
-type Unsent = Pick<OutboxEntry, 'client_msg_id' | 'text' | 'thread_id' | 'queued_at'>;
-
 export interface OutboxOptions {
   /** Sends once and gives the result, or throws. Called for one message at a time. */
   readonly send: (message: { client_msg_id: string; text: string; thread_id?: string }) => Promise<CommandResult>;
   readonly changed: (entries: readonly OutboxEntry[]) => void;
   /** Up to which `seq` the channel is known. */
   readonly knownSeq: () => number;
-  /** Unsent messages are kept under this prefix, one key each, so that several pages of one user do not undo each other. */
+  /** Where unsent messages are kept, and under which prefix. */
   readonly store: KeyValueStore;
   readonly prefix: string;
+  readonly owner: Owner;
   readonly newId: () => string;
   readonly clock: Clock;
   readonly random: Random;
@@ -47,22 +42,30 @@ export interface OutboxOptions {
 /** The messages of one channel on their way out: each is sent once (G2, by `client_msg_id`), in the order they were written. */
 export class Outbox {
   readonly #options: OutboxOptions;
-  #entries: readonly OutboxEntry[];
+  readonly #unsent: UnsentMessages;
+  #entries: readonly OutboxEntry[] = [];
+  #inheriting: Promise<void> = Promise.resolve();
   #pumping = false;
   #stopped = false;
   #lastQueuedAt = 0;
 
   constructor(options: OutboxOptions) {
     this.#options = options;
-    this.#entries = restore(options);
+    this.#unsent = new UnsentMessages(options);
   }
 
   get entries(): readonly OutboxEntry[] {
     return this.#entries;
   }
 
-  /** Sends what an earlier run left unsent. */
+  /** Whether anything is on its way, or waits to be. */
+  get isBusy(): boolean {
+    return this.#entries.some(({ state }) => state === 'queued' || state === 'sending');
+  }
+
+  /** Sends what an earlier run, or a page that is gone, left unsent. To be called again now and then: pages go at any time. */
   start(): void {
+    this.#inheriting = this.#inheriting.then(() => this.#inherit());
     void this.#pump();
   }
 
@@ -104,8 +107,17 @@ export class Outbox {
   async #pump(): Promise<void> {
     if (this.#pumping) return;
     this.#pumping = true;
+    await this.#inheriting;
     for (let next = this.#next(); next && !this.#stopped; next = this.#next()) await this.#deliver(next);
     this.#pumping = false;
+  }
+
+  /** What was left comes before what is new. */
+  async #inherit(): Promise<void> {
+    const left = await this.#unsent.inherit(MAX_ENTRIES - this.#entries.length);
+    if (left.length === 0 || this.#stopped) return;
+    const now = this.#options.clock.now();
+    this.#set([...left.map((unsent) => restored(unsent, now)), ...this.#entries]);
   }
 
   #next(): OutboxEntry | undefined {
@@ -167,12 +179,11 @@ export class Outbox {
   }
 
   #keep({ client_msg_id, text, thread_id, queued_at }: OutboxEntry): void {
-    const unsent: Unsent = { client_msg_id, text, thread_id, queued_at };
-    this.#options.store.set(this.#options.prefix + client_msg_id, JSON.stringify(unsent));
+    this.#unsent.keep({ client_msg_id, text, thread_id, queued_at });
   }
 
   #release(id: string): void {
-    this.#options.store.remove(this.#options.prefix + id);
+    this.#unsent.release(id);
   }
 }
 
@@ -180,24 +191,9 @@ function queued(unsent: Unsent): OutboxEntry {
   return { ...unsent, state: 'queued', seq: null, reason: null };
 }
 
-function restore({ store, prefix, clock }: OutboxOptions): OutboxEntry[] {
-  const unsent = store.entries(prefix).flatMap(([, value]) => readUnsent(value));
-  return unsent.toSorted((a, b) => a.queued_at - b.queued_at).map((entry) => restored(entry, clock.now()));
-}
-
 function restored(unsent: Unsent, now: number): OutboxEntry {
   const entry = queued(unsent);
   return now - unsent.queued_at < STALE_AFTER_MS ? entry : { ...entry, state: 'failed', reason: 'It was not sent in time' };
-}
-
-function readUnsent(value: string): Unsent[] {
-  try {
-    const { client_msg_id, text, thread_id, queued_at } = JSON.parse(value);
-    const whole = typeof client_msg_id === 'string' && typeof text === 'string' && typeof queued_at === 'number';
-    return whole ? [{ client_msg_id, text, thread_id: typeof thread_id === 'string' ? thread_id : null, queued_at }] : [];
-  } catch {
-    return [];
-  }
 }
 
 function reasonOf(error: unknown): string {

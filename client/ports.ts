@@ -22,12 +22,23 @@ export interface WebSocketLike {
 /** Opens a socket. Where it brings its own `Authorization` header, no ticket is needed. */
 export type OpenSocket = (url: string, protocols: string[]) => WebSocketLike;
 
-/** Small durable strings, such as `localStorage`. It may refuse to keep them, but it must not throw. */
+/** Small durable strings. A rejection costs their durability, nothing else. */
 export interface KeyValueStore {
-  entries(prefix: string): [key: string, value: string][];
-  set(key: string, value: string): void;
-  remove(key: string): void;
+  entries(prefix: string): Promise<[key: string, value: string][]>;
+  set(key: string, value: string): Promise<void>;
+  remove(key: string): Promise<void>;
 }
+
+/** Which of several pages of one user, or runs of one program, a message belongs to until it is sent. */
+export interface Owner {
+  /** This page's own. */
+  readonly id: string;
+  /** Runs `take` if the owner of that id is gone, and nobody else inherits from it at the moment. */
+  inherit(ownerId: string, take: () => Promise<void>): Promise<void>;
+}
+
+/** For a program that has its store for itself: whatever it finds there was left by an earlier run. */
+export const soleOwner: Owner = { id: '', inherit: (_, take) => take() };
 
 export const systemClock: Clock = {
   now: () => Date.now(),
@@ -36,15 +47,6 @@ export const systemClock: Clock = {
     return () => clearTimeout(timer);
   },
 };
-
-export function memoryStore(): KeyValueStore {
-  const values = new Map<string, string>();
-  return {
-    entries: (prefix) => [...values].filter(([key]) => key.startsWith(prefix)),
-    set: (key, value) => void values.set(key, value),
-    remove: (key) => void values.delete(key),
-  };
-}
 
 /** 128 random bits in hex. Not `crypto.randomUUID`: browsers have that in secure contexts only. */
 export function randomId(): string {

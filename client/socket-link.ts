@@ -1,4 +1,3 @@
-import type { ClientFrame, ServerFrame } from '../protocol/frames.ts';
 import type { Clock, WebSocketLike } from './ports.ts';
 
 const WELCOME_WITHIN_MS = 15_000;
@@ -8,8 +7,8 @@ const PONG = 'pong';
 /** RFC 6455: reported, never sent. */
 const ABNORMAL = 1006;
 
-export interface LinkHandlers {
-  frame(frame: ServerFrame, bytes: number): void;
+export interface LinkHandlers<F> {
+  frame(frame: F, bytes: number): void;
   /** Once, and nothing after it. */
   closed(code: number, reason: string): void;
 }
@@ -18,16 +17,16 @@ export interface LinkHandlers {
  * One socket from its opening to its end. It ends early, as code 1006, when no welcome comes within 15 s or a ping stays without
  * an answer of any kind for 10 s: the platform itself may take minutes to notice a dead path.
  */
-export class SocketLink {
+export class SocketLink<F> {
   readonly #socket: WebSocketLike;
   readonly #clock: Clock;
-  readonly #handlers: LinkHandlers;
+  readonly #handlers: LinkHandlers<F>;
   #cancelDeadline: () => void;
   #cancelPing: () => void = () => {};
   #heartbeatMs = 0;
   #ended = false;
 
-  constructor(socket: WebSocketLike, clock: Clock, handlers: LinkHandlers) {
+  constructor(socket: WebSocketLike, clock: Clock, handlers: LinkHandlers<F>) {
     this.#socket = socket;
     this.#clock = clock;
     this.#handlers = handlers;
@@ -45,7 +44,7 @@ export class SocketLink {
     this.#schedulePing();
   }
 
-  send(frame: ClientFrame): void {
+  send(frame: object): void {
     this.#transmit(JSON.stringify(frame));
   }
 
@@ -65,7 +64,7 @@ export class SocketLink {
     this.#cancelDeadline();
     const text = typeof data === 'string' ? data : new TextDecoder().decode(data as ArrayBuffer);
     if (this.#heartbeatMs > 0) this.#schedulePing();
-    if (text !== PONG) this.#handlers.frame(parseFrame(text), text.length);
+    if (text !== PONG) this.#handlers.frame(parseFrame<F>(text), text.length);
   }
 
   #schedulePing(): void {
@@ -98,6 +97,6 @@ export class SocketLink {
 }
 
 /** The server is this client's own, and the client bundles no schemas: a frame is taken at its type. */
-function parseFrame(text: string): ServerFrame {
-  return JSON.parse(text) as ServerFrame;
+function parseFrame<F>(text: string): F {
+  return JSON.parse(text) as F;
 }

@@ -1,4 +1,4 @@
-import type { ClientFrame, ServerFrame } from '../../protocol/frames.ts';
+import type { ClientFrame, InboxClientFrame, InboxServerFrame, ServerFrame } from '../../protocol/frames.ts';
 import type { OpenSocket, WebSocketLike } from '../ports.ts';
 
 /** The server's end of a socket, played by a test. */
@@ -27,19 +27,22 @@ export class FakeSocket implements WebSocketLike {
     this.closed = true;
   }
 
-  get frames(): ClientFrame[] {
+  get frames(): (ClientFrame | InboxClientFrame)[] {
     return this.sent.filter((data) => data !== 'ping').map((data) => JSON.parse(data));
   }
 
   /** Frames leave the room encoded to bytes; results may come as text. */
-  deliver(frame: ServerFrame | 'pong', as: 'text' | 'bytes' = 'text'): void {
-    const text = frame === 'pong' ? frame : JSON.stringify(frame);
+  deliver(frame: ServerFrame | InboxServerFrame | 'pong', as: 'text' | 'bytes' = 'text'): void {
+    this.deliverText(frame === 'pong' ? frame : JSON.stringify(frame), as);
+  }
+
+  deliverText(text: string, as: 'text' | 'bytes' = 'text'): void {
     this.#emit('message', { data: as === 'text' ? text : new TextEncoder().encode(text).buffer });
   }
 
-  drop(code: number): void {
+  drop(code: number, reason = ''): void {
     this.closed = true;
-    this.#emit('close', { code, reason: '' });
+    this.#emit('close', { code, reason });
   }
 
   #emit(type: string, fields: object): void {

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WebSocket } from 'ws';
 import type { Api } from '../../client/http.ts';
-import { ChannelConnection } from '../../client/connection.ts';
+import { Connection } from '../../client/connection.ts';
 import { isRetryable } from '../../client/errors.ts';
 import { systemClock } from '../../client/ports.ts';
+import type { RoomWire } from '../../client/wires.ts';
 import type { ChannelEventType } from '../../protocol/events.ts';
 import type { Command, CommandResult } from '../../protocol/frames.ts';
 import type { Acknowledgement, Attempt } from './checker.ts';
@@ -39,7 +40,7 @@ function request(api: Api, channelId: string, command: Command): Promise<Command
 
 /** Commands go over the client's own connection, which brings those without a result along to its next socket. */
 export function socketWriter(user_id: string, api: Api, channelId: string, token: string): Writer {
-  const connection = new ChannelConnection(
+  const connection = new Connection<RoomWire>(
     {
       url: api.socketUrl(channelId),
       since: null,
@@ -47,7 +48,7 @@ export function socketWriter(user_id: string, api: Api, channelId: string, token
       clock: systemClock,
       random: () => Math.random() / 8,
     },
-    { stateChanged: () => {}, events: () => {}, reset: () => {} },
+    { stateChanged: () => {}, events: () => {}, reset: () => {}, state: () => {} },
   );
   connection.start();
   return { user_id, execute: (command) => connection.command(command), close: () => connection.stop() };

@@ -35,8 +35,13 @@ export async function refresh(): Promise<void> {
 export async function signOut(): Promise<void> {
   await api.logout();
   const user = me.peek();
-  if (user) for (const [key] of ports.store.entries(outboxPrefix(user.id))) ports.store.remove(key);
   signedOut();
+  if (user) await forgetUnsent(user.id).catch(() => {});
+}
+
+async function forgetUnsent(userId: string): Promise<void> {
+  const unsent = await ports.store.entries(outboxPrefix(userId));
+  await Promise.all(unsent.map(([key]) => ports.store.remove(key)));
 }
 
 /** Ends what is live in a channel the user has left, or was removed from. */

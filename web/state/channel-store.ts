@@ -1,7 +1,7 @@
 import { type Signal, computed, signal } from '@preact/signals';
 import { ChannelSession } from '../../client/channel-session.ts';
 import { type ChannelState, channelState, unreadCount } from '../../client/channel-state.ts';
-import type { ConnectionState } from '../../client/connection.ts';
+import type { ConnectionState } from '../../client/lifecycle.ts';
 import type { OutboxEntry } from '../../client/outbox.ts';
 import type { Message, MyChannel } from '../../protocol/api.ts';
 import type { ChannelEvent } from '../../protocol/events.ts';

@@ -1,30 +1,8 @@
-import { createApi } from '../../client/http.ts';
-import { type KeyValueStore, memoryStore, randomId, systemClock } from '../../client/ports.ts';
+import { browserConditions, pageOwner } from '../../client/browser.ts';
 import type { SessionPorts } from '../../client/channel-session.ts';
-
-/** `localStorage`, which may be full or forbidden: then what it would keep lives as long as the page. */
-function browserStore(): KeyValueStore {
-  const fallback = memoryStore();
-  return {
-    entries(prefix) {
-      const kept = attempt(() => Object.entries({ ...localStorage })) ?? [];
-      return [...kept, ...fallback.entries(prefix)].filter(([key]) => key.startsWith(prefix));
-    },
-    set: (key, value) => void (attempt(() => [localStorage.setItem(key, value)]) ?? fallback.set(key, value)),
-    remove(key) {
-      attempt(() => localStorage.removeItem(key));
-      fallback.remove(key);
-    },
-  };
-}
-
-function attempt<T>(use: () => T): T | null {
-  try {
-    return use();
-  } catch {
-    return null;
-  }
-}
+import { createApi } from '../../client/http.ts';
+import { randomId, systemClock } from '../../client/ports.ts';
+import { indexedDbStore } from '../../client/stores/indexed-db.ts';
 
 export const api = createApi({ baseUrl: location.origin });
 
@@ -34,6 +12,8 @@ export const ports: SessionPorts = {
   tickets: true,
   clock: systemClock,
   random: Math.random,
-  store: browserStore(),
+  store: indexedDbStore('colink'),
+  owner: pageOwner(randomId()),
+  conditions: browserConditions,
   newId: randomId,
 };

@@ -20,6 +20,7 @@ export const status = computed<Status>(() => {
   const connection = (openStore.value ?? stores.value[0])?.connection.value;
   if (!isOnline.value) return { kind: 'down', text: 'Offline' };
   if (!connection || connection.name === 'open') return { kind: 'live', text: 'Live' };
+  if (connection.name === 'paused') return { kind: 'busy', text: 'Paused' };
   if (connection.name === 'closed') return { kind: 'down', text: 'Disconnected' };
   if (connection.name !== 'waiting') return { kind: 'busy', text: 'Connecting…' };
   const seconds = Math.max(0, Math.ceil((connection.retryAt - now.value) / 1_000));

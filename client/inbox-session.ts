@@ -1,0 +1,125 @@
+import type { InboxEvent } from '../protocol/inbox-events.ts';
+import type { Activity, Conditions } from './conditions.ts';
+import { Connection, type Cursor } from './connection.ts';
+import type { Api } from './http.ts';
+import { EMPTY_INBOX, type InboxState, applyBadges, applyInboxEvents, withInboxRead } from './inbox-state.ts';
+import type { ConnectionState } from './lifecycle.ts';
+import type { Clock, OpenSocket, Random } from './ports.ts';
+import type { InboxWire } from './wires.ts';
+
+export interface InboxPorts {
+  readonly api: Pick<Api, 'inboxUrl' | 'socketTicket' | 'bootstrap'>;
+  readonly openSocket: OpenSocket;
+  /** Whether sockets need a ticket: true in browsers, false where `openSocket` sends `Authorization`. */
+  readonly tickets: boolean;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly conditions?: Conditions;
+  /** Whether the user is at this device; without it they are, as long as the socket is open. */
+  readonly activity?: Activity;
+}
+
+export interface InboxListener {
+  stateChanged(state: InboxState): void;
+  connectionChanged(state: ConnectionState): void;
+  /** Live events, each once, in order. */
+  events(events: readonly InboxEvent[]): void;
+  /** Events were missed that the server no longer has: the list of channels has to be read again. So it is at the first connection without a cursor. */
+  reset(cursor: Cursor): void;
+}
+
+/** What concerns one user, of all channels: badges, read markers, memberships, over one socket that stays up as long as there is a network. */
+export class InboxSession {
+  readonly #ports: InboxPorts;
+  readonly #listener: Partial<InboxListener>;
+  readonly #connection: Connection<InboxWire>;
+  #state = EMPTY_INBOX;
+  #unwatch: (() => void) | null = null;
+  #toldActive = true;
+
+  /** `since`: where an earlier session stood, if its state is at hand still. */
+  constructor(ports: InboxPorts, listener: Partial<InboxListener>, since: Cursor | null = null) {
+    const { api, clock, random, openSocket, conditions } = ports;
+    this.#ports = ports;
+    this.#listener = listener;
+    this.#connection = new Connection<InboxWire>(
+      {
+        url: api.inboxUrl(),
+        since,
+        openSocket,
+        ...(ports.tickets && { ticket: async () => (await api.socketTicket()).ticket }),
+        diagnose: () => api.bootstrap(),
+        ...(conditions && { conditions }),
+        clock,
+        random,
+      },
+      {
+        stateChanged: (state) => this.#connectionChanged(state),
+        events: (events) => this.#receive(events),
+        reset: (cursor) => listener.reset?.(cursor),
+        state: (frame) => frame.type === 'badges' && this.#setState(applyBadges(this.#state, frame.badges, frame.full)),
+      },
+    );
+  }
+
+  get state(): InboxState {
+    return this.#state;
+  }
+
+  get cursor(): Cursor | null {
+    return this.#connection.cursor;
+  }
+
+  start(): void {
+    this.#unwatch ??= this.#ports.activity?.watch(() => this.#tellActivity()) ?? null;
+    this.#connection.start();
+  }
+
+  stop(): void {
+    this.#unwatch?.();
+    this.#unwatch = null;
+    this.#connection.stop();
+  }
+
+  /** Someone looks, or the network is back. */
+  wake(): void {
+    this.start();
+    this.#connection.wake();
+  }
+
+  /** Moves the read marker of a channel up to `pos`: here at once, on the server and all devices when the socket carries it there. */
+  async markRead(channelId: string, pos: number): Promise<void> {
+    this.#setState(withInboxRead(this.#state, channelId, pos));
+    const { read_pos } = await this.#connection.command({ type: 'read', channel_id: channelId, pos });
+    this.#setState(withInboxRead(this.#state, channelId, read_pos));
+  }
+
+  #receive(events: readonly InboxEvent[]): void {
+    this.#setState(applyInboxEvents(this.#state, events));
+    this.#listener.events?.(events);
+  }
+
+  #connectionChanged(state: ConnectionState): void {
+    if (state.name === 'open') this.#opened();
+    this.#listener.connectionChanged?.(state);
+  }
+
+  /** A socket begins as active. */
+  #opened(): void {
+    this.#toldActive = true;
+    this.#tellActivity();
+  }
+
+  #tellActivity(): void {
+    const isActive = this.#ports.activity?.isActive ?? true;
+    if (isActive === this.#toldActive || this.#connection.state.name !== 'open') return;
+    this.#toldActive = isActive;
+    this.#connection.notify({ type: 'activity', state: isActive ? 'active' : 'idle' });
+  }
+
+  #setState(state: InboxState): void {
+    if (state === this.#state) return;
+    this.#state = state;
+    this.#listener.stateChanged?.(state);
+  }
+}

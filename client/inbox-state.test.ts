@@ -1,0 +1,65 @@
+import { describe, expect, it } from 'vitest';
+import type { Badge } from '../protocol/frames.ts';
+import { EMPTY_INBOX, type InboxState, applyBadges, applyInboxEvents, withInboxRead } from './inbox-state.ts';
+import { InboxModel } from './testing/inbox-model.ts';
+import { integer, pick, seededRandom } from './testing/random.ts';
+
+const unread = ({ badges }: InboxState) => new Map([...badges].filter(([, badge]) => badge.unread > 0));
+const badge = (fields: Partial<Badge>): Badge => ({ channel_id: 'c', last_pos: 9, read_pos: 2, unread: 5, mentions: 1, ...fields });
+
+describe('inbox state', () => {
+  it('G4: old badges + changes = fresh badges: unread = count(pos > read_pos, not own, not deleted)', () => {
+    for (let seed = 1; seed <= 300; seed += 1) {
+      const random = seededRandom(seed);
+      const inbox = new InboxModel();
+      let state: InboxState = EMPTY_INBOX;
+      let seq = 0;
+      const hear = (count: number) => {
+        state = applyInboxEvents(state, inbox.log.slice(seq, seq + count));
+        seq = Math.min(inbox.head, seq + count);
+      };
+      for (let i = 0; i < 80; i += 1) {
+        const what = pick(random, ['grow', 'grow', 'grow', 'hear', 'badges', 'read', 'reconnect'] as const);
+        if (what === 'grow') inbox.grow(random);
+        else if (what === 'hear') hear(1 + integer(random, 5));
+        // Events go before the badges that count them: the inbox sends its log first.
+        else if (what === 'badges') {
+          hear(Infinity);
+          state = applyBadges(state, inbox.changedBadges(), false);
+        } else if (what === 'read') {
+          const channelId = `channel-${integer(random, 4)}`;
+          const told = inbox.read(channelId, inbox.lastPos(channelId));
+          if (told !== null) state = withInboxRead(state, channelId, told);
+        } else {
+          hear(Infinity);
+          inbox.changedBadges();
+          state = applyBadges(state, inbox.badges(), true);
+        }
+      }
+      hear(Infinity);
+      state = applyBadges(state, inbox.changedBadges(), false);
+      const fresh = unread(applyBadges(EMPTY_INBOX, inbox.badges(), true));
+      expect(unread(state), `seed ${seed}`).toEqual(fresh);
+    }
+  });
+
+  it('shows nothing again as unread that was read here, whenever the badge of before arrives', () => {
+    const read = withInboxRead(applyBadges(EMPTY_INBOX, [badge({})], true), 'c', 9);
+    expect(read.badges.get('c')).toMatchObject({ unread: 0, mentions: 0, read_pos: 9 });
+    const late = applyBadges(read, [badge({ unread: 4 })], false);
+    expect(late.badges.get('c')?.unread).toBe(0);
+    expect(applyBadges(late, [badge({ last_pos: 11, read_pos: 9, unread: 2 })], false).badges.get('c')?.unread).toBe(2);
+  });
+
+  it('counts no more as unread than what is after the marker, until the badge comes that knows', () => {
+    const state = withInboxRead(applyBadges(EMPTY_INBOX, [badge({})], true), 'c', 7);
+    expect(state.badges.get('c')).toMatchObject({ unread: 2, mentions: 1 });
+  });
+
+  it('moves no marker back, and forgets one with the channel', () => {
+    const state = withInboxRead(EMPTY_INBOX, 'c', 7);
+    expect(withInboxRead(state, 'c', 3)).toBe(state);
+    const left = applyInboxEvents(state, [{ type: 'channel.left', seq: 1, id: 'e', at: 'now', channel_id: 'c', actor_id: 'a' }]);
+    expect(left.readPos.size).toBe(0);
+  });
+});
