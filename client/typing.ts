@@ -1,5 +1,11 @@
-import { TYPING_EVERY_SECONDS, TYPING_SECONDS } from '../protocol/limits.ts';
+import { TYPING_EVERY_SECONDS } from '../protocol/limits.ts';
 import type { Clock } from './ports.ts';
+
+/**
+ * The server ends an entry by a new list, 5 s after its last renewal, and does not repeat a list for renewals. A socket that lagged may have missed
+ * the end: then nobody types on this long.
+ */
+const LIST_ENDS_AFTER_MS = 30_000;
 
 export interface Typist {
   readonly user_id: string;
@@ -35,10 +41,10 @@ export class Typing {
     this.#options.tell(threadId);
   }
 
-  /** The whole list. It ends after 5 s by itself, should the frame that ends it get lost with its socket. */
+  /** The whole list. */
   received(typists: readonly Typist[]): void {
     this.#cancelEnd();
-    if (typists.length > 0) this.#cancelEnd = this.#options.clock.after(TYPING_SECONDS * 1_000, () => this.#set([]));
+    if (typists.length > 0) this.#cancelEnd = this.#options.clock.after(LIST_ENDS_AFTER_MS, () => this.#set([]));
     this.#set(typists);
   }
 
