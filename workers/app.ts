@@ -53,7 +53,7 @@ function refuseOtherMethods(app: App): void {
 }
 
 function methodsByPath(app: App): Map<string, string[]> {
-  const methods = new Map([['/openapi.json', ['get', 'head']], ['/docs', ['get', 'head']]]);
+  const methods = new Map([['/openapi.json', ['get', 'head']], ['/asyncapi.json', ['get', 'head']], ['/docs', ['get', 'head']]]);
   for (const definition of app.openAPIRegistry.definitions) {
     if (definition.type !== 'route') continue;
     const path = definition.route.path.replaceAll(/\{(.+?)\}/g, ':$1');

@@ -1,6 +1,7 @@
 import { exports } from 'cloudflare:workers';
 import { uuidv7 } from 'uuidv7';
 import { beforeAll, describe, expect, it } from 'vitest';
+import asyncapi from '../asyncapi.json';
 import { MAX_BATCH_BODY_BYTES } from '../protocol/limits.ts';
 import { expectProblem, fetchApi, newCaller, newChannel, ORIGIN, type Caller } from './api-fixture.ts';
 
@@ -156,6 +157,7 @@ describe('the platform\'s routes', () => {
     expect((await fetchApi('/health')).body).toEqual({ status: 'ok' });
     expect((await fetchApi('/ready')).body).toEqual({ status: 'ready', postgres: 'ok' });
     expect((await fetchApi('/openapi.json')).body).toMatchObject({ openapi: '3.1.0' });
+    expect((await fetchApi('/asyncapi.json')).body).toEqual(asyncapi);
     const docs = await fetchApi('/docs');
     expect(docs.body).toContain('/v1/channels/{id}/messages');
     expect(docs.body).not.toMatch(/<script|src=|@import/);

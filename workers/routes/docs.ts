@@ -1,9 +1,13 @@
 import { html } from 'hono/html';
 import { OpenAPIHono } from '@hono/zod-openapi';
+import events from '../../asyncapi.json';
 import type { App, AppEnv } from '../env.ts';
 import { describeApi, type ApiDocument } from '../openapi.ts';
 
-/** `/openapi.json`, and `/docs`: a page of it that loads nothing. Both describe `api`, once an isolate. */
+/**
+ * `/openapi.json`, and `/docs`: a page of it that loads nothing. Both describe `api`, once an isolate. `/asyncapi.json` is the file of that name:
+ * what it is made with does not have to be in a Worker.
+ */
 export function docsRoutes(api: () => App): App {
   let document: ApiDocument | undefined;
   const describe = (): ApiDocument => (document ??= describeApi(api()));
@@ -12,6 +16,11 @@ export function docsRoutes(api: () => App): App {
   app.get('/openapi.json', (c) => {
     c.header('Cache-Control', 'public, max-age=300');
     return c.json(describe());
+  });
+
+  app.get('/asyncapi.json', (c) => {
+    c.header('Cache-Control', 'public, max-age=300');
+    return c.json(events);
   });
 
   app.get('/docs', (c) => {
@@ -39,7 +48,7 @@ function page({ info, paths = {} }: ApiDocument) {
 </head>
 <body>
 <h1>${info.title} API</h1>
-<p>${info.description} The schemas are in <a href="/openapi.json">openapi.json</a>.</p>
+<p>${info.description} The schemas are in <a href="/openapi.json">openapi.json</a>; sockets and topics in <a href="/asyncapi.json">asyncapi.json</a>.</p>
 ${Object.entries(paths).flatMap(([path, item]) => METHODS.flatMap((method) => (item[method] ? [route(method, path, item[method])] : [])))}
 </body>
 </html>`;

@@ -1,0 +1,121 @@
+import type { DirectoryEvent } from '../directory-events.ts';
+import type { ChannelEvent } from '../events.ts';
+import type { InboxEvent } from '../inbox-events.ts';
+import { PRESENCE_EVERY_SECONDS } from '../limits.ts';
+import type { PresenceEvent } from '../presence.ts';
+import { ADA, BOB, CHANNEL, MESSAGE, type Notes, REPLY } from './notes.ts';
+
+const AT = '2026-11-23T10:00:00.000Z';
+const eventId = (n: number): string => `019abcde-0000-7000-8000-${String(n).padStart(12, '0')}`;
+const by = (n: number) => ({ id: eventId(n), at: AT, actor_id: ADA });
+const entry = (seq: number) => ({ seq, ...by(seq) });
+
+export const CHANNEL_EVENT_NOTES: Notes<ChannelEvent> = {
+  'message.created': {
+    title: 'A message was sent',
+    summary: 'At the top level it has a pos, as a reply a thread_id and a tpos.',
+    examples: [
+      { ...entry(1), type: 'message.created', message_id: MESSAGE, client_msg_id: 'c-1', text: 'Grüße aus 東京 👋', pos: 1, thread_id: null, tpos: null, origin: null },
+      { ...entry(2), type: 'message.created', message_id: REPLY, client_msg_id: 'c-2', text: 'a reply', pos: null, thread_id: MESSAGE, tpos: 1, origin: null },
+    ],
+  },
+  'message.edited': {
+    title: 'A message was edited',
+    summary: 'With its whole new text.',
+    examples: [{ ...entry(3), type: 'message.edited', message_id: MESSAGE, text: 'Grüße', revision: 2 }],
+  },
+  'message.deleted': {
+    title: 'A message was deleted',
+    summary: 'It stays in its place, without its text.',
+    examples: [{ ...entry(4), type: 'message.deleted', message_id: REPLY, thread_id: MESSAGE }],
+  },
+  'reaction.added': {
+    title: 'A reaction was added',
+    summary: 'Of the actor, with this emoji.',
+    examples: [{ ...entry(5), type: 'reaction.added', message_id: MESSAGE, emoji: '👍' }],
+  },
+  'reaction.removed': {
+    title: 'A reaction was taken back',
+    summary: 'Of the actor, with this emoji.',
+    examples: [{ ...entry(6), type: 'reaction.removed', message_id: MESSAGE, emoji: '👍' }],
+  },
+  'member.added': {
+    title: 'A member was added',
+    summary: 'Or has another role. Repeats the directory event of the same id.',
+    examples: [{ ...entry(7), type: 'member.added', user_id: BOB, role: 'member' }],
+  },
+  'member.removed': {
+    title: 'A member was removed',
+    summary: 'Or has left: then it is the actor. Repeats the directory event of the same id.',
+    examples: [{ ...entry(8), type: 'member.removed', user_id: BOB }],
+  },
+};
+
+const told = (seq: number) => ({ seq, id: eventId(seq), at: AT });
+
+export const INBOX_EVENT_NOTES: Notes<InboxEvent> = {
+  'read.moved': {
+    title: 'A read marker was moved',
+    summary: 'On this or another device of the user.',
+    examples: [{ ...told(1), type: 'read.moved', channel_id: CHANNEL, read_pos: 12 }],
+  },
+  'channel.joined': {
+    title: 'The user has become a member',
+    summary: 'Or has another role in the channel.',
+    examples: [{ ...told(2), type: 'channel.joined', channel_id: CHANNEL, role: 'member', actor_id: BOB }],
+  },
+  'message.notified': {
+    title: 'A message is meant for the user',
+    summary: 'Without its text, which the channel alone may show, while the user is a member.',
+    examples: [
+      {
+        ...told(3),
+        type: 'message.notified',
+        reason: 'mention',
+        channel_id: CHANNEL,
+        message_id: MESSAGE,
+        author_id: BOB,
+        channel_seq: 41,
+        pos: 14,
+        thread_id: null,
+      },
+    ],
+  },
+  'channel.left': {
+    title: 'The user is no longer a member',
+    summary: 'They left, or were removed.',
+    examples: [{ ...told(4), type: 'channel.left', channel_id: CHANNEL, actor_id: BOB }],
+  },
+  'presence.chosen': {
+    title: 'The user chose how to be seen',
+    summary: 'On this or another device.',
+    examples: [{ ...told(5), type: 'presence.chosen', choice: 'dnd', status: { text: 'In a meeting', emoji: '📅', expires_at: '2026-11-23T11:00:00.000Z' } }],
+  },
+};
+
+const channel = { id: CHANNEL, kind: 'private', name: 'engines', topic: '' } as const;
+const user = { id: ADA, handle: 'ada', display_name: 'Ada Lovelace', role: 'member' } as const;
+
+export const DIRECTORY_EVENT_NOTES: Notes<DirectoryEvent> = {
+  'user.created': { title: 'A user signed in for the first time', summary: 'Key: the user.', examples: [{ ...by(1), type: 'user.created', user, version: 1 }] },
+  'user.updated': { title: 'A user has changed', summary: 'Key: the user.', examples: [{ ...by(2), type: 'user.updated', user, version: 2 }] },
+  'channel.created': { title: 'A channel was made', summary: 'Key: the channel.', examples: [{ ...by(3), type: 'channel.created', channel, version: 1 }] },
+  'channel.member_added': {
+    title: 'A member was added to a channel',
+    summary: 'Key: the channel. Written by the transaction that did it; the room then announces it as member.added.',
+    examples: [{ ...by(4), type: 'channel.member_added', channel_id: CHANNEL, user_id: BOB, role: 'member', version: 2 }],
+  },
+  'channel.member_removed': {
+    title: 'A member was removed from a channel',
+    summary: 'Key: the channel. Written by the transaction that did it; the room then announces it as member.removed.',
+    examples: [{ ...by(5), type: 'channel.member_removed', channel_id: CHANNEL, user_id: BOB, version: 3 }],
+  },
+};
+
+export const PRESENCE_EVENT_NOTES: Notes<PresenceEvent> = {
+  'presence.changed': {
+    title: 'A user is seen otherwise than before',
+    summary: `Key: the user. One a transition, at most one a user in ${PRESENCE_EVERY_SECONDS} s.`,
+    examples: [{ id: eventId(1), at: AT, type: 'presence.changed', user_id: ADA, state: 'away', status: null }],
+  },
+};
