@@ -8,7 +8,7 @@ function setup() {
   return { sent, clock, acks: new Acks(0, { window_events: 1_000, window_bytes: 1_000_000 }, clock, (seq) => sent.push(seq)) };
 }
 
-it('G8: acknowledges at once when a quarter of the byte window has gathered, and counts anew from there', () => {
+it('G8: acknowledges at once when a quarter of the byte window has gathered, and counts anew from there (P19)', () => {
   const { sent, acks } = setup();
   acks.received(1, 249_999, false);
   acks.received(2, 1, false);

@@ -6,7 +6,7 @@ import { FakeClock } from './testing/fake-clock.ts';
 import { seededRandom } from './testing/random.ts';
 
 describe('back-off', () => {
-  it('is uniform from nothing up to a ceiling that doubles to 30 s', () => {
+  it('is uniform from nothing up to a ceiling that doubles to 30 s (P38)', () => {
     expect([0, 1, 5, 6, 1_000].map((attempt) => backoffMs('jitter', attempt, () => 0.999_999))).toEqual([500, 1_000, 16_000, 30_000, 30_000]);
     expect(backoffMs('jitter', 6, () => 0)).toBe(0);
     const random = seededRandom(1);

@@ -25,7 +25,7 @@ describe('a connection', () => {
     expect(states.map(({ name }) => name)).toEqual(['connecting', 'open', 'waiting', 'connecting', 'open']);
   });
 
-  it('G4: voids its state when the server could not recover, and follows the new cursor', async () => {
+  it('G4: voids its state when the server could not recover, and follows the new cursor (P10)', async () => {
     const { server, heard, resets, connection } = await connect();
     server.latest.welcome({ epoch: 2, seq: 40, recovered: false });
     server.latest.deliver(frame(41, 42, 2));
@@ -34,13 +34,13 @@ describe('a connection', () => {
     expect(connection.cursor).toEqual({ epoch: 2, seq: 42 });
   });
 
-  it('G2: drops frames and parts of frames it has heard', async () => {
+  it('G2: drops frames and parts of frames it has heard (P15)', async () => {
     const { server, heard } = await open();
     for (const known of [frame(6, 8), frame(6, 8), frame(6, 7), frame(7, 10)]) server.latest.deliver(known);
     expect(heard).toEqual([6, 7, 8, 9, 10]);
   });
 
-  it('G4: takes a gap, or a frame of another epoch, for a loss', async () => {
+  it('G4: takes a gap, or a frame of another epoch, for a loss (P15)', async () => {
     for (const bad of [frame(7, 8), frame(6, 6, 2)]) {
       const { server, heard, retry, connection } = await open();
       server.latest.deliver(bad);
@@ -50,6 +50,13 @@ describe('a connection', () => {
       expect(server.latest.url.search).toBe('?epoch=1&since=5');
       expect(heard).toEqual([]);
     }
+  });
+
+  it('passes over frames of a type it does not know (P46)', async () => {
+    const { server, heard, connection } = await open();
+    server.latest.deliverText('{"type":"of a later release","seq":99}');
+    server.latest.deliver(frame(6, 6));
+    expect([heard, connection.state.name]).toEqual([[6], 'open']);
   });
 
   it('hears nothing of a socket it has given up', async () => {
@@ -96,13 +103,13 @@ describe('a connection', () => {
     expect(well.connection.state.name).toBe('waiting');
   });
 
-  it.each(rules.filter(([, rule]) => !rule.reconnect))('ends after a close %s', async (code, rule) => {
+  it.each(rules.filter(([, rule]) => !rule.reconnect))('ends after a close %s (P37)', async (code, rule) => {
     const { server, connection } = await open();
     server.latest.drop(Number(code));
     expect(connection.state).toEqual({ name: 'closed', reason: rule.name });
   });
 
-  it.each(rules.filter(([, rule]) => rule.reconnect))('comes back after a close %s the way the table says', async (code, rule) => {
+  it.each(rules.filter(([, rule]) => rule.reconnect))('comes back after a close %s the way the table says (P37)', async (code, rule) => {
     const { server, connection, waits, retry } = await open();
     server.latest.drop(Number(code));
     expect(connection.state).toMatchObject({ name: 'waiting', reason: rule.name });
@@ -113,7 +120,7 @@ describe('a connection', () => {
     expect(server.latest.url.search).toBe(rule.resume ? '?epoch=1&since=5' : '');
   });
 
-  it('backs off further with every attempt, and starts over once a connection has lasted', async () => {
+  it('backs off further with every attempt, and starts over once a connection has lasted (P38)', async () => {
     const { server, clock, waits, retry } = await open();
     const waited: number[] = [];
     for (let i = 0; i < 9; i += 1) {
@@ -173,12 +180,12 @@ describe('a connection', () => {
 });
 
 describe('acknowledgements', () => {
-  it('answer the welcome, so that whatever ends the socket later ends it at once', async () => {
+  it('answer the welcome, so that whatever ends the socket later ends it at once (P11)', async () => {
     const { server } = await open();
     expect(server.latest.frames).toEqual([hello]);
   });
 
-  it('G8: leave after 200 ms for what has gathered', async () => {
+  it('G8: leave after 200 ms for what has gathered (P19)', async () => {
     const { server, clock } = await open();
     server.latest.deliver(frame(6, 6));
     server.latest.deliver(frame(7, 9));
@@ -187,7 +194,7 @@ describe('acknowledgements', () => {
     expect(server.latest.frames).toEqual([hello, { type: 'ack', seq: 9 }]);
   });
 
-  it('G8: leave at once after 200 events', async () => {
+  it('G8: leave at once after 200 events (P19)', async () => {
     const { server } = await open();
     server.latest.deliver(frame(6, 205));
     expect(server.latest.frames).toEqual([hello, { type: 'ack', seq: 205 }]);
@@ -223,7 +230,7 @@ describe('commands', () => {
     expect(server.latest.frames).toEqual([hello, { type: 'delete', message_id: 'm', id: '1' }]);
   });
 
-  it('G2: go again, under the same ids, where a disconnect left them unanswered', async () => {
+  it('G2: go again, under the same ids, where a disconnect left them unanswered (P25)', async () => {
     const { server, retry, connection } = await open();
     const sent = connection.command({ type: 'send', client_msg_id: 'c1', text: 'hello' });
     server.latest.drop(1006);

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { ERRORS, errorCodes, problemDocument } from '../protocol/errors.ts';
 import { NetworkError, ProblemError, isRetryable, retryAfterMs } from './errors.ts';
 
-it.each(errorCodes)('%s is retried exactly when the list of errors says so', (code) => {
+it.each(errorCodes)('%s is retried exactly when the list of errors says so (P47)', (code) => {
   expect(isRetryable(new ProblemError(problemDocument({ code })))).toBe(ERRORS[code].retry);
 });
 

@@ -16,7 +16,7 @@ import { clientMsgIdSchema, emojiSchema, textSchema } from './primitives.ts';
 const WIRE_HASH = '0cbdd98cf26f8f36';
 
 describe('the wire', () => {
-  it('is the one of colink.v1', () => {
+  it('is the one of colink.v1 (P46)', () => {
     const schemas = [clientFrameSchema, serverFrameSchema, inboxClientFrameSchema, inboxServerFrameSchema].map((schema) => z.toJSONSchema(schema, { unrepresentable: 'any' }));
     const wire = JSON.stringify([schemas, CLOSE_CODES]);
     expect(createHash('sha256').update(wire).digest('hex').slice(0, 16)).toBe(WIRE_HASH);
@@ -32,7 +32,7 @@ describe('the wire', () => {
     expect(new Set(seen)).toEqual(new Set(channelEventSchema.options.map((option) => option.shape.type.value)));
   });
 
-  it('refuses unknown fields in frames', () => {
+  it('refuses unknown fields in frames (P45)', () => {
     expect(clientFrameSchema.safeParse({ type: 'ack', seq: 1, extra: true }).success).toBe(false);
   });
 
@@ -64,7 +64,7 @@ describe('text', () => {
 });
 
 describe('errors', () => {
-  it('make problem documents of their own schema', () => {
+  it('make problem documents of their own schema (P47)', () => {
     for (const code of errorCodes) {
       const document = problemDocument({ code, detail: 'why', retry_after: 1 }, 'r-1');
       expect(problemSchema.parse(document)).toEqual(document);
@@ -79,7 +79,7 @@ describe('errors', () => {
 });
 
 describe('close codes', () => {
-  it('treat an unknown code as an abnormal close', () => {
+  it('treat an unknown code as an abnormal close (P37)', () => {
     expect(closeRule(4999)).toEqual(CLOSE_CODES[1006]);
     expect(closeRule(4003).reconnect).toBe(false);
   });

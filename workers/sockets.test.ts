@@ -10,6 +10,6 @@ it.each([
   [`colink.v1, colink.ticket.${hex}xyz`, { speaksColink: true, ticket: { text: `${hex}xyz`, userId: '019abcde-0000-7000-8000-00000000000a' } }],
   [`colink.ticket.${hex}`, { speaksColink: false, ticket: { text: hex, userId: '' } }],
   ['colink.v1,colink.ticket.', { speaksColink: true, ticket: { text: '', userId: '' } }],
-])('reads %s', (header, offer) => {
+])('reads %s (P5)', (header, offer) => {
   expect(readOffer(header)).toEqual(offer);
 });

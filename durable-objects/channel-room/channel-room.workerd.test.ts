@@ -169,7 +169,7 @@ describe('resume (G4)', () => {
     });
   });
 
-  it('reads from the record what the room has no longer, over a poisonous event too, and tells the truth where it is gone', async () => {
+  it('reads from the record what the room has no longer, over a poisonous event too, and tells the truth where it is gone (P10, P13)', async () => {
     const { channelId, room, alice, connect, drained } = await roomFixture();
     await room.execute(channelId, alice, sendOf('bad \u0000'));
     await room.executeBatch(channelId, alice, range(2, 20).map((n) => sendOf(`x ${n}`)));
@@ -213,7 +213,7 @@ describe('access (G5)', () => {
     expect(await room.execute(channelId, eve, sendOf('x'))).toMatchObject({ ok: { seq: 4 } });
   });
 
-  it('ends before a removal returns', async () => {
+  it('ends before a removal returns (P36)', async () => {
     const { channelId, room, alice, bob, connect, change } = await roomFixture();
     const [gone, stays] = [await connect(bob), await connect(alice)];
     await room.applyMemberChange(channelId, await change(bob, null));

@@ -41,7 +41,7 @@ describe('send', () => {
     expect(last()).toMatchObject({ origin });
   });
 
-  it('repeats its answer for a repeated send, and logs nothing (G2)', () => {
+  it('repeats its answer for a repeated send, and logs nothing (G2, P21)', () => {
     const first = sent('a');
     sent('b');
     expect(must(run(send('a'), ALICE, NOW + 5_000))).toEqual({ ...first, changed: false });
@@ -53,7 +53,7 @@ describe('send', () => {
     expect(sent('a', BOB).seq).toBe(2);
   });
 
-  it('refuses another text, or another thread, under the same id', () => {
+  it('refuses another text, or another thread, under the same id (P21)', () => {
     const root = sent('a');
     expect(problem(run(send('a', 'y')))).toBe('idempotency_mismatch');
     expect(problem(run(send('a', 'x', root.message_id)))).toBe('idempotency_mismatch');
@@ -136,13 +136,13 @@ describe('reactions', () => {
 });
 
 describe('access (G5)', () => {
-  it('is refused to who is no member: openly in a public channel, as unknown in a private one', () => {
+  it('is refused to who is no member: openly in a public channel, as unknown in a private one (P23)', () => {
     expect(problem(run(send('a'), EVE))).toBe('not_a_member');
     room = conversation({ kind: 'private' });
     expect(problem(run(send('a'), EVE))).toBe('not_found');
   });
 
-  it('ends with the credential, by age or revocation', () => {
+  it('ends with the credential, by age or revocation (P23)', () => {
     expect(problem(run(send('a'), { ...ALICE, expires_at: NOW }))).toBe('unauthenticated');
     room.access.revoke(ALICE.credential_id, ALICE.expires_at, NOW);
     expect(problem(run(send('a')))).toBe('unauthenticated');

@@ -9,19 +9,19 @@ const acked = (cursor: Cursor, seq: number): Cursor => {
 };
 
 describe('a cursor', () => {
-  it('takes events while its window has credit', () => {
+  it('takes events while its window has credit (P17)', () => {
     const full = advance(cursorAt(0), SOCKET_WINDOW_EVENTS, 10);
     expect(accepts(full, 1, 1)).toBe(false);
     expect(accepts(acked(full, 1), 1, 1)).toBe(true);
     expect(accepts(acked(full, 1), 2, 1)).toBe(false);
   });
 
-  it('takes bytes while its window has credit', () => {
+  it('takes bytes while its window has credit (P17)', () => {
     const full = advance(cursorAt(0), 2, SOCKET_WINDOW_BYTES - 5);
     expect([accepts(full, 1, 5), accepts(full, 1, 6)]).toEqual([true, false]);
   });
 
-  it('takes one event of any size where all is read', () => {
+  it('takes one event of any size where all is read (P17)', () => {
     expect(accepts(cursorAt(7), 1, SOCKET_WINDOW_BYTES * 2)).toBe(true);
   });
 
@@ -45,7 +45,7 @@ describe('a cursor', () => {
     expect(credit(cursor).events).toBe(SOCKET_WINDOW_EVENTS - 3);
   });
 
-  it('refuses an ack of what was not sent, and ignores an old one', () => {
+  it('refuses an ack of what was not sent, and ignores an old one (P16)', () => {
     const cursor = acked(advance(cursorAt(0), 5, 10), 4);
     expect(acknowledge(cursor, 6)).toBeNull();
     expect(acknowledge(cursor, 2)).toBe(cursor);

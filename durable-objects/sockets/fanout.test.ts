@@ -164,7 +164,7 @@ describe('coalescing', () => {
     expect(pauses).toHaveLength(1);
   });
 
-  it('sends nothing ahead of a pass to who acks or joins meanwhile, and nothing twice (G2, G3)', () => {
+  it('sends nothing ahead of a pass to who acks or joins meanwhile, and nothing twice (G2, G3, P12)', () => {
     const [one] = crowd();
     publish(1);
     publish(3);
@@ -329,7 +329,7 @@ describe('across instances', () => {
     expect(socket.saves).toBe(3);
   });
 
-  it('closes a socket of which it cannot know what it was sent', () => {
+  it('closes a socket of which it cannot know what it was sent (P12)', () => {
     const [partly, ahead] = [join(), join()];
     append(1);
     append(1);
@@ -348,7 +348,7 @@ describe('across instances', () => {
     expect([socket.closed, socket.seqs]).toEqual([null, [1, 2, 3]]);
   });
 
-  it('closes the sockets of another epoch', () => {
+  it('closes the sockets of another epoch (P42)', () => {
     const socket = join();
     if (socket.saved !== null) socket.saved = { ...socket.saved, epoch: 7 };
     hibernate(socket);
@@ -357,7 +357,7 @@ describe('across instances', () => {
 });
 
 describe('dead sockets', () => {
-  it('are those without a ping or a frame for three heartbeats', () => {
+  it('are those without a ping or a frame for three heartbeats (P40)', () => {
     const [dead, pinging, acking] = [join(), join(), join()];
     now += 80_000;
     fanout.heard(acking);

@@ -16,12 +16,12 @@ function settled(perSecond: number, sockets: number): number {
   return pause;
 }
 
-it('does not hold back a quiet room', () => {
+it('does not hold back a quiet room (P14)', () => {
   expect(settled(1, 1_000)).toBe(0);
   expect(settled(20, 50)).toBe(0);
 });
 
-it('gathers more the more there is to deliver, and never for longer than 100 ms', () => {
+it('gathers more the more there is to deliver, and never for longer than 100 ms (P14)', () => {
   const pauses = [settled(10, 1_000), settled(50, 1_000), settled(100, 1_000), settled(2_000, 1_000)];
   expect(pauses.toSorted((a, b) => a - b)).toEqual(pauses);
   expect(pauses[0]).toBeLessThanOrEqual(10);

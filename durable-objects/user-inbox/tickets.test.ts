@@ -11,14 +11,14 @@ beforeEach(() => {
 const LATER = NOW + 30_000;
 
 describe('Tickets', () => {
-  it('serve once', () => {
+  it('serve once (P3)', () => {
     tickets.issue('h', ALICE, NOW, LATER);
     expect(tickets.redeem('h', NOW)).toEqual(ALICE);
     expect(tickets.redeem('h', NOW)).toBeNull();
     expect(tickets.redeem('other', NOW)).toBeNull();
   });
 
-  it('end after their time, and with their credential', () => {
+  it('end after their time, and with their credential (P3)', () => {
     tickets.issue('a', ALICE, NOW, LATER);
     tickets.issue('b', { ...ALICE, expires_at: NOW + 10 }, NOW, LATER);
     expect([tickets.redeem('a', LATER), tickets.redeem('b', NOW + 10)]).toEqual([null, null]);
