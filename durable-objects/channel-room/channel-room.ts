@@ -1,6 +1,7 @@
 import { DurableObject } from 'cloudflare:workers';
 import { V7Generator } from 'uuidv7';
 import { z } from 'zod';
+import { closeReason } from '../../protocol/close-codes.ts';
 import type { Outcome } from '../../protocol/errors.ts';
 import type { Command, CommandResult } from '../../protocol/frames.ts';
 import { counterSchema, idSchema } from '../../protocol/primitives.ts';
@@ -12,6 +13,7 @@ import { Conversation } from './conversation.ts';
 import type { SocketRecord } from '../sockets/fanout.ts';
 import { answerClose, HibernatableSocket } from '../sockets/hibernatable-socket.ts';
 import type { Actor } from '../sockets/actor-api.ts';
+import { reconnectWindowMs } from '../sockets/reconnect-window.ts';
 import { problemResponse, upgraded } from '../sockets/upgrade.ts';
 import { type ActorCommand, type MemberChange, type RoomApi, SOCKET_REQUEST_HEADER, type SocketRequest } from './room-api.ts';
 import { ROOM_ALARMS, type RoomAlarm } from './room-alarms.ts';
@@ -142,7 +144,7 @@ export class ChannelRoom extends DurableObject<Env> implements RoomApi {
   #takeOver(webSocket: WebSocket): [HibernatableSocket, SocketRecord][] {
     const socket = new HibernatableSocket(webSocket);
     const record = socket.record();
-    if (record === null) socket.close(1012, 'the room was restarted');
+    if (record === null) socket.close(1012, closeReason('the room was restarted', reconnectWindowMs(this.ctx.getWebSockets().length)));
     else this.#sockets.set(webSocket, socket);
     return record === null ? [] : [[socket, record]];
   }
@@ -173,6 +175,7 @@ export class ChannelRoom extends DurableObject<Env> implements RoomApi {
       report: (report) => void this.env.METRICS_HUB.getByName('hub').report(report).catch(() => {}),
       warn: (message, fields) => warn(message, { channel_id: channelId, ...fields }),
       lastPing: (socket) => this.ctx.getWebSocketAutoResponseTimestamp(socket.webSocket)?.getTime() ?? 0,
+      redeem: (userId, ticket) => this.env.INBOXES.getByName(userId).redeemTicket(ticket),
       restart: (reason, forget) => void this.#restart(reason, forget),
     };
   }

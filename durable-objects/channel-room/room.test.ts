@@ -46,6 +46,7 @@ beforeEach(() => {
     report: () => {},
     warn: () => {},
     lastPing: () => 0,
+    redeem: away,
     restart: () => {},
   });
 });

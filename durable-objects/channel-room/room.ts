@@ -7,8 +7,7 @@ import type { MetricsReport } from '../metrics-hub/metrics-api.ts';
 import { Archive } from '../log/archive.ts';
 import { accessProblem } from './commands.ts';
 import type { Conversation } from './conversation.ts';
-import { cursorAt } from '../sockets/cursor.ts';
-import { Fanout, FRAME_BYTES, type RoomSocket, type SocketRecord } from '../sockets/fanout.ts';
+import { Fanout, FRAME_BYTES, freshRecord, type RoomSocket, type SocketRecord } from '../sockets/fanout.ts';
 import { welcomeFrame } from '../sockets/frames.ts';
 import { GroupCommit } from './group-commit.ts';
 import { applyMemberChange, MembershipLookup } from './membership.ts';
@@ -17,6 +16,7 @@ import type { ActorCommand, MemberChange, SocketRequest } from './room-api.ts';
 import type { RoomAlarm } from './room-alarms.ts';
 import { roomDrain, type RoomDrainPorts } from './room-drain.ts';
 import { RoomMetrics } from './room-metrics.ts';
+import { SocketCredentials } from '../sockets/socket-credentials.ts';
 import { SocketCommands } from '../sockets/socket-commands.ts';
 import { Typing, type TypingChange, typingFrame, typingFrames } from './typing.ts';
 
@@ -31,6 +31,8 @@ export interface RoomPorts<S extends RoomSocket> extends Omit<RoomDrainPorts, 'e
   report(report: MetricsReport): void;
   /** When the platform last answered a ping of this socket, in epoch milliseconds; 0: never. */
   lastPing(socket: S): number;
+  /** As `InboxApi.redeemTicket` of this user. */
+  redeem(userId: string, ticket: string): Promise<Actor | null>;
 }
 
 const lost: Outcome<CommandResult> = { problem: { code: 'internal' } };
@@ -49,6 +51,7 @@ export class Room<S extends RoomSocket> {
   readonly #archive: Archive;
   readonly #fanout: Fanout<S>;
   readonly #commands: SocketCommands<S>;
+  readonly #credentials: SocketCredentials<S>;
   readonly #lookup: MembershipLookup;
   readonly #metrics: RoomMetrics;
   readonly #drain: LogDrain;
@@ -88,9 +91,17 @@ export class Room<S extends RoomSocket> {
     this.#commands = new SocketCommands(this.#fanout, {
       clock,
       execute: (actor, command) => this.execute(actor, command),
-      refresh: async () => ({ problem: { code: 'unavailable', retry_after: 1 } }),
+      refresh: (socket, ticket) => this.#credentials.refresh(socket, ticket),
       typing: (socket, threadId) => this.#typed(socket, threadId),
       watch: () => {},
+    });
+    this.#credentials = new SocketCredentials(this.#fanout, {
+      clock,
+      alarmAt: () => ports.alarms.at('auth'),
+      setAlarm: (at) => ports.alarms.set('auth', at),
+      clearAlarm: () => ports.alarms.clear('auth'),
+      redeem: (userId, ticket) => ports.redeem(userId, ticket),
+      refusal: (actor) => accessProblem(conversation, actor, clock()),
     });
     this.#typing = new Typing({ clock, schedule: (ms, task) => ports.schedule(ms, task), tell: (change) => this.#tellTyping(change) });
     this.#lookup = new MembershipLookup(conversation, record, clock);
@@ -102,7 +113,8 @@ export class Room<S extends RoomSocket> {
 
   /** Continues what an earlier instance left: its sockets, and its undrained events. */
   resume(sockets: readonly (readonly [S, SocketRecord])[]): void {
-    for (const [socket, record] of sockets) this.#fanout.adopt(socket, record);
+    for (const [socket, record] of sockets) this.#fanout.adopt(socket, record, sockets.length);
+    this.#credentials.check();
     if (this.#conversation.log.undrainedEvents === 0) return;
     this.#drain.wake();
     this.#touch();
@@ -174,7 +186,7 @@ export class Room<S extends RoomSocket> {
   async alarm(): Promise<void> {
     this.#reap();
     this.#touch();
-    const work: Record<RoomAlarm, () => void | Promise<void>> = { drain: () => this.#drain.alarm() };
+    const work: Record<RoomAlarm, () => void | Promise<void>> = { drain: () => this.#drain.alarm(), auth: () => this.#credentials.check() };
     await Promise.all(this.#ports.alarms.due(this.#ports.clock()).map((purpose) => work[purpose]()));
   }
 
@@ -228,7 +240,8 @@ export class Room<S extends RoomSocket> {
     const { epoch, seq: head } = this.#conversation.log.state;
     const session = this.#conversation.newId(now);
     socket.send(welcomeFrame({ session, epoch, seq, head, recovered }));
-    this.#fanout.join(socket, { session, actor, epoch, cursor: cursorAt(seq), settled: true, watching: false, missed: false });
+    this.#fanout.join(socket, freshRecord({ session, actor, epoch }, seq));
+    this.#credentials.watch(socket);
     if (this.#typing.users.length > 0) this.#greet(socket);
     this.#touch();
     return socket;

@@ -7,7 +7,7 @@ import type { SqlDriver } from '../log/sql-driver.ts';
 import { Archive, type ArchivedEvent } from '../log/archive.ts';
 import type { Conversation } from '../channel-room/conversation.ts';
 import { cursorAt } from './cursor.ts';
-import { Fanout, type RoomSocket, type SocketRecord } from './fanout.ts';
+import { Fanout, freshRecord, type RoomSocket, type SocketRecord } from './fanout.ts';
 
 class FakeSocket implements RoomSocket {
   readonly frames: ServerFrame[] = [];
@@ -74,7 +74,7 @@ function append(count: number, text = 'x'): void {
   elapse();
 }
 
-const recordAt = (seq: number): SocketRecord => ({ session: 's', actor: ALICE, epoch: 1, cursor: cursorAt(seq), settled: true, watching: false, missed: false });
+const recordAt = (seq: number): SocketRecord => freshRecord({ session: 's', actor: ALICE, epoch: 1 }, seq);
 
 function join(seq = room.log.state.seq): FakeSocket {
   const socket = new FakeSocket();

@@ -1,10 +1,11 @@
-import type { CloseCode } from '../../protocol/close-codes.ts';
+import { closeReason, closeRule, type CloseCode } from '../../protocol/close-codes.ts';
 import { HEARTBEAT_SECONDS, MAX_FRAME_EVENTS, SOCKET_WINDOW_BYTES, SOCKET_WINDOW_EVENTS } from '../../protocol/limits.ts';
 import type { LogEvent } from '../log/event-log.ts';
 import type { ArchivedChunk } from '../log/archive.ts';
-import { accepts, acknowledge, advance, credit, type Cursor } from './cursor.ts';
+import { accepts, acknowledge, advance, credit, cursorAt, type Cursor } from './cursor.ts';
 import { eventsFrame } from './frames.ts';
 import { Pace } from './pace.ts';
+import { reconnectWindowMs } from './reconnect-window.ts';
 import type { Actor } from './actor-api.ts';
 
 /** Bytes of events in one frame; one event may exceed it. */
@@ -28,7 +29,14 @@ export interface SocketRecord {
   readonly watching: boolean;
   /** It was behind when something was told (`tell`). */
   readonly missed: boolean;
+  /** It was told that its credential is about to end. */
+  readonly noticed: boolean;
 }
+
+/** The record of a socket that begins after `seq`. */
+export const freshRecord = (who: Pick<SocketRecord, 'session' | 'actor' | 'epoch'>, seq: number): SocketRecord => ({
+  ...who, cursor: cursorAt(seq), settled: true, watching: false, missed: false, noticed: false,
+});
 
 export interface RoomSocket {
   /** May throw when the socket is closing. */
@@ -117,13 +125,13 @@ export class Fanout<S extends RoomSocket> {
     this.#pump(socket);
   }
 
-  /** Takes over a socket of an earlier instance, or closes it where its place cannot be known. */
-  adopt(socket: S, record: SocketRecord): void {
+  /** Takes over a socket of an earlier instance, one of `among`, or closes it where its place cannot be known. */
+  adopt(socket: S, record: SocketRecord, among = 1): void {
     const { epoch, seq } = this.#log.state;
     const reader = { record, heardAt: this.#ports.clock(), reading: false };
     this.#readers.set(socket, reader);
-    if (record.epoch !== epoch) return this.close(socket, 4009, 'the epoch has changed');
-    if (record.cursor.sent > seq || (!record.settled && record.cursor.sent < seq)) return this.close(socket, 1012, 'the room was restarted');
+    if (record.epoch !== epoch) return this.#dismiss(socket, 4009, 'the epoch has changed', among);
+    if (record.cursor.sent > seq || (!record.settled && record.cursor.sent < seq)) return this.#dismiss(socket, 1012, 'the room was restarted', among);
     if (!record.settled) this.#save(socket, reader, true);
     this.#pump(socket);
   }
@@ -139,9 +147,14 @@ export class Fanout<S extends RoomSocket> {
     socket.close(code, reason);
   }
 
-  /** Closes the sockets whose record matches. */
+  /** Closes the sockets whose record matches. Those that may come back do so within a window that grows with their number. */
   closeWhere(matches: (record: SocketRecord) => boolean, code: CloseCode, reason: string): void {
-    for (const [socket, { record }] of this.#readers) if (matches(record)) this.close(socket, code, reason);
+    const sockets = [...this.#readers].filter(([, { record }]) => matches(record));
+    for (const [socket] of sockets) this.#dismiss(socket, code, reason, sockets.length);
+  }
+
+  each(visit: (socket: S) => void): void {
+    for (const socket of this.#readers.keys()) visit(socket);
   }
 
   heard(socket: S): void {
@@ -181,10 +194,20 @@ export class Fanout<S extends RoomSocket> {
     if (reader !== undefined) this.#tellOne(socket, reader, frame);
   }
 
+  /** Sends what a socket has to know however far behind it is. */
+  say(socket: S, frame: string): void {
+    if (this.#readers.has(socket)) this.#give(socket, frame);
+  }
+
   /** Keeps with the socket whether it is told who is present. */
   watch(socket: S, watching: boolean): void {
+    if (this.record(socket)?.watching !== watching) this.amend(socket, { watching });
+  }
+
+  /** Keeps something else with the socket. */
+  amend(socket: S, changed: Partial<Pick<SocketRecord, 'actor' | 'noticed' | 'watching'>>): void {
     const reader = this.#readers.get(socket);
-    if (reader !== undefined && reader.record.watching !== watching) this.#change(socket, reader, { watching });
+    if (reader !== undefined) this.#change(socket, reader, changed);
   }
 
   some(matches: (record: SocketRecord) => boolean): boolean {
@@ -211,6 +234,10 @@ export class Fanout<S extends RoomSocket> {
       if (reader !== undefined) this.#save(socket, reader, true);
     }
     this.#unsettled.clear();
+  }
+
+  #dismiss(socket: S, code: CloseCode, reason: string, among: number): void {
+    this.close(socket, code, closeRule(code).reconnect ? closeReason(reason, reconnectWindowMs(among)) : reason);
   }
 
   #pass(): void {

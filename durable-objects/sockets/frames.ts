@@ -61,4 +61,6 @@ export function resultFrame(re: string, outcome: Outcome<ResultOk>): string {
   return JSON.stringify('ok' in outcome ? { type: 'result', re, ok: outcome.ok } : { type: 'result', re, problem: problemDocument(outcome.problem) });
 }
 
+export const authExpiringFrame = (expires_at: string): string => encode({ type: 'auth.expiring', expires_at });
+
 export const problemFrame = (problem: Problem): string => encode({ type: 'problem', problem: problemDocument(problem) });

@@ -9,9 +9,10 @@ const recordSchema = z.strictObject({
   epoch: z.int(),
   cursor: cursorSchema,
   settled: z.boolean(),
-  // A record of before 2026-11-26 says neither.
+  // A record of before 2026-11-26 says nothing of these.
   watching: z.boolean().default(false),
   missed: z.boolean().default(false),
+  noticed: z.boolean().default(false),
 }) satisfies z.ZodType<SocketRecord>;
 
 /** A hibernatable WebSocket as a room sees it. Its record is the socket's attachment. */

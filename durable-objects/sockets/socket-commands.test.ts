@@ -5,8 +5,7 @@ import { ALICE, appendMessages, conversation, NOW } from '../../tests/support/ro
 import { Archive } from '../log/archive.ts';
 import { applyCommand } from '../channel-room/commands.ts';
 import type { Conversation } from '../channel-room/conversation.ts';
-import { cursorAt } from './cursor.ts';
-import { Fanout, type RoomSocket } from './fanout.ts';
+import { Fanout, freshRecord, type RoomSocket } from './fanout.ts';
 import { SocketCommands } from './socket-commands.ts';
 
 class FakeSocket implements RoomSocket {
@@ -46,7 +45,7 @@ beforeEach(() => {
     },
   });
   socket = new FakeSocket();
-  fanout.join(socket, { session: 's', actor: ALICE, epoch: 1, cursor: cursorAt(0), settled: true, watching: false, missed: false });
+  fanout.join(socket, freshRecord({ session: 's', actor: ALICE, epoch: 1 }, 0));
 });
 
 const codes = (): (string | undefined)[] => socket.frames.map((frame) => ('problem' in frame ? frame.problem?.code : frame.type));

@@ -1,0 +1,51 @@
+import { evictDurableObject, runInDurableObject } from 'cloudflare:test';
+import { env } from 'cloudflare:workers';
+import { uuidv7 } from 'uuidv7';
+import { expect, it, vi } from 'vitest';
+import type { Actor } from '../sockets/actor-api.ts';
+import { roomFixture, sendOf } from './room-fixture.ts';
+
+const until = (actor: Actor, ms: number): Actor => ({ ...actor, expires_at: Date.now() + ms });
+const iso = (at: number): string => new Date(at).toISOString();
+
+it.concurrent('a sleeping room tells a socket 60 s before its credential ends', async () => {
+  const { room, alice, connect } = await roomFixture();
+  const brief = until(alice, 67_000);
+  const socket = await connect(brief);
+  expect(await runInDurableObject(room, (_, state) => state.storage.getAlarm())).toBe(brief.expires_at - 60_000);
+  await evictDurableObject(room);
+  expect(socket.frames).toHaveLength(1);
+  await vi.waitFor(() => expect(socket.frames[1]).toEqual({ type: 'auth.expiring', expires_at: iso(brief.expires_at) }), 10_000);
+  expect(Date.now()).toBeLessThanOrEqual(brief.expires_at - 58_000);
+}, 30_000);
+
+it.concurrent('a sleeping room closes a socket at the end of its credential, though nothing is sent (G5)', async () => {
+  const { room, alice, bob, connect } = await roomFixture();
+  const [brief, lasting] = [await connect(until(alice, 3_000)), await connect(bob)];
+  brief.send({ type: 'ack', seq: 0 });
+  expect(brief.frames[1]).toMatchObject({ type: 'auth.expiring' });
+  await evictDurableObject(room);
+  await vi.waitFor(() => expect(brief.closed?.code).toBe(4001), 8_000);
+  expect(lasting.closed).toBeNull();
+}, 30_000);
+
+it.concurrent('a socket goes on with the credential of a fresh ticket, across the end of its first and its own sleep (G5)', async () => {
+  const { channelId, room, alice, bob, connect } = await roomFixture();
+  const socket = await connect(until(alice, 3_000));
+  const fresh = { ...until(alice, 3_600_000), credential_id: uuidv7() };
+  const inbox = env.INBOXES.getByName(alice.user_id);
+  const [ticket, foreign] = [await inbox.issueTicket(fresh), await env.INBOXES.getByName(bob.user_id).issueTicket(bob)];
+  socket.send({ type: 'refresh', id: 'foreign', ticket: foreign });
+  await vi.waitFor(() => expect(socket.result('foreign')).toMatchObject({ problem: { code: 'unauthenticated' } }));
+  socket.send({ type: 'refresh', id: 'good', ticket });
+  await vi.waitFor(() => expect(socket.result('good')?.ok).toEqual({ expires_at: iso(fresh.expires_at) }));
+  socket.send({ type: 'refresh', id: 'again', ticket });
+  await vi.waitFor(() => expect(socket.result('again')).toMatchObject({ problem: { code: 'unauthenticated' } }));
+  await evictDurableObject(room);
+  await vi.waitFor(() => expect(Date.now()).toBeGreaterThan(fresh.expires_at - 3_600_000 + 4_000), { timeout: 8_000, interval: 500 });
+  await room.revokeCredential(channelId, alice.credential_id, alice.expires_at);
+  socket.send({ id: 's', ...sendOf('still here') });
+  await vi.waitFor(() => expect(socket.result('s')).toMatchObject({ ok: { seq: 1 } }));
+  await room.revokeCredential(channelId, fresh.credential_id, fresh.expires_at);
+  await vi.waitFor(() => expect(socket.closed?.code).toBe(4001));
+}, 30_000);
