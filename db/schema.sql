@@ -136,6 +136,17 @@ CREATE TABLE idempotency_keys (
   CONSTRAINT idempotency_keys_pkey PRIMARY KEY (user_id, method, route, key)
 );
 
+CREATE TABLE inbox_logs (
+  user_id uuid NOT NULL,
+  epoch integer DEFAULT 1 NOT NULL,
+  fence bigint DEFAULT 0 NOT NULL,
+  drained_seq bigint DEFAULT 0 NOT NULL,
+  drained_at timestamp with time zone,
+  is_awake boolean DEFAULT false NOT NULL,
+  awake_version bigint DEFAULT 0 NOT NULL,
+  CONSTRAINT inbox_logs_pkey PRIMARY KEY (user_id)
+) WITH (fillfactor=50);
+
 CREATE TABLE members (
   channel_id uuid NOT NULL,
   user_id uuid NOT NULL,
@@ -267,6 +278,8 @@ ALTER TABLE former_members ADD CONSTRAINT former_members_channel_id_fkey FOREIGN
 
 ALTER TABLE former_members ADD CONSTRAINT former_members_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
 
+ALTER TABLE inbox_logs ADD CONSTRAINT inbox_logs_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
+
 ALTER TABLE members ADD CONSTRAINT members_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES channels(id);
 
 ALTER TABLE members ADD CONSTRAINT members_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
@@ -387,6 +400,48 @@ BEGIN
   RETURN QUERY SELECT 'ok', last_seq;
 END $function$;
 
+CREATE OR REPLACE FUNCTION public.drain_inbox(p_user uuid, p_epoch integer, p_fence bigint, p_events jsonb)
+ RETURNS TABLE(status text, drained_seq bigint)
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+  log inbox_logs;
+  first_seq bigint := (p_events -> 0 ->> 'seq')::bigint;
+  last_seq bigint := (p_events -> -1 ->> 'seq')::bigint;
+BEGIN
+  SELECT l.* INTO log FROM inbox_logs l WHERE l.user_id = p_user FOR UPDATE;
+  IF NOT FOUND THEN RETURN QUERY SELECT 'unknown', 0::bigint; RETURN; END IF;
+  IF log.fence > p_fence OR log.epoch <> p_epoch THEN RETURN QUERY SELECT 'fenced', log.drained_seq; RETURN; END IF;
+  IF first_seq > log.drained_seq + 1 OR last_seq <> first_seq + jsonb_array_length(p_events) - 1 THEN
+    RETURN QUERY SELECT 'gap', log.drained_seq; RETURN;
+  END IF;
+  IF last_seq <= log.drained_seq OR p_events = '[]' THEN RETURN QUERY SELECT 'ok', log.drained_seq; RETURN; END IF;
+
+  INSERT INTO read_states AS r (user_id, channel_id, read_pos, updated_at)
+  SELECT p_user, c.id, max((e.value ->> 'read_pos')::bigint), max((e.value ->> 'at')::timestamptz)
+  FROM jsonb_array_elements(p_events) e JOIN channels c ON c.id = (e.value ->> 'channel_id')::uuid
+  WHERE e.value ->> 'type' = 'read.moved' AND (e.value ->> 'seq')::bigint > log.drained_seq GROUP BY c.id
+  ON CONFLICT (user_id, channel_id) DO UPDATE SET read_pos = excluded.read_pos, updated_at = excluded.updated_at
+  WHERE r.read_pos < excluded.read_pos;
+
+  INSERT INTO event_log (topic, key, event_id, type, channel_seq, data)
+  SELECT 'user.events', p_user, (e.value ->> 'id')::uuid, 'colink.' || (e.value ->> 'type') || '.v1', (e.value ->> 'seq')::bigint, e.value
+  FROM jsonb_array_elements(p_events) WITH ORDINALITY e (value, n)
+  WHERE (e.value ->> 'seq')::bigint > log.drained_seq ORDER BY e.n;
+
+  UPDATE inbox_logs l SET fence = p_fence, drained_seq = last_seq, drained_at = now() WHERE l.user_id = p_user;
+  RETURN QUERY SELECT 'ok', last_seq;
+END $function$;
+
+CREATE OR REPLACE FUNCTION public.mentioned_handles(p_text text)
+ RETURNS text[]
+ LANGUAGE sql
+ IMMUTABLE STRICT
+AS $function$
+  SELECT coalesce(array_agg(DISTINCT lower(m[1])), '{}')
+  FROM regexp_matches(p_text, '(?:^|[^A-Za-z0-9@._-])@([A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?)(?![A-Za-z0-9])', 'g') m
+$function$;
+
 CREATE OR REPLACE FUNCTION public.premake_partitions(p_months integer, p_days integer, p_since timestamp with time zone DEFAULT now())
  RETURNS integer
  LANGUAGE plpgsql
@@ -487,6 +542,26 @@ BEGIN
     VALUES ('drain', 'message.events', convert_to(p_channel::text, 'UTF8'), p_event,
       jsonb_build_object('channel_seq', p_seq::text), p_class, p_message, 1, now(), now());
     UPDATE conversation_logs l SET fence = p_fence, drained_seq = p_seq, drained_at = now() WHERE l.channel_id = p_channel;
+  END IF;
+  RETURN QUERY SELECT 'ok', greatest(p_seq, log.drained_seq);
+END $function$;
+
+CREATE OR REPLACE FUNCTION public.skip_poison_inbox_event(p_user uuid, p_epoch integer, p_fence bigint, p_seq bigint, p_event bytea, p_class text, p_message text)
+ RETURNS TABLE(status text, drained_seq bigint)
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+  log inbox_logs;
+BEGIN
+  SELECT l.* INTO log FROM inbox_logs l WHERE l.user_id = p_user FOR UPDATE;
+  IF NOT FOUND THEN RETURN QUERY SELECT 'unknown', 0::bigint; RETURN; END IF;
+  IF log.fence > p_fence OR log.epoch <> p_epoch THEN RETURN QUERY SELECT 'fenced', log.drained_seq; RETURN; END IF;
+  IF p_seq > log.drained_seq + 1 THEN RETURN QUERY SELECT 'gap', log.drained_seq; RETURN; END IF;
+  IF p_seq = log.drained_seq + 1 THEN
+    INSERT INTO dead_letters (stage, topic, record_key, record_value, headers, error_class, error_message, attempts, first_failed_at, last_failed_at)
+    VALUES ('drain', 'user.events', convert_to(p_user::text, 'UTF8'), p_event,
+      jsonb_build_object('channel_seq', p_seq::text), p_class, p_message, 1, now(), now());
+    UPDATE inbox_logs l SET fence = p_fence, drained_seq = p_seq, drained_at = now() WHERE l.user_id = p_user;
   END IF;
   RETURN QUERY SELECT 'ok', greatest(p_seq, log.drained_seq);
 END $function$;

@@ -113,15 +113,15 @@ it('events a room must give up are kept one by one', async () => {
     { headers: { forked_seq: '6', forked_epoch: '3' }, value: { seq: 6, text: 'a' } },
     { headers: { forked_seq: '7', forked_epoch: '3' }, value: { seq: 7, text: 'b' } },
   ]);
-  expect(await poisonedSeqs(sql, channel, 0, 100)).toEqual([]);
+  expect(await poisonedSeqs(sql, { topic: 'message.events', key: channel }, 0, 100)).toEqual([]);
 });
 
 it('stored events are read between two numbers, and skipped ones are named', async () => {
   await claim();
   await drainSome(1, 1);
   await skipPoison(sql, { channelId: channel, epoch: 1, fence: 1, seq: 6, eventJson: '{}', errorClass: 'data', errorMessage: 'x' });
-  const events = await storedEvents(sql, channel, 1, 5, 2);
+  const events = await storedEvents(sql, { topic: 'message.events', key: channel }, 1, 5, 2);
   expect(events.map(({ seq, json }) => [seq, (JSON.parse(json) as { seq: number }).seq])).toEqual([[2, 2], [3, 3]]);
-  expect(await poisonedSeqs(sql, channel, 0, 7)).toEqual([6]);
-  expect(await poisonedSeqs(sql, channel, 6, 7)).toEqual([]);
+  expect(await poisonedSeqs(sql, { topic: 'message.events', key: channel }, 0, 7)).toEqual([6]);
+  expect(await poisonedSeqs(sql, { topic: 'message.events', key: channel }, 6, 7)).toEqual([]);
 });

@@ -1,4 +1,4 @@
-import { bigint, customType, integer, jsonb, pgTable, text, timestamp, uuid } from 'drizzle-orm/pg-core';
+import { bigint, boolean, customType, integer, jsonb, pgTable, text, timestamp, uuid } from 'drizzle-orm/pg-core';
 import type { MemberRole, Origin } from '../../protocol/events.ts';
 import type { Topic } from '../../protocol/topics.ts';
 
@@ -79,6 +79,16 @@ export const conversationLogs = pgTable('conversation_logs', {
   drained_seq: counter().notNull().default(0),
   drained_pos: counter().notNull().default(0),
   drained_at: moment(),
+});
+
+export const inboxLogs = pgTable('inbox_logs', {
+  user_id: uuid().primaryKey(),
+  epoch: integer().notNull().default(1),
+  fence: counter().notNull().default(0),
+  drained_seq: counter().notNull().default(0),
+  drained_at: moment(),
+  is_awake: boolean().notNull().default(false),
+  awake_version: counter().notNull().default(0),
 });
 
 export const messages = pgTable('messages', {

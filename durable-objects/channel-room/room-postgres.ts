@@ -21,8 +21,8 @@ export function roomPostgres(connectionString: () => string, clock: () => number
     skipPoison: (claim, { seq, json }, error) =>
       burst.run((sql) => skipPoison(sql, { ...claim, seq, eventJson: json, errorClass: 'data', errorMessage: String(error) })),
     isDataFault: (error) => classifyPostgresError(error) === 'data',
-    eventsBetween: (channelId, after, before, limit) => burst.run((sql) => storedEvents(sql, channelId, after, before, limit)),
-    poisonBetween: (channelId, after, before) => burst.run((sql) => poisonedSeqs(sql, channelId, after, before)),
+    eventsBetween: (channelId, after, before, limit) => burst.run((sql) => storedEvents(sql, { topic: 'message.events', key: channelId }, after, before, limit)),
+    poisonBetween: (channelId, after, before) => burst.run((sql) => poisonedSeqs(sql, { topic: 'message.events', key: channelId }, after, before)),
     findLogPlace: (channelId) => burst.run((sql) => findLogPlace(sql, channelId)),
     moveLog: (move) => burst.run((sql) => moveLog(sql, move)),
     keepForkedEvents: (channelId, epoch, events) =>

@@ -36,7 +36,7 @@ export class Tickets {
     );
     if (ticket === undefined || Math.min(ticket.expires_at, ticket.credential_expires_at) <= now) return null;
     const { user_id, credential_id, credential_expires_at: expires_at } = ticket;
-    return this.#isRevoked(credential_id) ? null : { user_id, credential_id, expires_at };
+    return this.isRevoked(credential_id) ? null : { user_id, credential_id, expires_at };
   }
 
   /** An isolate may still trust the credential for a while and ask for tickets: they are void too. */
@@ -48,7 +48,7 @@ export class Tickets {
     );
   }
 
-  #isRevoked(credentialId: string): boolean {
+  isRevoked(credentialId: string): boolean {
     return this.#sql.all('SELECT until FROM revoked_credentials WHERE credential_id = ?', credentialId).length > 0;
   }
 

@@ -2,6 +2,7 @@ import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import type { Actor } from '../../durable-objects/sockets/actor-api.ts';
 import type { SOCKET_REQUEST_HEADER, SocketRequest } from '../../durable-objects/channel-room/room-api.ts';
+import type { InboxSocketRequest } from '../../durable-objects/user-inbox/inbox-api.ts';
 import { socketTicketSchema } from '../../protocol/api.ts';
 import { problemSchema, type Problem } from '../../protocol/errors.ts';
 import { TICKET_SECONDS } from '../../protocol/limits.ts';
@@ -47,6 +48,23 @@ const join = createRoute({
   },
 });
 
+const joinInbox = createRoute({
+  path: '/v1/me/socket',
+  method: 'get',
+  summary: 'What concerns the caller, live, over a WebSocket: badges, notices, read markers, memberships; from a cursor where one is given',
+  description: `Programs send Authorization. Browsers offer the subprotocols ${SUBPROTOCOL} and colink.ticket.<ticket>.`,
+  security: [{ bearer: ['messages:read', 'messages:write'] }, {}],
+  request: { query: cursor },
+  responses: {
+    101: { description: `The socket, speaking ${SUBPROTOCOL}` },
+    401: problemAnswer('unauthenticated'),
+    403: problemAnswer('forbidden'),
+    422: problemAnswer('invalid'),
+    426: problemAnswer('upgrade_required'),
+    503: problemAnswer('unavailable'),
+  },
+});
+
 export function socketTicketRoutes(): App {
   const app = new OpenAPIHono<AppEnv>();
   app.openapi(issue, async (c) => {
@@ -63,16 +81,28 @@ export function socketTicketRoutes(): App {
 export function socketRoutes(identities: IdentityCache): App {
   const app = new OpenAPIHono<AppEnv>();
   app.openapi(join, async (c) => {
-    if (c.req.raw.headers.get('upgrade')?.toLowerCase() !== 'websocket') throw new ProblemError({ code: 'upgrade_required' }, { Upgrade: 'websocket' });
+    requireUpgrade(c);
     const { id } = c.req.valid('param');
-    const { epoch, since } = c.req.valid('query');
+    const since = sinceOf(c.req.valid('query'));
     const offer = readOffer(c.req.raw.headers.get('sec-websocket-protocol'));
     const actor = await actorOf(c, identities, offer);
-    const request = { channel_id: id, actor, since: epoch === undefined || since === undefined ? null : { epoch, seq: since } };
-    return relay(await upgrade(c, request), offer);
+    return relay(await upgrade(c.env.ROOMS.getByName(id), { channel_id: id, actor, since }), offer);
+  });
+  app.openapi(joinInbox, async (c) => {
+    requireUpgrade(c);
+    const since = sinceOf(c.req.valid('query'));
+    const offer = readOffer(c.req.raw.headers.get('sec-websocket-protocol'));
+    const actor = await actorOf(c, identities, offer);
+    return relay(await upgrade(c.env.INBOXES.getByName(actor.user_id), { actor, since }), offer);
   });
   return app;
 }
+
+function requireUpgrade(c: Context<AppEnv>): void {
+  if (c.req.raw.headers.get('upgrade')?.toLowerCase() !== 'websocket') throw new ProblemError({ code: 'upgrade_required' }, { Upgrade: 'websocket' });
+}
+
+const sinceOf = ({ epoch, since }: z.infer<typeof cursor>): SocketRequest['since'] => (epoch === undefined || since === undefined ? null : { epoch, seq: since });
 
 async function actorOf(c: Context<AppEnv>, identities: IdentityCache, { ticket }: Offer): Promise<Actor> {
   if (ticket !== null) return redeem(c, ticket);
@@ -93,10 +123,9 @@ async function redeem(c: Context<AppEnv>, ticket: NonNullable<Offer['ticket']>):
   return actor;
 }
 
-/** The client's own headers stay here, so that nobody can speak to a room in the Worker's name. */
-function upgrade(c: Context<AppEnv>, request: SocketRequest): Promise<Response> {
-  const headers = { Upgrade: 'websocket', [HEADER]: JSON.stringify(request) };
-  return c.env.ROOMS.getByName(request.channel_id).fetch('https://room.invalid/', { headers });
+/** The client's own headers stay here, so that nobody can speak to an object in the Worker's name. */
+function upgrade(object: Pick<Fetcher, 'fetch'>, request: SocketRequest | InboxSocketRequest): Promise<Response> {
+  return object.fetch('https://object.invalid/', { headers: { Upgrade: 'websocket', [HEADER]: JSON.stringify(request) } });
 }
 
 async function relay(answer: Response, { speaksColink }: Offer): Promise<Response> {

@@ -3,7 +3,7 @@ import { uuidv7 } from 'uuidv7';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { socketTicketSchema } from '../../protocol/api.ts';
 import { problemSchema } from '../../protocol/errors.ts';
-import { serverFrameSchema, type ServerFrame } from '../../protocol/frames.ts';
+import { inboxServerFrameSchema, serverFrameSchema, type InboxServerFrame, type ServerFrame } from '../../protocol/frames.ts';
 import { bodyOf, expectProblem, fetchApi, newCaller, newChannel, newToken, ORIGIN, send, type Caller } from '../api-fixture.ts';
 
 interface Opened {
@@ -92,14 +92,57 @@ describe('a channel\'s socket', () => {
   });
 });
 
+async function openInbox(headers: Record<string, string>, query = ''): Promise<{ response: Response; frames: InboxServerFrame[]; socket: WebSocket | null }> {
+  const response = await exports.default.fetch(new Request(`${ORIGIN}/v1/me/socket${query}`, { headers: { Upgrade: 'websocket', ...headers } }));
+  const frames: InboxServerFrame[] = [];
+  const socket = response.webSocket;
+  socket?.addEventListener('message', ({ data }) => {
+    frames.push(inboxServerFrameSchema.parse(JSON.parse(String(data))));
+  });
+  socket?.accept();
+  return { response, frames, socket };
+}
+
+describe('the socket of an inbox', () => {
+  it('opens for a bearer, and for a ticket once, with what is unread', async () => {
+    const [byToken, ticket] = [await openInbox(bearer(ada)), await ticketOf(ada)];
+    await vi.waitFor(() => expect(byToken.frames).toMatchObject([{ type: 'welcome', recovered: false }, { type: 'badges', full: true, badges: [] }]));
+    const byTicket = await openInbox(offering(ticket));
+    expect([byTicket.response.status, byTicket.response.headers.get('sec-websocket-protocol')]).toEqual([101, 'colink.v1']);
+    expect((await openInbox(offering(ticket))).response.status).toBe(401);
+    for (const { socket } of [byToken, byTicket]) socket?.close(1000);
+  });
+
+  it('G5: is refused like a channel\'s', async () => {
+    expect((await openInbox({})).response.status).toBe(401);
+    expect((await openInbox(offering(await ticketOf(ada), 'https://evil.example'))).response.status).toBe(403);
+    expect((await openInbox(bearer(await newToken(ada.user, { scopes: ['messages:read'] })))).response.status).toBe(403);
+    expect((await openInbox(bearer(ada), '?since=1')).response.status).toBe(422);
+    expect((await fetchApi('/v1/me/socket', { headers: bearer(ada) })).status).toBe(426);
+  });
+
+  it('G5: takes no word of the client for who it is', async () => {
+    const bob = await newCaller();
+    const forged = JSON.stringify({ actor: { user_id: ada.user.id, credential_id: ada.credentialId, expires_at: Date.now() + 60_000 }, since: null });
+    const { response, frames, socket } = await openInbox({ ...bearer(bob), 'colink-socket-request': forged });
+    const { seq } = await send(ada, id, 'x');
+    expect([response.status, seq]).toEqual([101, expect.any(Number)]);
+    await ada.call('PUT', `/v1/channels/${id}/read-state`, { read_pos: 1 });
+    socket?.close(1000);
+    expect(frames.filter(({ type }) => type === 'events')).toEqual([]);
+  });
+});
+
 describe('logout', () => {
   it('G5: ends sockets, sends, reads and tickets before it returns', async () => {
     const session = await newToken(ada.user, { kind: 'session' });
     const cookie = { Cookie: `__Host-colink=${session.token}`, Origin: ORIGIN };
     const [opened, ticket] = [await open(id, bearer(session)), await ticketOf(session)];
+    const inbox = await openInbox(bearer(session));
+    const inboxClosed = new Promise<number>((resolve) => inbox.socket?.addEventListener('close', ({ code }) => resolve(code)));
     const logout = await fetchApi('/auth/logout', { method: 'POST', headers: cookie });
     expect([logout.status, logout.headers.get('set-cookie')]).toEqual([204, expect.stringMatching(/^__Host-colink=; Max-Age=0;.* HttpOnly; Secure; SameSite=Lax$/)]);
-    expect(await opened.closed).toBe(4001);
+    expect([await opened.closed, await inboxClosed]).toEqual([4001, 4001]);
     for (const path of ['/v1/me', `/v1/channels/${id}/messages`]) expect((await session.call('GET', path)).status).toBe(401);
     expect((await session.call('POST', `/v1/channels/${id}/messages`, { client_msg_id: 'x', text: 'x' })).status).toBe(401);
     expect(await codeOf(await open(id, offering(ticket)))).toBe('unauthenticated');

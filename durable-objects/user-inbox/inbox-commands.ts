@@ -1,0 +1,49 @@
+import type { Outcome } from '../../protocol/errors.ts';
+import { inboxClientFrameSchema, type InboxClientFrame, type ReadResult, type RefreshResult } from '../../protocol/frames.ts';
+import type { Actor } from '../sockets/actor-api.ts';
+import type { Fanout, RoomSocket } from '../sockets/fanout.ts';
+import { SocketConduct } from '../sockets/socket-conduct.ts';
+import type { BucketRate } from '../sockets/token-bucket.ts';
+
+/** Commands a second of one socket, and how many at once: people read, they do not write here. */
+const INBOX_RATE: BucketRate = { perSecond: 10, burst: 50 };
+
+export interface InboxCommandPorts<S> {
+  clock(): number;
+  read(actor: Actor, channelId: string, pos: number): Promise<Outcome<ReadResult>>;
+  /** Carries the socket on with the credential of a fresh ticket. */
+  refresh(socket: S, ticket: string): Promise<Outcome<RefreshResult>>;
+  activity(socket: S, state: 'active' | 'idle'): void;
+}
+
+/** What comes in by the sockets of an inbox: parsed once here, limited in rate, and answered. */
+export class InboxCommands<S extends RoomSocket> {
+  readonly #fanout: Fanout<S>;
+  readonly #ports: InboxCommandPorts<S>;
+  readonly #conduct: SocketConduct<S>;
+
+  constructor(fanout: Fanout<S>, ports: InboxCommandPorts<S>) {
+    this.#fanout = fanout;
+    this.#ports = ports;
+    this.#conduct = new SocketConduct(fanout, () => ports.clock(), INBOX_RATE);
+  }
+
+  /** Resolves when the frame is answered. */
+  async handle(socket: S, message: string | ArrayBuffer): Promise<void> {
+    const record = this.#fanout.record(socket);
+    if (record === undefined) return;
+    const frame = this.#conduct.read(socket, inboxClientFrameSchema, message);
+    if (frame !== null) await this.#process(socket, record.actor, frame);
+  }
+
+  async #process(socket: S, actor: Actor, frame: InboxClientFrame): Promise<void> {
+    if (frame.type === 'ack') return this.#conduct.acknowledge(socket, frame.seq);
+    const wait = this.#conduct.wait(socket);
+    if (frame.type === 'activity') {
+      return wait > 0 ? this.#conduct.refuse(socket, { code: 'rate_limited', retry_after: wait }, null) : this.#ports.activity(socket, frame.state);
+    }
+    if (wait > 0) return this.#conduct.answer(socket, frame.id, { problem: { code: 'rate_limited', retry_after: wait } });
+    const outcome = frame.type === 'refresh' ? await this.#ports.refresh(socket, frame.ticket) : await this.#ports.read(actor, frame.channel_id, frame.pos);
+    this.#conduct.answer(socket, frame.id, outcome);
+  }
+}

@@ -1,0 +1,274 @@
+import type { Outcome, Problem } from '../../protocol/errors.ts';
+import type { ReadResult } from '../../protocol/frames.ts';
+import { MAX_UNDRAINED_BYTES, MAX_UNDRAINED_EVENTS } from '../../protocol/limits.ts';
+import type { Alarms } from '../alarms.ts';
+import { Archive } from '../log/archive.ts';
+import type { LogEvent } from '../log/event-log.ts';
+import { LogDrain, type LogDrainPorts } from '../log/log-drain.ts';
+import type { Actor } from '../sockets/actor-api.ts';
+import { Fanout, freshRecord, type RoomSocket, type SocketRecord } from '../sockets/fanout.ts';
+import { welcomeFrame } from '../sockets/frames.ts';
+import { findStart, type Start } from '../sockets/start.ts';
+import { BadgeFeed, badgesFrame } from './badge-feed.ts';
+import { moveMarker } from './badge-merge.ts';
+import { ChannelLookup } from './channel-lookup.ts';
+import type { InboxMemberChange, InboxSocketRequest, InboxTelling, TellAnswer } from './inbox-api.ts';
+import type { InboxAlarm } from './inbox-alarms.ts';
+import { badgeOf } from './inbox-channels.ts';
+import { InboxCommands } from './inbox-commands.ts';
+import type { InboxRecord } from './inbox-record.ts';
+import type { InboxState } from './inbox-state.ts';
+import { takeMemberChange, takeTelling } from './telling.ts';
+
+/** Sockets of one user: devices and tabs. */
+const MAX_SOCKETS = 100;
+const TIDY_MS = 1_000;
+const REAP_MS = 60_000;
+/** How long after its last socket an inbox is still told of badges: long enough for a client to come back. */
+const LINGER_MS = 300_000;
+/** Pause before Postgres is asked again to wake an inbox that it could not. */
+const WAKE_RETRY_MS = 5_000;
+const BACKLOG_RETRY_AFTER = 5;
+
+export interface InboxPorts<S extends RoomSocket> extends Omit<LogDrainPorts, 'observe' | 'epochChanged' | 'setAlarm' | 'clearAlarm'> {
+  readonly alarms: Alarms<InboxAlarm>;
+  readonly record: InboxRecord;
+  isRevoked(credentialId: string): boolean;
+  /** When the platform last answered a ping of this socket, in epoch milliseconds; 0: never. */
+  lastPing(socket: S): number;
+}
+
+/**
+ * One user, live: a log of what concerns them, and the badges of their channels. It knows no platform: SQLite, Postgres, sockets, clock and
+ * random come in.
+ */
+export class Inbox<S extends RoomSocket> {
+  readonly #state: InboxState;
+  readonly #ports: InboxPorts<S>;
+  readonly #archive: Archive;
+  readonly #fanout: Fanout<S>;
+  readonly #commands: InboxCommands<S>;
+  readonly #lookup: ChannelLookup;
+  readonly #badges: BadgeFeed;
+  readonly #drain: LogDrain;
+  #tidying = false;
+  #reapedAt = 0;
+  #waking = false;
+  #wakeAt = 0;
+
+  get userId(): string {
+    return this.#state.userId;
+  }
+
+  constructor(state: InboxState, ports: InboxPorts<S>) {
+    const { record } = ports;
+    const clock = (): number => ports.clock();
+    const schedule = (ms: number, task: () => void): void => ports.schedule(ms, task);
+    this.#state = state;
+    this.#ports = ports;
+    this.#archive = new Archive({
+      eventsBetween: (after, before, limit) => record.eventsBetween(after, before, limit),
+      poisonBetween: (after, before) => record.poisonBetween(after, before),
+      failed: (error) => ports.warn('older events could not be read', { error: String(error) }),
+    });
+    this.#fanout = new Fanout(state.log, this.#archive, {
+      clock, schedule, unsettled: () => this.#touch(), closed: () => {}, caughtUp: (socket) => this.#sendBadges(socket),
+    });
+    this.#commands = new InboxCommands(this.#fanout, {
+      clock,
+      read: (actor, channelId, pos) => this.read(actor, channelId, pos),
+      refresh: async () => ({ problem: { code: 'unavailable', retry_after: 1 } }),
+      activity: (socket, activity) => this.activity(socket, activity),
+    });
+    this.#lookup = new ChannelLookup(state.channels, (channelId) => record.findChannel(channelId), clock);
+    this.#badges = new BadgeFeed({
+      schedule,
+      badge: (channelId) => badgeOf(state.channels.get(channelId)),
+      send: (frame) => this.#fanout.tell(() => frame),
+      owe: (owes) => state.setOwesBadges(owes),
+    });
+    this.#drain = new LogDrain(state.log, record, {
+      ...ports,
+      setAlarm: (at) => ports.alarms.set('drain', at),
+      clearAlarm: () => ports.alarms.clear('drain'),
+      observe: () => {},
+      epochChanged: () => this.#fanout.closeWhere(() => true, 4009, 'the epoch has changed'),
+    });
+  }
+
+  /** Continues what an earlier instance left: its sockets, badges it owed them, and its undrained events. */
+  resume(sockets: readonly (readonly [S, SocketRecord])[]): void {
+    for (const [socket, record] of sockets) this.#fanout.adopt(socket, record);
+    if (this.#state.owesBadges) this.#sendOwed();
+    if (this.#fanout.size === 0 && this.#state.leftAt === null) this.#state.setLeftAt(this.#ports.clock());
+    if (this.#state.log.undrainedEvents > 0) this.#drain.wake();
+    if (this.#state.log.undrainedEvents > 0 || this.#mustWake()) this.#touch();
+  }
+
+  /** Moves the read marker of a channel up to `pos`; it never goes down. */
+  async read(actor: Actor, channelId: string, pos: number): Promise<Outcome<ReadResult>> {
+    const problem = this.#refusal(actor) ?? (await this.#memberProblem(channelId)) ?? this.#refusal(actor);
+    if (problem !== null) return { problem };
+    const channel = this.#state.channels.get(channelId);
+    if (pos <= channel.read_pos) return { ok: { read_pos: channel.read_pos } };
+    if (this.#isBacklogged()) return { problem: { code: 'room_backlogged', retry_after: BACKLOG_RETRY_AFTER } };
+    this.#commit([channelId], () => {
+      this.#state.channels.put(moveMarker(channel, pos));
+      this.#state.append({ type: 'read.moved', channel_id: channelId, read_pos: pos }, this.#ports.clock());
+    });
+    return { ok: { read_pos: pos } };
+  }
+
+  /** Whether the user is at this device: what presence is made from. */
+  activity(_socket: S, _state: 'active' | 'idle'): void {}
+
+  applyMemberChange(change: InboxMemberChange): void {
+    this.#commit([change.channel_id], () => takeMemberChange(this.#state, change, this.#ports.clock()));
+  }
+
+  /** Takes what the consumers have found for this user. All of it may be told again. */
+  tell(telling: InboxTelling): TellAnswer {
+    if (telling.notices.length > 0 && this.#isBacklogged()) return { status: 'backlogged' };
+    const touched = [...telling.changes, ...telling.notices, ...telling.badges].map(({ channel_id }) => channel_id);
+    this.#commit(new Set(touched), () => takeTelling(this.#state, telling, this.#ports.clock()));
+    if (!this.#isUnheard()) return { status: 'told' };
+    this.#state.setAwake(false);
+    return { status: 'asleep', awake_version: this.#state.awakeVersion };
+  }
+
+  revokeCredential(credentialId: string): void {
+    this.#fanout.closeWhere(({ actor }) => actor.credential_id === credentialId, 4001, 'the credential was revoked');
+  }
+
+  /** Admits a socket and serves it from its cursor on. `open` is called once it is certain to be admitted, in the same turn. */
+  async join({ actor, since }: InboxSocketRequest, open: () => S): Promise<Outcome<S>> {
+    this.#touch();
+    const start = await findStart(this.#state.log, this.#archive, since);
+    if ('problem' in start) return start;
+    const problem = this.#refusal(actor) ?? this.#capacityProblem();
+    if (problem !== null) return { problem };
+    return { ok: this.#welcome(actor, start.ok, open()) };
+  }
+
+  async message(socket: S, message: string | ArrayBuffer): Promise<void> {
+    await this.#commands.handle(socket, message);
+  }
+
+  left(socket: S): void {
+    this.#fanout.leave(socket);
+    this.#touch();
+  }
+
+  async alarm(): Promise<void> {
+    this.#reap();
+    this.#touch();
+    const work: Record<InboxAlarm, () => Promise<void>> = { drain: () => this.#drain.alarm() };
+    await Promise.all(this.#ports.alarms.due(this.#ports.clock()).map((purpose) => work[purpose]()));
+  }
+
+  /** One transaction; then tells what it appended, and the badges among `channels` that it has changed. */
+  #commit(channels: Iterable<string>, write: () => void): void {
+    const before = [...channels].map((channelId) => badgeOf(this.#state.channels.get(channelId)));
+    const events = this.#state.commit(write);
+    if (events.length > 0) this.#committed(events);
+    for (const badge of before) {
+      if (JSON.stringify(badgeOf(this.#state.channels.get(badge.channel_id))) !== JSON.stringify(badge)) this.#badges.changed(badge.channel_id);
+    }
+    this.#touch();
+  }
+
+  #committed(events: readonly LogEvent[]): void {
+    this.#fanout.publish(events);
+    this.#drain.wake();
+  }
+
+  #refusal(actor: Actor): Problem | null {
+    if (actor.user_id !== this.userId) return { code: 'forbidden' };
+    return actor.expires_at <= this.#ports.clock() || this.#ports.isRevoked(actor.credential_id) ? { code: 'unauthenticated' } : null;
+  }
+
+  async #memberProblem(channelId: string): Promise<Problem | null> {
+    this.#touch();
+    return await this.#lookup.refusal(channelId);
+  }
+
+  #isBacklogged(): boolean {
+    return this.#state.log.undrainedEvents >= MAX_UNDRAINED_EVENTS || this.#state.log.undrainedBytes >= MAX_UNDRAINED_BYTES;
+  }
+
+  #capacityProblem(): Problem | null {
+    if (this.#fanout.size >= MAX_SOCKETS) this.#reap();
+    return this.#fanout.size >= MAX_SOCKETS ? { code: 'unavailable', detail: 'The user has as many sockets as they may', retry_after: 30 } : null;
+  }
+
+  #welcome(actor: Actor, { seq, recovered }: Start, socket: S): S {
+    const now = this.#ports.clock();
+    const { epoch, seq: head } = this.#state.log.state;
+    const session = this.#state.newId(now);
+    socket.send(welcomeFrame({ session, epoch, seq, head, recovered }));
+    this.#fanout.join(socket, freshRecord({ session, actor, epoch }, seq));
+    this.#sendBadges(socket);
+    this.#state.setLeftAt(null);
+    if (this.#mustWake()) void this.#wake();
+    return socket;
+  }
+
+  #sendBadges(socket: S): void {
+    this.#fanout.tellSocket(socket, badgesFrame(this.#state.channels.badges(), true));
+  }
+
+  #sendOwed(): void {
+    this.#state.setOwesBadges(false);
+    this.#fanout.tell(() => badgesFrame(this.#state.channels.badges(), true));
+  }
+
+  #isUnheard(): boolean {
+    const { leftAt } = this.#state;
+    return this.#fanout.size === 0 && leftAt !== null && (!this.#state.isAwake || this.#ports.clock() - leftAt >= LINGER_MS);
+  }
+
+  #mustWake(): boolean {
+    return this.#fanout.size > 0 && !this.#state.isAwake;
+  }
+
+  /** Has the badges told from now on, and takes those of this moment: none falls between. */
+  async #wake(): Promise<void> {
+    if (this.#waking) return;
+    this.#waking = true;
+    this.#state.setAwake(false, this.#state.awakeVersion + 1);
+    try {
+      const badges = await this.#ports.record.wake(this.#state.awakeVersion);
+      this.#state.setAwake(true);
+      this.tell({ changes: [], notices: [], badges });
+    } catch (error) {
+      this.#ports.warn('wake', { error: String(error) });
+      this.#wakeAt = this.#ports.clock() + WAKE_RETRY_MS;
+    }
+    this.#waking = false;
+    this.#touch();
+  }
+
+  #reap(): void {
+    this.#reapedAt = this.#ports.clock();
+    this.#fanout.reap((socket) => this.#ports.lastPing(socket));
+  }
+
+  /** Something happened: tidy up soon. No timer is left in a quiet inbox, so that it can sleep. */
+  #touch(): void {
+    if (this.#tidying) return;
+    this.#tidying = true;
+    this.#ports.schedule(TIDY_MS, () => this.#tidy());
+  }
+
+  #tidy(): void {
+    this.#tidying = false;
+    const now = this.#ports.clock();
+    if (now - this.#reapedAt >= REAP_MS) this.#reap();
+    if (this.#fanout.size === 0 && this.#state.leftAt === null) this.#state.setLeftAt(now);
+    this.#fanout.settle();
+    if (this.#mustWake() && now >= this.#wakeAt) void this.#wake();
+    const quiet = this.#ports.record.rest() && !this.#drain.isRunning && !this.#mustWake();
+    if (quiet) this.#drain.rest();
+    else this.#touch();
+  }
+}

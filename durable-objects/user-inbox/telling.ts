@@ -1,0 +1,32 @@
+import { learnMembership, mergeBadge } from './badge-merge.ts';
+import type { InboxMemberChange, InboxNotice, InboxTelling } from './inbox-api.ts';
+import { withoutBadge } from './inbox-channels.ts';
+import type { InboxState } from './inbox-state.ts';
+
+/** Takes all of a telling, inside `state.commit`. What was taken before does nothing (G2). `now` in epoch milliseconds throughout. */
+export function takeTelling(state: InboxState, { changes, notices, badges }: InboxTelling, now: number): void {
+  for (const change of changes) takeMemberChange(state, change, now);
+  for (const notice of notices) takeNotice(state, notice, now);
+  for (const badge of badges) state.channels.put(mergeBadge(state.channels.get(badge.channel_id), badge));
+}
+
+/**
+ * Applies a member change and announces it once: what is not above the announced version is a repetition. A change that comes late, after a newer
+ * one was learned from Postgres, is still announced but does not change whether the user is a member.
+ */
+export function takeMemberChange(state: InboxState, { event_id, channel_id, actor_id, role, version }: InboxMemberChange, now: number): void {
+  const known = state.channels.get(channel_id);
+  if (version <= known.announced) return;
+  const channel = { ...known, ...(version >= known.version && { role, version }), announced: version };
+  state.channels.put(channel.role === null ? withoutBadge(channel) : channel);
+  if (role === null) state.append({ type: 'channel.left', channel_id, actor_id }, now, event_id);
+  else state.append({ type: 'channel.joined', channel_id, role, actor_id }, now, event_id);
+}
+
+/** A channel's notices come in the order of its log, so what is not above the last one is a repetition. Who has left is notified no more (G5). */
+function takeNotice(state: InboxState, { event_id, role, version, ...body }: InboxNotice, now: number): void {
+  const known = learnMembership(state.channels.get(body.channel_id), { role, version });
+  if (known.role === null || body.channel_seq <= known.notified_seq) return;
+  state.channels.put({ ...known, notified_seq: body.channel_seq });
+  state.append({ type: 'message.notified', ...body }, now, event_id);
+}
