@@ -6,7 +6,7 @@ import { FakeConditions } from './testing/fake-conditions.ts';
 import type { FakeServer } from './testing/fake-socket.ts';
 
 describe('a server that sends everyone away', () => {
-  it('is left at a random moment of its window, and come back to at the cursor (G4)', async () => {
+  it('is left at a random moment of its window, and come back to at the cursor (G4, P39)', async () => {
     const { server, clock, heard } = await open();
     server.latest.deliver({ type: 'reconnect', within_ms: 10_000 });
     await clock.advance(4_999);
@@ -18,7 +18,7 @@ describe('a server that sends everyone away', () => {
     expect(heard).toEqual([6, 7]);
   });
 
-  it('that closes first is come back to within the window of its close, whatever the attempt', async () => {
+  it('that closes first is come back to within the window of its close, whatever the attempt (P39)', async () => {
     const { server, waits, retry } = await open();
     for (const within of [40_000, 100_000]) {
       server.latest.drop(1012, `restart; within=${within}`);
@@ -27,7 +27,7 @@ describe('a server that sends everyone away', () => {
     }
   });
 
-  it('G8: waits no longer than two minutes for any window', async () => {
+  it('G8: waits no longer than two minutes for any window (P39)', async () => {
     const { server, waits } = await open({ random: () => 0.999_999 });
     server.latest.drop(1012, 'restart; within=999999');
     expect(waits()).toBe(120_000);

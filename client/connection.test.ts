@@ -52,13 +52,6 @@ describe('a connection', () => {
     }
   });
 
-  it('passes over frames of a type it does not know (P46)', async () => {
-    const { server, heard, connection } = await open();
-    server.latest.deliverText('{"type":"of a later release","seq":99}');
-    server.latest.deliver(frame(6, 6));
-    expect([heard, connection.state.name]).toEqual([[6], 'open']);
-  });
-
   it('hears nothing of a socket it has given up', async () => {
     const { server, heard, retry } = await open();
     const old = server.latest;
@@ -162,7 +155,7 @@ describe('a connection', () => {
     expect(connection.state.name).toBe('waiting');
   });
 
-  it('passes on what is beside the log, and lives with frames it does not know', async () => {
+  it('passes on what is beside the log, and lives with frames it does not know (P46)', async () => {
     const { server, told, connection } = await open();
     server.latest.deliver({ type: 'typing', users: [] });
     server.latest.deliverText('{"type":"of.tomorrow","x":1}');

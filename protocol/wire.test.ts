@@ -84,7 +84,7 @@ describe('close codes', () => {
     expect(closeRule(4003).reconnect).toBe(false);
   });
 
-  it('carry the window of a reconnect in their reason', () => {
+  it('carry the window of a reconnect in their reason (P39)', () => {
     expect(reconnectWindow(closeReason('the room was restarted', 12_000))).toBe(12_000);
     expect(reconnectWindow(closeReason('the room was restarted', 0))).toBeNull();
     expect(reconnectWindow('within=abc')).toBeNull();

@@ -39,7 +39,7 @@ function keepTyping(userId: string, ms: number, every = 1_000): void {
 }
 
 describe('Typing', () => {
-  it('tells the first at once, ends them after 5 s, and then leaves no timer, so that the room can sleep', () => {
+  it('tells the first at once, ends them after 5 s, and then leaves no timer, so that the room can sleep (P26)', () => {
     typing.typed(ADA, null);
     until(20_000);
     expect(told).toEqual([{ at: 0, users: [entry(ADA)] }, { at: 5_000, users: [] }]);
@@ -51,7 +51,7 @@ describe('Typing', () => {
     expect(told).toEqual([{ at: 0, users: [entry(ADA)] }]);
   });
 
-  it('takes one in 3 s of a user, whichever sockets and threads they type in', () => {
+  it('takes one in 3 s of a user, whichever sockets and threads they type in (P26)', () => {
     typing.typed(ADA, null);
     until(2_900);
     typing.typed(ADA, id(9, 1));
@@ -63,7 +63,7 @@ describe('Typing', () => {
     expect(told.at(-1)?.users).toEqual([]);
   });
 
-  it('ends with the message that was typed', () => {
+  it('ends with the message that was typed (P26)', () => {
     typing.typed(ADA, null);
     typing.sent(ADA, { type: 'send', client_msg_id: 'c', text: 'x' });
     until(5_000);

@@ -4,7 +4,7 @@ import { roomFixture, sendOf, type TestSocket } from './room-fixture.ts';
 
 const typingOf = (socket: TestSocket): unknown[] => socket.frames.flatMap((frame) => (frame.type === 'typing' ? [frame.users] : []));
 
-it('shows the others who types, in the channel or in a thread, until the message is there', async () => {
+it('shows the others who types, in the channel or in a thread, until the message is there (P26)', async () => {
   const { alice, bob, room, channelId, connect } = await roomFixture();
   const [ada, reader] = [await connect(alice), await connect(bob)];
   const sent = await room.execute(channelId, bob, sendOf('a thread'));
