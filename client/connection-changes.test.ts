@@ -47,7 +47,7 @@ describe('a credential that ends', () => {
   const expiring = (clock: FakeClock, ms: number) => ({ type: 'auth.expiring' as const, expires_at: new Date(clock.now() + ms).toISOString() });
   const refreshes = (server: FakeServer) => server.latest.frames.filter(({ type }) => type === 'refresh');
 
-  it('is renewed in band, at a random moment of the first half of what is left', async () => {
+  it('is renewed in band, at a random moment of the first half of what is left (P34)', async () => {
     let tickets = 0;
     const { server, clock, connection } = await open({ ticket: async () => `t${(tickets += 1)}` });
     server.latest.deliver(expiring(clock, 60_000));

@@ -8,7 +8,7 @@ import { roomFixture, sendOf } from './room-fixture.ts';
 const until = (actor: Actor, ms: number): Actor => ({ ...actor, expires_at: Date.now() + ms });
 const iso = (at: number): string => new Date(at).toISOString();
 
-it.concurrent('a sleeping room tells a socket 60 s before its credential ends', async () => {
+it.concurrent('a sleeping room tells a socket 60 s before its credential ends (P33)', async () => {
   const { room, alice, connect } = await roomFixture();
   const brief = until(alice, 67_000);
   const socket = await connect(brief);
@@ -19,7 +19,7 @@ it.concurrent('a sleeping room tells a socket 60 s before its credential ends', 
   expect(Date.now()).toBeLessThanOrEqual(brief.expires_at - 58_000);
 }, 30_000);
 
-it.concurrent('a sleeping room closes a socket at the end of its credential, though nothing is sent (G5)', async () => {
+it.concurrent('a sleeping room closes a socket at the end of its credential, though nothing is sent (G5, P35)', async () => {
   const { room, alice, bob, connect } = await roomFixture();
   const [brief, lasting] = [await connect(until(alice, 3_000)), await connect(bob)];
   brief.send({ type: 'ack', seq: 0 });
@@ -29,7 +29,7 @@ it.concurrent('a sleeping room closes a socket at the end of its credential, tho
   expect(lasting.closed).toBeNull();
 }, 30_000);
 
-it.concurrent('a socket goes on with the credential of a fresh ticket, across the end of its first and its own sleep (G5)', async () => {
+it.concurrent('a socket goes on with the credential of a fresh ticket, across the end of its first and its own sleep (G5, P34)', async () => {
   const { channelId, room, alice, bob, connect } = await roomFixture();
   const socket = await connect(until(alice, 3_000));
   const fresh = { ...until(alice, 3_600_000), credential_id: uuidv7() };

@@ -71,7 +71,7 @@ beforeEach(() => {
 });
 
 describe('SocketCredentials', () => {
-  it('tells a socket 60 s before its credential ends, and closes it at the end', () => {
+  it('tells a socket 60 s before its credential ends, and closes it at the end (P33, P35)', () => {
     const socket = join(until(HOUR));
     expect([socket.frames, alarm]).toEqual([[], NOW + HOUR - 60_000]);
     ring();
@@ -80,7 +80,7 @@ describe('SocketCredentials', () => {
     expect([socket.closed, alarm, fanout.size, socket.frames.length]).toEqual([4001, null, 0, 1]);
   });
 
-  it('tells at once where less than 60 s is left', () => {
+  it('tells at once where less than 60 s is left (P33)', () => {
     const socket = join(until(20_000));
     expect([socket.frames, alarm]).toEqual([[{ type: 'auth.expiring', expires_at: iso(NOW + 20_000) }], NOW + 20_000]);
   });
@@ -120,7 +120,7 @@ describe('SocketCredentials', () => {
 describe('a refresh', () => {
   const fresh: Actor = { ...until(2 * HOUR), credential_id: actor(7).credential_id };
 
-  it('goes on with the new credential, and forgets the old one (G5)', async () => {
+  it('goes on with the new credential, and forgets the old one (G5, P34)', async () => {
     const socket = join(until(30_000));
     redeem = async (userId, ticket) => (userId === ALICE.user_id && ticket === 't' ? fresh : null);
     expect(await credentials.refresh(socket, 't')).toEqual({ ok: { expires_at: iso(fresh.expires_at) } });
@@ -138,7 +138,7 @@ describe('a refresh', () => {
     ['a ticket of a revoked credential', async () => fresh, { code: 'unauthenticated' }, 'unauthenticated'],
     ['a ticket of who is no member any more', async () => fresh, { code: 'not_a_member' }, 'not_a_member'],
     ['an inbox that cannot be reached', async () => Promise.reject(new Error('away')), null, 'unavailable'],
-  ] satisfies [string, () => Promise<Actor | null>, Problem | null, string][])('with %s leaves the socket as it was', async (_, answer, problem, code) => {
+  ] satisfies [string, () => Promise<Actor | null>, Problem | null, string][])('with %s leaves the socket as it was (P34)', async (_, answer, problem, code) => {
     const socket = join(until(30_000));
     const before = socket.saved;
     [redeem, refusal] = [answer, problem];
