@@ -5,12 +5,14 @@ import { toJsonLine, toTable, type BenchResult } from './report.ts';
 import { benchResume } from './resume.ts';
 import { benchSend } from './send.ts';
 import type { BenchOptions } from './stack.ts';
+import { benchStorm } from './storm.ts';
 
 const BENCHES: Readonly<Record<string, (options: BenchOptions) => Promise<BenchResult>>> = {
   send: benchSend,
   resume: benchResume,
   freshness: benchFreshness,
   fanout: benchFanout,
+  storm: benchStorm,
 };
 
 /** `npm run bench -- <name> [--json]`. The last line is the result as JSON; exit code 1 where a bar does not hold, 2 for a wrong call. */

@@ -69,3 +69,14 @@ export async function insertFindable(sql: Sql, message: PlainMessage): Promise<v
     INSERT INTO search_messages (id, channel_id, author_id, seq, text)
     SELECT ${id}::uuid, ${channel_id}::uuid, ${author_id}::uuid, n.seq, ${text} FROM n`;
 }
+
+/** Members of a channel by one statement, of whom the room learns when they come. */
+export async function insertMembers(sql: Sql, channelId: string, userIds: readonly string[]): Promise<void> {
+  await sql`
+    WITH moved AS (
+      UPDATE channels SET members_version = members_version + ${userIds.length} WHERE id = ${channelId} RETURNING members_version
+    )
+    INSERT INTO members (channel_id, user_id, role, version, joined_at)
+    SELECT ${channelId}, u.id::uuid, 'member', moved.members_version - u.n + 1, now()
+    FROM moved, jsonb_array_elements_text(${JSON.stringify(userIds)}::text::jsonb) WITH ORDINALITY AS u (id, n)`;
+}

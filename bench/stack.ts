@@ -8,7 +8,7 @@ import type { DevFile } from '../dev/dev-file.ts';
 import { startStack, type Stack } from '../dev/stack.ts';
 import { createAccount, type Account } from './accounts.ts';
 import { openHttpClient, requestBytes } from './load/http-client.ts';
-import { drainedSeq } from './queries.ts';
+import { drainedSeq, insertMembers } from './queries.ts';
 
 export interface BenchOptions {
   /** Takes what a person likes to know meanwhile. */
@@ -44,6 +44,7 @@ export interface BenchStack {
 const ENTRY = join(import.meta.dirname, 'peers', 'app.worker.ts');
 const TEXTS = join(import.meta.dirname, '..', 'tests', 'data', 'ubuntu-irc-sample.tsv.gz');
 const DRAIN_MS = 30_000;
+const AT_ONCE = 8;
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
 /** Starts a stack in a directory of its own, and ends and removes it whatever `work` does, and at Ctrl-C. */
@@ -85,7 +86,7 @@ async function furnish(stack: Stack, connection: Connection, { users, transport 
   const port = Number(new URL(url).port);
   const first = await createAccount(connection, 'bench0');
   const others: Account[] = [];
-  for (let n = 1; n < users; n++) others.push(await createAccount(connection, `bench${n}`));
+  await atOnce(users - 1, async (n) => void (others[n] = await createAccount(connection, `bench${n + 1}`)));
   const texts: string[] = [];
   for await (const { text } of readIrcMessages(TEXTS, 0, 2_000)) texts.push(text);
   return {
@@ -97,15 +98,24 @@ async function furnish(stack: Stack, connection: Connection, { users, transport 
     transport: transport === 'none' ? 'none' : event_transport,
     tokens: [first.token, ...others.map(({ token }) => token)],
     userIds: [first.userId, ...others.map(({ userId }) => userId)],
-    createChannel: (name) => createChannel(port, name, first, others),
+    createChannel: (name) => createChannel(port, connection.sql, name, first, others),
     drained: (channelId, seq) => drained(connection.sql, channelId, seq),
   };
 }
 
-async function createChannel(port: number, name: string, owner: Account, others: readonly Account[]): Promise<string> {
+async function createChannel(port: number, sql: Sql, name: string, owner: Account, others: readonly Account[]): Promise<string> {
   const channel: { id: string } = JSON.parse(await call(port, 'POST', '/v1/channels', owner.token, { name }));
-  for (const { token } of others) await call(port, 'PUT', `/v1/channels/${channel.id}/members/me`, token);
+  if (others.length > 0) await insertMembers(sql, channel.id, others.map(({ userId }) => userId));
   return channel.id;
+}
+
+/** `work` for 0 to `count` - 1, a few at once. */
+async function atOnce(count: number, work: (n: number) => Promise<void>): Promise<void> {
+  const numbers = Array.from({ length: count }, (_, n) => n).values();
+  const next = async (): Promise<void> => {
+    for (const n of numbers) await work(n);
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, next));
 }
 
 /** The body of an answer; rejects where its status is no success. */

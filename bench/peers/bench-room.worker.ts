@@ -2,13 +2,14 @@ import { ChannelRoom } from '../../workers/index.ts';
 
 /** About as long as an event of a short message. */
 const PASS_BYTES = 420;
-const PASS = /^\/bench\/room\/[0-9a-f-]{36}\/pass\/(\w+)$/;
+const ROUTE = /^\/bench\/room\/[0-9a-f-]{36}\/(pass|evict)(?:\/(\w+))?$/;
 
-/** A room with a route for the bench, beside those of its own. */
+/** A room with routes for the bench, beside those of its own. */
 export class BenchRoom extends ChannelRoom {
   override fetch(request: Request): Promise<Response> {
-    const name = PASS.exec(new URL(request.url).pathname)?.[1];
-    return name === undefined ? super.fetch(request) : Promise.resolve(Response.json({ sent: this.#pass(name) }));
+    const [, what, name = ''] = ROUTE.exec(new URL(request.url).pathname) ?? [];
+    if (what === 'evict') this.ctx.abort('evicted by the bench');
+    return what === 'pass' ? Promise.resolve(Response.json({ sent: this.#pass(name) })) : super.fetch(request);
   }
 
   /** Sends all sockets one frame and does nothing else: what a pass takes at the least. */
