@@ -11,7 +11,7 @@ import { idempotencyKey } from './idempotency-key.ts';
 import { readText } from './json.ts';
 import { inTransaction, withPostgres } from './postgres.ts';
 import { ProblemError, unwrap } from './problems.ts';
-import { callRoom } from './room.ts';
+import { callInbox, callRoom } from './room.ts';
 import { traceparentOf } from './traceparent.ts';
 
 /** An answer of a directory route, and what it may look like: a kept one is read back by it. */
@@ -95,15 +95,18 @@ export async function changeMember<T, S extends number>(
 
 type Telling = Pick<MemberRequest, 'channelId' | 'userId' | 'actorId' | 'eventId'>;
 
-/** Tells a room what Postgres now holds of a member. Throws `unavailable` where the room cannot be told. */
+/** Tells a room, and the user's inbox, what Postgres now holds of a member. Throws `unavailable` where one of them cannot be told. */
 export async function tellRoom(c: Context<AppEnv>, { channelId, userId, actorId, eventId }: Telling): Promise<void> {
   const membership = await withPostgres(c, (db) => findMembership(db, channelId, userId));
   if (!membership) return;
-  const change = { event_id: eventId, user_id: userId, actor_id: actorId, ...membership };
-  try {
-    await callRoom(c.env, channelId, (room) => room.applyMemberChange(channelId, change));
-  } catch (error) {
-    console.warn(JSON.stringify({ level: 'warn', request_id: c.get('requestId'), event: 'room_not_told', channel_id: channelId, error: String(error) }));
-    throw new ProblemError({ code: 'unavailable', detail: 'the change is made, but the channel could not be told: try again' });
-  }
+  const change = { event_id: eventId, actor_id: actorId, ...membership };
+  const told = await Promise.allSettled([
+    callRoom(c.env, channelId, (room) => room.applyMemberChange(channelId, { ...change, user_id: userId })),
+    callInbox(c.env, userId, (inbox) => inbox.applyMemberChange(userId, { ...change, channel_id: channelId })),
+  ]);
+  const failed = told.find((outcome) => outcome.status === 'rejected');
+  if (failed === undefined) return;
+  const error = String(failed.reason);
+  console.warn(JSON.stringify({ level: 'warn', request_id: c.get('requestId'), event: 'member_change_not_told', channel_id: channelId, error }));
+  throw new ProblemError({ code: 'unavailable', detail: 'the change is made, but not everybody concerned could be told: try again' });
 }

@@ -16,10 +16,10 @@ it('G1: while Postgres is away known callers go on sending; what needs Postgres 
   const { id } = await newChannel(ada);
   await send(ada, id, 'makes the room known to itself');
 
-  const request = async (bindings: typeof away | typeof env, path: string, token: string, body?: object) => {
+  const request = async (bindings: typeof away | typeof env, path: string, token: string, body?: object, method = 'POST') => {
     const context = createExecutionContext();
     const headers = { Authorization: `Bearer ${token}`, ...(body && { 'Content-Type': 'application/json' }) };
-    const response = await app.fetch(new Request(ORIGIN + path, { headers, ...(body && { method: 'POST', body: JSON.stringify(body) }) }), bindings, context);
+    const response = await app.fetch(new Request(ORIGIN + path, { headers, ...(body && { method, body: JSON.stringify(body) }) }), bindings, context);
     const answer = { status: response.status, retryAfter: response.headers.get('retry-after'), body: await response.json<{ code?: string }>() };
     await waitOnExecutionContext(context);
     return answer;
@@ -32,6 +32,7 @@ it('G1: while Postgres is away known callers go on sending; what needs Postgres 
     world.now += minutes * 60_000;
     expect((await request(away, messages, ada.token, message())).status).toBe(201);
   }
+  expect(await request(away, `/v1/channels/${id}/read-state`, ada.token, { read_pos: 1 }, 'PUT')).toMatchObject({ status: 200, body: { read_pos: 1 } });
   for (const path of [messages, '/v1/search/messages?q=x', '/v1/bootstrap', '/v1/me']) {
     expect(await request(away, path, ada.token)).toMatchObject({ status: 503, retryAfter: '1', body: { code: 'unavailable' } });
   }

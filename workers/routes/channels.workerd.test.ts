@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm';
 import { uuidv7 } from 'uuidv7';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { bootstrapSchema, channelPageSchema, channelSchema, memberPageSchema, memberSchema } from '../../protocol/api.ts';
 import { directoryEventSchema } from '../../protocol/directory-events.ts';
 import { bodyOf, drained, expectProblem, newCaller, newChannel, onPostgres, send, type Caller } from '../api-fixture.ts';
@@ -173,7 +173,12 @@ describe('bootstrap and read state', () => {
     await drained(id, seq ?? 0);
     const mark = async (read_pos: number) => (await bob.call('PUT', `/v1/channels/${id}/read-state`, { read_pos })).body;
     expect([await mark(1), await mark(0)]).toEqual([{ read_pos: 1 }, { read_pos: 1 }]);
-    const { me, channels, users } = bodyOf(await bob.call('GET', '/v1/bootstrap'), 200, bootstrapSchema);
+    const paint = async () => bodyOf(await bob.call('GET', '/v1/bootstrap'), 200, bootstrapSchema);
+    const { me, channels, users } = await vi.waitFor(async () => {
+      const painted = await paint();
+      expect(painted.channels[0]?.read_pos).toBe(1);
+      return painted;
+    }, 5_000);
     expect(me).toEqual(bob.user);
     expect(channels).toMatchObject([{ id, my_role: 'member', last_pos: 2, read_pos: 1, as_of_seq: seq }]);
     expect(users.map((user) => user.id).toSorted()).toEqual([ada.user.id, bob.user.id].toSorted());

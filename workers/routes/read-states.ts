@@ -1,10 +1,9 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
-import { raiseReadPos } from '../../db/queries/read-states.ts';
 import { readStateSchema } from '../../protocol/api.ts';
 import { apiRoute, channelParams, json, jsonBody } from '../api-route.ts';
 import type { App, AppEnv } from '../env.ts';
-import { withPostgres } from '../postgres.ts';
 import { unwrap } from '../problems.ts';
+import { callInbox } from '../room.ts';
 
 const raise = apiRoute({ scope: 'messages:read', limit: 'read' }, '/v1/channels/{id}/read-state', {
   method: 'put',
@@ -18,8 +17,8 @@ export function readStateRoutes(): App {
   app.openapi(raise, async (c) => {
     const { id } = c.req.valid('param');
     const { read_pos } = c.req.valid('json');
-    const raised = await withPostgres(c, (db) => raiseReadPos(db, c.get('identity').actor.credential_id, id, read_pos));
-    return c.json({ read_pos: unwrap(raised) }, 200);
+    const { actor } = c.get('identity');
+    return c.json(unwrap(await callInbox(c.env, actor.user_id, (inbox) => inbox.read(actor, id, read_pos))), 200);
   });
   return app;
 }

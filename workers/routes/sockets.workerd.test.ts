@@ -121,6 +121,22 @@ describe('the socket of an inbox', () => {
     expect((await fetchApi('/v1/me/socket', { headers: bearer(ada) })).status).toBe(426);
   });
 
+  it('brings memberships before the call that changed them returns, and markers of other devices', async () => {
+    const bob = await newCaller();
+    const { frames, socket } = await openInbox(bearer(bob));
+    const { id: joined } = await newChannel(ada);
+    await bob.call('PUT', `/v1/channels/${joined}/members/me`);
+    await bob.call('PUT', `/v1/channels/${joined}/read-state`, { read_pos: 4 });
+    await bob.call('DELETE', `/v1/channels/${joined}/members/me`);
+    expectProblem(await bob.call('PUT', `/v1/channels/${joined}/read-state`, { read_pos: 5 }), 'not_a_member');
+    await vi.waitFor(() => expect(frames.flatMap((frame) => (frame.type === 'events' ? frame.events : []))).toMatchObject([
+      { seq: 1, type: 'channel.joined', channel_id: joined, role: 'member', actor_id: bob.user.id },
+      { seq: 2, type: 'read.moved', channel_id: joined, read_pos: 4 },
+      { seq: 3, type: 'channel.left', channel_id: joined, actor_id: bob.user.id },
+    ]));
+    socket?.close(1000);
+  });
+
   it('G5: takes no word of the client for who it is', async () => {
     const bob = await newCaller();
     const forged = JSON.stringify({ actor: { user_id: ada.user.id, credential_id: ada.credentialId, expires_at: Date.now() + 60_000 }, since: null });
