@@ -19,7 +19,7 @@ function roomOf(count: number): RoomModel {
 }
 
 /** A session beside a room whose reads are of `drained`, the way Postgres is behind the room. */
-async function setup(room: RoomModel, overrides: Partial<Api> = {}) {
+async function setup(room: RoomModel, overrides: Partial<Api> = {}, store = memoryStore()) {
   const clock = new FakeClock();
   const server = new FakeServer();
   const place = { drained: room.head };
@@ -38,7 +38,7 @@ async function setup(room: RoomModel, overrides: Partial<Api> = {}) {
     markRead: async (_, pos) => void marks.push(pos),
     ...overrides,
   };
-  const session = new ChannelSession(entry(), ME, { api, openSocket: server.openSocket, tickets: false, clock, random: () => 0.5, store: memoryStore(), newId: () => 'c1' }, {
+  const session = new ChannelSession(entry(), ME, { api, openSocket: server.openSocket, tickets: false, clock, random: () => 0.5, store, newId: () => 'c1' }, {
     outboxChanged: (entries) => (outbox = entries),
     loadFailed: (error) => failures.push(error),
   });
@@ -129,6 +129,86 @@ describe('a session', () => {
     expect(session.state.messages.get('mine')?.message.text).toBe('hello');
     session.stop();
     expect(clock.pending).toBe(0);
+  });
+
+  it('at rest keeps its socket for half a minute, then resumes where it stood when it is looked at again (G4)', async () => {
+    const { room, session, server, clock, deliver, texts, expected } = await setup(roomOf(20));
+    await session.loadLatest();
+    session.rest();
+    await clock.advance(20_000);
+    session.start();
+    await clock.advance(14_000);
+    expect(server.latest.closed).toBe(false);
+    server.latest.deliver('pong');
+    session.rest();
+    await clock.advance(29_000);
+    expect(server.latest.closed).toBe(false);
+    await clock.advance(1_000);
+    expect(server.latest.closed).toBe(true);
+    expect(server.sockets).toHaveLength(1);
+    room.grow(seededRandom(2));
+    session.start();
+    await settle();
+    expect(server.latest.url.searchParams.get('since')).toBe('20');
+    server.latest.welcome({ seq: 20, head: 21, recovered: true });
+    deliver(21);
+    expect(texts()).toEqual(expected().slice(-(texts()?.length ?? 0)));
+  });
+
+  it('G1: does not rest while a message of its own is on its way', async () => {
+    const { session, server, clock, outbox } = await setup(roomOf(3));
+    session.send('hello');
+    session.rest();
+    await clock.advance(29_000);
+    server.latest.deliver('pong');
+    await clock.advance(2_000);
+    expect(server.latest.closed).toBe(false);
+    server.latest.deliver({ type: 'result', re: '1', ok: { message_id: 'm', seq: null, pos: null, thread_id: null, tpos: null, at: 'now', changed: false } });
+    await clock.advance(30_000);
+    expect(outbox()).toEqual([]);
+    expect(server.latest.closed).toBe(true);
+  });
+
+  it('G2: one of two of the same channel sends what is left, and only once', async () => {
+    const store = memoryStore();
+    const first = await setup(roomOf(3), {}, store);
+    first.session.send('hello');
+    await settle();
+    first.session.stop();
+    const second = await setup(roomOf(3), {}, store);
+    await settle();
+    const sends = () => second.server.sockets.flatMap(({ frames }) => frames.filter(({ type }) => type === 'send'));
+    expect(sends()).toMatchObject([{ client_msg_id: 'c1', text: 'hello' }]);
+    second.server.latest.deliver({ type: 'result', re: '1', ok: { message_id: 'm', seq: null, pos: null, thread_id: null, tpos: null, at: 'now', changed: false } });
+    await settle();
+    expect(await store.entries('')).toEqual([]);
+  });
+
+  it('asks every socket anew who is there, as long as someone looks', async () => {
+    const { session, server, clock } = await setup(roomOf(3));
+    const watches = () => server.latest.frames.filter(({ type }) => type === 'watch');
+    session.watchPresence(true);
+    session.watchPresence(true);
+    expect(watches()).toEqual([{ type: 'watch', presence: true }]);
+    server.latest.deliver({ type: 'presence', full: true, users: [{ user_id: 'ann', state: 'online', status: null }], present: 1 });
+    expect(session.presence.users?.get('ann')?.state).toBe('online');
+    server.latest.drop(1006);
+    await clock.advance(250);
+    server.latest.welcome({ seq: 3, recovered: true });
+    expect(watches()).toHaveLength(1);
+    session.watchPresence(false);
+    expect(watches().at(-1)).toEqual({ type: 'watch', presence: false });
+  });
+
+  it('tells that its user types, and shows nobody as typing on a socket that is gone', async () => {
+    const { session, server } = await setup(roomOf(3));
+    session.typed('root');
+    session.typed('root');
+    expect(server.latest.frames.filter(({ type }) => type === 'typing')).toEqual([{ type: 'typing', thread_id: 'root' }]);
+    server.latest.deliver({ type: 'typing', users: [{ user_id: 'ann', thread_id: null }] });
+    expect(session.typists).toHaveLength(1);
+    server.latest.drop(1006);
+    expect(session.typists).toEqual([]);
   });
 
   it('tells the server at most once a second how far the user has read', async () => {
