@@ -1,4 +1,5 @@
 import type { ChannelEventType } from './events.ts';
+import type { InboxEventType } from './inbox-events.ts';
 import type { PresenceEvent } from './presence.ts';
 
 /** Topics of the event log, their partition counts and retention in days. A topic's key keeps its order. */
@@ -12,7 +13,7 @@ export const TOPICS = {
 export type Topic = keyof typeof TOPICS;
 
 /** `ce_type` of an event: its name with the major version of its shape. A consumer refuses a major version it does not know. */
-export const ceType = (type: ChannelEventType | DirectoryEventType | PresenceEvent['type'], major = 1): string => `colink.${type}.v${major}`;
+export const ceType = (type: ChannelEventType | DirectoryEventType | PresenceEvent['type'] | InboxEventType, major = 1): string => `colink.${type}.v${major}`;
 
 /** Events of the directory, written to `event_log` by the transaction that changes it. */
 export type DirectoryEventType =

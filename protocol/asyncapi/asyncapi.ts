@@ -1,5 +1,6 @@
 import { directoryEventSchema } from '../directory-events.ts';
 import { channelEventSchema } from '../events.ts';
+import { inboxEventSchema } from '../inbox-events.ts';
 import { presenceEventSchema } from '../presence.ts';
 import { ceType, HEADERS } from '../topics.ts';
 import { SUBPROTOCOL, TICKET_SUBPROTOCOL_PREFIX } from '../version.ts';
@@ -15,7 +16,7 @@ const HEADER_NOTES: Readonly<Record<keyof typeof HEADERS, { readonly description
   specversion: { description: 'Of CloudEvents.', const: '1.0' },
   idempotencyKey: { description: 'The event\'s id again: whatever has it has happened.' },
   traceparent: { description: 'W3C trace context of the request that caused it.', optional: true },
-  channelSeq: { description: 'The event\'s seq in its channel\'s log.', optional: true },
+  channelSeq: { description: 'The event\'s seq in its log, where it has one: the channel\'s, or the inbox\'s.', optional: true },
   position: { description: 'The place in the event log, a decimal number. It rises per key, so a repeated record is told by it.' },
 };
 const headerNames = Object.keys(HEADERS) as (keyof typeof HEADERS)[];
@@ -44,7 +45,7 @@ function heartbeat(text: string, title: string, summary: string): object {
 
 /** `ce_type` by the type of an event. */
 const RECORD_TYPES: ReadonlyMap<string, string> = new Map(
-  [...channelEventSchema.options, ...directoryEventSchema.options, presenceEventSchema].map(({ shape }) => [shape.type.value, ceType(shape.type.value)]),
+  [...channelEventSchema.options, ...directoryEventSchema.options, ...inboxEventSchema.options, presenceEventSchema].map(({ shape }) => [shape.type.value, ceType(shape.type.value)]),
 );
 
 function describe(message: Message): object {

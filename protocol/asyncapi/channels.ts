@@ -3,7 +3,7 @@ import { counterSchema } from '../primitives.ts';
 import { RESUME_DAYS } from '../limits.ts';
 import { deadLetterTopic, TOPICS, type Topic } from '../topics.ts';
 import { SUBPROTOCOL, TICKET_SUBPROTOCOL_PREFIX } from '../version.ts';
-import { CHANNEL_EVENTS, CLIENT_FRAMES, DIRECTORY_EVENTS, type JsonSchema, type Message, PRESENCE_EVENTS, SERVER_FRAMES } from './messages.ts';
+import { CHANNEL_EVENTS, CLIENT_FRAMES, DIRECTORY_EVENTS, INBOX_EVENTS, type JsonSchema, type Message, PRESENCE_EVENTS, SERVER_FRAMES } from './messages.ts';
 
 export interface Channel {
   readonly address: string;
@@ -61,7 +61,7 @@ const socket = (address: string, title: string, description: string, frames: rea
 
 const TOPIC_MESSAGES: Readonly<Record<Topic, { readonly key: string; readonly messages: readonly Message[] }>> = {
   'message.events': { key: 'the channel\'s id', messages: CHANNEL_EVENTS },
-  'user.events': { key: 'the user\'s id', messages: DIRECTORY_EVENTS.filter(({ type }) => type.startsWith('user.')) },
+  'user.events': { key: 'the user\'s id', messages: [...DIRECTORY_EVENTS.filter(({ type }) => type.startsWith('user.')), ...INBOX_EVENTS] },
   'channel.events': { key: 'the channel\'s id', messages: DIRECTORY_EVENTS.filter(({ type }) => type.startsWith('channel.')) },
   'presence.events': { key: 'the user\'s id', messages: PRESENCE_EVENTS },
   'file.events': { key: 'the file\'s id', messages: [] },

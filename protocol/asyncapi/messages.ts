@@ -59,14 +59,15 @@ export const SERVER_FRAMES = framesOf(
 export const CHANNEL_EVENTS = messages('event', 'event', channelEventSchema.options, CHANNEL_EVENT_NOTES);
 export const DIRECTORY_EVENTS = messages('event', 'event', directoryEventSchema.options, DIRECTORY_EVENT_NOTES);
 export const PRESENCE_EVENTS = messages('event', 'event', [presenceEventSchema], PRESENCE_EVENT_NOTES);
-const INBOX_EVENTS = messages('event', 'inbox.event', inboxEventSchema.options, INBOX_EVENT_NOTES);
+export const INBOX_EVENTS = messages('event', 'inbox.event', inboxEventSchema.options, INBOX_EVENT_NOTES);
 
-/** Each message once. The events of an inbox travel within its frames only: they are schemas of those, and no messages by themselves. */
+/** Each message once. */
 export const MESSAGES: readonly Message[] = [
   ...new Map(
-    [...CLIENT_FRAMES.room, ...CLIENT_FRAMES.inbox, ...SERVER_FRAMES.room, ...SERVER_FRAMES.inbox, ...CHANNEL_EVENTS, ...DIRECTORY_EVENTS, ...PRESENCE_EVENTS].map(
-      (message) => [message.name, message],
-    ),
+    [
+      ...[CLIENT_FRAMES.room, CLIENT_FRAMES.inbox, SERVER_FRAMES.room, SERVER_FRAMES.inbox].flat(),
+      ...[CHANNEL_EVENTS, DIRECTORY_EVENTS, INBOX_EVENTS, PRESENCE_EVENTS].flat(),
+    ].map((message) => [message.name, message]),
   ).values(),
 ];
 
@@ -89,11 +90,10 @@ export type JsonSchema = Readonly<Record<string, unknown>>;
  */
 export function schemas(target: 'draft-2020-12' | 'draft-7' = 'draft-2020-12'): Record<string, JsonSchema> {
   const registry = z.registry<{ id: string }>();
-  const described = [...MESSAGES, ...INBOX_EVENTS];
-  for (const { name, schema } of described) registry.add(schema, { id: name });
+  for (const { name, schema } of MESSAGES) registry.add(schema, { id: name });
   for (const [id, schema] of Object.entries(SHARED)) registry.add(schema, { id });
   const made = z.toJSONSchema(registry, { target, uri: (id) => `#/components/schemas/${id}` }).schemas;
-  const notes = new Map(described.map(({ name, note }) => [name, { title: note.title, description: note.summary }]));
+  const notes = new Map(MESSAGES.map(({ name, note }) => [name, { title: note.title, description: note.summary }]));
   return Object.fromEntries(
     Object.entries(made).map(([name, { $schema: _dialect, $id: _id, ...schema }]) => [name, { ...(notes.get(name) ?? { title: name }), ...schema }]),
   );
