@@ -8,6 +8,7 @@ import { LogDrain, type LogDrainPorts } from '../log/log-drain.ts';
 import type { Actor } from '../sockets/actor-api.ts';
 import { Fanout, freshRecord, type RoomSocket, type SocketRecord } from '../sockets/fanout.ts';
 import { welcomeFrame } from '../sockets/frames.ts';
+import { SocketCredentials } from '../sockets/socket-credentials.ts';
 import { findStart, type Start } from '../sockets/start.ts';
 import { BadgeFeed, badgesFrame } from './badge-feed.ts';
 import { moveMarker } from './badge-merge.ts';
@@ -34,6 +35,8 @@ export interface InboxPorts<S extends RoomSocket> extends Omit<LogDrainPorts, 'o
   readonly alarms: Alarms<InboxAlarm>;
   readonly record: InboxRecord;
   isRevoked(credentialId: string): boolean;
+  /** As `InboxApi.redeemTicket`. */
+  redeem(ticket: string): Promise<Actor | null>;
   /** When the platform last answered a ping of this socket, in epoch milliseconds; 0: never. */
   lastPing(socket: S): number;
 }
@@ -48,6 +51,7 @@ export class Inbox<S extends RoomSocket> {
   readonly #archive: Archive;
   readonly #fanout: Fanout<S>;
   readonly #commands: InboxCommands<S>;
+  readonly #credentials: SocketCredentials<S>;
   readonly #lookup: ChannelLookup;
   readonly #badges: BadgeFeed;
   readonly #drain: LogDrain;
@@ -77,8 +81,16 @@ export class Inbox<S extends RoomSocket> {
     this.#commands = new InboxCommands(this.#fanout, {
       clock,
       read: (actor, channelId, pos) => this.read(actor, channelId, pos),
-      refresh: async () => ({ problem: { code: 'unavailable', retry_after: 1 } }),
+      refresh: (socket, ticket) => this.#credentials.refresh(socket, ticket),
       activity: (socket, activity) => this.activity(socket, activity),
+    });
+    this.#credentials = new SocketCredentials(this.#fanout, {
+      clock,
+      alarmAt: () => ports.alarms.at('auth'),
+      setAlarm: (at) => ports.alarms.set('auth', at),
+      clearAlarm: () => ports.alarms.clear('auth'),
+      redeem: (_, ticket) => ports.redeem(ticket),
+      refusal: (actor) => this.#refusal(actor),
     });
     this.#lookup = new ChannelLookup(state.channels, (channelId) => record.findChannel(channelId), clock);
     this.#badges = new BadgeFeed({
@@ -98,7 +110,8 @@ export class Inbox<S extends RoomSocket> {
 
   /** Continues what an earlier instance left: its sockets, badges it owed them, and its undrained events. */
   resume(sockets: readonly (readonly [S, SocketRecord])[]): void {
-    for (const [socket, record] of sockets) this.#fanout.adopt(socket, record);
+    for (const [socket, record] of sockets) this.#fanout.adopt(socket, record, sockets.length);
+    this.#credentials.check();
     if (this.#state.owesBadges) this.#sendOwed();
     if (this.#fanout.size === 0 && this.#state.leftAt === null) this.#state.setLeftAt(this.#ports.clock());
     if (this.#state.log.undrainedEvents > 0) this.#drain.wake();
@@ -162,7 +175,7 @@ export class Inbox<S extends RoomSocket> {
   async alarm(): Promise<void> {
     this.#reap();
     this.#touch();
-    const work: Record<InboxAlarm, () => Promise<void>> = { drain: () => this.#drain.alarm() };
+    const work: Record<InboxAlarm, () => void | Promise<void>> = { drain: () => this.#drain.alarm(), auth: () => this.#credentials.check() };
     await Promise.all(this.#ports.alarms.due(this.#ports.clock()).map((purpose) => work[purpose]()));
   }
 
@@ -207,6 +220,7 @@ export class Inbox<S extends RoomSocket> {
     const session = this.#state.newId(now);
     socket.send(welcomeFrame({ session, epoch, seq, head, recovered }));
     this.#fanout.join(socket, freshRecord({ session, actor, epoch }, seq));
+    this.#credentials.watch(socket);
     this.#sendBadges(socket);
     this.#state.setLeftAt(null);
     if (this.#mustWake()) void this.#wake();

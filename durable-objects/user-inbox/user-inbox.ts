@@ -1,6 +1,7 @@
 import { DurableObject } from 'cloudflare:workers';
 import { V7Generator } from 'uuidv7';
 import { z } from 'zod';
+import { closeReason } from '../../protocol/close-codes.ts';
 import type { Outcome } from '../../protocol/errors.ts';
 import type { ReadResult } from '../../protocol/frames.ts';
 import { TICKET_SECONDS } from '../../protocol/limits.ts';
@@ -13,6 +14,7 @@ import type { SqlDriver } from '../log/sql-driver.ts';
 import type { Actor } from '../sockets/actor-api.ts';
 import type { SocketRecord } from '../sockets/fanout.ts';
 import { answerClose, HibernatableSocket } from '../sockets/hibernatable-socket.ts';
+import { reconnectWindowMs } from '../sockets/reconnect-window.ts';
 import { problemResponse, upgraded } from '../sockets/upgrade.ts';
 import type { InboxApi, InboxMemberChange, InboxSocketRequest, InboxTelling, TellAnswer } from './inbox-api.ts';
 import { INBOX_ALARMS } from './inbox-alarms.ts';
@@ -152,7 +154,7 @@ export class UserInbox extends DurableObject<Env> implements InboxApi {
   #takeOver(webSocket: WebSocket): [HibernatableSocket, SocketRecord][] {
     const socket = new HibernatableSocket(webSocket);
     const record = socket.record();
-    if (record === null) socket.close(1012, 'the inbox was restarted');
+    if (record === null) socket.close(1012, closeReason('the inbox was restarted', reconnectWindowMs(this.ctx.getWebSockets().length)));
     else this.#sockets.set(webSocket, socket);
     return record === null ? [] : [[socket, record]];
   }
@@ -180,6 +182,7 @@ export class UserInbox extends DurableObject<Env> implements InboxApi {
       durable: () => storage.sync(),
       alarms: new Alarms(this.#sql, INBOX_ALARMS, { setAlarm: (at) => void storage.setAlarm(at), clearAlarm: () => void storage.deleteAlarm() }),
       record: inboxPostgres(this.#burst, userId),
+      redeem: (ticket) => this.redeemTicket(ticket),
       isRevoked: (credentialId) => this.#tickets.isRevoked(credentialId),
       warn: (message, fields) => warn(message, { user_id: userId, ...fields }),
       lastPing: (socket) => this.ctx.getWebSocketAutoResponseTimestamp(socket.webSocket)?.getTime() ?? 0,
