@@ -56,6 +56,14 @@ describe('SocketCommands', () => {
     expect(socket.frames).toMatchObject([{ type: 'events', from: 1, to: 1 }, { type: 'result', re: 'k1', ok: { seq: 1, pos: 1 } }]);
   });
 
+  it('answers at once also in a busy room, before the event that is gathered (P20)', async () => {
+    for (let n = 0; n < 400; n++) fanout.join(new FakeSocket(), freshRecord({ session: `s${n}`, actor: ALICE, epoch: 1 }, 0));
+    for (let n = 0; n < 11; n++) fanout.publish(appendMessages(room, 1));
+    socket.frames.length = 0;
+    await commands.handle(socket, send('k1'));
+    expect(socket.frames).toMatchObject([{ type: 'result', re: 'k1', ok: { seq: 12 } }]);
+  });
+
   it('answers a refused command by its id', async () => {
     await commands.handle(socket, JSON.stringify({ type: 'delete', id: 'k1', message_id: ALICE.user_id }));
     expect(socket.frames).toMatchObject([{ type: 'result', re: 'k1', problem: { code: 'not_found', status: 404 } }]);

@@ -6,7 +6,7 @@ import { inboxFixture } from './inbox-fixture.ts';
 
 const until = (actor: Actor, ms: number): Actor => ({ ...actor, expires_at: Date.now() + ms });
 
-it.concurrent('a sleeping inbox closes a socket at the end of its credential, and no other (G5)', async () => {
+it.concurrent('a sleeping inbox closes a socket at the end of its credential, and no other (G5, P33, P35)', async () => {
   const { inbox, alice, open } = await inboxFixture();
   const [brief, lasting] = [await open(null, until(alice, 3_000)), await open()];
   expect(brief.frames.filter(({ type }) => type === 'auth.expiring')).toHaveLength(1);
@@ -15,7 +15,7 @@ it.concurrent('a sleeping inbox closes a socket at the end of its credential, an
   expect(lasting.closed).toBeNull();
 }, 30_000);
 
-it.concurrent('a socket of an inbox goes on with the credential of a fresh ticket, and ends with that (G5)', async () => {
+it.concurrent('a socket of an inbox goes on with the credential of a fresh ticket, and ends with that (G5, P34)', async () => {
   const { channelId, inbox, alice, open } = await inboxFixture();
   const fresh = { ...until(alice, 3_600_000), credential_id: uuidv7() };
   const socket = await open(null, until(alice, 30_000));

@@ -45,7 +45,7 @@ describe('an inbox', () => {
     await vi.waitFor(() => expect(socket.events.map(({ type }) => type)).toEqual(['channel.left', 'message.notified']));
   });
 
-  it('closes the sockets of a revoked credential, and refuses new ones (G5)', async () => {
+  it('closes the sockets of a revoked credential, and refuses new ones (G5, P36)', async () => {
     const { inbox, alice, open } = await inboxFixture();
     const other = { ...alice, credential_id: uuidv7() };
     const [revoked, live] = [await open(null, alice), await open(null, other)];
