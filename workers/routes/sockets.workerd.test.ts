@@ -104,7 +104,7 @@ async function openInbox(headers: Record<string, string>, query = ''): Promise<{
 }
 
 describe('the socket of an inbox', () => {
-  it('opens for a bearer, and for a ticket once, with what is unread', async () => {
+  it('opens for a bearer, and for a ticket once, with what is unread (P2, P3)', async () => {
     const [byToken, ticket] = [await openInbox(bearer(ada)), await ticketOf(ada)];
     await vi.waitFor(() => expect(byToken.frames).toMatchObject([{ type: 'welcome', recovered: false }, { type: 'badges', full: true, badges: [] }]));
     const byTicket = await openInbox(offering(ticket));
@@ -113,7 +113,7 @@ describe('the socket of an inbox', () => {
     for (const { socket } of [byToken, byTicket]) socket?.close(1000);
   });
 
-  it('G5: is refused like a channel\'s', async () => {
+  it('G5: is refused like a channel\'s (P1, P2, P4, P7)', async () => {
     expect((await openInbox({})).response.status).toBe(401);
     expect((await openInbox(offering(await ticketOf(ada), 'https://evil.example'))).response.status).toBe(403);
     expect((await openInbox(bearer(await newToken(ada.user, { scopes: ['messages:read'] })))).response.status).toBe(403);
@@ -150,7 +150,7 @@ describe('the socket of an inbox', () => {
 });
 
 describe('logout', () => {
-  it('G5: ends sockets, sends, reads and tickets before it returns', async () => {
+  it('G5: ends sockets, sends, reads and tickets before it returns (P36)', async () => {
     const session = await newToken(ada.user, { kind: 'session' });
     const cookie = { Cookie: `__Host-colink=${session.token}`, Origin: ORIGIN };
     const [opened, ticket] = [await open(id, bearer(session)), await ticketOf(session)];
