@@ -110,6 +110,12 @@ describe('SocketCommands', () => {
     expect(socket.closed).toBeNull();
   });
 
+  it('closes the socket at a command whose credential has ended: the client says it again with another, instead of losing it (G5)', async () => {
+    now = ALICE.expires_at;
+    await commands.handle(socket, send('k1'));
+    expect([socket.closed, socket.frames]).toEqual([4001, []]);
+  });
+
   it('does not count acks that say something new: a long resume has many (G8)', async () => {
     for (const { seq } of appendMessages(room, 150)) {
       fanout.publish(room.log.since(seq - 1, 1, 1));
