@@ -1,0 +1,97 @@
+import { integer, pick } from '../../client/testing/random.ts';
+import type { Device } from './device.ts';
+import { USERS, type World } from './world.ts';
+
+type Action = (world: World) => void;
+
+/** What people, programs and fate may do at any moment. The number is how often, among all. */
+const ACTIONS: readonly (readonly [number, Action])[] = [
+  [20, (world) => write(world, null)],
+  [6, (world) => write(world, anyMessage(world))],
+  [5, (world) => change(world, (device, messageId) => device.session?.edit(messageId, `edited ${integer(world.random, 1_000)}`))],
+  [3, (world) => change(world, (device, messageId) => device.session?.remove(messageId))],
+  [6, (world) => change(world, (device, messageId) => device.session?.react(messageId, pick(world.random, ['👍', '🎉'])))],
+  [4, (world) => change(world, (device, messageId) => device.session?.unreact(messageId, pick(world.random, ['👍', '🎉'])))],
+  [6, ({ program }) => void program.send()],
+  [3, ({ program, random }) => void program.sendEach(1 + integer(random, 12))],
+  [2, ({ program, random }) => void program.sendBatch(1 + integer(random, 5))],
+  [8, read],
+  [3, (world) => someone(world).session?.wake()],
+  [3, (world) => someone(world).start()],
+  [2, (world) => someone(world).stop()],
+  [2, (world) => someone(world).retryFailed()],
+  [4, ({ room }) => room.crash()],
+  [4, ({ room }) => room.evict()],
+  [5, cut],
+  [4, ({ room, random }) => room.wires.length > 0 && pick(random, room.wires).stall(integer(random, 60_000))],
+  [2, ({ reach }) => (reach.away = !reach.away)],
+  [3, ({ reach, random }) => (reach.lost = reach.lost > 0 ? 0 : random() / 2)],
+  [2, ({ reach, random }) => (reach.latency = pick(random, [1, 20, 20, 1_000, 8_000]))],
+  [2, ({ room, random }) => (room.skew = integer(random, 20_000) - 10_000)],
+  [5, member],
+  [3, (world) => void world.directory.revoke(someone(world).credential)],
+  [2, ({ room }) => room.wipe()],
+  [2, ({ room }) => room.trim()],
+  [1, restore],
+];
+const TOTAL = ACTIONS.reduce((sum, [weight]) => sum + weight, 0);
+
+/** Milliseconds between two actions: mostly at once, now and then long enough for everything to come to rest. */
+const PAUSES = [0, 0, 1, 3, 10, 10, 30, 100, 300, 1_500, 5_000, 20_000];
+
+export const pause = (random: () => number): number => integer(random, 1 + pick(random, PAUSES));
+
+export function act(world: World): void {
+  let left = integer(world.random, TOTAL);
+  for (const [weight, action] of ACTIONS) {
+    left -= weight;
+    if (left < 0) return action(world);
+  }
+}
+
+const someone = ({ random, devices }: World): Device => pick(random, devices);
+
+function anyMessage({ random, watch }: World): string | null {
+  const created = watch.events.filter((event) => event.type === 'message.created' && event.thread_id === null);
+  const event = created.length === 0 ? null : pick(random, created.slice(-8));
+  return event?.type === 'message.created' ? event.message_id : null;
+}
+
+function write(world: World, threadId: string | null): void {
+  const device = someone(world);
+  device.send(`${device.name} says ${device.written.length}`, threadId);
+}
+
+function change(world: World, what: (device: Device, messageId: string) => Promise<unknown> | undefined): void {
+  const messageId = anyMessage(world);
+  // It may be refused, or the device may end first: only sends must come through.
+  if (messageId !== null) what(someone(world), messageId)?.catch(() => {});
+}
+
+function read(world: World): void {
+  const { random } = world;
+  const { session } = someone(world);
+  const root = random() < 0.3 ? anyMessage(world) : null;
+  const how = pick(random, ['latest', 'older', 'newer', 'around'] as const);
+  const loading = how === 'latest' ? session?.loadLatest(root) : how === 'around' ? session?.loadAround(anyMessage(world) ?? 1) : session?.loadMore(how, root);
+  loading?.catch(() => {});
+}
+
+function cut({ room, random }: World): void {
+  if (room.wires.length > 0) pick(random, room.wires).cut({ client: random() < 0.6, server: random() < 0.6 });
+}
+
+function member({ stored, directory, random }: World): void {
+  const userId = pick(random, USERS);
+  void directory.setMember(userId, stored.isMember(userId) ? null : 'member');
+}
+
+/** A backup of Postgres is put back that lacks at most what the room still holds. */
+function restore({ stored, room, random, trace }: World): void {
+  const { firstSeq } = room;
+  const { drained_seq } = stored.place;
+  if (firstSeq === null || drained_seq < firstSeq) return;
+  const seq = firstSeq - 1 + integer(random, drained_seq - firstSeq + 1);
+  trace.note(() => `Postgres is restored to event ${seq} of ${drained_seq}`);
+  stored.restore(seq);
+}

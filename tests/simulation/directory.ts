@@ -1,0 +1,94 @@
+import type { MemberRole } from '../../protocol/events.ts';
+import type { Actor } from '../../durable-objects/sockets/actor-api.ts';
+import { integer } from '../../client/testing/random.ts';
+import { id } from '../support/room-core.ts';
+import type { ObjectPorts, RoomObject } from './room-object.ts';
+
+/** Tickets, each for one socket or one refresh. */
+export class Tickets {
+  readonly #issued = new Map<string, Actor>();
+  #count = 0;
+
+  issue(actor: Actor): string {
+    this.#count += 1;
+    const ticket = `ticket-${this.#count}`;
+    this.#issued.set(ticket, actor);
+    return ticket;
+  }
+
+  redeem(ticket: string): Actor | null {
+    const actor = this.#issued.get(ticket);
+    this.#issued.delete(ticket);
+    return actor ?? null;
+  }
+}
+
+interface DirectoryPorts extends Pick<ObjectPorts, 'schedule' | 'random' | 'stored' | 'watch' | 'trace' | 'tickets'> {
+  readonly room: RoomObject;
+}
+
+/** Members and credentials, as the Workers write them: to Postgres, then to the room, again and again until it was told. */
+export class Directory {
+  readonly #ports: DirectoryPorts;
+  readonly #revoked = new Set<string>();
+  #ids = 0;
+  #telling = 0;
+
+  constructor(ports: DirectoryPorts) {
+    this.#ports = ports;
+  }
+
+  get tickets(): Tickets {
+    return this.#ports.tickets;
+  }
+
+  /** Changes that the room has not been told of yet. */
+  get telling(): number {
+    return this.#telling;
+  }
+
+  signIn(userId: string): Actor {
+    const { schedule, random } = this.#ports;
+    this.#ids += 1;
+    return { user_id: userId, credential_id: id(3, this.#ids), expires_at: schedule.now() + 20_000 + integer(random, 900_000) };
+  }
+
+  isGood({ credential_id, expires_at }: Actor): boolean {
+    return expires_at > this.#ports.schedule.now() && !this.#revoked.has(credential_id);
+  }
+
+  /** Resolves when the call that changed the member would return. */
+  async setMember(userId: string, role: MemberRole | null): Promise<void> {
+    const { stored, watch, trace } = this.#ports;
+    trace.note(() => `Postgres: ${userId} is ${role ?? 'no member any more'}`);
+    this.#ids += 1;
+    const eventId = id(4, this.#ids);
+    stored.setMember(userId, role);
+    if (role !== null) watch.removed.delete(userId);
+    await this.#tell(async (room) => room.applyMemberChange({ event_id: eventId, user_id: userId, actor_id: userId, ...stored.membership(userId) }));
+    if (!stored.isMember(userId)) watch.removed.add(userId);
+  }
+
+  /** Resolves when the call that revoked it would return. */
+  async revoke({ credential_id, expires_at }: Actor): Promise<void> {
+    const { watch, trace } = this.#ports;
+    trace.note(() => `Postgres: ${credential_id} is revoked`);
+    this.#revoked.add(credential_id);
+    await this.#tell((room) => room.revokeCredential(credential_id, expires_at));
+    watch.revoked.add(credential_id);
+  }
+
+  async #tell(work: Parameters<RoomObject['call']>[0]): Promise<void> {
+    this.#telling += 1;
+    while (!(await this.#told(work))) await this.#ports.schedule.delay(500);
+    this.#telling -= 1;
+  }
+
+  async #told(work: Parameters<RoomObject['call']>[0]): Promise<boolean> {
+    try {
+      return 'ok' in (await this.#ports.room.call(work));
+    } catch {
+      return false;
+    }
+  }
+}
