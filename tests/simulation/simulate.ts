@@ -26,13 +26,14 @@ export async function simulate(seed: number, { planted = {}, print }: Options = 
     await world.schedule.advance(pause(world.random));
   }
   if (world.watch.violations.length > 0) return world.watch.violations;
-  await heal(world);
+  const rests = await heal(world);
   judge(world);
+  if (!rests) world.watch.violate('G8', 'the world does not come to rest');
   return world.watch.violations;
 }
 
-/** Every fault passes, everyone is let in again, and a last message is sent. */
-async function heal(world: World): Promise<void> {
+/** Every fault passes, everyone is let in again, and a last message is sent. False: the world does not come to rest. */
+async function heal(world: World): Promise<boolean> {
   const { reach, stored, directory, devices, schedule, program, trace } = world;
   trace.note(() => 'everything heals');
   Object.assign(reach, { away: false, lost: 0, latency: 20 });
@@ -43,15 +44,16 @@ async function heal(world: World): Promise<void> {
     else device.session.wake();
   }
   void program.send();
-  for (let waited = 0; !isAtRest(world); waited += 10_000) {
-    if (waited >= REST_MS) return world.watch.violate('G8', 'the world does not come to rest');
+  for (let waited = 0; waited < REST_MS && !isAtRest(world); waited += 10_000) {
     await schedule.advance(10_000);
     for (const device of devices) {
       device.session?.wake();
       device.retryFailed();
     }
   }
+  const rests = isAtRest(world);
   await schedule.advance(10_000);
+  return rests;
 }
 
 function isAtRest({ devices, watch, stored, room, program, directory }: World): boolean {
