@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { benchFanout } from './fanout.ts';
 import { benchFreshness } from './freshness.ts';
+import { benchIdle } from './idle.ts';
 import { toJsonLine, toTable, type BenchResult } from './report.ts';
 import { benchResume } from './resume.ts';
 import { benchSend } from './send.ts';
@@ -13,6 +14,7 @@ const BENCHES: Readonly<Record<string, (options: BenchOptions) => Promise<BenchR
   freshness: benchFreshness,
   fanout: benchFanout,
   storm: benchStorm,
+  idle: benchIdle,
 };
 
 /** `npm run bench -- <name> [--json]`. The last line is the result as JSON; exit code 1 where a bar does not hold, 2 for a wrong call. */

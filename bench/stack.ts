@@ -19,6 +19,8 @@ export interface BenchStackOptions extends BenchOptions {
   readonly users: number;
   /** `none`: neither relay nor consumers run. `best`: Kafka where this machine has it, else the embedded transport. */
   readonly transport: 'none' | 'best';
+  /** Default `peers/app.worker.ts`. */
+  readonly entry?: string;
 }
 
 /** A stack of a bench's own: the real Worker with the bench's routes beside it, real Postgres, real events. */
@@ -53,7 +55,7 @@ export async function withStack<T>(options: BenchStackOptions, work: (stack: Ben
   const interrupt = interruption();
   try {
     options.log('starting the stack');
-    const stack = await startStack({ dataDir, entry: ENTRY, redis: false, signal: interrupt.signal, ...eventParts(options) });
+    const stack = await startStack({ dataDir, entry: options.entry ?? ENTRY, redis: false, signal: interrupt.signal, ...eventParts(options) });
     return await withConnection(stack, async (connection) => await Promise.race([work(await furnish(stack, connection, options)), interrupt.reached])).finally(() => stack.stop());
   } finally {
     interrupt.release();

@@ -114,9 +114,9 @@ export class Crowd {
     [this.#from, this.#until, this.#latencies] = [startedAt + spec.warmMs, startedAt + spec.warmMs + spec.measureMs, []];
     const tally = { acknowledged: 0, measured: 0, lastSeq: 0, refused: 0 };
     const talking = spec.perSecond === null ? senders.map((sender) => this.#sayOn(sender, tally)) : [this.#sayAt(senders, spec.perSecond, spec.phase ?? 0, tally)];
-    await sleep(this.#from - clock());
+    await sleep(Math.max(0, this.#from - clock()));
     const [before, from, busyBefore] = [this.#deliveries, clock(), performance.eventLoopUtilization()];
-    await sleep(this.#until - clock());
+    await sleep(Math.max(0, this.#until - clock()));
     const [deliveries, measuredMs, busy] = [this.#deliveries - before, clock() - from, performance.eventLoopUtilization(busyBefore).utilization];
     await Promise.all(talking);
     return { ...tally, deliveries, measuredMs, busy };

@@ -6,6 +6,7 @@ import type { GatewaySettings } from './ws-gateway.ts';
 
 export interface Gateway {
   readonly port: number;
+  readonly pid: number;
   stop(): Promise<void>;
 }
 
@@ -21,7 +22,7 @@ export async function startGateway({ dataDir, postgresUrl, channelId }: { dataDi
   try {
     await untilReady(store, async () => requireText(store, 'Ready to accept connections'), READY_MS);
     const gateway = await startNode({ port, redisPort, postgresUrl, channelId }, join(dataDir, 'logs', 'bench-gateway.log'));
-    return { port, stop: async () => void (await Promise.all([gateway.stop(), store.stop()])) };
+    return { port, pid: gateway.pid, stop: async () => void (await Promise.all([gateway.stop(), store.stop()])) };
   } catch (error) {
     await store.stop();
     throw error;
