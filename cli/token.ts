@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { connect, type Database } from '../db/client.ts';
 import { insertCredential } from '../db/queries/credentials.ts';
 import { findActiveUserId } from '../db/queries/tokens.ts';
-import { scopeSchema, SESSION_SCOPES } from '../protocol/scopes.ts';
+import { scopeSchema, TOKEN_SCOPES } from '../protocol/scopes.ts';
 import { postgresUrl } from './postgres-url.ts';
 
 const scopesSchema = z
@@ -15,7 +15,7 @@ const scopesSchema = z
 
 const optionsSchema = z.object({
   user: z.union([z.string(), z.number()], '--user <handle> is missing').transform(String),
-  scopes: scopesSchema.default([...SESSION_SCOPES]),
+  scopes: scopesSchema.default([...TOKEN_SCOPES]),
   days: z.number('--days is a number').positive().max(3650).default(30),
   name: z.union([z.string(), z.number()]).transform(String).default('colink token'),
 });
@@ -26,7 +26,7 @@ export function registerToken(cli: CAC): void {
   cli
     .command('token', 'Print a personal token, for programs')
     .option('--user <handle>', 'Whom it stands for')
-    .option('--scopes <list>', `Comma-separated: ${scopeSchema.options.join(', ')}`, { default: SESSION_SCOPES.join(',') })
+    .option('--scopes <list>', `Comma-separated: ${scopeSchema.options.join(', ')}`, { default: TOKEN_SCOPES.join(',') })
     .option('--days <n>', 'How long it is valid', { default: 30 })
     .option('--name <name>', 'What it is for', { default: 'colink token' })
     .action(async (flags: unknown) => {

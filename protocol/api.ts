@@ -91,6 +91,7 @@ export const createChannelBodySchema = z.strictObject({
   topic: topicSchema.default(''),
 });
 export const addMemberBodySchema = z.strictObject({ user_id: idSchema, role: memberRoleSchema.exclude(['owner']).default('member') });
+export const memberRoleBodySchema = z.strictObject({ role: memberRoleSchema });
 export const readStateSchema = z.strictObject({ read_pos: counterSchema });
 
 /** Results in the order of the batch. */

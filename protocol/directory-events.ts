@@ -14,7 +14,8 @@ const channelState = z.strictObject({ id: idSchema, kind: z.enum(['public', 'pri
 
 export const directoryEventSchema = z.discriminatedUnion('type', [
   z.strictObject({ ...userChange, type: z.literal('user.created') }),
-  z.strictObject({ ...userChange, type: z.literal('user.updated') }),
+  /** `deactivated`: whether the user's access was taken, or given back; missing where that is not what changed. */
+  z.strictObject({ ...userChange, type: z.literal('user.updated'), deactivated: z.boolean().optional() }),
   z.strictObject({ ...base, type: z.literal('channel.created'), channel: channelState, version: z.int() }),
   z.strictObject({
     ...base,

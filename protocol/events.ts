@@ -49,6 +49,7 @@ const reactionAdded = z.strictObject({ ...base, type: z.literal('reaction.added'
 const reactionRemoved = z.strictObject({ ...base, type: z.literal('reaction.removed'), message_id: idSchema, emoji: emojiSchema });
 export const memberRoleSchema = z.enum(['owner', 'admin', 'member']);
 export type MemberRole = z.infer<typeof memberRoleSchema>;
+/** Someone has become a member, or a member has another role: `role` is theirs from here on. */
 const memberAdded = z.strictObject({ ...base, type: z.literal('member.added'), user_id: idSchema, role: memberRoleSchema });
 const memberRemoved = z.strictObject({ ...base, type: z.literal('member.removed'), user_id: idSchema });
 

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 
-/** What a credential may be used for. A session has all but `messages:import`. */
-export const scopeSchema = z.enum(['messages:read', 'messages:write', 'channels:read', 'channels:write', 'messages:import']);
+/** What a credential may be used for. A session has all but `messages:import`; what it may really do depends on its user's role. */
+export const scopeSchema = z.enum(['messages:read', 'messages:write', 'channels:read', 'channels:write', 'messages:import', 'admin']);
 export type Scope = z.infer<typeof scopeSchema>;
-export const SESSION_SCOPES = ['messages:read', 'messages:write', 'channels:read', 'channels:write'] as const satisfies readonly Scope[];
+/** Those of a token, where nothing else is asked for. */
+export const TOKEN_SCOPES = ['messages:read', 'messages:write', 'channels:read', 'channels:write'] as const satisfies readonly Scope[];
+export const SESSION_SCOPES = [...TOKEN_SCOPES, 'admin'] as const satisfies readonly Scope[];

@@ -17,6 +17,7 @@ const OF_CHANNELS = OPERATIONS.filter(({ path }) => path.startsWith('/v1/channel
 const BODIES: Readonly<Record<string, object>> = {
   'POST /v1/channels': { name: 'mine' },
   'POST /v1/channels/{id}/members': { user_id: uuidv7(), role: 'member' },
+  'PATCH /v1/channels/{id}/members/{user_id}': { role: 'member' },
   'POST /v1/channels/{id}/messages': { client_msg_id: 'a', text: 'a' },
   'PATCH /v1/channels/{id}/messages/{message_id}': { text: 'a' },
   'POST /v1/channels/{id}/message-batches': { messages: [{ client_msg_id: 'a', text: 'a' }] },

@@ -8,6 +8,7 @@ import { measure } from './middleware/measure.ts';
 import { refuseForgery } from './middleware/refuse-forgery.ts';
 import { registerSecurity } from './openapi.ts';
 import { answerError, problemResponse } from './problems.ts';
+import { adminRoutes } from './routes/admin.ts';
 import { channelRoutes } from './routes/channels.ts';
 import { docsRoutes } from './routes/docs.ts';
 import { historyRoutes } from './routes/history.ts';
@@ -38,7 +39,7 @@ export function createApp(services: Services): App {
 
   app.use('/v1/*', authenticate(services.identities));
   for (const routes of [meRoutes(), channelRoutes(), memberRoutes(), historyRoutes(), messageRoutes(services)]) app.route('/', routes);
-  for (const routes of [readStateRoutes(), searchRoutes(), socketTicketRoutes(), userRoutes(services)]) app.route('/', routes);
+  for (const routes of [readStateRoutes(), searchRoutes(), socketTicketRoutes(), userRoutes(services), adminRoutes()]) app.route('/', routes);
 
   refuseOtherMethods(app);
   return app;

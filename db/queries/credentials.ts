@@ -1,6 +1,7 @@
 import { and, eq, isNull } from 'drizzle-orm';
 import type { User } from '../../protocol/api.ts';
 import type { Queryable } from '../client.ts';
+import type { RevokedAccess } from './deactivation.ts';
 import { credentials, members, users } from '../schema/tables.ts';
 
 export interface FoundCredential {
@@ -41,16 +42,8 @@ export async function insertCredential(db: Queryable, credential: NewCredential)
   await db.insert(credentials).values({ ...credential, scopes: [...credential.scopes] });
 }
 
-/** A revoked credential, and where it may still be in use. */
-export interface Revoked {
-  readonly id: string;
-  readonly user_id: string;
-  readonly expires_at: Date;
-  readonly channel_ids: readonly string[];
-}
-
 /** Revokes the credential of a secret; null for an unknown one. Repeating it keeps the first moment and answers the same, so that the telling can be repeated. */
-export async function revokeCredential(db: Queryable, secretHash: Uint8Array, now: Date): Promise<Revoked | null> {
+export async function revokeCredential(db: Queryable, secretHash: Uint8Array, now: Date): Promise<RevokedAccess | null> {
   await db
     .update(credentials)
     .set({ revoked_at: now })
@@ -61,5 +54,5 @@ export async function revokeCredential(db: Queryable, secretHash: Uint8Array, no
     .where(eq(credentials.secret_hash, secretHash));
   if (!credential) return null;
   const joined = await db.select({ channel_id: members.channel_id }).from(members).where(eq(members.user_id, credential.user_id));
-  return { ...credential, channel_ids: joined.map(({ channel_id }) => channel_id) };
+  return { user_id: credential.user_id, credentials: [credential], channel_ids: joined.map(({ channel_id }) => channel_id) };
 }

@@ -134,9 +134,44 @@ export async function removeMember(tx: Transaction, request: MemberRequest): Pro
   return { ok: true };
 }
 
-async function isMember(tx: Transaction, { channelId, userId }: MemberChange): Promise<boolean> {
-  const found = await tx.select({ role: members.role }).from(members).where(and(eq(members.channel_id, channelId), eq(members.user_id, userId)));
-  return found.length > 0;
+/**
+ * An owner or admin gives a member another role; only an owner makes owners, or takes that from one, and one owner is always left. It is told as a member
+ * added in the new role: who knows the list by these events has the right role, whether or not they knew the member.
+ */
+export async function changeRole(tx: Transaction, request: MemberRequest & { readonly role: MemberRole }): Promise<Changed> {
+  const standing = await standingUnderLock(tx, request.credentialId, request.channelId);
+  const problem = refuseManager(standing) ?? (await refuseRole(tx, standing, request));
+  if (problem) return refused(problem);
+  if ((await roleOf(tx, request)) === request.role) return { ok: false };
+  const { channelId, userId, role } = request;
+  const version = await bumpVersion(tx, channelId);
+  await tx.update(members).set({ role, version }).where(and(eq(members.channel_id, channelId), eq(members.user_id, userId)));
+  await appendDirectoryEvent(tx, { type: 'channel.member_added', ...eventOf(request), role, version }, request.traceparent);
+  return { ok: true };
+}
+
+async function refuseRole(tx: Transaction, standing: LockedStanding | undefined, request: MemberRequest & { readonly role: MemberRole }): Promise<Problem | null> {
+  if (standing?.archived) return { code: 'channel_archived' };
+  const before = await roleOf(tx, request);
+  if (before === null) return { code: 'not_found' };
+  if (before !== 'owner' && request.role !== 'owner') return null;
+  if (standing?.my_role !== 'owner') return { code: 'forbidden', detail: 'only an owner of the channel makes owners, or takes that from one' };
+  const isLast = before === 'owner' && request.role !== 'owner' && (await countOwners(tx, request.channelId)) === 1;
+  return isLast ? { code: 'conflict', detail: 'the last owner of a channel stays its owner' } : null;
+}
+
+async function countOwners(tx: Transaction, channelId: string): Promise<number> {
+  const owners = await tx.select({ user_id: members.user_id }).from(members).where(and(eq(members.channel_id, channelId), eq(members.role, 'owner'))).limit(2);
+  return owners.length;
+}
+
+async function roleOf(tx: Transaction, { channelId, userId }: MemberChange): Promise<MemberRole | null> {
+  const [found] = await tx.select({ role: members.role }).from(members).where(and(eq(members.channel_id, channelId), eq(members.user_id, userId)));
+  return found?.role ?? null;
+}
+
+async function isMember(tx: Transaction, change: MemberChange): Promise<boolean> {
+  return (await roleOf(tx, change)) !== null;
 }
 
 async function isActive(tx: Transaction, userId: string): Promise<boolean> {

@@ -61,11 +61,13 @@ export async function signIn(tx: Transaction, identity: SignIn, now: Date): Prom
 
 type KnownUser = User & { version: number; deactivated_at: Date | null };
 
+/** Locked: a deactivation that runs at the same time is either seen here, or sees the credential that follows. */
 async function findBySubject(tx: Transaction, { issuer, subject }: SignIn): Promise<KnownUser | undefined> {
   const [user] = await tx
     .select({ ...profile, version: users.version, deactivated_at: users.deactivated_at })
     .from(users)
-    .where(and(eq(users.issuer, issuer), eq(users.subject, subject)));
+    .where(and(eq(users.issuer, issuer), eq(users.subject, subject)))
+    .for('no key update');
   return user;
 }
 

@@ -15,7 +15,7 @@ import { answerClose, HibernatableSocket } from '../sockets/hibernatable-socket.
 import type { Actor } from '../sockets/actor-api.ts';
 import { reconnectWindowMs } from '../sockets/reconnect-window.ts';
 import { problemResponse, upgraded } from '../sockets/upgrade.ts';
-import { type ActorCommand, type MemberChange, type RoomApi, SOCKET_REQUEST_HEADER, type SocketRequest } from './room-api.ts';
+import { type ActorCommand, type MemberChange, type RevokedCredential, type RoomApi, SOCKET_REQUEST_HEADER, type SocketRequest } from './room-api.ts';
 import { ROOM_ALARMS, type RoomAlarm } from './room-alarms.ts';
 import { roomPostgres } from './room-postgres.ts';
 import type { RoomRecord } from './room-record.ts';
@@ -69,6 +69,11 @@ export class ChannelRoom extends DurableObject<Env> implements RoomApi {
 
   async revokeCredential(channelId: string, credentialId: string, expiresAt: number): Promise<void> {
     (await this.#mustOpen(channelId)).revokeCredential(credentialId, expiresAt);
+  }
+
+  async revokeCredentials(channelId: string, credentials: readonly RevokedCredential[]): Promise<void> {
+    const room = await this.#mustOpen(channelId);
+    for (const { credential_id, expires_at } of credentials) room.revokeCredential(credential_id, expires_at);
   }
 
   override async fetch(request: Request): Promise<Response> {

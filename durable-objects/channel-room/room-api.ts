@@ -18,6 +18,12 @@ export interface MemberChange {
   readonly version: number;
 }
 
+/** `expires_at` in epoch milliseconds: from then on it is refused for its age. */
+export interface RevokedCredential {
+  readonly credential_id: string;
+  readonly expires_at: number;
+}
+
 /** What Workers may call on a `ChannelRoom` by RPC. A room that does not know itself yet reads itself from Postgres first. */
 export interface RoomApi {
   /** Commits the command durably before it returns, or says why not. */
@@ -33,6 +39,8 @@ export interface RoomApi {
   applyMemberChange(channelId: string, change: MemberChange): Promise<void>;
   /** Ends the live access of a credential in this room: closes its sockets (4001) and refuses its commands until it expires. */
   revokeCredential(channelId: string, credentialId: string, expiresAt: number): Promise<void>;
+  /** The same for many. */
+  revokeCredentials(channelId: string, credentials: readonly RevokedCredential[]): Promise<void>;
 }
 
 /**

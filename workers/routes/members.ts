@@ -1,7 +1,7 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Transaction } from '../../db/client.ts';
-import { addMember, findMember, joinChannel, leaveChannel, listMembers, removeMember, type Changed, type MemberRequest } from '../../db/queries/members.ts';
-import { addMemberBodySchema, memberPageSchema, memberSchema, type Member } from '../../protocol/api.ts';
+import { addMember, changeRole, findMember, joinChannel, leaveChannel, listMembers, removeMember, type Changed, type MemberRequest } from '../../db/queries/members.ts';
+import { addMemberBodySchema, memberPageSchema, memberRoleBodySchema, memberSchema, type Member } from '../../protocol/api.ts';
 import type { Outcome } from '../../protocol/errors.ts';
 import { idSchema } from '../../protocol/primitives.ts';
 import { apiRoute, channelParams, json, jsonBody, keyHeader, problemAnswer } from '../api-route.ts';
@@ -44,6 +44,13 @@ const remove = apiRoute({ scope: 'channels:write', limit: 'send' }, '/v1/channel
   responses: { 204: { description: 'No member any more' } },
 });
 
+const setRole = apiRoute({ scope: 'channels:write', limit: 'send' }, '/v1/channels/{id}/members/{user_id}', {
+  method: 'patch',
+  summary: 'Give a member another role, for owners and admins of the channel; owners alone make owners. It holds on live sockets when this returns',
+  request: { headers: keyHeader, params: channelParams.extend({ user_id: ME.or(idSchema) }), ...jsonBody(memberRoleBodySchema) },
+  responses: { 200: json(memberSchema, 'The member'), 409: problemAnswer('conflict') },
+});
+
 const MEMBER = { body: memberSchema, statuses: [200, 201] as const };
 const GONE = { body: z.null(), statuses: [204] as const };
 
@@ -54,6 +61,8 @@ async function memberAnswer(tx: Transaction, { channelId, userId }: MemberReques
   if (!member) throw new Error('the member vanished under the lock');
   return { ok: { status: changed.ok ? 201 : 200, body: member } };
 }
+
+const ROLE = { body: memberSchema, statuses: [200] as const };
 
 const goneAnswer = (changed: Changed): Outcome<Answer<null, 204>> => ('problem' in changed ? changed : { ok: { status: 204, body: null } });
 
@@ -85,6 +94,17 @@ export function memberRoutes(): App {
     const userId = c.get('identity').actor.user_id;
     const answer = await changeMember(c, { channelId, userId }, MEMBER, async (tx, request) => memberAnswer(tx, request, await joinChannel(tx, request)));
     return c.json(answer.body, answer.status);
+  });
+
+  app.openapi(setRole, async (c) => {
+    const { id: channelId, user_id } = c.req.valid('param');
+    const { role } = c.req.valid('json');
+    const userId = user_id === 'me' ? c.get('identity').actor.user_id : user_id;
+    const answer = await changeMember(c, { channelId, userId }, ROLE, async (tx, request) => {
+      const changed = await memberAnswer(tx, request, await changeRole(tx, { ...request, role }));
+      return 'problem' in changed ? changed : { ok: { status: 200, body: changed.ok.body } };
+    });
+    return c.json(answer.body, 200);
   });
 
   app.openapi(remove, async (c) => {

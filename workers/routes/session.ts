@@ -1,7 +1,7 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { uuidv7 } from 'uuidv7';
-import { insertCredential, revokeCredential, type Revoked } from '../../db/queries/credentials.ts';
+import { insertCredential, revokeCredential } from '../../db/queries/credentials.ts';
 import { findGeneralChannel } from '../../db/queries/channels.ts';
 import { enrol } from '../../db/queries/members.ts';
 import { signIn, type SignIn } from '../../db/queries/users.ts';
@@ -18,7 +18,7 @@ import { hashSecret, looksLikeSecret, mintSessionSecret } from '../identity/secr
 import { secretOf } from '../middleware/authenticate.ts';
 import { inTransaction, withPostgres } from '../postgres.ts';
 import { ProblemError, unwrap } from '../problems.ts';
-import { callRoom } from '../room.ts';
+import { endAccess } from '../revocation.ts';
 import type { Services } from '../services.ts';
 
 /** Life of a browser's session. */
@@ -125,12 +125,4 @@ async function welcome(tx: Transaction, userId: string, now: Date) {
   const change = { channelId, userId, actorId: userId, eventId: uuidv7(), now, traceparent: null };
   await enrol(tx, change);
   return change;
-}
-
-/** Tells all rooms of the user, and the inbox, before the answer (G5). Where one cannot be told the answer is 503, and a repetition tells all again. */
-async function endAccess(c: Context<AppEnv>, { id, user_id, expires_at, channel_ids }: Revoked): Promise<void> {
-  if (expires_at.getTime() <= Date.now()) return;
-  const rooms = channel_ids.map((channelId) => callRoom(c.env, channelId, (room) => room.revokeCredential(channelId, id, expires_at.getTime())));
-  const told = await Promise.allSettled([...rooms, c.env.INBOXES.getByName(user_id).revokeCredential(id)]);
-  if (told.some(({ status }) => status === 'rejected')) throw new ProblemError({ code: 'unavailable', detail: 'sign-out is not complete: try again' });
 }

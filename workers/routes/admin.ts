@@ -1,0 +1,58 @@
+import { OpenAPIHono, z } from '@hono/zod-openapi';
+import type { Context } from 'hono';
+import { uuidv7 } from 'uuidv7';
+import type { Transaction } from '../../db/client.ts';
+import { deactivateUser, findRevokedAccess, reactivateUser, type UserRequest } from '../../db/queries/deactivation.ts';
+import type { Outcome } from '../../protocol/errors.ts';
+import { idSchema } from '../../protocol/primitives.ts';
+import { apiRoute, keyHeader, problemAnswer } from '../api-route.ts';
+import { writeDirectory } from '../directory.ts';
+import type { App, AppEnv } from '../env.ts';
+import { withPostgres } from '../postgres.ts';
+import { endAccess } from '../revocation.ts';
+import { traceparentOf } from '../traceparent.ts';
+
+const userParams = z.object({ id: idSchema });
+
+const deactivate = apiRoute({ scope: 'admin', limit: 'send' }, '/v1/admin/users/{id}/deactivate', {
+  method: 'post',
+  summary: 'Take a user\'s access, for administrators: when this returns they cannot sign in, and no credential or socket of theirs is left',
+  request: { headers: keyHeader, params: userParams },
+  responses: { 204: { description: 'Deactivated' }, 409: problemAnswer('conflict') },
+});
+
+const reactivate = apiRoute({ scope: 'admin', limit: 'send' }, '/v1/admin/users/{id}/reactivate', {
+  method: 'post',
+  summary: 'Let a user sign in again, for administrators. Credentials of before stay revoked',
+  request: { headers: keyHeader, params: userParams },
+  responses: { 204: { description: 'Active' } },
+});
+
+const DONE = { body: z.null(), statuses: [204] as const };
+
+export function adminRoutes(): App {
+  const app = new OpenAPIHono<AppEnv>();
+
+  app.openapi(deactivate, async (c) => {
+    const { id } = c.req.valid('param');
+    await changeUser(c, id, deactivateUser);
+    await endAccess(c, await withPostgres(c, (db) => findRevokedAccess(db, id)));
+    return c.body(null, 204);
+  });
+
+  app.openapi(reactivate, async (c) => {
+    await changeUser(c, c.req.valid('param').id, reactivateUser);
+    return c.body(null, 204);
+  });
+
+  return app;
+}
+
+async function changeUser(c: Context<AppEnv>, userId: string, change: (tx: Transaction, request: UserRequest) => Promise<Outcome<boolean>>): Promise<void> {
+  const { credential_id: credentialId, user_id: actorId } = c.get('identity').actor;
+  const request = { credentialId, actorId, userId, eventId: uuidv7(), traceparent: traceparentOf(c.req.raw.headers) };
+  await writeDirectory(c, DONE, async (tx, now) => {
+    const changed = await change(tx, { ...request, now });
+    return 'problem' in changed ? changed : { ok: { status: 204, body: null } };
+  });
+}
