@@ -6,7 +6,7 @@ const DATABASE_URL = 'postgres://colink@127.0.0.1:5432/colink';
 describe('readConfig', () => {
   it('runs everything on the embedded transport unless told otherwise', () => {
     expect(readConfig([], { DATABASE_URL })).toEqual({
-      run: 'all', databaseUrl: DATABASE_URL, brokers: [], replicationFactor: 1, host: '127.0.0.1', port: 0, logLevel: 'info',
+      run: 'all', databaseUrl: DATABASE_URL, brokers: [], replicationFactor: 1, worker: null, host: '127.0.0.1', port: 0, logLevel: 'info',
     });
   });
 
@@ -18,6 +18,7 @@ describe('readConfig', () => {
   it.each([
     ['no database', [], {}, 'DATABASE_URL'],
     ['a relay without a broker', ['--run', 'relay'], { DATABASE_URL }, 'KAFKA_BROKERS'],
+    ['a Worker without its token', [], { DATABASE_URL, WORKER_URL: 'https://colink.example' }, 'FLEET_TOKEN'],
     ['a role there is not', ['--run', 'everything'], { DATABASE_URL }, '--run'],
     ['a port there is not', [], { DATABASE_URL, PORT: '70000' }, 'PORT'],
     ['an option there is not', ['--fast'], { DATABASE_URL }, '--fast'],

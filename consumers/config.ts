@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
+import type { WorkerAddress } from './notifier/inboxes.ts';
 
 const ROLES = ['relay', 'groups', 'all'] as const;
 
@@ -11,6 +12,9 @@ const environmentSchema = z.object({
   PORT: z.coerce.number().int().min(0).max(65_535).default(0),
   /** Where health and metrics are served. */
   HOST: z.string().default('127.0.0.1'),
+  /** Where the Worker is reached, and the secret it knows as FLEET_TOKEN. Without both nobody is notified. */
+  WORKER_URL: z.union([z.literal(''), z.url({ protocol: /^https?$/ })]).default(''),
+  FLEET_TOKEN: z.string().default(''),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 });
 
@@ -20,6 +24,8 @@ export interface FleetConfig {
   /** Empty: the embedded transport. */
   readonly brokers: readonly string[];
   readonly replicationFactor: number;
+  /** Null: the group `notifier` does not run. */
+  readonly worker: WorkerAddress | null;
   readonly host: string;
   readonly port: number;
   readonly logLevel: string;
@@ -32,8 +38,10 @@ export function readConfig(args: readonly string[], environment: Readonly<Record
   if (run === undefined) throw new Error(`--run must be one of ${ROLES.join(', ')}`);
   const parsed = environmentSchema.safeParse(environment);
   if (!parsed.success) throw new Error(z.prettifyError(parsed.error));
-  const { DATABASE_URL, KAFKA_BROKERS, KAFKA_REPLICATION_FACTOR, HOST, PORT, LOG_LEVEL } = parsed.data;
+  const { DATABASE_URL, KAFKA_BROKERS, KAFKA_REPLICATION_FACTOR, WORKER_URL, FLEET_TOKEN, HOST, PORT, LOG_LEVEL } = parsed.data;
   const brokers = KAFKA_BROKERS.split(',').map((broker) => broker.trim()).filter((broker) => broker !== '');
   if (run === 'relay' && brokers.length === 0) throw new Error('--run relay needs KAFKA_BROKERS');
-  return { run, databaseUrl: DATABASE_URL, brokers, replicationFactor: KAFKA_REPLICATION_FACTOR, host: HOST, port: PORT, logLevel: LOG_LEVEL };
+  if ((WORKER_URL === '') !== (FLEET_TOKEN === '')) throw new Error('WORKER_URL and FLEET_TOKEN go together');
+  const worker = WORKER_URL === '' ? null : { url: WORKER_URL, token: FLEET_TOKEN };
+  return { run, databaseUrl: DATABASE_URL, brokers, replicationFactor: KAFKA_REPLICATION_FACTOR, worker, host: HOST, port: PORT, logLevel: LOG_LEVEL };
 }

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { Sql } from '../db/client.ts';
 import { readCursors } from '../db/queries/consumer-offsets.ts';
 import { LOG_START, type LogCursor } from '../db/queries/event-log.ts';
+import type { ChannelEvent } from '../protocol/events.ts';
 import type { FleetConfig } from './config.ts';
 import { createKafka, createTopics } from './kafka/client.ts';
 import { RecordSender } from './kafka/record-sender.ts';
@@ -10,10 +11,14 @@ import { createMaintenance } from './maintenance.ts';
 import type { FleetMetrics } from './metrics.ts';
 import { kafkaSink } from './outbox-relay/kafka-sink.ts';
 import { createRelay } from './outbox-relay/relay.ts';
+import type { NotifierEvent } from './notifier/batch.ts';
+import { notifier } from './notifier/group.ts';
+import { workerInboxes } from './notifier/inboxes.ts';
 import { failureFields } from './runtime/classify.ts';
 import { publishDeadLetters } from './runtime/dead-letter-publisher.ts';
 import { createEventLogSource } from './runtime/event-log-source.ts';
 import type { EventSource } from './runtime/event-source.ts';
+import type { ConsumerGroup } from './runtime/group.ts';
 import { groupService, retrierService } from './runtime/group-runner.ts';
 import { KafkaSource } from './runtime/kafka-source.ts';
 import { parseLogCursor } from './runtime/log-cursor.ts';
@@ -21,8 +26,10 @@ import { Poller } from './runtime/poller.ts';
 import type { Service } from './runtime/service.ts';
 import { searchIndexer } from './search-indexer/group.ts';
 
-/** Every consumer group of the fleet. */
-export const GROUPS = [searchIndexer];
+type Group = ConsumerGroup<ChannelEvent | NotifierEvent>;
+
+/** Every consumer group of a fleet of this configuration. */
+const groupsOf = ({ worker }: FleetConfig): Group[] => [searchIndexer, ...(worker === null ? [] : [notifier(workerInboxes(worker))])];
 
 export interface FleetParts {
   readonly config: FleetConfig;
@@ -47,18 +54,17 @@ const HOUR_MS = 60 * 60 * 1_000;
 export function assemble(parts: FleetParts): Services {
   const { config, log } = parts;
   const kafka = config.brokers.length === 0 ? null : createKafka({ brokers: config.brokers, clientId: 'colink', log });
-  const sources = new Map(GROUPS.map((group) => [group.id, createSource(parts, kafka, group)]));
+  const groups = groupsOf(config);
+  const sources = new Map(groups.map((group) => [group.id, createSource(parts, kafka, group)]));
   const isRelaying = config.run !== 'groups';
   const consuming = [
-    ...(config.run === 'relay' ? [] : groupServices(parts, sources)),
+    ...(config.run === 'relay' ? [] : groupServices(parts, groups, sources)),
     ...(kafka === null ? [] : [topicService(parts, kafka)]),
     ...(kafka !== null && isRelaying ? [publisherService(parts, kafka)] : []),
-    ...(isRelaying ? [maintenanceService(parts, kafka !== null)] : []),
+    ...(isRelaying ? [maintenanceService(parts, kafka === null ? groups : [])] : []),
   ];
   return { consuming, relay: kafka !== null && isRelaying ? relayService(parts, kafka) : null, sources };
 }
-
-type Group = (typeof GROUPS)[number];
 
 function createSource({ config, sql, log }: FleetParts, kafka: Kafka | null, { id: groupId, topics }: Group): EventSource {
   const child = log.child({ group: groupId });
@@ -67,9 +73,9 @@ function createSource({ config, sql, log }: FleetParts, kafka: Kafka | null, { i
   return createEventLogSource({ databaseUrl: config.databaseUrl, sql, groupId, topics, onError });
 }
 
-function groupServices({ sql, log, metrics }: FleetParts, sources: ReadonlyMap<string, EventSource>): Service[] {
+function groupServices({ sql, log, metrics }: FleetParts, groups: readonly Group[], sources: ReadonlyMap<string, EventSource>): Service[] {
   const chance = { now: () => new Date(), random: Math.random };
-  return GROUPS.flatMap((group) => {
+  return groups.flatMap((group) => {
     const source = sources.get(group.id);
     if (source === undefined) return [];
     const ports = { sql, log: log.child({ group: group.id }), chance, onTaken: metrics.taken.bind(metrics) };
@@ -113,16 +119,17 @@ function publisherService({ sql, log }: FleetParts, kafka: Kafka): Service {
   });
 }
 
-function maintenanceService({ sql, log }: FleetParts, usesBroker: boolean): Service {
+function maintenanceService({ sql, log }: FleetParts, embedded: readonly Group[]): Service {
   return createMaintenance({
     sql,
     log: log.child({ service: 'maintenance' }),
-    cursors: usesBroker ? async () => [] : () => embeddedCursors(sql),
+    cursors: () => embeddedCursors(sql, embedded),
   });
 }
 
-async function embeddedCursors(sql: Sql): Promise<LogCursor[]> {
-  const streams = GROUPS.flatMap(({ id, topics }) => topics.map((topic) => ({ id, topic })));
+/** How far the groups that read the log itself have come: what is behind them may not be dropped. */
+async function embeddedCursors(sql: Sql, groups: readonly Group[]): Promise<LogCursor[]> {
+  const streams = groups.flatMap(({ id, topics }) => topics.map((topic) => ({ id, topic })));
   return Promise.all(
     streams.map(async ({ id, topic }) => {
       const stored = (await readCursors(sql, id, topic)).get(0);

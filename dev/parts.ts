@@ -129,16 +129,18 @@ export interface FleetSettings {
   readonly postgresUrl: string;
   /** Empty: the embedded transport. */
   readonly brokers: readonly string[];
+  readonly workerUrl: string;
+  readonly fleetToken: string;
 }
 
 /** The relay or the consumer groups. They drain for up to 8 s when asked to stop. */
-export function fleetPart(dataDir: string, { name, run, port, postgresUrl, brokers }: FleetSettings): StartPart {
+export function fleetPart(dataDir: string, { name, run, port, postgresUrl, brokers, workerUrl, fleetToken }: FleetSettings): StartPart {
   return nodePart({
     name,
     dataDir,
     port,
     args: ['--disable-warning=TimeoutNegativeWarning', join(import.meta.dirname, '..', 'consumers', 'main.ts'), '--run', run],
-    env: { DATABASE_URL: postgresUrl, KAFKA_BROKERS: brokers.join(','), PORT: String(port) },
+    env: { DATABASE_URL: postgresUrl, KAFKA_BROKERS: brokers.join(','), PORT: String(port), WORKER_URL: workerUrl, FLEET_TOKEN: fleetToken },
     probe: () => probe(`http://127.0.0.1:${port}/health`),
     graceMs: 8_000,
   });

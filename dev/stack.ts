@@ -101,6 +101,8 @@ class Assembly implements Stack {
   readonly #supervisor: Supervisor;
   #transport: TransportChoice;
   #isUp = false;
+  /** The secret that the fleet and the Worker share while this stack runs. */
+  readonly #fleetToken = randomBytes(24).toString('base64url');
 
   constructor(options: StackOptions, transport: TransportChoice, { ports, taken, held }: PortPlan & { readonly held: HeldPorts }) {
     this.#options = options;
@@ -231,16 +233,16 @@ class Assembly implements Stack {
       storageDir: join(this.dataDir, 'worker'),
       bundleDir: join(this.dataDir, 'bundle'),
       postgresUrl: this.#postgresUrl(),
-      vars: { ENVIRONMENT: 'development', OIDC_ISSUER: issuerAt(idp), OIDC_CLIENT_ID: CLIENT_ID, ...(await redis), ...this.#options.vars },
+      vars: { ENVIRONMENT: 'development', OIDC_ISSUER: issuerAt(idp), OIDC_CLIENT_ID: CLIENT_ID, FLEET_TOKEN: this.#fleetToken, ...(await redis), ...this.#options.vars },
     };
     await this.#add('worker', workerPart(this.dataDir, settings));
     this.#line('worker', `127.0.0.1:${worker}`, `API, sockets, Durable Objects in workerd, ${seconds(since)}; ${page}`);
   }
 
   async #startConsumers(): Promise<void> {
-    const { fleet, relay } = this.#ports;
+    const { fleet, relay, worker } = this.#ports;
     const brokers = this.#brokers();
-    const common = { postgresUrl: this.#postgresUrl(), brokers };
+    const common = { postgresUrl: this.#postgresUrl(), brokers, workerUrl: `http://127.0.0.1:${worker}`, fleetToken: this.#fleetToken };
     const starts = [this.#add('fleet', fleetPart(this.dataDir, { ...common, name: 'fleet', run: 'groups', port: fleet }))];
     if (brokers.length > 0) starts.push(this.#add('relay', fleetPart(this.dataDir, { ...common, name: 'relay', run: 'relay', port: relay })));
     await Promise.all(starts);

@@ -12,6 +12,7 @@ import { adminRoutes } from './routes/admin.ts';
 import { channelRoutes } from './routes/channels.ts';
 import { docsRoutes } from './routes/docs.ts';
 import { historyRoutes } from './routes/history.ts';
+import { internalRoutes } from './routes/internal.ts';
 import { meRoutes } from './routes/me.ts';
 import { memberRoutes } from './routes/members.ts';
 import { messageRoutes } from './routes/messages.ts';
@@ -34,6 +35,7 @@ export function createApp(services: Services): App {
 
   app.route('/', operationsRoutes());
   app.route('/', docsRoutes(() => app));
+  app.route('/', internalRoutes());
   app.route('/', sessionRoutes(services));
   app.route('/', socketRoutes(services.identities));
 

@@ -30,6 +30,8 @@ export interface Env {
   readonly OIDC_CLIENT_SECRET?: string;
   /** Secret. Without one `/metrics` is open in development and closed elsewhere. */
   readonly METRICS_TOKEN?: string;
+  /** Secret of the consumer fleet. Without one nothing can be told to inboxes from there. */
+  readonly FLEET_TOKEN?: string;
   /** Without both there is no second level of the profile cache. */
   readonly UPSTASH_REDIS_REST_URL?: string;
   readonly UPSTASH_REDIS_REST_TOKEN?: string;

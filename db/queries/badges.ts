@@ -65,10 +65,10 @@ export async function countBadgesOf(sql: AnySql, pairs: readonly (readonly [stri
 
 /**
  * From now on the inbox is told of badges. What was committed before is in what is read after this; whatever is committed later
- * finds it awake. `version` is above every earlier one of this inbox.
+ * finds it awake. `version` is not below any earlier one of this inbox.
  */
 export async function wakeInbox(sql: AnySql, userId: string, version: number): Promise<void> {
-  await sql`UPDATE inbox_logs SET is_awake = true, awake_version = ${version} WHERE user_id = ${userId} AND awake_version < ${version}`;
+  await sql`UPDATE inbox_logs SET is_awake = true, awake_version = ${version} WHERE user_id = ${userId} AND awake_version <= ${version}`;
 }
 
 /** Tells these inboxes no more badges, unless they have woken since the version they gave. */

@@ -1,4 +1,4 @@
-import type { InboxBadge } from './inbox-api.ts';
+import type { InboxBadge } from '../../protocol/tellings.ts';
 import type { InboxChannel } from './inbox-channels.ts';
 
 /** Learns a membership that somebody else has read in Postgres, if it is newer than what is known. It is announced by whoever changes it. */

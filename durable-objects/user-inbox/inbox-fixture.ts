@@ -8,7 +8,8 @@ import { SUBPROTOCOL } from '../../protocol/version.ts';
 import { roomFixture, type RoomFixture, withPostgres } from '../channel-room/room-fixture.ts';
 import { SOCKET_REQUEST_HEADER } from '../channel-room/room-api.ts';
 import type { Actor } from '../sockets/actor-api.ts';
-import type { InboxBadge, InboxNotice, InboxSocketRequest, InboxTelling } from './inbox-api.ts';
+import type { InboxBadge, InboxNotice, InboxTelling } from '../../protocol/tellings.ts';
+import type { InboxSocketRequest } from './inbox-api.ts';
 import type { UserInbox } from './user-inbox.ts';
 
 /** A channel in Postgres, and the inbox of its owner, Alice. */

@@ -1,14 +1,20 @@
+import type { Sql } from '../../db/client.ts';
 import { classifyPostgresError } from '../../db/errors.ts';
 import { countUserBadges, wakeInbox } from '../../db/queries/badges.ts';
 import {
   claimInbox, drainInbox, findInboxChannel, findInboxPlace, inboxChannels, keepForkedInbox, moveInbox, skipInboxPoison,
 } from '../../db/queries/inbox-log.ts';
 import { poisonedSeqs, storedEvents } from '../../db/queries/resume.ts';
-import type { PostgresBurst } from '../log/postgres-burst.ts';
 import type { InboxRecord } from './inbox-record.ts';
 
+/** As `PostgresBurst`. */
+interface Burst {
+  run<T>(work: (sql: Sql) => Promise<T>): Promise<T>;
+  rest(): boolean;
+}
+
 /** Postgres as the inbox of one user uses it. */
-export function inboxPostgres(burst: PostgresBurst, userId: string): InboxRecord {
+export function inboxPostgres(burst: Burst, userId: string): InboxRecord {
   const log = { topic: 'user.events', key: userId } as const;
   return {
     readUser: () =>

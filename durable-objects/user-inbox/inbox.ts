@@ -1,6 +1,7 @@
 import type { Outcome, Problem } from '../../protocol/errors.ts';
 import type { ReadResult } from '../../protocol/frames.ts';
 import { MAX_UNDRAINED_BYTES, MAX_UNDRAINED_EVENTS } from '../../protocol/limits.ts';
+import type { InboxMemberChange, InboxTelling, TellAnswer } from '../../protocol/tellings.ts';
 import type { Alarms } from '../alarms.ts';
 import { Archive } from '../log/archive.ts';
 import type { LogEvent } from '../log/event-log.ts';
@@ -13,7 +14,7 @@ import { findStart, type Start } from '../sockets/start.ts';
 import { BadgeFeed, badgesFrame } from './badge-feed.ts';
 import { moveMarker } from './badge-merge.ts';
 import { ChannelLookup } from './channel-lookup.ts';
-import type { InboxMemberChange, InboxSocketRequest, InboxTelling, TellAnswer } from './inbox-api.ts';
+import type { InboxSocketRequest } from './inbox-api.ts';
 import type { InboxAlarm } from './inbox-alarms.ts';
 import { badgeOf } from './inbox-channels.ts';
 import { InboxCommands } from './inbox-commands.ts';
@@ -62,6 +63,11 @@ export class Inbox<S extends RoomSocket> {
 
   get userId(): string {
     return this.#state.userId;
+  }
+
+  /** Of the newest event of the log. */
+  get seq(): number {
+    return this.#state.log.state.seq;
   }
 
   constructor(state: InboxState, ports: InboxPorts<S>) {
@@ -253,7 +259,7 @@ export class Inbox<S extends RoomSocket> {
     try {
       const badges = await this.#ports.record.wake(this.#state.awakeVersion);
       this.#state.setAwake(true);
-      this.tell({ changes: [], notices: [], badges });
+      this.tell({ changes: [], notices: [], badges: [...badges] });
     } catch (error) {
       this.#ports.warn('wake', { error: String(error) });
       this.#wakeAt = this.#ports.clock() + WAKE_RETRY_MS;

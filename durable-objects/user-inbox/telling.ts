@@ -1,5 +1,5 @@
+import type { InboxMemberChange, InboxNotice, InboxTelling } from '../../protocol/tellings.ts';
 import { learnMembership, mergeBadge } from './badge-merge.ts';
-import type { InboxMemberChange, InboxNotice, InboxTelling } from './inbox-api.ts';
 import { withoutBadge } from './inbox-channels.ts';
 import type { InboxState } from './inbox-state.ts';
 

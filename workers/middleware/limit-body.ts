@@ -10,9 +10,11 @@ export function limitBody(): MiddlewareHandler<AppEnv> {
   const batch = limiter(MAX_BATCH_BODY_BYTES);
   return function limitBodyMiddleware(c, next) {
     if (c.req.method === 'GET' || c.req.method === 'HEAD') return next();
-    return (c.req.path.endsWith('/message-batches') ? batch : single)(c, next);
+    return (isBatch(c.req.path) ? batch : single)(c, next);
   };
 }
+
+const isBatch = (path: string): boolean => path.endsWith('/message-batches') || path === '/internal/inboxes';
 
 function limiter(maxBytes: number): MiddlewareHandler<AppEnv> {
   const counted = bodyLimit({ maxSize: maxBytes, onError: (c) => problemResponse(c, { code: 'body_too_large', detail: `at most ${maxBytes} bytes` }) });

@@ -6,6 +6,7 @@ import { within } from '../deadline.ts';
 import type { App, AppEnv } from '../env.ts';
 import { withPostgres } from '../postgres.ts';
 import { ProblemError } from '../problems.ts';
+import { sameText } from '../same-text.ts';
 
 const READY_MS = 3_000;
 
@@ -52,11 +53,4 @@ function refuseScraper(c: Context<AppEnv>): void {
   const { METRICS_TOKEN: token, ENVIRONMENT } = c.env;
   if (!token && ENVIRONMENT !== 'development') throw new ProblemError({ code: 'not_found' });
   if (token && !sameText(c.req.raw.headers.get('authorization') ?? '', `Bearer ${token}`)) throw new ProblemError({ code: 'unauthenticated' });
-}
-
-/** Takes as long for a nearly right text as for a wrong one. */
-function sameText(given: string, expected: string): boolean {
-  let difference = given.length ^ expected.length;
-  for (let at = 0; at < expected.length; at++) difference |= given.charCodeAt(at) ^ expected.charCodeAt(at);
-  return difference === 0;
 }

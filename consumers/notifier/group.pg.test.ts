@@ -1,0 +1,177 @@
+import { pino } from 'pino';
+import { uuidv7 } from 'uuidv7';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { seededRandom } from '../../client/testing/random.ts';
+import type { Sql } from '../../db/client.ts';
+import { countUserBadges } from '../../db/queries/badges.ts';
+import { drainBatch } from '../../db/queries/drain.ts';
+import type { ChannelEvent } from '../../protocol/events.ts';
+import type { Inbox } from '../../durable-objects/user-inbox/inbox.ts';
+import { eventually } from '../../tests/support/event-log.ts';
+import { actorOf, type InboxClient, joined, openInbox, recordOf } from '../../tests/support/inbox-core.ts';
+import { type TestDatabase, testDatabase } from '../../tests/support/postgres.ts';
+import { createEventLogSource } from '../runtime/event-log-source.ts';
+import { groupService } from '../runtime/group-runner.ts';
+import { notifier } from './group.ts';
+import type { Inboxes } from './inboxes.ts';
+
+const log = pino({ level: 'silent' });
+const PEOPLE = ['alice', 'bob', 'carol'] as const;
+
+interface Sent {
+  readonly id: string;
+  readonly author: string;
+  readonly thread: string | null;
+}
+
+/** A room as Postgres sees it: its events, drained one by one. */
+class StoredRoom {
+  readonly id = uuidv7();
+  readonly sent: Sent[] = [];
+  pos = 0;
+  readonly #sql: Sql;
+  readonly #tpos = new Map<string, number>();
+  #seq = 0;
+
+  constructor(sql: Sql) {
+    this.#sql = sql;
+  }
+
+  async send(author: string, text: string, thread: string | null = null, origin: object | null = null): Promise<string> {
+    const id = uuidv7();
+    const tpos = thread === null ? null : (this.#tpos.get(thread) ?? 0) + 1;
+    if (thread !== null && tpos !== null) this.#tpos.set(thread, tpos);
+    if (thread === null) this.pos += 1;
+    const pos = thread === null ? this.pos : null;
+    await this.#drain({ type: 'message.created', actor_id: author, message_id: id, client_msg_id: id, text, pos, thread_id: thread, tpos, origin });
+    this.sent.push({ id, author, thread });
+    return id;
+  }
+
+  edit = (author: string, message_id: string, text: string, revision: number): Promise<void> => this.#drain({ type: 'message.edited', actor_id: author, message_id, text, revision });
+
+  delete = ({ author, id, thread }: Sent): Promise<void> => this.#drain({ type: 'message.deleted', actor_id: author, message_id: id, thread_id: thread });
+
+  async #drain(body: object): Promise<void> {
+    this.#seq += 1;
+    const event = { ...body, seq: this.#seq, id: uuidv7(), at: new Date().toISOString() } as Partial<ChannelEvent>;
+    const answer = await drainBatch(this.#sql, { channelId: this.id, epoch: 1, fence: 1, eventsJson: JSON.stringify([event]) });
+    if (answer.status !== 'ok') throw new Error(answer.status);
+  }
+}
+
+describe('notifier', () => {
+  let database: TestDatabase;
+  let sql: Sql;
+  let ids: Record<(typeof PEOPLE)[number], string>;
+  let inboxes: Map<string, Inbox<InboxClient>>;
+  let ahead: number;
+  let stop: () => Promise<void>;
+  let lag: () => Promise<number>;
+
+  const inboxOf = async (userId: string): Promise<Inbox<InboxClient>> => {
+    const inbox = inboxes.get(userId) ?? (await openInbox(userId, { record: recordOf(sql, userId), clock: () => Date.now() + ahead }));
+    inboxes.set(userId, inbox);
+    return inbox;
+  };
+  /** The Worker's part, without a network. */
+  const reached: Inboxes = {
+    async tell(tellings) {
+      const answers = await Promise.all(tellings.map(async ({ user_id, ...telling }) => ({ user_id, answer: (await inboxOf(user_id)).tell(telling) })));
+      return answers.flatMap(({ user_id, answer }) => (answer.status === 'asleep' ? [{ user_id, awake_version: answer.awake_version }] : []));
+    },
+  };
+
+  beforeEach(async () => {
+    database = await testDatabase();
+    sql = database.connection.sql;
+    [inboxes, ahead] = [new Map(), 0];
+    ids = { alice: uuidv7(), bob: uuidv7(), carol: uuidv7() };
+    for (const name of PEOPLE) await sql`INSERT INTO users (id, issuer, subject, handle, display_name) VALUES (${ids[name]}, 'test', ${name}, ${name}, ${name})`;
+    const source = createEventLogSource({ databaseUrl: database.url, sql, groupId: 'notifier', topics: ['message.events', 'channel.events', 'user.events'], onError: () => {} });
+    const service = groupService(notifier(reached), source, { sql, log, chance: { now: () => new Date(), random: Math.random }, onTaken: () => {} });
+    void service.run();
+    [stop, lag] = [() => service.stop(), () => source.lag()];
+  });
+
+  afterEach(async () => {
+    await stop();
+    await database.drop();
+  });
+
+  async function newRoom(members: readonly (typeof PEOPLE)[number][], kind: 'public' | 'direct' = 'public'): Promise<StoredRoom> {
+    const room = new StoredRoom(sql);
+    const name = kind === 'direct' ? null : room.id;
+    await sql`INSERT INTO channels (id, kind, name, created_by, members_version) VALUES (${room.id}, ${kind}, ${name}, ${ids.alice}, ${members.length})`;
+    for (const [index, member] of members.entries()) await sql`INSERT INTO members (channel_id, user_id, role, version) VALUES (${room.id}, ${ids[member]}, 'member', ${index + 1})`;
+    await sql`INSERT INTO conversation_logs (channel_id) VALUES (${room.id})`;
+    return room;
+  }
+
+  const quiet = (): Promise<void> =>
+    eventually(async () => {
+      const [drained] = await sql<[{ markers: number }]>`SELECT coalesce(sum(l.drained_seq), 0)::integer AS markers FROM inbox_logs l`;
+      const appended = [...inboxes.values()].reduce((sum, inbox) => sum + inbox.seq, 0);
+      return drained.markers === appended && (await lag()) === 0;
+    }, 15_000);
+
+  const counted = async (userId: string) =>
+    (await countUserBadges(sql, userId))
+      .filter(({ unread }) => unread > 0)
+      .map(({ channel_id, last_pos, read_pos, unread, mentions }) => ({ channel_id, last_pos, read_pos, unread, mentions }))
+      .toSorted((a, b) => (a.channel_id < b.channel_id ? -1 : 1));
+  const noticed = (client: InboxClient) => client.events.flatMap((event) => (event.type === 'message.notified' ? [[event.reason, event.message_id]] : []));
+
+  it('notifies members of direct messages, mentions and replies, once each, and nobody else (G2, G5)', async () => {
+    const [room, direct] = [await newRoom(['alice', 'bob']), await newRoom(['alice', 'bob'], 'direct')];
+    const clients = { alice: await joined(await inboxOf(ids.alice)), bob: await joined(await inboxOf(ids.bob)), carol: await joined(await inboxOf(ids.carol)) };
+    const root = await room.send(ids.alice, 'a root, by @alice herself');
+    const mention = await room.send(ids.alice, 'hello @Bob, and @carol, who is no member; mail bob@example.org, @bobby');
+    const reply = await room.send(ids.bob, 'a reply', root);
+    const other = await room.send(ids.alice, 'and another, @bob', root);
+    const message = await direct.send(ids.alice, 'directly, @bob');
+    await room.send(ids.alice, 'from elsewhere, @bob', null, { source: 'irc', author: 'x', sent_at: '2004' });
+    await quiet();
+    await eventually(() => noticed(clients.bob).length >= 3);
+    expect(noticed(clients.bob)).toEqual([['mention', mention], ['mention', other], ['direct', message]]);
+    expect([noticed(clients.alice), noticed(clients.carol), clients.carol.unread]).toEqual([[['thread_reply', reply]], [], []]);
+    const badge = (channelId: string) => clients.bob.unread.find(({ channel_id }) => channel_id === channelId);
+    await eventually(() => badge(direct.id) !== undefined);
+    expect([badge(room.id), badge(direct.id)]).toMatchObject([{ unread: 3, mentions: 2 }, { unread: 1, mentions: 1 }]);
+  });
+
+  const seed = Math.floor(Math.random() * 2 ** 31);
+  it(`once it is quiet every badge that is shown is what Postgres counts, whoever sent, read, edited, deleted, slept and woke (seed ${seed}) (G7)`, async () => {
+    const random = seededRandom(seed);
+    const pick = <T>(from: readonly T[]): T | undefined => from[Math.floor(random() * from.length)];
+    const rooms = [await newRoom(PEOPLE), await newRoom(['alice', 'bob'])];
+    const clients = new Map<string, InboxClient>();
+    for (let step = 0; step < 150; step++) {
+      const room = pick(rooms);
+      const userId = ids[pick(room === rooms[0] ? PEOPLE : (['alice', 'bob'] as const)) ?? 'alice'];
+      if (room === undefined) continue;
+      const inbox = await inboxOf(userId);
+      const [dice, own] = [random(), pick(room.sent.filter(({ author }) => author === userId))];
+      const client = clients.get(userId);
+      if (random() < 0.15) await eventually(async () => (await lag()) === 0);
+      if (dice < 0.45) await room.send(userId, pick(['plain', 'for @bob', 'for @alice and @carol']) ?? '', random() < 0.2 ? (pick(room.sent.filter(({ thread }) => thread === null))?.id ?? null) : null);
+      else if (dice < 0.55 && own) await room.edit(userId, own.id, pick(['now for @bob', 'for nobody']) ?? '', step + 2);
+      else if (dice < 0.62 && own) {
+        await room.delete(own);
+        room.sent.splice(room.sent.indexOf(own), 1);
+      } else if (dice < 0.8) await inbox.read(actorOf(userId), room.id, Math.floor(random() * (room.pos + 1)));
+      else if (dice < 0.9 && client) {
+        inbox.left(client);
+        clients.delete(userId);
+      } else if (dice < 0.95) ahead += 200_000;
+      else if (!client) clients.set(userId, await joined(inbox));
+    }
+    for (const name of PEOPLE) if (!clients.has(ids[name])) clients.set(ids[name], await joined(await inboxOf(ids[name])));
+    await quiet();
+    for (const name of PEOPLE) {
+      const expected = await counted(ids[name]);
+      await eventually(() => JSON.stringify(clients.get(ids[name])?.unread) === JSON.stringify(expected), 3_000, () => ({ name, shown: clients.get(ids[name])?.unread, expected }));
+      expect(clients.get(ids[name])?.unread).toEqual(expected);
+    }
+  });
+});

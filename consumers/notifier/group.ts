@@ -1,0 +1,39 @@
+import type postgres from 'postgres';
+import { z } from 'zod';
+import { countAwakeBadges, countBadgesOf, letInboxesSleep } from '../../db/queries/badges.ts';
+import { findNoticeTargets } from '../../db/queries/notices.ts';
+import { directoryEventSchema } from '../../protocol/directory-events.ts';
+import { channelEventSchema } from '../../protocol/events.ts';
+import { inboxEventSchema } from '../../protocol/inbox-events.ts';
+import { ceType } from '../../protocol/topics.ts';
+import type { Consumed, ConsumerGroup } from '../runtime/group.ts';
+import { gather, noticedMessages, type NotifierEvent, sortOut } from './batch.ts';
+import type { Inboxes } from './inboxes.ts';
+
+const TYPES = ['message.created', 'message.edited', 'message.deleted', 'channel.member_added', 'channel.member_removed', 'read.moved'] as const;
+
+const isWanted = (event: { readonly type: string }): event is NotifierEvent => TYPES.some((type) => type === event.type);
+const schema = z.union([channelEventSchema, directoryEventSchema, inboxEventSchema]).transform((event, context): NotifierEvent => {
+  if (isWanted(event)) return event;
+  context.addIssue('is of a type this group does not read');
+  return z.NEVER;
+});
+
+/**
+ * Tells inboxes what concerns their users: notices of direct messages, mentions and replies, member changes once more, and badges, counted after the
+ * events that changed them are in Postgres (`docs/decisions/0012-the-inbox-and-its-badges.md`).
+ */
+export const notifier = (inboxes: Inboxes): ConsumerGroup<NotifierEvent> => ({
+  id: 'notifier',
+  topics: ['message.events', 'channel.events', 'user.events'],
+  types: new Set(TYPES.map((type) => ceType(type))),
+  schema,
+  apply: (tx, events) => notify(tx, inboxes, events),
+});
+
+async function notify(tx: postgres.TransactionSql, inboxes: Inboxes, events: readonly Consumed<NotifierEvent>[]): Promise<void> {
+  const work = sortOut(events);
+  const targets = await findNoticeTargets(tx, noticedMessages(work));
+  const badges = [...(await countAwakeBadges(tx, work.channels)), ...(await countBadgesOf(tx, work.pairs))];
+  await letInboxesSleep(tx, await inboxes.tell(gather(work, targets, badges)));
+}

@@ -1,0 +1,60 @@
+import { z } from 'zod';
+import { memberRoleSchema } from './events.ts';
+import { badgeSchema } from './frames.ts';
+import { counterSchema, idSchema } from './primitives.ts';
+
+/**
+ * What the consumer fleet tells the Worker's inboxes, by `POST /internal/inboxes`. All of it may be told again, or come late, without harm.
+ */
+
+/** A change of a membership, as Postgres committed it. `role` null: left. `version` is `channels.members_version`. */
+const memberChangeSchema = z.strictObject({
+  event_id: idSchema,
+  channel_id: idSchema,
+  actor_id: idSchema,
+  role: memberRoleSchema.nullable(),
+  version: counterSchema,
+});
+export type InboxMemberChange = z.infer<typeof memberChangeSchema>;
+
+/** The membership by which the user may know of the rest, as Postgres had it then. */
+const membership = { role: memberRoleSchema, version: counterSchema };
+
+/** A message that is meant for the user; `event_id` and `channel_seq` are those of the event that brought it. */
+const noticeSchema = z.strictObject({
+  event_id: idSchema,
+  ...membership,
+  reason: z.enum(['mention', 'direct', 'thread_reply']),
+  channel_id: idSchema,
+  message_id: idSchema,
+  author_id: idSchema,
+  channel_seq: counterSchema,
+  pos: counterSchema.nullable(),
+  thread_id: idSchema.nullable(),
+});
+export type InboxNotice = z.infer<typeof noticeSchema>;
+
+/** What a channel has for the user, as counted in one snapshot: with exactly the events up to `as_of_seq` of `epoch`, after `read_pos`. */
+const countedBadgeSchema = badgeSchema.extend({ ...membership, epoch: counterSchema, as_of_seq: counterSchema });
+export type InboxBadge = z.infer<typeof countedBadgeSchema>;
+
+/** What one inbox is told at once. */
+const tellingSchema = z.strictObject({ changes: z.array(memberChangeSchema), notices: z.array(noticeSchema), badges: z.array(countedBadgeSchema) });
+export type InboxTelling = z.infer<typeof tellingSchema>;
+
+/** Inboxes told in one call. */
+export const MAX_TELLINGS = 100;
+export const tellingsSchema = z.strictObject({ data: z.array(tellingSchema.extend({ user_id: idSchema })).min(1).max(MAX_TELLINGS) });
+export type UserTelling = z.infer<typeof tellingsSchema>['data'][number];
+
+/**
+ * `told`: it is kept. `asleep`: it is, but nobody has listened for a while, so badges need not be told any more, unless the inbox has woken since
+ * this version. `backlogged`, `unavailable`: nothing is kept; tell it later. `unknown`: there is no such user. `failed`: the inbox is at fault.
+ */
+export const tellAnswerSchema = z.discriminatedUnion('status', [
+  z.strictObject({ status: z.enum(['told', 'backlogged', 'unavailable', 'unknown', 'failed']) }),
+  z.strictObject({ status: z.literal('asleep'), awake_version: counterSchema }),
+]);
+export type TellAnswer = z.infer<typeof tellAnswerSchema>;
+/** In the order of the tellings. */
+export const tellAnswersSchema = z.strictObject({ data: z.array(tellAnswerSchema) });
