@@ -22,14 +22,14 @@ const endsWith = (socket: ApiSocket, code: number) => vi.waitFor(() => expect(so
 const texts = (socket: ApiSocket) => eventsOf(socket).flatMap((event) => (event.type === 'message.created' ? [event.text] : []));
 
 describe('a ticket', () => {
-  it('serves once, also of two who offer it at the same moment', async () => {
+  it('serves once, also of two who offer it at the same moment (P3)', async () => {
     const ticket = await ticketOf(owner);
     const opened = await Promise.all([1, 2, 3].map(() => openSocket(channelSocket(channel), offering(ticket))));
     expect(opened.map(({ status }) => status).toSorted()).toEqual([101, 401, 401]);
     expect((await openSocket(INBOX_SOCKET, offering(ticket))).problem).toBe('unauthenticated');
   });
 
-  it('of a member who was removed may not resume', async () => {
+  it('of a member who was removed may not resume (P3)', async () => {
     await admit(mallory);
     const first = await join(mallory);
     await send(owner, channel, 'while a member');
@@ -41,7 +41,7 @@ describe('a ticket', () => {
     expect(texts(first)).toEqual(['while a member']);
   });
 
-  it('of one user opens nothing of another', async () => {
+  it('of one user opens nothing of another (P3)', async () => {
     const inbox = await openSocket(INBOX_SOCKET, offering(await ticketOf(mallory)));
     await send(owner, channel, 'not for Mallory');
     expect((await openSocket(channelSocket(channel), offering(await ticketOf(mallory)))).problem).toBe('not_found');
@@ -51,7 +51,7 @@ describe('a ticket', () => {
     inbox.close();
   });
 
-  it('of another user does not refresh a socket, and one of one\'s own does so once', async () => {
+  it('of another user does not refresh a socket, and one of one\'s own does so once (P34)', async () => {
     await admit(mallory);
     const socket = await join(mallory);
     socket.send({ type: 'refresh', id: 'stolen', ticket: await ticketOf(owner) });
@@ -63,7 +63,7 @@ describe('a ticket', () => {
     socket.close();
   });
 
-  it('that was issued before the logout is void, to open and to refresh', async () => {
+  it('that was issued before the logout is void, to open and to refresh (P3)', async () => {
     const [session, other] = [await newToken(owner.user, { kind: 'session' }), await join(owner)];
     const [opens, refreshes] = [await ticketOf(session), await ticketOf(session)];
     await logout(session);
@@ -73,19 +73,19 @@ describe('a ticket', () => {
     other.close();
   });
 
-  it.each(['https://evil.example', 'null', `${ORIGIN}.evil.example`, ORIGIN.replace('https', 'http')])('from a page of %s is refused, of a channel and of an inbox', async (origin) => {
+  it.each(['https://evil.example', 'null', `${ORIGIN}.evil.example`, ORIGIN.replace('https', 'http')])('from a page of %s is refused, of a channel and of an inbox (P4)', async (origin) => {
     const ticket = await ticketOf(owner);
     for (const path of [channelSocket(channel), INBOX_SOCKET]) expect((await openSocket(path, offering(ticket, origin))).problem).toBe('forged_origin');
   });
 
-  it('is not for a token that may only write', async () => {
+  it('is not for a token that may only write (P2)', async () => {
     const writer = await newToken(owner.user, { scopes: ['messages:write'] });
     expect((await writer.call('POST', '/v1/socket-tickets')).status).toBe(403);
   });
 });
 
 describe('a socket', () => {
-  it('of a member who was removed does nothing more, however fast it speaks', async () => {
+  it('of a member who was removed does nothing more, however fast it speaks (P23)', async () => {
     await admit(mallory);
     const socket = await join(mallory);
     const removal = expel(mallory);
@@ -97,7 +97,7 @@ describe('a socket', () => {
     expect(texts(socket)).not.toContain('after the removal');
   });
 
-  it('of a session that has signed out ends, in channels and in the inbox', async () => {
+  it('of a session that has signed out ends, in channels and in the inbox (P36)', async () => {
     const session = await newToken(owner.user, { kind: 'session' });
     const sockets = [await join(session), await openSocket(INBOX_SOCKET, bearer(session))];
     const other = await join(owner);
@@ -123,7 +123,7 @@ describe('a socket', () => {
 describe('a role', () => {
   const promote = (by: Caller, who: Caller, role: string) => by.call('PATCH', `${members()}/${who.user.id}`, { role });
 
-  it('holds from the answer on: what it allowed is refused, and live sockets have been told', async () => {
+  it('holds from the answer on: what it allowed is refused, and live sockets have been told (P23)', async () => {
     await admit(mallory);
     const [socket, stranger] = [await join(mallory), await newCaller()];
     expect((await promote(owner, mallory, 'admin')).status).toBe(200);
@@ -151,7 +151,7 @@ describe('a role', () => {
 });
 
 describe('a guest', () => {
-  it('cannot join a public channel by its id, nor see it, nor listen to it', async () => {
+  it('cannot join a public channel by its id, nor see it, nor listen to it (P6)', async () => {
     const [guest, open] = [await newCaller({ role: 'guest' }), await newChannel(owner)];
     const paths = [['PUT', 'members/me'], ['GET', 'members'], ['GET', 'messages'], ['PATCH', 'members/me']] as const;
     for (const [method, path] of paths) {

@@ -110,7 +110,7 @@ describe('SocketCommands', () => {
     expect(socket.closed).toBeNull();
   });
 
-  it('closes the socket at a command whose credential has ended: the client says it again with another, instead of losing it (G5)', async () => {
+  it('closes the socket at a command whose credential has ended: the client says it again with another, instead of losing it (G5, P35)', async () => {
     now = ALICE.expires_at;
     await commands.handle(socket, send('k1'));
     expect([socket.closed, socket.frames]).toEqual([4001, []]);

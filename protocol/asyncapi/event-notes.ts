@@ -98,7 +98,14 @@ const user = { id: ADA, handle: 'ada', display_name: 'Ada Lovelace', role: 'memb
 
 export const DIRECTORY_EVENT_NOTES: Notes<DirectoryEvent> = {
   'user.created': { title: 'A user signed in for the first time', summary: 'Key: the user.', examples: [{ ...by(1), type: 'user.created', user, version: 1 }] },
-  'user.updated': { title: 'A user has changed', summary: 'Key: the user.', examples: [{ ...by(2), type: 'user.updated', user, version: 2 }] },
+  'user.updated': {
+    title: 'A user has changed',
+    summary: 'Key: the user. deactivated tells that their access was taken, or given back.',
+    examples: [
+      { ...by(2), type: 'user.updated', user, version: 2 },
+      { ...by(6), type: 'user.updated', user, version: 3, deactivated: true },
+    ],
+  },
   'channel.created': { title: 'A channel was made', summary: 'Key: the channel.', examples: [{ ...by(3), type: 'channel.created', channel, version: 1 }] },
   'channel.member_added': {
     title: 'A member was added to a channel',

@@ -23,7 +23,7 @@ beforeEach(async () => {
 });
 
 describe('deactivation', () => {
-  it('ends sockets in all rooms and the inbox, tokens, tickets and sign-in before it returns (G5)', async () => {
+  it('ends sockets in all rooms and the inbox, tokens, tickets and sign-in before it returns (G5, P36)', async () => {
     const [second, phone] = [await newChannel(ada, 'private'), await newToken(ada.user, { kind: 'session' })];
     const sockets = [await openSocket(channelSocket(channel), bearer(ada)), await openSocket(channelSocket(second.id), bearer(phone)), await openSocket(INBOX_SOCKET, bearer(phone))];
     const ticket = await ticketOf(ada);
