@@ -7,6 +7,7 @@ import type {
 } from '../protocol/api.ts';
 import type { ProblemDocument } from '../protocol/errors.ts';
 import type { CommandResult } from '../protocol/frames.ts';
+import type { CustomStatus, PresenceChoice } from '../protocol/presence.ts';
 import { NetworkError, ProblemError } from './errors.ts';
 import { randomId } from './ports.ts';
 
@@ -33,6 +34,11 @@ export interface NewChannel {
   readonly name: string;
   readonly kind: 'public' | 'private';
   readonly topic: string;
+}
+
+export interface Chosen {
+  readonly choice: PresenceChoice;
+  readonly status: CustomStatus | null;
 }
 
 interface List<T> {
@@ -76,6 +82,8 @@ export function createApi(options: HttpOptions) {
     unreact: (id: string, messageId: string, emoji: string) =>
       call<CommandResult>('DELETE', `${message(id, messageId)}/reactions/${encodeURIComponent(emoji)}`),
     markRead: (id: string, readPos: number) => call<unknown>('PUT', `${channel(id)}/read-state`, { body: { read_pos: readPos } }),
+    /** What the caller is seen as; a `status` of null takes it back. */
+    choosePresence: (body: Chosen) => call<unknown>('PUT', '/v1/me/presence', { body }),
     search: (query: { q: string; cursor?: string }, signal?: AbortSignal) =>
       call<SearchPage>('GET', '/v1/search/messages', { query: { ...query }, ...(signal && { signal }) }),
     socketTicket: () => call<{ ticket: string; expires_in: number }>('POST', '/v1/socket-tickets'),

@@ -2,7 +2,7 @@ import { render } from 'preact';
 import { App } from './components/App.tsx';
 import { refresh } from './state/account.ts';
 import { watchNavigation } from './state/navigation.ts';
-import { watchPresence } from './state/presence.ts';
+import { watchConnectivity } from './state/connectivity.ts';
 import { watchSearch } from './state/search.ts';
 import './styles/base.css';
 import './styles/layout.css';
@@ -10,7 +10,7 @@ import './styles/messages.css';
 import './styles/panels.css';
 
 watchNavigation();
-watchPresence();
+watchConnectivity();
 watchSearch();
 void refresh();
 const root = document.getElementById('app');

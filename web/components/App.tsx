@@ -12,6 +12,7 @@ import { Notices } from './Notices.tsx';
 import { SearchPanel } from './SearchPanel.tsx';
 import { Sidebar } from './Sidebar.tsx';
 import { SignIn } from './SignIn.tsx';
+import { StatusDialog } from './StatusDialog.tsx';
 import { ThreadPanel } from './ThreadPanel.tsx';
 import { Welcome } from './Welcome.tsx';
 
@@ -38,6 +39,7 @@ function Workspace() {
       {isSearchOpen.value && threadId === null && <SearchPanel />}
       {dialog.value === 'browse' && <BrowseDialog />}
       {dialog.value === 'create' && <CreateDialog />}
+      {dialog.value === 'status' && <StatusDialog />}
       <ConfirmDialog />
       <Notices />
       <div class="visually-hidden" role="log" aria-live="polite" aria-label="New messages">

@@ -4,13 +4,14 @@ import { confirmation } from '../state/confirmation.ts';
 import { isMenuOpen } from '../state/navigation.ts';
 import { attempt } from '../state/notices.ts';
 import { api } from '../state/platform.ts';
-import { status } from '../state/presence.ts';
+import { status } from '../state/connectivity.ts';
 import { isSearchOpen, openSearch } from '../state/search.ts';
 import { Composer } from './Composer.tsx';
 import { ConnectionStatus } from './ConnectionStatus.tsx';
 import { Icon } from './Icon.tsx';
 import { IconButton } from './IconButton.tsx';
 import { MessageList } from './MessageList.tsx';
+import { TypingLine } from './TypingLine.tsx';
 
 export function ChannelView({ store }: { store: ChannelStore }) {
   const { name, topic, kind, archived_at } = store.info.value;
@@ -31,6 +32,7 @@ export function ChannelView({ store }: { store: ChannelStore }) {
             </p>
           )}
         </div>
+        {store.presence.value.present > 0 && <span class="present">{store.presence.value.present} here</span>}
         {status.value.kind !== 'live' && (
           <div class="bar-status">
             <ConnectionStatus />
@@ -40,6 +42,7 @@ export function ChannelView({ store }: { store: ChannelStore }) {
         <IconButton icon="search" label="Search (Ctrl K)" expanded={isSearchOpen.value} onClick={() => (isSearchOpen.value ? (isSearchOpen.value = false) : openSearch())} />
       </header>
       <MessageList store={store} rootId={null} />
+      <TypingLine store={store} rootId={null} />
       {archived_at === null ? (
         <Composer store={store} rootId={null} placeholder={`Message #${name}`} />
       ) : (

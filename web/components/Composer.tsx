@@ -60,7 +60,10 @@ export function Composer({ store, rootId, placeholder, autoFocus = matchMedia('(
         placeholder={placeholder}
         aria-label={placeholder}
         enterkeyhint="send"
-        onInput={(event) => write(event.currentTarget.value)}
+        onInput={(event) => {
+          write(event.currentTarget.value);
+          if (event.currentTarget.value !== '') store.session.typed(rootId);
+        }}
         onKeyDown={handleKey}
       />
       {left < 500 && (

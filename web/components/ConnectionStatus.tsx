@@ -1,4 +1,4 @@
-import { reconnectNow, status } from '../state/presence.ts';
+import { reconnectNow, status } from '../state/connectivity.ts';
 
 export function ConnectionStatus() {
   const { kind, text } = status.value;

@@ -12,6 +12,7 @@ import { Icon } from './Icon.tsx';
 import { MessageActions } from './MessageActions.tsx';
 import { Reactions } from './Reactions.tsx';
 import { RichText } from './RichText.tsx';
+import { StatusLine } from './StatusLine.tsx';
 
 interface Props {
   readonly rowKey: string;
@@ -38,7 +39,7 @@ export function MessageItem({ rowKey, message, isGrouped, isInThread, isTabStop,
       onFocusIn={activate}
       onClick={activate}
     >
-      <MessageFrame message={message} name={name} isGrouped={isGrouped}>
+      <MessageFrame store={store} message={message} name={name} isGrouped={isGrouped}>
         {isEditing ? <EditForm store={store} message={message} /> : <Body message={message} />}
         {message.deleted_at === null && message.reactions.length > 0 && <Reactions store={store} message={message} />}
         {!isInThread && message.reply_count > 0 && <ReplyCount message={message} />}
@@ -48,8 +49,17 @@ export function MessageItem({ rowKey, message, isGrouped, isInThread, isTabStop,
   );
 }
 
-function MessageFrame({ message, name, isGrouped, children }: { message: Message; name: string; isGrouped: boolean; children: ComponentChildren }) {
+interface FrameProps {
+  readonly store: ChannelStore;
+  readonly message: Message;
+  readonly name: string;
+  readonly isGrouped: boolean;
+  readonly children: ComponentChildren;
+}
+
+function MessageFrame({ store, message, name, isGrouped, children }: FrameProps) {
   const at = saidAt(message);
+  const author = message.origin ? undefined : store.presence.value.users?.get(message.author_id);
   const time = (
     <time class="time" dateTime={new Date(at).toISOString()} title={fullTime(at)}>
       {timeOf(at)}
@@ -57,11 +67,12 @@ function MessageFrame({ message, name, isGrouped, children }: { message: Message
   );
   return (
     <>
-      <div class="gutter">{isGrouped ? time : <Avatar name={name} colourKey={authorKey(message)} />}</div>
+      <div class="gutter">{isGrouped ? time : <Avatar name={name} colourKey={authorKey(message)} presence={author?.state} />}</div>
       <div class="content">
         {!isGrouped && (
           <div class="heading">
             <span class="author" title={name}>{name}</span>
+            <StatusLine status={author?.status} />
             {message.origin && <Imported message={message} source={message.origin.source} />}
             {time}
           </div>

@@ -3,7 +3,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import { me } from '../state/account.ts';
 import type { ChannelStore } from '../state/channel-store.ts';
 import { dayLabel } from '../state/dates.ts';
-import { isVisible } from '../state/presence.ts';
+import { isVisible } from '../state/connectivity.ts';
 import { type Row, buildRows } from '../state/rows.ts';
 import { Icon } from './Icon.tsx';
 import { MessageItem } from './MessageItem.tsx';

@@ -1,6 +1,8 @@
 import { useEffect, useRef } from 'preact/hooks';
+import type { PresenceState } from '../../protocol/presence.ts';
 import { me, openStore, signOut, stores } from '../state/account.ts';
 import type { ChannelStore } from '../state/channel-store.ts';
+import { chosen } from '../state/inbox.ts';
 import { dialog, isMenuOpen, openChannel } from '../state/navigation.ts';
 import { attempt } from '../state/notices.ts';
 import { pathOf } from '../state/path.ts';
@@ -8,6 +10,7 @@ import { Avatar } from './Avatar.tsx';
 import { ConnectionStatus } from './ConnectionStatus.tsx';
 import { Icon } from './Icon.tsx';
 import { IconButton } from './IconButton.tsx';
+import { StatusLine } from './StatusLine.tsx';
 
 export function Sidebar() {
   const ref = useRef<HTMLElement>(null);
@@ -64,7 +67,7 @@ function ChannelLink({ store }: { store: ChannelStore }) {
         </span>
         <span class="channel-name">{name}</span>
         {unread > 0 && (
-          <span class="badge" aria-label={`${unread} unread`}>
+          <span class={`badge ${store.mentions.value > 0 ? 'mentions' : ''}`} aria-label={`${unread} unread`}>
             {unread > 99 ? '99+' : unread}
           </span>
         )}
@@ -78,11 +81,18 @@ function Me() {
   if (!user) return null;
   return (
     <footer class="me">
-      <Avatar name={user.display_name} colourKey={user.id} />
-      <span class="me-name" title={`@${user.handle}`}>
-        {user.display_name}
-      </span>
+      <button type="button" class="me-button" title={`@${user.handle}: set your status`} onClick={() => (dialog.value = 'status')}>
+        <Avatar name={user.display_name} colourKey={user.id} presence={shownAs()} />
+        <span class="me-name">{user.display_name}</span>
+        <StatusLine status={chosen()?.status} />
+      </button>
       <IconButton icon="power" label="Sign out" onClick={() => void attempt('sign out', signOut)} />
     </footer>
   );
+}
+
+/** What others see of the user, as far as they have chosen it. */
+function shownAs(): PresenceState | undefined {
+  const choice = chosen()?.choice;
+  return choice === 'auto' ? 'online' : choice;
 }

@@ -4,6 +4,7 @@ import { Composer } from './Composer.tsx';
 import { IconButton } from './IconButton.tsx';
 import { MessageItem } from './MessageItem.tsx';
 import { MessageList } from './MessageList.tsx';
+import { TypingLine } from './TypingLine.tsx';
 
 export function ThreadPanel({ store, rootId }: { store: ChannelStore; rootId: string }) {
   const root = store.message(rootId);
@@ -23,6 +24,7 @@ export function ThreadPanel({ store, rootId }: { store: ChannelStore; rootId: st
         </div>
       )}
       <MessageList store={store} rootId={rootId} />
+      <TypingLine store={store} rootId={rootId} />
       {store.info.value.archived_at === null && <Composer store={store} rootId={rootId} placeholder="Reply…" />}
     </aside>
   );

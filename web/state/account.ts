@@ -1,11 +1,14 @@
 import { computed, signal } from '@preact/signals';
 import { retrying } from '../../client/backoff.ts';
+import { unreadCount } from '../../client/channel-state.ts';
 import { outboxPrefix } from '../../client/channel-session.ts';
 import { ProblemError } from '../../client/errors.ts';
 import type { Bootstrap, User } from '../../protocol/api.ts';
 import type { ChannelEvent } from '../../protocol/events.ts';
+import type { InboxEvent } from '../../protocol/inbox-events.ts';
 import { announce } from './announcements.ts';
 import { ChannelStore } from './channel-store.ts';
+import { startInbox, stopInbox } from './inbox.ts';
 import { navigate, place } from './location.ts';
 import { notify } from './notices.ts';
 import { api, ports } from './platform.ts';
@@ -22,7 +25,7 @@ export const openStore = computed(() => stores.value.find(({ id }) => id === pla
 export const me = computed(() => (account.value.phase === 'ready' ? account.value.me : null));
 export const totalUnread = computed(() => stores.value.reduce((sum, { unread }) => sum + unread.value, 0));
 
-/** Asks who is signed in and which channels there are, and connects to those that are new. */
+/** Asks who is signed in and which channels there are. */
 export async function refresh(): Promise<void> {
   try {
     take(await retrying(api.bootstrap, ports));
@@ -59,27 +62,49 @@ function take({ me: user, channels, users }: Bootstrap): void {
   for (const store of stores.peek()) if (!kept.includes(store)) store.session.stop();
   const all = channels.map((channel) => {
     const store = kept.find(({ id }) => id === channel.id);
-    if (!store) return connect(new ChannelStore(channel, user.id, { events: heard, closed }));
+    if (!store) return new ChannelStore(channel, user.id, { events: heard, closed });
     store.info.value = channel;
     store.session.refresh(channel);
     return store;
   });
   stores.value = all.toSorted((a, b) => a.info.peek().name.localeCompare(b.info.peek().name));
+  startInbox({ events: told, reset: () => void refresh(), closed: (reason) => reason === 'unauthenticated' && signedOut() });
+  void sendLeftovers(user.id);
   const { channelId } = place.peek();
   if (all.some(({ id }) => id === channelId)) return;
   if (channelId !== null) notify('You are not a member of the channel at this address.');
   navigate({ channelId: stores.peek()[0]?.id ?? null, threadId: null }, 'replace');
 }
 
-function connect(store: ChannelStore): ChannelStore {
-  store.session.start();
-  return store;
+/** What an earlier page left unsent goes out, be its channel looked at or not. */
+async function sendLeftovers(userId: string): Promise<void> {
+  const prefix = outboxPrefix(userId);
+  const unsent = await ports.store.entries(prefix).catch(() => []);
+  for (const store of stores.peek()) {
+    if (store === openStore.peek() || !unsent.some(([key]) => key.startsWith(`${prefix}${store.id}.`))) continue;
+    store.session.start();
+    store.session.rest();
+  }
 }
+
+function told(events: readonly InboxEvent[]): void {
+  for (const event of events) {
+    const store = 'channel_id' in event ? stores.peek().find(({ id }) => id === event.channel_id) : undefined;
+    if (event.type === 'channel.joined') void refresh();
+    else if (event.type === 'read.moved') store?.session.readTo(event.read_pos);
+    else if (event.type === 'channel.left' && store) removed(store);
+    else if (event.type === 'message.notified' && store && store !== openStore.peek()) {
+      announce(`${displayName(event.author_id)} ${NOTIFIED[event.reason]} in #${store.info.peek().name}`);
+    }
+  }
+}
+
+const NOTIFIED = { mention: 'mentioned you', direct: 'wrote to you', thread_reply: 'replied in a thread of yours' } as const;
 
 function heard(store: ChannelStore, events: readonly ChannelEvent[]): void {
   const created = events.filter((event) => event.type === 'message.created').filter((event) => event.actor_id !== me.peek()?.id);
   const unread = created.filter(({ pos }) => pos !== null).length;
-  if (unread > 0 && store.unread.peek() === unread && !store.isReading.peek()) store.newAfter.value = store.state.peek().readPos;
+  if (unread > 0 && unreadCount(store.state.peek()) === unread && !store.isReading.peek()) store.newAfter.value = store.state.peek().readPos;
   if (store.isReading.peek()) store.trim();
   if (store !== openStore.peek()) return;
   for (const { actor_id, text, origin } of created.slice(-3)) announce(`${origin?.author ?? displayName(actor_id)}: ${text}`);
@@ -87,13 +112,16 @@ function heard(store: ChannelStore, events: readonly ChannelEvent[]): void {
 
 function closed(store: ChannelStore, reason: string): void {
   if (reason === 'unauthenticated') return signedOut();
-  if (reason === 'removed' || reason === 'not_a_member' || reason === 'not_found') {
-    notify(`You are no longer a member of #${store.info.peek().name}.`);
-    dropChannel(store.id);
-  }
+  if (reason === 'removed' || reason === 'not_a_member' || reason === 'not_found') removed(store);
+}
+
+function removed(store: ChannelStore): void {
+  notify(`You are no longer a member of #${store.info.peek().name}.`);
+  dropChannel(store.id);
 }
 
 function signedOut(): void {
+  stopInbox();
   for (const store of stores.peek()) store.session.stop();
   stores.value = [];
   account.value = { phase: 'signed_out' };

@@ -3,8 +3,11 @@ import { ChannelSession } from '../../client/channel-session.ts';
 import { type ChannelState, channelState, unreadCount } from '../../client/channel-state.ts';
 import type { ConnectionState } from '../../client/lifecycle.ts';
 import type { OutboxEntry } from '../../client/outbox.ts';
+import { type ChannelPresence, NOBODY } from '../../client/presence.ts';
+import type { Typist } from '../../client/typing.ts';
 import type { Message, MyChannel } from '../../protocol/api.ts';
 import type { ChannelEvent } from '../../protocol/events.ts';
+import { badgeOf, knownReadPos, markRead } from './inbox.ts';
 import { ports } from './platform.ts';
 import { learnUsers } from './users.ts';
 
@@ -31,6 +34,8 @@ export class ChannelStore {
   readonly state;
   readonly connection = signal<ConnectionState>({ name: 'idle' });
   readonly outbox = signal<readonly OutboxEntry[]>([]);
+  readonly typists = signal<readonly Typist[]>([]);
+  readonly presence = signal<ChannelPresence>(NOBODY);
   readonly historyLoading = signal<Loading>({ name: 'idle' });
   readonly threadLoading = signal<Loading>({ name: 'idle' });
   /** The message being edited. */
@@ -41,7 +46,8 @@ export class ChannelStore {
   readonly newAfter = signal<number | null>(null);
   /** Whether the newest message is before the reader's eyes. */
   readonly isReading = signal(false);
-  readonly unread = computed(() => unreadCount(this.state.value));
+  readonly unread = computed(() => (this.isReading.value ? 0 : (unreadIn(this.id) ?? unreadCount(this.state.value))));
+  readonly mentions = computed(() => (this.isReading.value ? 0 : (badgeOf(this.id)?.mentions ?? 0)));
   readonly session: ChannelSession;
   /** Unsent text by root id, `''` for the channel itself. */
   readonly drafts = new Map<string, string>();
@@ -51,7 +57,7 @@ export class ChannelStore {
     this.id = channel.id;
     this.info = signal(channel);
     this.state = signal<ChannelState>(channelState(channel));
-    this.session = new ChannelSession(channel, me, ports, {
+    this.session = new ChannelSession(channel, me, { ...ports, markRead }, {
       stateChanged: (state) => (this.state.value = state),
       connectionChanged: (state) => {
         this.connection.value = state;
@@ -60,6 +66,8 @@ export class ChannelStore {
       outboxChanged: (entries) => (this.outbox.value = entries),
       events: (events) => listener.events(this, events),
       usersSeen: learnUsers,
+      typingChanged: (typists) => (this.typists.value = typists),
+      presenceChanged: (presence) => (this.presence.value = presence),
       loadFailed: (error) => (this.historyLoading.value = failed(error)),
     });
   }
@@ -68,18 +76,23 @@ export class ChannelStore {
     return this.state.value.messages.get(id)?.message ?? null;
   }
 
-  /** The channel came into view. */
+  /** The channel came into view: from now on it is live. */
   open(): Promise<void> {
+    this.session.readTo(knownReadPos(this.id));
+    this.session.start();
+    this.session.watchPresence(true);
     this.newAfter.value = this.unread.peek() > 0 ? this.state.peek().readPos : null;
     if (!this.state.peek().history) this.#opening = this.loadLatest();
     return this.#opening;
   }
 
-  /** The channel went out of view: a short history that reaches the present is kept for the next time. */
+  /** The channel went out of view: what is unread in it, the inbox tells. A short history that reaches the present is kept for the next time. */
   leave(): void {
     this.editing.value = null;
     this.target.value = null;
     this.isReading.value = false;
+    this.session.watchPresence(false);
+    this.session.rest();
     const { history } = this.state.peek();
     if (history && (history.after !== null || history.ids.length > MAX_KEPT)) this.session.closeHistory();
   }
@@ -139,6 +152,11 @@ export class ChannelStore {
   trim(): void {
     if ((this.state.peek().history?.ids.length ?? 0) > MAX_WATCHED) void this.loadLatest();
   }
+}
+
+function unreadIn(channelId: string): number | undefined {
+  const badge = badgeOf(channelId);
+  return badge === null ? 0 : badge?.unread;
 }
 
 async function load(loading: Signal<Loading>, read: () => Promise<void>): Promise<void> {

@@ -5,7 +5,7 @@ import { isSearchOpen } from './search.ts';
 
 /** The list of channels, where it does not stand beside the messages (phones). */
 export const isMenuOpen = signal(false);
-export type Dialog = 'browse' | 'create';
+export type Dialog = 'browse' | 'create' | 'status';
 export const dialog = signal<Dialog | null>(null);
 const openThreadId = computed(() => place.value.threadId);
 

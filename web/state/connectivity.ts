@@ -1,5 +1,7 @@
 import { computed, signal } from '@preact/signals';
-import { openStore, refresh, stores } from './account.ts';
+import type { ConnectionState } from '../../client/lifecycle.ts';
+import { openStore, refresh } from './account.ts';
+import { inboxConnection, wakeInbox } from './inbox.ts';
 
 const REFRESH_AFTER_MS = 60_000;
 
@@ -15,19 +17,29 @@ export interface Status {
   readonly text: string;
 }
 
-/** How the open channel is connected, in words. */
+/** How the page is connected, in words: the open channel and the inbox, and of these the one that is worse off. */
 export const status = computed<Status>(() => {
-  const connection = (openStore.value ?? stores.value[0])?.connection.value;
   if (!isOnline.value) return { kind: 'down', text: 'Offline' };
-  if (!connection || connection.name === 'open') return { kind: 'live', text: 'Live' };
-  if (connection.name === 'paused') return { kind: 'busy', text: 'Paused' };
-  if (connection.name === 'closed') return { kind: 'down', text: 'Disconnected' };
-  if (connection.name !== 'waiting') return { kind: 'busy', text: 'Connecting…' };
-  const seconds = Math.max(0, Math.ceil((connection.retryAt - now.value) / 1_000));
-  return { kind: 'busy', text: `Reconnecting in ${seconds} s` };
+  const channel = openStore.value?.connection.value;
+  return inWords(!channel || channel.name === 'open' || channel.name === 'idle' ? inboxConnection.value : channel);
 });
 
-export function watchPresence(): void {
+function inWords(connection: ConnectionState): Status {
+  switch (connection.name) {
+    case 'open':
+      return { kind: 'live', text: 'Live' };
+    case 'closed':
+      return { kind: 'down', text: 'Disconnected' };
+    case 'paused':
+      return { kind: 'busy', text: connection.reason === 'offline' ? 'Offline' : 'Paused' };
+    case 'waiting':
+      return { kind: 'busy', text: `Reconnecting in ${Math.max(0, Math.ceil((connection.retryAt - now.value) / 1_000))} s` };
+    default:
+      return { kind: 'busy', text: 'Connecting…' };
+  }
+}
+
+export function watchConnectivity(): void {
   for (const type of ['focus', 'blur', 'pageshow']) addEventListener(type, looked);
   document.addEventListener('visibilitychange', looked);
   for (const type of ['online', 'offline']) addEventListener(type, networkChanged);
@@ -35,7 +47,8 @@ export function watchPresence(): void {
 }
 
 export function reconnectNow(): void {
-  for (const { session } of stores.peek()) session.wake();
+  wakeInbox();
+  openStore.peek()?.session.wake();
 }
 
 function looked(): void {

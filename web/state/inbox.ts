@@ -1,0 +1,60 @@
+import { signal } from '@preact/signals';
+import { browserActivity } from '../../client/browser.ts';
+import { InboxSession } from '../../client/inbox-session.ts';
+import type { InboxState } from '../../client/inbox-state.ts';
+import type { ConnectionState } from '../../client/lifecycle.ts';
+import type { Badge } from '../../protocol/frames.ts';
+import type { InboxEvent } from '../../protocol/inbox-events.ts';
+import { ports } from './platform.ts';
+
+/** Null until the server has told what is unread. */
+const state = signal<InboxState | null>(null);
+export const inboxConnection = signal<ConnectionState>({ name: 'idle' });
+let session: InboxSession | null = null;
+
+export interface InboxCallbacks {
+  events(events: readonly InboxEvent[]): void;
+  /** The channels have to be listed again. */
+  reset(): void;
+  closed(reason: string): void;
+}
+
+/** What is unread in a channel: null where nothing is, undefined where it is not known yet. */
+export function badgeOf(channelId: string): Badge | null | undefined {
+  return state.value === null ? undefined : (state.value.badges.get(channelId) ?? null);
+}
+
+export const knownReadPos = (channelId: string): number => state.peek()?.readPos.get(channelId) ?? 0;
+/** What the user chose to be seen as, or null as long as that is not known. */
+export const chosen = () => state.value?.chosen ?? null;
+
+export function startInbox({ events, reset, closed }: InboxCallbacks): void {
+  if (session) return;
+  session = new InboxSession(
+    { ...ports, activity: browserActivity() },
+    {
+      stateChanged: (now) => (state.value = now),
+      connectionChanged: (now) => {
+        inboxConnection.value = now;
+        if (now.name === 'closed' && now.reason !== 'stopped') closed(now.reason);
+      },
+      events,
+      reset,
+    },
+  );
+  session.start();
+}
+
+export function stopInbox(): void {
+  session?.stop();
+  session = null;
+  state.value = null;
+}
+
+export const wakeInbox = (): void => session?.wake();
+
+/** Rejects while there is no inbox: the caller tries again. */
+export async function markRead(channelId: string, pos: number): Promise<void> {
+  if (!session) throw new Error('There is no inbox');
+  await session.markRead(channelId, pos);
+}
