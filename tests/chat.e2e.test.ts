@@ -103,6 +103,14 @@ describe.skipIf(skipped)(`alice and bob at the page${skipped ? ` (left out: ${no
     await expect.poll(() => itemOf(bob, 'to the sea?').locator('.reaction').allTextContents(), WITHIN).toEqual(['👍 2']);
   });
 
+  it('see the other type', async () => {
+    await alice.page.getByRole('textbox', { name: 'Message #plans' }).pressSequentially('I think', { delay: 600 });
+    await bob.page.getByText('Alice Adams is typing…').waitFor();
+    expect(await alice.page.getByText('is typing…').count()).toBe(0);
+    await alice.page.getByRole('textbox', { name: 'Message #plans' }).fill('');
+    await expect.poll(() => bob.page.getByText('is typing…').count(), WITHIN).toBe(0);
+  });
+
   it('reply in a thread, which stays out of the channel', async () => {
     await act(bob, 'to the sea?', 'Reply in thread');
     await say(bob, 'Which sea?', 'Reply…');
@@ -178,6 +186,26 @@ describe.skipIf(skipped)(`alice and bob at the page${skipped ? ` (left out: ${no
     await status.click();
     const after = [...before, 'can you hear me?', 'into the void'];
     for (const person of [bob, alice]) await expect.poll(() => texts(person), WITHIN).toEqual(after);
+  });
+
+  it('what a tab could not send before it was closed, another sends, once (G2)', async () => {
+    const before = await texts(alice);
+    const tab: Page = await bob.page.context().newPage();
+    await tab.routeWebSocket(/\/socket/, (socket) => socket.close({ code: 1012 }));
+    await tab.goto(bob.page.url());
+    const composer = tab.getByRole('textbox', { name: 'Message #plans' });
+    await composer.fill('said in a closed tab');
+    await composer.press('Enter');
+    await tab.locator('.pending').filter({ hasText: 'said in a closed tab' }).waitFor();
+    await bob.page.reload();
+    await itemOf(bob, before.at(-1) ?? '').waitFor();
+    expect(await texts(alice)).toEqual(before);
+    await tab.close();
+    await bob.page.reload();
+    for (const person of [bob, alice]) await expect.poll(() => texts(person), WITHIN).toEqual([...before, 'said in a closed tab']);
+    await bob.page.reload();
+    await expect.poll(() => texts(bob), WITHIN).toEqual([...before, 'said in a closed tab']);
+    expect(await bob.page.locator('.pending').count()).toBe(0);
   });
 
   it('what a page has gathered is what a fresh one reads', async () => {
