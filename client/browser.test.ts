@@ -1,6 +1,56 @@
-import { describe, expect, it } from 'vitest';
-import { pageOwner } from './browser.ts';
-import { settle } from './testing/fake-clock.ts';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { browserActivity, browserConditions, pageOwner } from './browser.ts';
+import { FakeClock, settle } from './testing/fake-clock.ts';
+
+afterEach(() => vi.unstubAllGlobals());
+
+/** As much of a browser as is asked for its conditions. */
+function fakeBrowser() {
+  const window = new EventTarget();
+  const document = Object.assign(new EventTarget(), { visibilityState: 'visible' });
+  const navigator = { onLine: true };
+  vi.stubGlobal('addEventListener', window.addEventListener.bind(window));
+  vi.stubGlobal('removeEventListener', window.removeEventListener.bind(window));
+  vi.stubGlobal('document', document);
+  vi.stubGlobal('navigator', navigator);
+  return { window, document, navigator };
+}
+
+describe('a browser', () => {
+  it('tells of its network and of its visibility, until nobody listens', () => {
+    const { window, document, navigator } = fakeBrowser();
+    const seen: [boolean, boolean][] = [];
+    const stop = browserConditions.watch(() => seen.push([browserConditions.isOnline, browserConditions.isVisible]));
+    navigator.onLine = false;
+    window.dispatchEvent(new Event('offline'));
+    document.visibilityState = 'hidden';
+    document.dispatchEvent(new Event('visibilitychange'));
+    stop();
+    window.dispatchEvent(new Event('online'));
+    expect(seen).toEqual([[false, true], [false, false]]);
+  });
+
+  it('has a user until five minutes after the last input, and again with the next', async () => {
+    const { window, document } = fakeBrowser();
+    const clock = new FakeClock();
+    const activity = browserActivity(clock);
+    const changes: boolean[] = [];
+    const stop = activity.watch(() => {
+      if (changes.at(-1) !== activity.isActive) changes.push(activity.isActive);
+    });
+    await clock.advance(240_000);
+    window.dispatchEvent(new Event('keydown'));
+    await clock.advance(299_999);
+    expect(changes).toEqual([true]);
+    await clock.advance(1);
+    window.dispatchEvent(new Event('pointermove'));
+    document.visibilityState = 'hidden';
+    document.dispatchEvent(new Event('visibilitychange'));
+    expect(changes).toEqual([true, false, true, false]);
+    stop();
+    expect(clock.pending).toBe(0);
+  });
+});
 
 /** Node has the very locks of browsers; here one of its own holds for another page. */
 async function otherPage(id: string): Promise<() => Promise<void>> {

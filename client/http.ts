@@ -82,6 +82,7 @@ export function createApi(options: HttpOptions) {
     unreact: (id: string, messageId: string, emoji: string) =>
       call<CommandResult>('DELETE', `${message(id, messageId)}/reactions/${encodeURIComponent(emoji)}`),
     markRead: (id: string, readPos: number) => call<unknown>('PUT', `${channel(id)}/read-state`, { body: { read_pos: readPos } }),
+    myPresence: () => call<Chosen>('GET', '/v1/me/presence'),
     /** What the caller is seen as; a `status` of null takes it back. */
     choosePresence: (body: Chosen) => call<unknown>('PUT', '/v1/me/presence', { body }),
     search: (query: { q: string; cursor?: string }, signal?: AbortSignal) =>

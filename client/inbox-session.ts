@@ -24,7 +24,7 @@ export interface InboxListener {
   connectionChanged(state: ConnectionState): void;
   /** Live events, each once, in order. */
   events(events: readonly InboxEvent[]): void;
-  /** Events were missed that the server no longer has: the list of channels has to be read again. So it is at the first connection without a cursor. */
+  /** Events were missed that the server no longer has: channels and presence have to be read again. So it is at the first connection without a cursor. */
   reset(cursor: Cursor): void;
 }
 
@@ -56,7 +56,7 @@ export class InboxSession {
       {
         stateChanged: (state) => this.#connectionChanged(state),
         events: (events) => this.#receive(events),
-        reset: (cursor) => listener.reset?.(cursor),
+        reset: (cursor) => this.#reset(cursor),
         state: (frame) => frame.type === 'badges' && this.#setState(applyBadges(this.#state, frame.badges, frame.full)),
       },
     );
@@ -92,6 +92,12 @@ export class InboxSession {
     this.#setState(withInboxRead(this.#state, channelId, pos));
     const { read_pos } = await this.#connection.command({ type: 'read', channel_id: channelId, pos });
     this.#setState(withInboxRead(this.#state, channelId, read_pos));
+  }
+
+  /** Badges come in full by themselves. */
+  #reset(cursor: Cursor): void {
+    this.#setState({ ...this.#state, chosen: null });
+    this.#listener.reset?.(cursor);
   }
 
   #receive(events: readonly InboxEvent[]): void {

@@ -1,14 +1,16 @@
 import { signal } from '@preact/signals';
 import { browserActivity } from '../../client/browser.ts';
+import type { Chosen } from '../../client/http.ts';
 import { InboxSession } from '../../client/inbox-session.ts';
 import type { InboxState } from '../../client/inbox-state.ts';
 import type { ConnectionState } from '../../client/lifecycle.ts';
 import type { Badge } from '../../protocol/frames.ts';
 import type { InboxEvent } from '../../protocol/inbox-events.ts';
-import { ports } from './platform.ts';
+import { api, ports } from './platform.ts';
 
 /** Null until the server has told what is unread. */
 const state = signal<InboxState | null>(null);
+const asked = signal<Chosen | null>(null);
 export const inboxConnection = signal<ConnectionState>({ name: 'idle' });
 let session: InboxSession | null = null;
 
@@ -25,8 +27,8 @@ export function badgeOf(channelId: string): Badge | null | undefined {
 }
 
 export const knownReadPos = (channelId: string): number => state.peek()?.readPos.get(channelId) ?? 0;
-/** What the user chose to be seen as, or null as long as that is not known. */
-export const chosen = () => state.value?.chosen ?? null;
+/** What the user chose to be seen as, or null as long as that is not known: read once, told from then on. */
+export const chosen = (): Chosen | null => state.value?.chosen ?? asked.value;
 
 export function startInbox({ events, reset, closed }: InboxCallbacks): void {
   if (session) return;
@@ -39,7 +41,10 @@ export function startInbox({ events, reset, closed }: InboxCallbacks): void {
         if (now.name === 'closed' && now.reason !== 'stopped') closed(now.reason);
       },
       events,
-      reset,
+      reset: () => {
+        void askChosen();
+        reset();
+      },
     },
   );
   session.start();
@@ -49,6 +54,15 @@ export function stopInbox(): void {
   session?.stop();
   session = null;
   state.value = null;
+  asked.value = null;
+}
+
+async function askChosen(): Promise<void> {
+  try {
+    asked.value = await api.myPresence();
+  } catch {
+    // It is not known then, and shown as such.
+  }
 }
 
 export const wakeInbox = (): void => session?.wake();
