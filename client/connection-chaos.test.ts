@@ -8,7 +8,7 @@ import { FakeServer, type FakeSocket } from './testing/fake-socket.ts';
 import { integer, pick, seededRandom } from './testing/random.ts';
 import type { RoomWire } from './wires.ts';
 
-const SEEDS = 100;
+const SEEDS = 40;
 const event = (seq: number): ChannelEvent => ({ type: 'message.deleted', seq, id: `e${seq}`, at: 'now', actor_id: 'a', message_id: 'm', thread_id: null });
 
 /** A room on a bad day. It keeps what it promises, each event in `seq` order from the cursor; what its sockets carry may be lost, doubled or late. */

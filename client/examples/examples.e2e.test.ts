@@ -51,4 +51,17 @@ describe('the examples', () => {
     expect(await bot.stop()).toBe(0);
     expect(await texts()).toHaveLength(4);
   });
+
+  it('unread.ts shows what is unread, and reads it', async () => {
+    await say('for later');
+    await expect.poll(async () => (await texts()).at(-1), WITHIN).toBe('for later');
+    const shown = run('unread.ts', bob, '--read');
+    await expect.poll(() => shown.lines.join('\n'), WITHIN).toMatch(/#plans: \d unread, 0 of them for you/);
+    await expect.poll(() => shown.lines, WITHIN).toContain('read.moved');
+    expect(await shown.stop()).toBe(0);
+    const again = run('unread.ts', bob);
+    await expect.poll(async () => (await bob.api.bootstrap()).channels.find(({ id }) => id === channel)?.read_pos, WITHIN).toBe(5);
+    expect(again.lines).toEqual([]);
+    await again.stop();
+  });
 });
