@@ -1,5 +1,7 @@
 import type { Badge, InboxServerFrame } from '../../protocol/frames.ts';
 
+/** Badges of one frame: about 80 KB. */
+const FRAME_BADGES = 500;
 /** Badges go out at most so often: ten times a second. */
 const PAUSE_MS = 100;
 
@@ -33,7 +35,7 @@ export class BadgeFeed {
     const badges = [...this.#changed].map((channelId) => this.#ports.badge(channelId));
     this.#changed.clear();
     this.#ports.owe(false);
-    this.#ports.send(badgesFrame(badges, false));
+    for (const frame of badgesFrames(badges, false)) this.#ports.send(frame);
     this.#pausing = true;
     this.#ports.schedule(PAUSE_MS, () => {
       this.#pausing = false;
@@ -42,5 +44,11 @@ export class BadgeFeed {
   }
 }
 
-export const badgesFrame = (badges: readonly Badge[], full: boolean): string =>
-  JSON.stringify({ type: 'badges', full, badges: [...badges] } satisfies InboxServerFrame);
+/** One frame, or several of bounded size, of which the first says whether it begins anew. */
+export function badgesFrames(badges: readonly Badge[], full: boolean): string[] {
+  const frames: InboxServerFrame[] = [{ type: 'badges', full, badges: badges.slice(0, FRAME_BADGES) }];
+  for (let start = FRAME_BADGES; start < badges.length; start += FRAME_BADGES) {
+    frames.push({ type: 'badges', full: false, badges: badges.slice(start, start + FRAME_BADGES) });
+  }
+  return frames.map((frame) => JSON.stringify(frame));
+}

@@ -11,7 +11,7 @@ import { Fanout, freshRecord, type RoomSocket, type SocketRecord } from '../sock
 import { welcomeFrame } from '../sockets/frames.ts';
 import { SocketCredentials } from '../sockets/socket-credentials.ts';
 import { findStart, type Start } from '../sockets/start.ts';
-import { BadgeFeed, badgesFrame } from './badge-feed.ts';
+import { BadgeFeed, badgesFrames } from './badge-feed.ts';
 import { moveMarker } from './badge-merge.ts';
 import { ChannelLookup } from './channel-lookup.ts';
 import type { InboxSocketRequest } from './inbox-api.ts';
@@ -234,12 +234,12 @@ export class Inbox<S extends RoomSocket> {
   }
 
   #sendBadges(socket: S): void {
-    this.#fanout.tellSocket(socket, badgesFrame(this.#state.channels.badges(), true));
+    for (const frame of badgesFrames(this.#state.channels.badges(), true)) this.#fanout.tellSocket(socket, frame);
   }
 
   #sendOwed(): void {
     this.#state.setOwesBadges(false);
-    this.#fanout.tell(() => badgesFrame(this.#state.channels.badges(), true));
+    for (const frame of badgesFrames(this.#state.channels.badges(), true)) this.#fanout.tell(() => frame);
   }
 
   #isUnheard(): boolean {

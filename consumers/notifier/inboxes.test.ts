@@ -1,0 +1,66 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { uuidv7 } from 'uuidv7';
+import { afterEach, describe, expect, it } from 'vitest';
+import { MAX_TELLINGS, type TellAnswer, tellingsSchema, type UserTelling } from '../../protocol/tellings.ts';
+import { classify } from '../runtime/classify.ts';
+import { portions, workerInboxes } from './inboxes.ts';
+
+const telling = (user_id = uuidv7()): UserTelling => ({ user_id, changes: [], notices: [], badges: [] });
+
+let server: Server | null = null;
+afterEach(() => server?.close());
+
+/** A Worker that answers so for each inbox, and what it was asked. */
+async function worker(answer: (userId: string) => TellAnswer, status = 200): Promise<{ url: string; calls: { authorization: string | undefined; users: string[] }[] }> {
+  const calls: { authorization: string | undefined; users: string[] }[] = [];
+  const listening = createServer((request, response) => {
+    let body = '';
+    request.on('data', (chunk: Buffer) => (body += chunk.toString()));
+    request.on('end', () => {
+      const { data } = tellingsSchema.parse(JSON.parse(body));
+      calls.push({ authorization: request.headers.authorization, users: data.map(({ user_id }) => user_id) });
+      response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify({ data: data.map(({ user_id }) => answer(user_id)) }));
+    });
+  });
+  server = listening;
+  await new Promise<void>((resolve) => listening.listen(0, '127.0.0.1', resolve));
+  return { url: `http://127.0.0.1:${(listening.address() as AddressInfo).port}`, calls };
+}
+
+describe('workerInboxes', () => {
+  it('tells all, in calls of at most so many, and returns those that sleep', async () => {
+    const tellings = Array.from({ length: MAX_TELLINGS + 1 }, () => telling());
+    const last = tellings.at(-1)?.user_id;
+    const { url, calls } = await worker((userId) => (userId === last ? { status: 'asleep', awake_version: 7 } : { status: 'told' }));
+    expect(await workerInboxes({ url, token: 'secret' }).tell(tellings)).toEqual([{ user_id: last, awake_version: 7 }]);
+    expect(calls.map(({ users }) => users.length)).toEqual([MAX_TELLINGS, 1]);
+    expect(calls[0]?.authorization).toBe('Bearer secret');
+    expect(await workerInboxes({ url, token: 'secret' }).tell([])).toEqual([]);
+  });
+
+  it.each<[string, TellAnswer['status'], number, 'infrastructure' | 'record']>([
+    ['an inbox that is full waits', 'backlogged', 200, 'infrastructure'],
+    ['one that cannot be reached waits', 'unavailable', 200, 'infrastructure'],
+    ['a Worker that answers an error waits', 'told', 503, 'infrastructure'],
+    ['one that does not know the secret waits', 'told', 404, 'infrastructure'],
+    ['an inbox that fails is the record\'s fault, and holds up nobody else', 'failed', 200, 'record'],
+  ])('%s', async (_, status, http, fault) => {
+    const { url } = await worker(() => (status === 'asleep' ? { status, awake_version: 1 } : { status }), http);
+    const failure = await workerInboxes({ url, token: 'x' }).tell([telling()]).catch((error: unknown) => error);
+    expect(classify(failure)).toBe(fault);
+  });
+
+  it('a Worker that is away is waited for', async () => {
+    const failure = await workerInboxes({ url: 'http://127.0.0.1:1', token: 'x' }).tell([telling()]).catch((error: unknown) => error);
+    expect(classify(failure)).toBe('infrastructure');
+  });
+});
+
+describe('portions', () => {
+  it('are cut by size too (G8)', () => {
+    const notice = { event_id: uuidv7(), role: 'member', version: 1, reason: 'mention', channel_id: uuidv7(), message_id: uuidv7(), author_id: uuidv7(), channel_seq: 1, pos: 1, thread_id: null } as const;
+    const large = { ...telling(), notices: Array.from({ length: 2_500 }, () => notice) };
+    expect([...portions([large, large, large, telling()])].map((portion) => portion.length)).toEqual([1, 1, 2]);
+  });
+});
