@@ -251,6 +251,18 @@ CREATE TABLE threads (
   CONSTRAINT threads_pkey PRIMARY KEY (root_id)
 );
 
+CREATE TABLE user_presence (
+  user_id uuid NOT NULL,
+  choice text NOT NULL,
+  status_text text,
+  status_emoji text,
+  status_expires_at timestamp with time zone,
+  version integer DEFAULT 1 NOT NULL,
+  CONSTRAINT user_presence_pkey PRIMARY KEY (user_id),
+  CONSTRAINT user_presence_check CHECK (status_text IS NOT NULL OR status_emoji IS NULL AND status_expires_at IS NULL),
+  CONSTRAINT user_presence_choice_check CHECK (choice = ANY (ARRAY['auto'::text, 'away'::text, 'dnd'::text, 'offline'::text]))
+);
+
 CREATE TABLE users (
   id uuid NOT NULL,
   issuer text NOT NULL,
@@ -289,6 +301,8 @@ ALTER TABLE parked_records ADD CONSTRAINT parked_records_group_id_topic_key_fkey
 ALTER TABLE read_states ADD CONSTRAINT read_states_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES channels(id);
 
 ALTER TABLE read_states ADD CONSTRAINT read_states_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
+
+ALTER TABLE user_presence ADD CONSTRAINT user_presence_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
 
 CREATE UNIQUE INDEX channels_name ON channels USING btree (lower(name));
 

@@ -3,6 +3,7 @@ import { memberRoleSchema, originSchema } from './events.ts';
 import { channelNameSchema, counterSchema, emojiSchema, idSchema, timeSchema, topicSchema } from './primitives.ts';
 import { commandResultSchema, sendCommand } from './frames.ts';
 import { MAX_BATCH } from './limits.ts';
+import { customStatusSchema, presenceChoiceSchema } from './presence.ts';
 
 /** Resources and bodies of the HTTP API (`/v1`). Lists are `{data, next_cursor}`; unknown body fields are 422. */
 export const userSchema = z
@@ -81,6 +82,14 @@ export const bootstrapSchema = z
   .strictObject({ me: userSchema, channels: z.array(myChannelSchema), users: z.array(userSchema) })
   .meta({ id: 'Bootstrap' });
 export type Bootstrap = z.infer<typeof bootstrapSchema>;
+
+/** What the caller chose to be seen as. `version` rises with each choice, 0 before the first; it is the `ETag`. */
+export const myPresenceSchema = z
+  .strictObject({ choice: presenceChoiceSchema, status: customStatusSchema.nullable(), version: z.int().min(0) })
+  .meta({ id: 'MyPresence' });
+export type MyPresence = z.infer<typeof myPresenceSchema>;
+export const presenceBodySchema = myPresenceSchema.omit({ version: true });
+export type PresenceBody = z.infer<typeof presenceBodySchema>;
 
 export const sendBodySchema = sendCommand.omit({ type: true, origin: true }).extend({ client_msg_id: sendCommand.shape.client_msg_id.optional() });
 export const batchBodySchema = z.strictObject({ messages: z.array(sendCommand.omit({ type: true })).min(1).max(MAX_BATCH) });

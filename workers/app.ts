@@ -17,6 +17,7 @@ import { meRoutes } from './routes/me.ts';
 import { memberRoutes } from './routes/members.ts';
 import { messageRoutes } from './routes/messages.ts';
 import { operationsRoutes } from './routes/operations.ts';
+import { presenceRoutes } from './routes/presence.ts';
 import { readStateRoutes } from './routes/read-states.ts';
 import { searchRoutes } from './routes/search.ts';
 import { sessionRoutes } from './routes/session.ts';
@@ -41,6 +42,7 @@ export function createApp(services: Services): App {
 
   app.use('/v1/*', authenticate(services.identities));
   for (const routes of [meRoutes(), channelRoutes(), memberRoutes(), historyRoutes(), messageRoutes(services)]) app.route('/', routes);
+  app.route('/', presenceRoutes());
   for (const routes of [readStateRoutes(), searchRoutes(), socketTicketRoutes(), userRoutes(services), adminRoutes()]) app.route('/', routes);
 
   refuseOtherMethods(app);

@@ -1,5 +1,6 @@
 import { bigint, boolean, customType, integer, jsonb, pgTable, text, timestamp, uuid } from 'drizzle-orm/pg-core';
 import type { MemberRole, Origin } from '../../protocol/events.ts';
+import type { PresenceChoice } from '../../protocol/presence.ts';
 import type { Topic } from '../../protocol/topics.ts';
 
 /**
@@ -70,6 +71,15 @@ export const readStates = pgTable('read_states', {
   channel_id: uuid().notNull(),
   read_pos: counter().notNull(),
   updated_at: moment().notNull().defaultNow(),
+});
+
+export const userPresence = pgTable('user_presence', {
+  user_id: uuid().primaryKey(),
+  choice: text().$type<PresenceChoice>().notNull(),
+  status_text: text(),
+  status_emoji: text(),
+  status_expires_at: moment(),
+  version: integer().notNull().default(1),
 });
 
 export const conversationLogs = pgTable('conversation_logs', {

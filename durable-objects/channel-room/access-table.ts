@@ -38,6 +38,11 @@ export class AccessTable {
     return role !== undefined && role !== null;
   }
 
+  /** At most `limit` of them. */
+  members(limit: number): string[] {
+    return this.#sql.all<{ user_id: string }>('SELECT user_id FROM members WHERE role IS NOT NULL LIMIT ?', limit).map((row) => row.user_id);
+  }
+
   setMembership(userId: string, { role, version, announced }: Membership): void {
     this.#members.delete(userId);
     this.#sql.run(

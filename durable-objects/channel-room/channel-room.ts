@@ -6,6 +6,7 @@ import type { Outcome } from '../../protocol/errors.ts';
 import type { Command, CommandResult } from '../../protocol/frames.ts';
 import { counterSchema, idSchema } from '../../protocol/primitives.ts';
 import { Alarms } from '../alarms.ts';
+import { within } from '../within.ts';
 import { durableSql } from '../log/durable-sql.ts';
 import type { SqlDriver } from '../log/sql-driver.ts';
 import { bootstrap } from './bootstrap.ts';
@@ -15,6 +16,8 @@ import { answerClose, HibernatableSocket } from '../sockets/hibernatable-socket.
 import type { Actor } from '../sockets/actor-api.ts';
 import { reconnectWindowMs } from '../sockets/reconnect-window.ts';
 import { problemResponse, upgraded } from '../sockets/upgrade.ts';
+import type { PresenceNotice } from '../user-inbox/presence-api.ts';
+import { PresenceCache } from './presence-cache.ts';
 import { type ActorCommand, type MemberChange, type RevokedCredential, type RoomApi, SOCKET_REQUEST_HEADER, type SocketRequest } from './room-api.ts';
 import { ROOM_ALARMS, type RoomAlarm } from './room-alarms.ts';
 import { roomPostgres } from './room-postgres.ts';
@@ -22,6 +25,8 @@ import type { RoomRecord } from './room-record.ts';
 import { Room, type RoomPorts } from './room.ts';
 
 const REST_MS = 1_000;
+/** Longest that an inbox may take to answer. */
+const CALL_MS = 10_000;
 
 const socketRequestSchema = z.strictObject({
   channel_id: idSchema,
@@ -74,6 +79,11 @@ export class ChannelRoom extends DurableObject<Env> implements RoomApi {
   async revokeCredentials(channelId: string, credentials: readonly RevokedCredential[]): Promise<void> {
     const room = await this.#mustOpen(channelId);
     for (const { credential_id, expires_at } of credentials) room.revokeCredential(credential_id, expires_at);
+  }
+
+  /** A room that is not open has no sockets that look. */
+  async presenceChanged(channelId: string, notice: PresenceNotice): Promise<boolean> {
+    return this.#room?.channelId === channelId && this.#room.presenceChanged(notice);
   }
 
   override async fetch(request: Request): Promise<Response> {
@@ -176,6 +186,8 @@ export class ChannelRoom extends DurableObject<Env> implements RoomApi {
       schedule: (ms, task) => void setTimeout(task, ms),
       durable: () => storage.sync(),
       alarms: this.#alarms(),
+      presences: new PresenceCache(this.#sql),
+      watchInbox: (userId) => within(CALL_MS, this.env.INBOXES.getByName(userId).watchPresence(userId, channelId)),
       record: this.#record,
       report: (report) => void this.env.METRICS_HUB.getByName('hub').report(report).catch(() => {}),
       warn: (message, fields) => warn(message, { channel_id: channelId, ...fields }),

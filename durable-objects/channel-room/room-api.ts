@@ -1,6 +1,7 @@
 import type { MemberRole } from '../../protocol/events.ts';
 import type { Command, CommandResult } from '../../protocol/frames.ts';
 import type { Outcome } from '../../protocol/errors.ts';
+import type { PresenceNotice } from '../user-inbox/presence-api.ts';
 import type { Actor } from '../sockets/actor-api.ts';
 
 /** A command and whose it is. */
@@ -41,6 +42,8 @@ export interface RoomApi {
   revokeCredential(channelId: string, credentialId: string, expiresAt: number): Promise<void>;
   /** The same for many. */
   revokeCredentials(channelId: string, credentials: readonly RevokedCredential[]): Promise<void>;
+  /** What others see of a member has changed. False: nobody in this room looks, or it is no member; the inbox is to tell it no more. */
+  presenceChanged(channelId: string, notice: PresenceNotice): Promise<boolean>;
 }
 
 /**

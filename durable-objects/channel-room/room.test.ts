@@ -8,6 +8,7 @@ import type { Conversation } from './conversation.ts';
 import type { RoomSocket } from '../sockets/fanout.ts';
 import type { Actor } from '../sockets/actor-api.ts';
 import type { ActorCommand } from './room-api.ts';
+import { PresenceCache } from './presence-cache.ts';
 import type { RoomRecord } from './room-record.ts';
 import { ROOM_ALARMS } from './room-alarms.ts';
 import { Room } from './room.ts';
@@ -43,6 +44,8 @@ beforeEach(() => {
     durable: async () => {},
     alarms: new Alarms(sql, ROOM_ALARMS, { setAlarm: () => {}, clearAlarm: () => {} }),
     record,
+    presences: new PresenceCache(sql),
+    watchInbox: away,
     report: () => {},
     warn: () => {},
     lastPing: () => 0,

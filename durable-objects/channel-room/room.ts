@@ -1,3 +1,4 @@
+import type { CloseCode } from '../../protocol/close-codes.ts';
 import type { Outcome, Problem } from '../../protocol/errors.ts';
 import type { Command, CommandResult } from '../../protocol/frames.ts';
 import { MAX_FRAME_EVENTS } from '../../protocol/limits.ts';
@@ -5,6 +6,8 @@ import type { LogEvent } from '../log/event-log.ts';
 import type { LogDrain } from '../log/log-drain.ts';
 import type { MetricsReport } from '../metrics-hub/metrics-api.ts';
 import { Archive } from '../log/archive.ts';
+import type { PresenceNotice } from '../user-inbox/presence-api.ts';
+import { Awareness, type AwarenessPorts } from './awareness.ts';
 import { accessProblem } from './commands.ts';
 import type { Conversation } from './conversation.ts';
 import { Fanout, FRAME_BYTES, freshRecord, type RoomSocket, type SocketRecord } from '../sockets/fanout.ts';
@@ -18,7 +21,6 @@ import { roomDrain, type RoomDrainPorts } from './room-drain.ts';
 import { RoomMetrics } from './room-metrics.ts';
 import { SocketCredentials } from '../sockets/socket-credentials.ts';
 import { SocketCommands } from '../sockets/socket-commands.ts';
-import { Typing, type TypingChange, typingFrame, typingFrames } from './typing.ts';
 
 /** Two open files a socket, of the 20,000 a local workerd has: it dies at about 9,900 sockets (measured 2026-11). */
 const MAX_SOCKETS = 9_000;
@@ -27,7 +29,7 @@ const TIDY_MS = 1_000;
 /** How often an active room looks for dead sockets. A quiet one has nothing to send them. */
 const REAP_MS = 60_000;
 
-export interface RoomPorts<S extends RoomSocket> extends Omit<RoomDrainPorts, 'epochChanged'> {
+export interface RoomPorts<S extends RoomSocket> extends Omit<RoomDrainPorts, 'epochChanged'>, AwarenessPorts {
   report(report: MetricsReport): void;
   /** When the platform last answered a ping of this socket, in epoch milliseconds; 0: never. */
   lastPing(socket: S): number;
@@ -55,7 +57,7 @@ export class Room<S extends RoomSocket> {
   readonly #lookup: MembershipLookup;
   readonly #metrics: RoomMetrics;
   readonly #drain: LogDrain;
-  readonly #typing: Typing;
+  readonly #awareness: Awareness<S>;
   #tidying = false;
   #reapedAt = 0;
 
@@ -85,15 +87,15 @@ export class Room<S extends RoomSocket> {
       clock,
       schedule: (ms, task) => ports.schedule(ms, task),
       unsettled: () => this.#touch(),
-      closed: (code) => this.#metrics.count('colink_room_sockets_closed_total', 1, { code: String(code) }),
-      caughtUp: (socket) => this.#greet(socket),
+      closed: (socket, code) => this.#closed(socket, code),
+      caughtUp: (socket) => this.#awareness.caughtUp(socket),
     });
     this.#commands = new SocketCommands(this.#fanout, {
       clock,
       execute: (actor, command) => this.execute(actor, command),
       refresh: (socket, ticket) => this.#credentials.refresh(socket, ticket),
-      typing: (socket, threadId) => this.#typed(socket, threadId),
-      watch: () => {},
+      typing: (socket, threadId) => this.#awareness.typed(socket, threadId),
+      watch: (socket, presence) => this.#awareness.watch(socket, presence),
     });
     this.#credentials = new SocketCredentials(this.#fanout, {
       clock,
@@ -103,7 +105,7 @@ export class Room<S extends RoomSocket> {
       redeem: (userId, ticket) => ports.redeem(userId, ticket),
       refusal: (actor) => accessProblem(conversation, actor, clock()),
     });
-    this.#typing = new Typing({ clock, schedule: (ms, task) => ports.schedule(ms, task), tell: (change) => this.#tellTyping(change) });
+    this.#awareness = new Awareness(conversation, this.#fanout, ports);
     this.#lookup = new MembershipLookup(conversation, record, clock);
     this.#drain = roomDrain(conversation, this.#metrics, {
       ...ports,
@@ -114,6 +116,7 @@ export class Room<S extends RoomSocket> {
   /** Continues what an earlier instance left: its sockets, and its undrained events. */
   resume(sockets: readonly (readonly [S, SocketRecord])[]): void {
     for (const [socket, record] of sockets) this.#fanout.adopt(socket, record, sockets.length);
+    this.#awareness.resume();
     this.#credentials.check();
     if (this.#conversation.log.undrainedEvents === 0) return;
     this.#drain.wake();
@@ -124,7 +127,7 @@ export class Room<S extends RoomSocket> {
     const problem = await this.#refusal(actor);
     const outcome = problem === null ? await this.#commits.execute(actor, command) : { problem };
     if ('problem' in outcome) this.#countRefused(outcome.problem);
-    else this.#typing.sent(actor.user_id, command);
+    else this.#awareness.done(actor.user_id, command);
     return outcome;
   }
 
@@ -152,10 +155,11 @@ export class Room<S extends RoomSocket> {
     this.#commits.flush();
     const events = applyMemberChange(this.#conversation, change, this.#ports.clock());
     if (!this.#conversation.access.isMember(change.user_id)) {
-      this.#typing.ended(change.user_id);
       this.#fanout.closeWhere(({ actor }) => actor.user_id === change.user_id, 4003, 'removed from the channel');
     }
-    if (events.length > 0) this.#committed(events);
+    if (events.length === 0) return;
+    this.#committed(events);
+    this.#awareness.memberChanged(change.user_id);
   }
 
   revokeCredential(credentialId: string, expiresAt: number): void {
@@ -174,12 +178,18 @@ export class Room<S extends RoomSocket> {
     return { ok: this.#welcome(actor, start.ok, open()) };
   }
 
+  /** A member's presence, from their inbox. False: nobody looks, and the inbox is to tell this room no more. */
+  presenceChanged(notice: PresenceNotice): boolean {
+    return this.#awareness.notice(notice);
+  }
+
   async message(socket: S, message: string | ArrayBuffer): Promise<void> {
     await this.#commands.handle(socket, message);
   }
 
   left(socket: S): void {
     this.#fanout.leave(socket);
+    this.#awareness.left(socket);
     this.#touch();
   }
 
@@ -242,7 +252,7 @@ export class Room<S extends RoomSocket> {
     socket.send(welcomeFrame({ session, epoch, seq, head, recovered }));
     this.#fanout.join(socket, freshRecord({ session, actor, epoch }, seq));
     this.#credentials.watch(socket);
-    if (this.#typing.users.length > 0) this.#greet(socket);
+    this.#awareness.joined(socket);
     this.#touch();
     return socket;
   }
@@ -255,28 +265,12 @@ export class Room<S extends RoomSocket> {
   #settled(by: ActorCommand | undefined, outcome: Outcome<CommandResult> | null): void {
     if (outcome === null || by === undefined) return;
     if ('problem' in outcome) this.#countRefused(outcome.problem);
-    else this.#typing.sent(by.actor.user_id, by.command);
+    else this.#awareness.done(by.actor.user_id, by.command);
   }
 
-  /** As any command, but unanswered: of no member, or in no thread of this channel, it is passed over (G5). */
-  #typed(socket: S, threadId: string | null): void {
-    const actor = this.#fanout.record(socket)?.actor;
-    if (actor === undefined || accessProblem(this.#conversation, actor, this.#ports.clock()) !== null) return;
-    const root = threadId === null ? null : this.#conversation.messages.find(threadId);
-    if (root === null || (root !== undefined && root.thread_id === null)) this.#typing.typed(actor.user_id, threadId);
-  }
-
-  #tellTyping(change: TypingChange): number {
-    const frameFor = typingFrames(change);
-    this.#fanout.tell(({ actor }) => frameFor(actor.user_id));
-    return this.#fanout.size;
-  }
-
-  /** What a socket has to know besides events, where it has not been told. */
-  #greet(socket: S): void {
-    const userId = this.#fanout.record(socket)?.actor.user_id;
-    const typing = this.#typing.users.filter(({ user_id }) => user_id !== userId);
-    this.#fanout.tellSocket(socket, typingFrame(typing));
+  #closed(socket: S, code: CloseCode): void {
+    this.#awareness.left(socket);
+    this.#metrics.count('colink_room_sockets_closed_total', 1, { code: String(code) });
   }
 
   #countRefused(problem: Problem): void {

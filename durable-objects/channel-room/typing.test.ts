@@ -65,7 +65,7 @@ describe('Typing', () => {
 
   it('ends with the message that was typed (P26)', () => {
     typing.typed(ADA, null);
-    typing.sent(ADA, { type: 'send', client_msg_id: 'c', text: 'x' });
+    typing.ended(ADA);
     until(5_000);
     expect(told).toEqual([{ at: 0, users: [entry(ADA)] }, { at: 1_000, users: [] }]);
   });
@@ -73,7 +73,7 @@ describe('Typing', () => {
   it('sends a socket at most one frame a second, however many begin and end', () => {
     for (; now < 30_000; until(now + 70)) {
       typing.typed(id(2, (now / 70) % 7), null);
-      typing.sent(id(2, (now / 70) % 5), { type: 'send', client_msg_id: 'c', text: 'x' });
+      typing.ended(id(2, (now / 70) % 5));
     }
     expect(told.length).toBeGreaterThan(20);
     const gaps = told.slice(1).map(({ at }, index) => at - (told[index]?.at ?? 0));

@@ -1,4 +1,4 @@
-import type { Command, ServerFrame } from '../../protocol/frames.ts';
+import type { ServerFrame } from '../../protocol/frames.ts';
 import { TYPING_EVERY_SECONDS, TYPING_SECONDS } from '../../protocol/limits.ts';
 
 /** Most that one frame names, the first to begin: more tell nobody anything. Whoever is left out counts once there is room. */
@@ -57,12 +57,7 @@ export class Typing {
     if (!this.#ticking) this.#tick();
   }
 
-  /** A command of the user is done: who has sent a message does not type it any more. */
-  sent(userId: string, { type }: Command): void {
-    if (type === 'send' && this.#entries.size > 0) this.ended(userId);
-  }
-
-  /** Told with the next tick. */
+  /** The user has sent what they typed, or is gone. Told with the next tick. */
   ended(userId: string): void {
     this.#entries.delete(userId);
   }

@@ -31,11 +31,18 @@ export interface SocketRecord {
   readonly missed: boolean;
   /** It was told that its credential is about to end. */
   readonly noticed: boolean;
+  /** Of an inbox: whether the user is idle at this device, and when the socket came or last said so, in epoch milliseconds. Null in rooms. */
+  readonly activity: Activity | null;
+}
+
+export interface Activity {
+  readonly idle: boolean;
+  readonly at: number;
 }
 
 /** The record of a socket that begins after `seq`. */
 export const freshRecord = (who: Pick<SocketRecord, 'session' | 'actor' | 'epoch'>, seq: number): SocketRecord => ({
-  ...who, cursor: cursorAt(seq), settled: true, watching: false, missed: false, noticed: false,
+  ...who, cursor: cursorAt(seq), settled: true, watching: false, missed: false, noticed: false, activity: null,
 });
 
 export interface RoomSocket {
@@ -66,7 +73,8 @@ export interface FanoutPorts<S> {
   schedule(ms: number, task: () => void): void;
   /** Sockets have been sent to since their records were saved: call `settle` within a second or so. */
   unsettled(): void;
-  closed(code: CloseCode): void;
+  /** It was closed here, and is gone already; `record` is what it had. */
+  closed(socket: S, code: CloseCode, record: SocketRecord | undefined): void;
   /** A socket that has missed what was told is at the head again: tell it the state anew. */
   caughtUp(socket: S): void;
 }
@@ -142,8 +150,9 @@ export class Fanout<S extends RoomSocket> {
   }
 
   close(socket: S, code: CloseCode, reason: string): void {
+    const record = this.record(socket);
     this.leave(socket);
-    this.#ports.closed(code);
+    this.#ports.closed(socket, code, record);
     socket.close(code, reason);
   }
 
@@ -199,20 +208,10 @@ export class Fanout<S extends RoomSocket> {
     if (this.#readers.has(socket)) this.#give(socket, frame);
   }
 
-  /** Keeps with the socket whether it is told who is present. */
-  watch(socket: S, watching: boolean): void {
-    if (this.record(socket)?.watching !== watching) this.amend(socket, { watching });
-  }
-
   /** Keeps something else with the socket. */
-  amend(socket: S, changed: Partial<Pick<SocketRecord, 'actor' | 'noticed' | 'watching'>>): void {
+  amend(socket: S, changed: Partial<Pick<SocketRecord, 'actor' | 'noticed' | 'watching' | 'activity'>>): void {
     const reader = this.#readers.get(socket);
     if (reader !== undefined) this.#change(socket, reader, changed);
-  }
-
-  some(matches: (record: SocketRecord) => boolean): boolean {
-    for (const { record } of this.#readers.values()) if (matches(record)) return true;
-    return false;
   }
 
   /** `unsent`: the socket claims to have read what it was not sent. `old`: it says nothing new. */

@@ -13,6 +13,7 @@ const recordSchema = z.strictObject({
   watching: z.boolean().default(false),
   missed: z.boolean().default(false),
   noticed: z.boolean().default(false),
+  activity: z.strictObject({ idle: z.boolean(), at: z.number() }).nullable().default(null),
 }) satisfies z.ZodType<SocketRecord>;
 
 /** A hibernatable WebSocket as a room sees it. Its record is the socket's attachment. */

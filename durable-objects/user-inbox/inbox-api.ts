@@ -1,6 +1,8 @@
 import type { Outcome } from '../../protocol/errors.ts';
 import type { ReadResult } from '../../protocol/frames.ts';
 import type { InboxMemberChange, InboxTelling, TellAnswer } from '../../protocol/tellings.ts';
+import type { Wish } from './presence.ts';
+import type { WatchedPresence } from './presence-api.ts';
 import type { Actor } from '../sockets/actor-api.ts';
 
 /** What Workers may call on a `UserInbox` by RPC. An inbox that does not know itself yet reads itself from Postgres first. */
@@ -16,6 +18,10 @@ export interface InboxApi {
   /** Applies and announces a member change; repeating it, or an older one, does nothing. A channel that is left has no badge any more. */
   applyMemberChange(userId: string, change: InboxMemberChange): Promise<void>;
   tell(userId: string, telling: InboxTelling): Promise<TellAnswer>;
+  /** For a room in which somebody looks: what others see of the user, and from then on its changes. Repeating it does no harm. */
+  watchPresence(userId: string, channelId: string): Promise<WatchedPresence>;
+  /** What the user chose to be seen as, as Postgres committed it; repeating it, or an older choice, does nothing. */
+  choosePresence(userId: string, wish: Wish): Promise<Outcome<null>>;
 }
 
 /**

@@ -4,6 +4,7 @@ import { countUserBadges, wakeInbox } from '../../db/queries/badges.ts';
 import {
   claimInbox, drainInbox, findInboxChannel, findInboxPlace, inboxChannels, keepForkedInbox, moveInbox, skipInboxPoison,
 } from '../../db/queries/inbox-log.ts';
+import { appendPresenceEvent, inboxWish } from '../../db/queries/presence.ts';
 import { poisonedSeqs, storedEvents } from '../../db/queries/resume.ts';
 import type { InboxRecord } from './inbox-record.ts';
 
@@ -21,7 +22,7 @@ export function inboxPostgres(burst: Burst, userId: string): InboxRecord {
       burst.run((sql) =>
         sql.begin(async (tx) => {
           const claimed = await claimInbox(tx, userId);
-          return claimed && { claimed, channels: await inboxChannels(tx, userId) };
+          return claimed && { claimed, channels: await inboxChannels(tx, userId), wish: await inboxWish(tx, userId) };
         }),
       ),
     findChannel: (channelId) => burst.run((sql) => findInboxChannel(sql, userId, channelId)),
@@ -38,6 +39,7 @@ export function inboxPostgres(burst: Burst, userId: string): InboxRecord {
     keepForked: (epoch, events) => burst.run((sql) => keepForkedInbox(sql, userId, epoch, `[${events.map(({ json }) => json).join(',')}]`)),
     eventsBetween: (after, before, limit) => burst.run((sql) => storedEvents(sql, log, after, before, limit)),
     poisonBetween: (after, before) => burst.run((sql) => poisonedSeqs(sql, log, after, before)),
+    logPresence: (event) => burst.run((sql) => appendPresenceEvent(sql, event)),
     rest: () => burst.rest(),
   };
 }

@@ -25,13 +25,14 @@ const record: InboxRecord = {
   readUser: async () => ({
     claimed: { epoch: 1, fence: 1, drained_seq: 0, awake_version: 0 },
     channels: [{ channel_id: CHANNEL ?? '', role: 'member', version: 1, read_pos: 0, notified_seq: 0 }],
+    wish: { choice: 'auto', status: null, version: 0 },
   }),
   findChannel: away,
   wake: async (version) => {
     woken.push(version);
     return counted?.map((badge) => ({ user_id: ALICE ?? '', ...badge })) ?? (await away());
   },
-  drainBatch: away, skipPoison: away, findPlace: away, move: away, keepForked: away, eventsBetween: away, poisonBetween: away,
+  drainBatch: away, skipPoison: away, findPlace: away, move: away, keepForked: away, eventsBetween: away, poisonBetween: away, logPresence: away,
   isDataFault: () => false,
   rest: () => true,
 };

@@ -1,7 +1,9 @@
+import type { CloseCode } from '../../protocol/close-codes.ts';
 import type { Outcome, Problem } from '../../protocol/errors.ts';
 import type { ReadResult } from '../../protocol/frames.ts';
 import { MAX_UNDRAINED_BYTES, MAX_UNDRAINED_EVENTS } from '../../protocol/limits.ts';
 import type { InboxMemberChange, InboxTelling, TellAnswer } from '../../protocol/tellings.ts';
+import type { PresenceEvent } from '../../protocol/presence.ts';
 import type { Alarms } from '../alarms.ts';
 import { Archive } from '../log/archive.ts';
 import type { LogEvent } from '../log/event-log.ts';
@@ -20,7 +22,11 @@ import { badgeOf } from './inbox-channels.ts';
 import { InboxCommands } from './inbox-commands.ts';
 import type { InboxRecord } from './inbox-record.ts';
 import type { InboxState } from './inbox-state.ts';
+import { type Lease, LEASE_MS, leaseUntil, longer, NO_LEASE, type Wish } from './presence.ts';
+import type { PresenceNotice } from './presence-api.ts';
+import type { PresenceTable } from './presence-table.ts';
 import { takeMemberChange, takeTelling } from './telling.ts';
+import { UserPresence } from './user-presence.ts';
 
 /** Sockets of one user: devices and tabs. */
 const MAX_SOCKETS = 100;
@@ -40,6 +46,9 @@ export interface InboxPorts<S extends RoomSocket> extends Omit<LogDrainPorts, 'o
   redeem(ticket: string): Promise<Actor | null>;
   /** When the platform last answered a ping of this socket, in epoch milliseconds; 0: never. */
   lastPing(socket: S): number;
+  readonly presences: PresenceTable;
+  /** Tells a room; false: nobody there looks any more. */
+  tellRoom(channelId: string, notice: PresenceNotice): Promise<boolean>;
 }
 
 /**
@@ -56,6 +65,7 @@ export class Inbox<S extends RoomSocket> {
   readonly #lookup: ChannelLookup;
   readonly #badges: BadgeFeed;
   readonly #drain: LogDrain;
+  readonly #presence: UserPresence;
   #tidying = false;
   #reapedAt = 0;
   #waking = false;
@@ -82,7 +92,7 @@ export class Inbox<S extends RoomSocket> {
       failed: (error) => ports.warn('older events could not be read', { error: String(error) }),
     });
     this.#fanout = new Fanout(state.log, this.#archive, {
-      clock, schedule, unsettled: () => this.#touch(), closed: () => {}, caughtUp: (socket) => this.#sendBadges(socket),
+      clock, schedule, unsettled: () => this.#touch(), closed: (_, code, record) => this.#closed(code, record), caughtUp: (socket) => this.#sendBadges(socket),
     });
     this.#commands = new InboxCommands(this.#fanout, {
       clock,
@@ -112,12 +122,23 @@ export class Inbox<S extends RoomSocket> {
       observe: () => {},
       epochChanged: () => this.#fanout.closeWhere(() => true, 4009, 'the epoch has changed'),
     });
+    this.#presence = new UserPresence(state.userId, ports.presences, {
+      clock,
+      random: () => ports.random(),
+      newId: (now) => state.newId(now),
+      lease: () => this.#lease(),
+      setAlarm: (at) => this.#setPresenceAlarm(at),
+      tellRoom: (channelId, notice) => ports.tellRoom(channelId, notice),
+      log: (event) => this.#logPresence(event),
+      warn: (message, fields) => ports.warn(message, fields),
+    });
   }
 
   /** Continues what an earlier instance left: its sockets, badges it owed them, and its undrained events. */
   resume(sockets: readonly (readonly [S, SocketRecord])[]): void {
     for (const [socket, record] of sockets) this.#fanout.adopt(socket, record, sockets.length);
     this.#credentials.check();
+    this.#presence.resume();
     if (this.#state.owesBadges) this.#sendOwed();
     if (this.#fanout.size === 0 && this.#state.leftAt === null) this.#state.setLeftAt(this.#ports.clock());
     if (this.#state.log.undrainedEvents > 0) this.#drain.wake();
@@ -139,7 +160,21 @@ export class Inbox<S extends RoomSocket> {
   }
 
   /** Whether the user is at this device: what presence is made from. */
-  activity(_socket: S, _state: 'active' | 'idle'): void {}
+  activity(socket: S, state: 'active' | 'idle'): void {
+    this.#fanout.amend(socket, { activity: { idle: state === 'idle', at: this.#ports.clock() } });
+    this.#presence.update();
+    this.#touch();
+  }
+
+  /** What the user chose to be seen as. Repeating it, or an older choice, does nothing. */
+  choosePresence(wish: Wish): Outcome<null> {
+    if (wish.version <= this.#presence.wish.version) return { ok: null };
+    if (this.#isBacklogged()) return { problem: { code: 'room_backlogged', retry_after: BACKLOG_RETRY_AFTER } };
+    const { choice, status } = wish;
+    this.#commit([], () => this.#state.append({ type: 'presence.chosen', choice, status }, this.#ports.clock()));
+    this.#presence.choose(wish);
+    return { ok: null };
+  }
 
   applyMemberChange(change: InboxMemberChange): void {
     this.#commit([change.channel_id], () => takeMemberChange(this.#state, change, this.#ports.clock()));
@@ -174,14 +209,20 @@ export class Inbox<S extends RoomSocket> {
   }
 
   left(socket: S): void {
+    const activity = this.#fanout.record(socket)?.activity ?? null;
     this.#fanout.leave(socket);
+    if (activity !== null) this.#presence.closed(activity.idle);
     this.#touch();
   }
 
   async alarm(): Promise<void> {
     this.#reap();
     this.#touch();
-    const work: Record<InboxAlarm, () => void | Promise<void>> = { drain: () => this.#drain.alarm(), auth: () => this.#credentials.check() };
+    const work: Record<InboxAlarm, () => void | Promise<void>> = {
+      drain: () => this.#drain.alarm(),
+      auth: () => this.#credentials.check(),
+      presence: () => this.#presence.update(),
+    };
     await Promise.all(this.#ports.alarms.due(this.#ports.clock()).map((purpose) => work[purpose]()));
   }
 
@@ -225,9 +266,10 @@ export class Inbox<S extends RoomSocket> {
     const { epoch, seq: head } = this.#state.log.state;
     const session = this.#state.newId(now);
     socket.send(welcomeFrame({ session, epoch, seq, head, recovered }));
-    this.#fanout.join(socket, freshRecord({ session, actor, epoch }, seq));
+    this.#fanout.join(socket, { ...freshRecord({ session, actor, epoch }, seq), activity: { idle: false, at: now } });
     this.#credentials.watch(socket);
     this.#sendBadges(socket);
+    this.#presence.update();
     this.#state.setLeftAt(null);
     if (this.#mustWake()) void this.#wake();
     return socket;
@@ -266,6 +308,36 @@ export class Inbox<S extends RoomSocket> {
     }
     this.#waking = false;
     this.#touch();
+  }
+
+  /** What the open sockets vouch for. The record alone outlives hibernation, so it is what counts, beside the platform's own pings. */
+  #lease(): Lease {
+    let lease = NO_LEASE;
+    this.#fanout.each((socket) => {
+      const activity = this.#fanout.record(socket)?.activity ?? null;
+      if (activity !== null) lease = longer(lease, leaseUntil(Math.max(activity.at, this.#ports.lastPing(socket)) + LEASE_MS, activity.idle));
+    });
+    return lease;
+  }
+
+  /** An alarm that rings too early looks again, and costs less than to move it at every turn. */
+  #setPresenceAlarm(at: number | null): void {
+    const { alarms } = this.#ports;
+    const set = alarms.at('presence');
+    if (at === null) alarms.clear('presence');
+    else if (set === null || at < set) alarms.set('presence', at);
+  }
+
+  #logPresence(event: PresenceEvent): Promise<void> {
+    this.#touch();
+    return this.#ports.record.logPresence(event);
+  }
+
+  /** A socket that was closed for its silence has no lease left; the client of any other may come back at once. */
+  #closed(code: CloseCode, record: SocketRecord | undefined): void {
+    const activity = record?.activity ?? null;
+    if (activity !== null && code !== 1001) this.#presence.closed(activity.idle);
+    else this.#presence.update();
   }
 
   #reap(): void {

@@ -23,10 +23,16 @@ import { bootstrapInbox } from './inbox-bootstrap.ts';
 import { inboxPostgres } from './inbox-postgres.ts';
 import { InboxState } from './inbox-state.ts';
 import { Inbox, type InboxPorts } from './inbox.ts';
+import type { Wish } from './presence.ts';
+import type { WatchedPresence } from './presence-api.ts';
+import { PresenceTable } from './presence-table.ts';
+import { within } from '../within.ts';
 import { Tickets } from './tickets.ts';
 
 const SECRET_BYTES = 32;
 const REST_MS = 1_000;
+/** Longest that a room may take to be told. */
+const CALL_MS = 10_000;
 
 const socketRequestSchema = z.strictObject({
   actor: z.strictObject({ user_id: idSchema, credential_id: idSchema, expires_at: z.number() }),
@@ -39,6 +45,7 @@ type LiveInbox = Inbox<HibernatableSocket>;
 export class UserInbox extends DurableObject<Env> implements InboxApi {
   readonly #sql: SqlDriver;
   readonly #tickets: Tickets;
+  readonly #presences: PresenceTable;
   readonly #burst: PostgresBurst;
   readonly #ids = new V7Generator();
   readonly #sockets = new Map<WebSocket, HibernatableSocket>();
@@ -49,6 +56,7 @@ export class UserInbox extends DurableObject<Env> implements InboxApi {
     super(ctx, env);
     this.#sql = durableSql({ storage: ctx.storage, abort: (reason) => ctx.abort(reason) });
     this.#tickets = new Tickets(this.#sql);
+    this.#presences = new PresenceTable(this.#sql);
     this.#burst = new PostgresBurst(() => this.env.POSTGRES.connectionString, 'colink-inbox', Date.now);
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair('ping', 'pong'));
     this.#inbox = this.#openStored();
@@ -89,6 +97,16 @@ export class UserInbox extends DurableObject<Env> implements InboxApi {
     return { status: inbox.problem.code === 'not_found' ? 'unknown' : 'unavailable' };
   }
 
+  /** An inbox that never had a socket need not know its user for that: nobody is there. */
+  async watchPresence(userId: string, channelId: string): Promise<WatchedPresence> {
+    return this.#presences.watch(userId, channelId);
+  }
+
+  async choosePresence(userId: string, wish: Wish): Promise<Outcome<null>> {
+    const inbox = await this.#open(userId);
+    return 'problem' in inbox ? inbox : inbox.ok.choosePresence(wish);
+  }
+
   override async fetch(request: Request): Promise<Response> {
     if (request.headers.get('Upgrade')?.toLowerCase() !== 'websocket') return problemResponse({ code: 'upgrade_required' });
     const wanted = socketRequestSchema.parse(JSON.parse(request.headers.get(SOCKET_REQUEST_HEADER) ?? 'null'));
@@ -126,7 +144,7 @@ export class UserInbox extends DurableObject<Env> implements InboxApi {
 
   async #bootstrap(userId: string): Promise<Outcome<LiveInbox>> {
     try {
-      if (!(await bootstrapInbox(this.#sql, inboxPostgres(this.#burst, userId), userId))) return { problem: { code: 'not_found' } };
+      if (!(await bootstrapInbox(this.#sql, inboxPostgres(this.#burst, userId), this.#presences, userId))) return { problem: { code: 'not_found' } };
     } catch (error) {
       warn('bootstrap', { user_id: userId, error: String(error) });
       return { problem: { code: 'unavailable', retry_after: 1 } };
@@ -187,6 +205,8 @@ export class UserInbox extends DurableObject<Env> implements InboxApi {
       isRevoked: (credentialId) => this.#tickets.isRevoked(credentialId),
       warn: (message, fields) => warn(message, { user_id: userId, ...fields }),
       lastPing: (socket) => this.ctx.getWebSocketAutoResponseTimestamp(socket.webSocket)?.getTime() ?? 0,
+      presences: this.#presences,
+      tellRoom: (channelId, notice) => within(CALL_MS, this.env.ROOMS.getByName(channelId).presenceChanged(channelId, notice)),
       restart: (reason, forget) => void this.#restart(reason, forget),
     };
   }

@@ -2,6 +2,7 @@ import { integer } from '../../client/testing/random.ts';
 import { Alarms } from '../../durable-objects/alarms.ts';
 import { bootstrap } from '../../durable-objects/channel-room/bootstrap.ts';
 import { Conversation } from '../../durable-objects/channel-room/conversation.ts';
+import { PresenceCache } from '../../durable-objects/channel-room/presence-cache.ts';
 import { ROOM_ALARMS } from '../../durable-objects/channel-room/room-alarms.ts';
 import { Room, type RoomPorts } from '../../durable-objects/channel-room/room.ts';
 import type { RoomRecord } from '../../durable-objects/channel-room/room-record.ts';
@@ -251,6 +252,9 @@ export class RoomObject {
       warn: (message, fields) => this.#ports.trace.note(() => `room warns: ${message} ${JSON.stringify(fields)}`),
       lastPing: (wire) => (wire.pingedAt === 0 ? 0 : wire.pingedAt + this.skew),
       redeem: (_, ticket) => this.#redeem(ticket),
+      presences: new PresenceCache(this.#disk.sql),
+      // No client of these histories looks who is present.
+      watchInbox: () => Promise.reject(new PlatformFailure('there is no inbox')),
       restart: (reason, forget) => this.#restart(instance, reason, forget),
     };
   }

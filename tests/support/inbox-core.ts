@@ -13,6 +13,7 @@ import { inboxPostgres } from '../../durable-objects/user-inbox/inbox-postgres.t
 import type { InboxRecord } from '../../durable-objects/user-inbox/inbox-record.ts';
 import { InboxState } from '../../durable-objects/user-inbox/inbox-state.ts';
 import { Inbox, type InboxPorts } from '../../durable-objects/user-inbox/inbox.ts';
+import { PresenceTable } from '../../durable-objects/user-inbox/presence-table.ts';
 import { nodeSqlite } from './node-sqlite.ts';
 
 /** The client's end of an inbox's socket: what it was sent, as it makes of it. */
@@ -58,7 +59,8 @@ export interface InboxWorld {
 
 /** An inbox with SQLite in memory, or on the SQLite of an earlier one. */
 export async function openInbox(userId: string, { sql = nodeSqlite(), record, clock, schedule = (ms, task) => void setTimeout(task, ms) }: InboxWorld): Promise<Inbox<InboxClient>> {
-  if (InboxState.open(sql, uuidv7) === null && !(await bootstrapInbox(sql, record, userId))) throw new Error('there is no such user');
+  const presences = new PresenceTable(sql);
+  if (InboxState.open(sql, uuidv7) === null && !(await bootstrapInbox(sql, record, presences, userId))) throw new Error('there is no such user');
   const state = InboxState.open(sql, uuidv7);
   if (state === null) throw new Error('there is no inbox');
   const ports: InboxPorts<InboxClient> = {
@@ -72,6 +74,8 @@ export async function openInbox(userId: string, { sql = nodeSqlite(), record, cl
     redeem: async () => null,
     warn: () => {},
     lastPing: () => clock(),
+    presences,
+    tellRoom: async () => false,
     restart: () => {},
   };
   return new Inbox(state, ports);

@@ -1,0 +1,119 @@
+import type { Command } from '../../protocol/frames.ts';
+import type { Fanout, RoomSocket } from '../sockets/fanout.ts';
+import type { PresenceNotice, WatchedPresence } from '../user-inbox/presence-api.ts';
+import { ChannelPresence } from './channel-presence.ts';
+import { accessProblem } from './commands.ts';
+import type { Conversation } from './conversation.ts';
+import type { PresenceCache } from './presence-cache.ts';
+import { Typing, type TypingChange, typingFrame, typingFrames } from './typing.ts';
+
+export interface AwarenessPorts {
+  clock(): number;
+  schedule(ms: number, task: () => void): void;
+  readonly presences: PresenceCache;
+  /** Asks a member's inbox, which from then on tells this room of changes. */
+  watchInbox(userId: string): Promise<WatchedPresence>;
+}
+
+/** What sockets are told besides events: who is typing, and who is present. */
+export class Awareness<S extends RoomSocket> {
+  readonly #conversation: Conversation;
+  readonly #fanout: Fanout<S>;
+  readonly #ports: AwarenessPorts;
+  readonly #typing: Typing;
+  readonly #presence: ChannelPresence<S>;
+  /** Sockets that are told who is present. */
+  readonly #watchers = new Set<S>();
+
+  constructor(conversation: Conversation, fanout: Fanout<S>, ports: AwarenessPorts) {
+    const { access } = conversation;
+    this.#conversation = conversation;
+    this.#fanout = fanout;
+    this.#ports = ports;
+    const time = { clock: () => ports.clock(), schedule: (ms: number, task: () => void) => ports.schedule(ms, task) };
+    this.#typing = new Typing({ ...time, tell: (change) => this.#tellTyping(change) });
+    this.#presence = new ChannelPresence<S>(ports.presences, {
+      ...time,
+      watchInbox: (userId) => ports.watchInbox(userId),
+      members: (limit) => access.members(limit),
+      isMember: (userId) => access.isMember(userId),
+      connected: () => this.#countUsers(),
+      isWatched: () => this.#watchers.size > 0,
+      tell: ({ full, diff }, isOwed) => this.#tellPresence(full, diff, isOwed),
+    });
+  }
+
+  /** The sockets of an earlier instance are taken over. */
+  resume(): void {
+    this.#fanout.each((socket) => {
+      if (this.#fanout.record(socket)?.watching === true) this.#watchers.add(socket);
+    });
+  }
+
+  /** As any command, but unanswered: of no member, or in no thread of this channel, it is passed over (G5). */
+  typed(socket: S, threadId: string | null): void {
+    const actor = this.#fanout.record(socket)?.actor;
+    if (actor === undefined || accessProblem(this.#conversation, actor, this.#ports.clock()) !== null) return;
+    const root = threadId === null ? null : this.#conversation.messages.find(threadId);
+    if (root === null || (root !== undefined && root.thread_id === null)) this.#typing.typed(actor.user_id, threadId);
+  }
+
+  /** A command of the user is done: who has sent a message does not type it any more. */
+  done(userId: string, { type }: Command): void {
+    if (type === 'send') this.#typing.ended(userId);
+  }
+
+  watch(socket: S, presence: boolean): void {
+    if (this.#fanout.record(socket)?.watching !== presence) this.#fanout.amend(socket, { watching: presence });
+    if (!presence) return void this.#watchers.delete(socket);
+    this.#watchers.add(socket);
+    this.#presence.look(socket);
+  }
+
+  /** From a member's inbox; false: it is to tell this room no more. */
+  notice(notice: PresenceNotice): boolean {
+    return this.#presence.notice(notice);
+  }
+
+  memberChanged(userId: string): void {
+    if (!this.#conversation.access.isMember(userId)) this.#typing.ended(userId);
+    this.#presence.memberChanged(userId);
+  }
+
+  joined(socket: S): void {
+    if (this.#typing.users.length > 0) this.caughtUp(socket);
+    this.#presence.connectedChanged();
+  }
+
+  left(socket: S): void {
+    this.#watchers.delete(socket);
+    this.#presence.leave(socket);
+  }
+
+  /** The socket was behind, and has not been told what the others were. */
+  caughtUp(socket: S): void {
+    const record = this.#fanout.record(socket);
+    if (record === undefined) return;
+    this.#fanout.tellSocket(socket, typingFrame(this.#typing.users.filter(({ user_id }) => user_id !== record.actor.user_id)));
+    if (record.watching) this.watch(socket, true);
+  }
+
+  #countUsers(): number {
+    const users = new Set<string | undefined>();
+    this.#fanout.each((socket) => users.add(this.#fanout.record(socket)?.actor.user_id));
+    return users.size;
+  }
+
+  #tellTyping(change: TypingChange): number {
+    const frameFor = typingFrames(change);
+    this.#fanout.tell(({ actor }) => frameFor(actor.user_id));
+    return this.#fanout.size;
+  }
+
+  #tellPresence(full: string, diff: string | null, isOwed: (socket: S) => boolean): void {
+    for (const socket of this.#watchers) {
+      const frame = isOwed(socket) ? full : diff;
+      if (frame !== null) this.#fanout.tellSocket(socket, frame);
+    }
+  }
+}
