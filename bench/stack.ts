@@ -21,6 +21,8 @@ export interface BenchStackOptions extends BenchOptions {
   readonly transport: 'none' | 'best';
   /** Default `peers/app.worker.ts`. */
   readonly entry?: string;
+  /** Default false, as the configuration has it: whether sockets that offer compression get it. */
+  readonly compresses?: boolean;
 }
 
 /** A stack of a bench's own: the real Worker with the bench's routes beside it, real Postgres, real events. */
@@ -55,7 +57,7 @@ export async function withStack<T>(options: BenchStackOptions, work: (stack: Ben
   const interrupt = interruption();
   try {
     options.log('starting the stack');
-    const stack = await startStack({ dataDir, entry: options.entry ?? ENTRY, redis: false, signal: interrupt.signal, ...eventParts(options) });
+    const stack = await startStack({ dataDir, entry: options.entry ?? ENTRY, redis: false, signal: interrupt.signal, ...eventParts(options), ...flags(options) });
     return await withConnection(stack, async (connection) => await Promise.race([work(await furnish(stack, connection, options)), interrupt.reached])).finally(() => stack.stop());
   } finally {
     interrupt.release();
@@ -65,6 +67,8 @@ export async function withStack<T>(options: BenchStackOptions, work: (stack: Ben
 
 const eventParts = ({ transport }: BenchStackOptions) =>
   transport === 'best' ? ({ consumers: true, transport: 'auto' } as const) : ({ consumers: false, transport: 'embedded' } as const);
+
+const flags = ({ compresses }: BenchStackOptions) => (compresses ? { compatibilityFlags: ['nodejs_compat'] } : {});
 
 async function withConnection<T>(stack: Stack, work: (connection: Connection) => Promise<T>): Promise<T> {
   const connection = connect(stack.describe().postgres_url, { max: 8, applicationName: 'colink-bench' });

@@ -35,6 +35,8 @@ export interface StackOptions {
   readonly page?: boolean;
   /** Another entry than the Worker's own; it has to export all that one does. */
   readonly entry?: string;
+  /** Instead of those of the configuration. */
+  readonly compatibilityFlags?: readonly string[];
   /** Over the Worker's variables. */
   readonly vars?: Readonly<Record<string, string>>;
   /** Ends a start under way. */
@@ -229,6 +231,7 @@ class Assembly implements Stack {
     const settings = {
       configFile: join(ROOT, 'wrangler.toml'),
       ...(this.#options.entry && { entry: this.#options.entry }),
+      ...(this.#options.compatibilityFlags && { compatibilityFlags: [...this.#options.compatibilityFlags] }),
       port: worker,
       storageDir: join(this.dataDir, 'worker'),
       bundleDir: join(this.dataDir, 'bundle'),

@@ -47,6 +47,7 @@ async function workerOptions(settings: HostSettings): Promise<V4WorkerOptions> {
   });
   return {
     ...configured,
+    ...(settings.compatibilityFlags && { compatibilityFlags: settings.compatibilityFlags }),
     name: 'colink',
     modules: [{ type: 'ESModule', path: script }],
     modulesRoot: dirname(script),

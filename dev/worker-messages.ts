@@ -6,6 +6,8 @@ export const hostSettingsSchema = z.strictObject({
   configFile: z.string(),
   /** Instead of the configuration's `main`. */
   entry: z.string().optional(),
+  /** Instead of the configuration's. */
+  compatibilityFlags: z.array(z.string()).optional(),
   port: z.int(),
   /** Where the storage of Durable Objects is kept, and the bundle. */
   storageDir: z.string(),

@@ -1,7 +1,9 @@
 import { Acks, type AckWindow } from '../../client/acks.ts';
 import { backoffMs } from '../../client/backoff.ts';
 import { systemClock } from '../../client/ports.ts';
+import { reconnectWindow } from '../../protocol/close-codes.ts';
 import { type CrowdSocket, openCrowdSocket } from './crowd-socket.ts';
+import { ServerClosed } from './event-frames.ts';
 import { readStamps } from './timestamps.ts';
 
 export interface MemberOptions {
@@ -100,9 +102,15 @@ export class CrowdMember {
     [this.#socket, this.#acks] = [null, null];
     if (this.#options.speaks === 'gateway' || error instanceof GapError) return this.#fail(error);
     this.#events.lost();
-    systemClock.after(backoffMs('jitter', this.#attempt++, Math.random), () => {
+    systemClock.after(this.#waitMs(error), () => {
       if (!this.#isClosed) this.#connect();
     });
+  }
+
+  /** At a random moment of the window that the server named, else with full jitter. */
+  #waitMs(error: Error): number {
+    const within = error instanceof ServerClosed ? reconnectWindow(error.reason) : null;
+    return within === null ? backoffMs('jitter', this.#attempt++, Math.random) : within * Math.random();
   }
 
   #fail(error: Error): void {

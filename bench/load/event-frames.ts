@@ -13,6 +13,19 @@ export interface FrameOptions {
   readonly whole: boolean;
 }
 
+/** The server has closed the socket. */
+export class ServerClosed extends Error {
+  readonly code: number;
+  readonly reason: string;
+
+  constructor(payload: Buffer) {
+    const code = payload.length >= 2 ? payload.readUInt16BE(0) : 1005;
+    const reason = payload.toString('utf8', 2);
+    super(`closed by the server: ${code} ${reason}`);
+    [this.code, this.reason] = [code, reason];
+  }
+}
+
 /** So much of a message is looked at before the rest is passed over; a message that is no `events` frame is not longer. */
 const LOOK_BYTES = 4_096;
 const [CONTINUATION, TEXT, BINARY, CLOSE] = [0, 1, 2, 8];
@@ -57,7 +70,7 @@ export class EventFrames {
   }
 
   #open(head: FrameHead, payload: Buffer, rest: Buffer): Buffer {
-    if (head.opcode === CLOSE) throw new Error(`closed by the server: ${payload.length >= 2 ? payload.readUInt16BE(0) : 1005}`);
+    if (head.opcode === CLOSE) throw new ServerClosed(payload);
     if (head.opcode === CONTINUATION || !head.final) throw new Error('a fragmented message');
     if (payload.length === head.length) this.#finish(head, payload);
     else {
