@@ -1,5 +1,6 @@
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { RoomApi } from '../durable-objects/channel-room/room-api.ts';
+import type { NodeApi } from '../durable-objects/fanout-node/node-api.ts';
 import type { MetricsApi } from '../durable-objects/metrics-hub/metrics-api.ts';
 import type { InboxApi } from '../durable-objects/user-inbox/inbox-api.ts';
 import type { AnswerDraft } from './answer.ts';
@@ -14,6 +15,8 @@ interface Namespace<Api> {
 export interface Env {
   /** By channel id. */
   readonly ROOMS: Namespace<RoomApi>;
+  /** By channel id and number (`nodeName`). */
+  readonly NODES: Namespace<NodeApi>;
   /** By user id. */
   readonly INBOXES: Namespace<InboxApi>;
   /** One, named `hub`. */

@@ -9,7 +9,7 @@ import { createServices } from '../../workers/services.ts';
 import { insertInOrder, insertStatement, insertTransaction } from '../queries.ts';
 import { installPaceSwitch, setPace } from './room-switches.ts';
 
-export { MetricsHub, UserInbox } from '../../workers/index.ts';
+export { FanoutNode, MetricsHub, UserInbox } from '../../workers/index.ts';
 export { BenchRoom as ChannelRoom } from './bench-room.worker.ts';
 
 /**

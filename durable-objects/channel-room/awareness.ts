@@ -1,10 +1,12 @@
 import type { Command } from '../../protocol/frames.ts';
+import type { Actor } from '../sockets/actor-api.ts';
 import type { Fanout, RoomSocket } from '../sockets/fanout.ts';
 import type { PresenceNotice, WatchedPresence } from '../user-inbox/presence-api.ts';
 import { ChannelPresence } from './channel-presence.ts';
 import { accessProblem } from './commands.ts';
 import type { Conversation } from './conversation.ts';
 import type { PresenceCache } from './presence-cache.ts';
+import type { Tree } from './tree.ts';
 import { Typing, type TypingChange, typingFrame, typingFrames } from './typing.ts';
 
 export interface AwarenessPorts {
@@ -19,16 +21,18 @@ export interface AwarenessPorts {
 export class Awareness<S extends RoomSocket> {
   readonly #conversation: Conversation;
   readonly #fanout: Fanout<S>;
+  readonly #tree: Tree;
   readonly #ports: AwarenessPorts;
   readonly #typing: Typing;
   readonly #presence: ChannelPresence<S>;
   /** Sockets that are told who is present. */
   readonly #watchers = new Set<S>();
 
-  constructor(conversation: Conversation, fanout: Fanout<S>, ports: AwarenessPorts) {
+  constructor(conversation: Conversation, fanout: Fanout<S>, tree: Tree, ports: AwarenessPorts) {
     const { access } = conversation;
     this.#conversation = conversation;
     this.#fanout = fanout;
+    this.#tree = tree;
     this.#ports = ports;
     const time = { clock: () => ports.clock(), schedule: (ms: number, task: () => void) => ports.schedule(ms, task) };
     this.#typing = new Typing({ ...time, tell: (change) => this.#tellTyping(change) });
@@ -51,9 +55,8 @@ export class Awareness<S extends RoomSocket> {
   }
 
   /** As any command, but unanswered: of no member, or in no thread of this channel, it is passed over (G5). */
-  typed(socket: S, threadId: string | null): void {
-    const actor = this.#fanout.record(socket)?.actor;
-    if (actor === undefined || accessProblem(this.#conversation, actor, this.#ports.clock()) !== null) return;
+  typed(actor: Actor, threadId: string | null): void {
+    if (accessProblem(this.#conversation, actor, this.#ports.clock()) !== null) return;
     const root = threadId === null ? null : this.#conversation.messages.find(threadId);
     if (root === null || (root !== undefined && root.thread_id === null)) this.#typing.typed(actor.user_id, threadId);
   }
@@ -107,7 +110,8 @@ export class Awareness<S extends RoomSocket> {
   #tellTyping(change: TypingChange): number {
     const frameFor = typingFrames(change);
     this.#fanout.tell(({ actor }) => frameFor(actor.user_id));
-    return this.#fanout.size;
+    this.#tree.tell({ typing: change });
+    return this.#fanout.size + this.#tree.sockets;
   }
 
   #tellPresence(full: string, diff: string | null, isOwed: (socket: S) => boolean): void {

@@ -1,24 +1,28 @@
 import { DurableObject } from 'cloudflare:workers';
 import { V7Generator } from 'uuidv7';
-import { z } from 'zod';
 import { closeReason } from '../../protocol/close-codes.ts';
 import type { Outcome } from '../../protocol/errors.ts';
 import type { Command, CommandResult } from '../../protocol/frames.ts';
-import { counterSchema, idSchema } from '../../protocol/primitives.ts';
 import { Alarms } from '../alarms.ts';
 import { within } from '../within.ts';
 import { durableSql } from '../log/durable-sql.ts';
 import type { SqlDriver } from '../log/sql-driver.ts';
 import { bootstrap } from './bootstrap.ts';
 import { Conversation } from './conversation.ts';
-import type { SocketRecord } from '../sockets/fanout.ts';
+import type { ArchivedChunk } from '../log/archive.ts';
+import type { OlderEvents, SocketRecord } from '../sockets/fanout.ts';
 import { answerClose, HibernatableSocket } from '../sockets/hibernatable-socket.ts';
 import type { Actor } from '../sockets/actor-api.ts';
 import { reconnectWindowMs } from '../sockets/reconnect-window.ts';
 import { problemResponse, upgraded } from '../sockets/upgrade.ts';
 import type { PresenceNotice } from '../user-inbox/presence-api.ts';
 import { PresenceCache } from './presence-cache.ts';
-import { type ActorCommand, type MemberChange, type RevokedCredential, type RoomApi, SOCKET_REQUEST_HEADER, type SocketRequest } from './room-api.ts';
+import { socketLimits } from '../sockets/socket-limits.ts';
+import { socketRequestSchema } from '../sockets/socket-request.ts';
+import { nodeName } from '../fanout-node/node-api.ts';
+import type { NodeStub } from './node-link.ts';
+import { NodeTable } from './node-table.ts';
+import { type ActorCommand, type Admission, type LogHead, type MemberChange, type Placement, type RevokedCredential, type RoomApi, SOCKET_REQUEST_HEADER, type SocketRequest } from './room-api.ts';
 import { ROOM_ALARMS, type RoomAlarm } from './room-alarms.ts';
 import { roomPostgres } from './room-postgres.ts';
 import type { RoomRecord } from './room-record.ts';
@@ -27,12 +31,6 @@ import { Room, type RoomPorts } from './room.ts';
 const REST_MS = 1_000;
 /** Longest that an inbox may take to answer. */
 const CALL_MS = 10_000;
-
-const socketRequestSchema = z.strictObject({
-  channel_id: idSchema,
-  actor: z.strictObject({ user_id: idSchema, credential_id: idSchema, expires_at: z.number() }),
-  since: z.strictObject({ epoch: z.int(), seq: counterSchema }).nullable(),
-}) satisfies z.ZodType<SocketRequest>;
 
 type LiveRoom = Room<HibernatableSocket>;
 
@@ -69,16 +67,37 @@ export class ChannelRoom extends DurableObject<Env> implements RoomApi {
   }
 
   async applyMemberChange(channelId: string, change: MemberChange): Promise<void> {
-    (await this.#mustOpen(channelId)).applyMemberChange(change);
+    await (await this.#mustOpen(channelId)).applyMemberChange(change);
   }
 
   async revokeCredential(channelId: string, credentialId: string, expiresAt: number): Promise<void> {
-    (await this.#mustOpen(channelId)).revokeCredential(credentialId, expiresAt);
+    await (await this.#mustOpen(channelId)).revokeCredential(credentialId, expiresAt);
+  }
+
+  async admit(node: number, request: SocketRequest): Promise<Outcome<Admission>> {
+    const room = await this.#open(request.channel_id);
+    return 'problem' in room ? room : await room.ok.admit(node, request);
+  }
+
+  async head(channelId: string): Promise<LogHead> {
+    return (await this.#mustOpen(channelId)).head;
+  }
+
+  async redeem(channelId: string, userId: string, ticket: string): Promise<Actor | null> {
+    return await (await this.#mustOpen(channelId)).redeem(userId, ticket);
+  }
+
+  async typed(channelId: string, actor: Actor, threadId: string | null): Promise<void> {
+    (await this.#mustOpen(channelId)).typed(actor, threadId);
+  }
+
+  async eventsBetween(channelId: string, epoch: number, ...range: Parameters<OlderEvents['read']>): Promise<ArchivedChunk | null> {
+    return await (await this.#mustOpen(channelId)).eventsBetween(epoch, ...range);
   }
 
   async revokeCredentials(channelId: string, credentials: readonly RevokedCredential[]): Promise<void> {
     const room = await this.#mustOpen(channelId);
-    for (const { credential_id, expires_at } of credentials) room.revokeCredential(credential_id, expires_at);
+    await Promise.all(credentials.map(({ credential_id, expires_at }) => room.revokeCredential(credential_id, expires_at)));
   }
 
   /** A room that is not open has no sockets that look. */
@@ -94,7 +113,7 @@ export class ChannelRoom extends DurableObject<Env> implements RoomApi {
     const { 0: client, 1: server } = new WebSocketPair();
     const joined = await room.ok.join(wanted, () => this.#accept(server));
     if ('problem' in joined) return problemResponse(joined.problem);
-    return upgraded(request, client);
+    return 'node' in joined.ok ? Response.json(joined.ok satisfies Placement) : upgraded(request, client);
   }
 
   override async webSocketMessage(webSocket: WebSocket, message: string | ArrayBuffer): Promise<void> {
@@ -189,11 +208,23 @@ export class ChannelRoom extends DurableObject<Env> implements RoomApi {
       presences: new PresenceCache(this.#sql),
       watchInbox: (userId) => within(CALL_MS, this.env.INBOXES.getByName(userId).watchPresence(userId, channelId)),
       record: this.#record,
+      nodes: new NodeTable(this.#sql),
+      node: (node) => this.#node(channelId, node),
+      limits: socketLimits(this.env),
       report: (report) => void this.env.METRICS_HUB.getByName('hub').report(report).catch(() => {}),
       warn: (message, fields) => warn(message, { channel_id: channelId, ...fields }),
       lastPing: (socket) => this.ctx.getWebSocketAutoResponseTimestamp(socket.webSocket)?.getTime() ?? 0,
       redeem: (userId, ticket) => this.env.INBOXES.getByName(userId).redeemTicket(ticket),
       restart: (reason, forget) => void this.#restart(reason, forget),
+    };
+  }
+
+  #node(channelId: string, node: number): NodeStub {
+    const stub = this.env.NODES.getByName(nodeName(channelId, node));
+    return {
+      publish: (batch) => stub.publish(channelId, node, batch),
+      tell: (telling) => stub.tell(channelId, node, telling),
+      closeWhere: (whose, code, reason) => stub.closeWhere(channelId, node, whose, code, reason),
     };
   }
 

@@ -1,6 +1,7 @@
 import type { MemberRole } from '../../protocol/events.ts';
 import type { Command, CommandResult } from '../../protocol/frames.ts';
 import type { Outcome } from '../../protocol/errors.ts';
+import type { ArchivedChunk } from '../log/archive.ts';
 import type { PresenceNotice } from '../user-inbox/presence-api.ts';
 import type { Actor } from '../sockets/actor-api.ts';
 
@@ -25,8 +26,42 @@ export interface RevokedCredential {
   readonly expires_at: number;
 }
 
+/** Where a room's log stands. */
+export interface LogHead {
+  readonly epoch: number;
+  readonly seq: number;
+}
+
+/** A socket that the room admits: it begins at `seq`, and `head` is the newest event at that moment. `recovered` as in `welcome`. */
+export interface Admission {
+  readonly session: string;
+  readonly epoch: number;
+  readonly seq: number;
+  readonly head: number;
+  readonly recovered: boolean;
+}
+
+/** The answer of a room that has too many sockets of its own: the socket is to be opened at that node, an object of this name. */
+export interface Placement {
+  readonly node: number;
+  readonly name: string;
+}
+
+/** What the nodes of a room call on it. */
+export interface RoomOfNodes {
+  /** Whether this socket may join at that node, by what the room knows now, and where it begins. */
+  admit(node: number, request: SocketRequest): Promise<Outcome<Admission>>;
+  head(channelId: string): Promise<LogHead>;
+  /** The actor of a fresh ticket of this user, used up by that; null where it is void, or its actor may not have a socket here. */
+  redeem(channelId: string, userId: string, ticket: string): Promise<Actor | null>;
+  /** The actor types, in the channel or in a thread. */
+  typed(channelId: string, actor: Actor, threadId: string | null): Promise<void>;
+  /** As `OlderEvents.read`, and bounded by the largest frame. Null also where the epoch has changed. */
+  eventsBetween(channelId: string, epoch: number, after: number, before: number, maxEvents: number, maxBytes: number): Promise<ArchivedChunk | null>;
+}
+
 /** What Workers may call on a `ChannelRoom` by RPC. A room that does not know itself yet reads itself from Postgres first. */
-export interface RoomApi {
+export interface RoomApi extends RoomOfNodes {
   /** Commits the command durably before it returns, or says why not. */
   execute(channelId: string, actor: Actor, command: Command): Promise<Outcome<CommandResult>>;
   /**
@@ -48,7 +83,7 @@ export interface RoomApi {
 
 /**
  * The upgrade that `fetch` of a room takes: the Worker has authenticated the caller and passes it in this header as JSON of
- * `SocketRequest`. Membership is the room's to check. Answers 101, or a problem document.
+ * `SocketRequest`. Membership is the room's to check. Answers 101, or 200 with a `Placement`, or a problem document.
  */
 export const SOCKET_REQUEST_HEADER = 'colink-socket-request';
 export interface SocketRequest {

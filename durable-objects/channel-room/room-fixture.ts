@@ -10,7 +10,8 @@ import { type ServerFrame, serverFrameSchema } from '../../protocol/frames.ts';
 import { SUBPROTOCOL } from '../../protocol/version.ts';
 import type { ChannelRoom } from './channel-room.ts';
 import type { Actor } from '../sockets/actor-api.ts';
-import { type MemberChange, SOCKET_REQUEST_HEADER, type SocketRequest } from './room-api.ts';
+import type { NodeSocketRequest } from '../fanout-node/node-api.ts';
+import { type MemberChange, type Placement, SOCKET_REQUEST_HEADER, type SocketRequest } from './room-api.ts';
 
 /** A channel in Postgres with its room, for tests in workerd. */
 export interface RoomFixture {
@@ -96,6 +97,11 @@ async function storedLog(sql: Sql, channelId: string): Promise<StoredLog> {
   return log;
 }
 
+function ask(object: Fetcher, wanted: SocketRequest | NodeSocketRequest): Promise<Response> {
+  const headers = { Upgrade: 'websocket', 'Sec-WebSocket-Protocol': `${SUBPROTOCOL}, colink.ticket.x`, [SOCKET_REQUEST_HEADER]: JSON.stringify(wanted) };
+  return object.fetch('https://room/', { headers });
+}
+
 export type FrameOf<T extends ServerFrame['type']> = Extract<ServerFrame, { type: T }>;
 
 /** The client's end of a room's socket: keeps what came, parsed by the wire's own schema. */
@@ -114,9 +120,12 @@ export class TestSocket {
     return socket;
   }
 
+  /** As the Worker does: at the room, or where it has the socket go. */
   static async request(room: Fetcher, wanted: SocketRequest): Promise<Response> {
-    const headers = { Upgrade: 'websocket', 'Sec-WebSocket-Protocol': `${SUBPROTOCOL}, colink.ticket.x`, [SOCKET_REQUEST_HEADER]: JSON.stringify(wanted) };
-    return await room.fetch('https://room/', { headers });
+    const answer = await ask(room, wanted);
+    if (answer.status !== 200) return answer;
+    const { node, name } = await answer.json<Placement>();
+    return await ask(env.NODES.getByName(name), { ...wanted, node });
   }
 
   private constructor(webSocket: WebSocket) {

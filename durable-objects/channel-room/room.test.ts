@@ -11,6 +11,8 @@ import type { ActorCommand } from './room-api.ts';
 import { PresenceCache } from './presence-cache.ts';
 import type { RoomRecord } from './room-record.ts';
 import { ROOM_ALARMS } from './room-alarms.ts';
+import { SOCKET_LIMITS } from '../sockets/socket-limits.ts';
+import { NodeTable } from './node-table.ts';
 import { Room } from './room.ts';
 
 const by = (sender: Actor, client_msg_id: string): ActorCommand => ({ actor: sender, command: { type: 'send', client_msg_id, text: 'x' } satisfies Command });
@@ -46,6 +48,9 @@ beforeEach(() => {
     record,
     presences: new PresenceCache(sql),
     watchInbox: away,
+    nodes: new NodeTable(sql),
+    node: () => ({ publish: away, tell: away, closeWhere: away }),
+    limits: SOCKET_LIMITS,
     report: () => {},
     warn: () => {},
     lastPing: () => 0,
@@ -59,7 +64,7 @@ const answer = (index: number, role: FoundMembership['role']): void =>
 
 describe('Room.executeEach', () => {
   it('refuses each who may not act by itself, keeps the order of the others, and leaves strangers to `execute` (G5)', async () => {
-    room.revokeCredential(BOB.credential_id, BOB.expires_at);
+    await room.revokeCredential(BOB.credential_id, BOB.expires_at);
     expect(await room.executeEach([by(EVE, 'a'), by(ALICE, 'b'), by(BOB, 'c'), by({ ...ALICE, expires_at: NOW }, 'd'), by(ALICE, 'e')])).toMatchObject([
       null, { ok: { seq: 1, pos: 1 } }, { problem: { code: 'unauthenticated' } }, { problem: { code: 'unauthenticated' } }, { ok: { seq: 2, pos: 2 } },
     ]);

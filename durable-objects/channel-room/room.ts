@@ -2,34 +2,42 @@ import type { CloseCode } from '../../protocol/close-codes.ts';
 import type { Outcome, Problem } from '../../protocol/errors.ts';
 import type { Command, CommandResult } from '../../protocol/frames.ts';
 import { MAX_FRAME_EVENTS } from '../../protocol/limits.ts';
+import { nodeName } from '../fanout-node/node-api.ts';
+import { Archive, type ArchivedChunk } from '../log/archive.ts';
 import type { LogEvent } from '../log/event-log.ts';
 import type { LogDrain } from '../log/log-drain.ts';
 import type { MetricsReport } from '../metrics-hub/metrics-api.ts';
-import { Archive } from '../log/archive.ts';
+import type { Actor } from '../sockets/actor-api.ts';
+import { Fanout, FRAME_BYTES, freshRecord, type RoomSocket, type SocketRecord } from '../sockets/fanout.ts';
+import { welcomeFrame } from '../sockets/frames.ts';
+import { SocketCommands } from '../sockets/socket-commands.ts';
+import { SocketCredentials } from '../sockets/socket-credentials.ts';
+import type { SocketLimits } from '../sockets/socket-limits.ts';
+import { isOf, type Whose } from '../sockets/whose.ts';
 import type { PresenceNotice } from '../user-inbox/presence-api.ts';
+import { Admissions } from './admissions.ts';
 import { Awareness, type AwarenessPorts } from './awareness.ts';
 import { accessProblem } from './commands.ts';
 import type { Conversation } from './conversation.ts';
-import { Fanout, FRAME_BYTES, freshRecord, type RoomSocket, type SocketRecord } from '../sockets/fanout.ts';
-import { welcomeFrame } from '../sockets/frames.ts';
 import { GroupCommit } from './group-commit.ts';
 import { applyMemberChange, MembershipLookup } from './membership.ts';
-import type { Actor } from '../sockets/actor-api.ts';
-import type { ActorCommand, MemberChange, SocketRequest } from './room-api.ts';
+import type { NodeStub } from './node-link.ts';
+import type { NodeTable } from './node-table.ts';
 import type { RoomAlarm } from './room-alarms.ts';
+import type { ActorCommand, Admission, LogHead, MemberChange, Placement, SocketRequest } from './room-api.ts';
 import { roomDrain, type RoomDrainPorts } from './room-drain.ts';
 import { RoomMetrics } from './room-metrics.ts';
-import { SocketCredentials } from '../sockets/socket-credentials.ts';
-import { SocketCommands } from '../sockets/socket-commands.ts';
+import { Tree } from './tree.ts';
 
-/** Two open files a socket, of the 20,000 a local workerd has: it dies at about 9,900 sockets (measured 2026-11). */
-const MAX_SOCKETS = 9_000;
 /** How often an active room tidies up; a quiet one stops after one or two rounds. */
 const TIDY_MS = 1_000;
 /** How often an active room looks for dead sockets. A quiet one has nothing to send them. */
 const REAP_MS = 60_000;
 
 export interface RoomPorts<S extends RoomSocket> extends Omit<RoomDrainPorts, 'epochChanged'>, AwarenessPorts {
+  readonly nodes: NodeTable;
+  node(node: number): NodeStub;
+  readonly limits: SocketLimits;
   report(report: MetricsReport): void;
   /** When the platform last answered a ping of this socket, in epoch milliseconds; 0: never. */
   lastPing(socket: S): number;
@@ -38,12 +46,6 @@ export interface RoomPorts<S extends RoomSocket> extends Omit<RoomDrainPorts, 'e
 }
 
 const lost: Outcome<CommandResult> = { problem: { code: 'internal' } };
-
-/** Where a new socket begins. */
-interface Start {
-  readonly seq: number;
-  readonly recovered: boolean;
-}
 
 /** One channel, live. It knows no platform: SQLite, Postgres, sockets, clock and random come in. */
 export class Room<S extends RoomSocket> {
@@ -54,7 +56,8 @@ export class Room<S extends RoomSocket> {
   readonly #fanout: Fanout<S>;
   readonly #commands: SocketCommands<S>;
   readonly #credentials: SocketCredentials<S>;
-  readonly #lookup: MembershipLookup;
+  readonly #admissions: Admissions;
+  readonly #tree: Tree;
   readonly #metrics: RoomMetrics;
   readonly #drain: LogDrain;
   readonly #awareness: Awareness<S>;
@@ -63,6 +66,11 @@ export class Room<S extends RoomSocket> {
 
   get channelId(): string {
     return this.#conversation.channelId;
+  }
+
+  get head(): LogHead {
+    const { epoch, seq } = this.#conversation.log.state;
+    return { epoch, seq };
   }
 
   constructor(conversation: Conversation, ports: RoomPorts<S>) {
@@ -94,7 +102,7 @@ export class Room<S extends RoomSocket> {
       clock,
       execute: (actor, command) => this.execute(actor, command),
       refresh: (socket, ticket) => this.#credentials.refresh(socket, ticket),
-      typing: (socket, threadId) => this.#awareness.typed(socket, threadId),
+      typing: (actor, threadId) => this.#awareness.typed(actor, threadId),
       watch: (socket, presence) => this.#awareness.watch(socket, presence),
     });
     this.#credentials = new SocketCredentials(this.#fanout, {
@@ -105,11 +113,16 @@ export class Room<S extends RoomSocket> {
       redeem: (userId, ticket) => ports.redeem(userId, ticket),
       refusal: (actor) => accessProblem(conversation, actor, clock()),
     });
-    this.#awareness = new Awareness(conversation, this.#fanout, ports);
-    this.#lookup = new MembershipLookup(conversation, record, clock);
+    this.#admissions = new Admissions(conversation, this.#archive, new MembershipLookup(conversation, record, clock), { clock, asking: () => this.#touch() });
+    this.#tree = new Tree(ports.nodes, log, {
+      ...ports,
+      setAlarm: (at) => ports.alarms.set('nodes', at),
+      clearAlarm: () => ports.alarms.clear('nodes'),
+    });
+    this.#awareness = new Awareness(conversation, this.#fanout, this.#tree, ports);
     this.#drain = roomDrain(conversation, this.#metrics, {
       ...ports,
-      epochChanged: () => this.#fanout.closeWhere(() => true, 4009, 'the epoch has changed'),
+      epochChanged: () => this.#epochChanged(),
     });
   }
 
@@ -118,13 +131,14 @@ export class Room<S extends RoomSocket> {
     for (const [socket, record] of sockets) this.#fanout.adopt(socket, record, sockets.length);
     this.#awareness.resume();
     this.#credentials.check();
+    if (this.#tree.resume()) this.#touch();
     if (this.#conversation.log.undrainedEvents === 0) return;
     this.#drain.wake();
     this.#touch();
   }
 
   async execute(actor: Actor, command: Command): Promise<Outcome<CommandResult>> {
-    const problem = await this.#refusal(actor);
+    const problem = await this.#admissions.refusal(actor);
     const outcome = problem === null ? await this.#commits.execute(actor, command) : { problem };
     if ('problem' in outcome) this.#countRefused(outcome.problem);
     else this.#awareness.done(actor.user_id, command);
@@ -144,38 +158,67 @@ export class Room<S extends RoomSocket> {
   }
 
   async executeBatch(actor: Actor, commands: readonly Command[]): Promise<Outcome<CommandResult[]>> {
-    const problem = await this.#refusal(actor);
+    const problem = await this.#admissions.refusal(actor);
     const outcome = problem === null ? await this.#commits.executeBatch(actor, commands) : { problem };
     if ('problem' in outcome) this.#countRefused(outcome.problem);
     return outcome;
   }
 
-  applyMemberChange(change: MemberChange): void {
+  /** Resolves when it has taken effect on every socket. Rejects where a node could not be told: then it is to be repeated. */
+  async applyMemberChange(change: MemberChange): Promise<void> {
     // What waits was sent before the change.
     this.#commits.flush();
     const events = applyMemberChange(this.#conversation, change, this.#ports.clock());
-    if (!this.#conversation.access.isMember(change.user_id)) {
-      this.#fanout.closeWhere(({ actor }) => actor.user_id === change.user_id, 4003, 'removed from the channel');
+    const gone = this.#conversation.access.isMember(change.user_id) ? null : this.#closeWhere({ user_id: change.user_id }, 4003, 'removed from the channel');
+    if (events.length > 0) {
+      this.#committed(events);
+      this.#awareness.memberChanged(change.user_id);
     }
-    if (events.length === 0) return;
-    this.#committed(events);
-    this.#awareness.memberChanged(change.user_id);
+    await gone;
   }
 
-  revokeCredential(credentialId: string, expiresAt: number): void {
+  /** As `applyMemberChange`. */
+  async revokeCredential(credentialId: string, expiresAt: number): Promise<void> {
     this.#conversation.access.revoke(credentialId, expiresAt, this.#ports.clock());
-    this.#fanout.closeWhere(({ actor }) => actor.credential_id === credentialId, 4001, 'the credential was revoked');
+    await this.#closeWhere({ credential_id: credentialId }, 4001, 'the credential was revoked');
   }
 
-  /** Admits a socket and serves it from its cursor on. `open` is called once it is certain to be admitted, in the same turn. */
-  async join({ actor, since }: SocketRequest, open: () => S): Promise<Outcome<S>> {
-    const refusal = await this.#refusal(actor);
-    if (refusal !== null) return { problem: refusal };
-    const start = await this.#start(since);
-    if ('problem' in start) return start;
-    const problem = accessProblem(this.#conversation, actor, this.#ports.clock()) ?? this.#capacityProblem();
-    if (problem !== null) return { problem };
-    return { ok: this.#welcome(actor, start.ok, open()) };
+  /**
+   * Admits a socket and serves it from its cursor on: `open` is called once it is certain to be admitted, in the same turn. A room that has its fill of
+   * sockets has it go to a node.
+   */
+  async join(request: SocketRequest, open: () => S): Promise<Outcome<S | Placement>> {
+    if (this.#isFull()) return await this.#place(request.actor);
+    const admitted = await this.#admissions.admit(request);
+    if ('problem' in admitted) return admitted;
+    return this.#isFull() ? await this.#place(request.actor) : { ok: this.#welcome(request.actor, admitted.ok, open()) };
+  }
+
+  /** As `RoomOfNodes`. */
+  async admit(node: number, request: SocketRequest): Promise<Outcome<Admission>> {
+    const admitted = await this.#admissions.admit(request);
+    if ('problem' in admitted) return admitted;
+    this.#touch();
+    return this.#tree.admit(node) ? admitted : { problem: { code: 'unavailable', retry_after: 1 } };
+  }
+
+  /** As `RoomOfNodes`. */
+  async redeem(userId: string, ticket: string): Promise<Actor | null> {
+    const actor = await this.#ports.redeem(userId, ticket);
+    return actor === null || accessProblem(this.#conversation, actor, this.#ports.clock()) !== null ? null : actor;
+  }
+
+  /** As `RoomOfNodes`. */
+  async eventsBetween(epoch: number, after: number, before: number, maxEvents: number, maxBytes: number): Promise<ArchivedChunk | null> {
+    const { log } = this.#conversation;
+    const [events, bytes] = [Math.min(maxEvents, before - 1 - after, MAX_FRAME_EVENTS), Math.min(maxBytes, FRAME_BYTES)];
+    if (epoch !== log.state.epoch || events < 1) return null;
+    if (!log.retains(after + 1)) {
+      this.#touch();
+      return await this.#archive.read(after, Math.min(before, log.state.firstSeq), events, bytes);
+    }
+    const found = log.since(after, events, bytes);
+    return found.length === 0 ? null : { to: after + found.length, events: found };
   }
 
   /** A member's presence, from their inbox. False: nobody looks, and the inbox is to tell this room no more. */
@@ -187,6 +230,11 @@ export class Room<S extends RoomSocket> {
     await this.#commands.handle(socket, message);
   }
 
+  /** As `RoomOfNodes`. */
+  typed(actor: Actor, threadId: string | null): void {
+    this.#awareness.typed(actor, threadId);
+  }
+
   left(socket: S): void {
     this.#fanout.leave(socket);
     this.#awareness.left(socket);
@@ -196,65 +244,49 @@ export class Room<S extends RoomSocket> {
   async alarm(): Promise<void> {
     this.#reap();
     this.#touch();
-    const work: Record<RoomAlarm, () => void | Promise<void>> = { drain: () => this.#drain.alarm(), auth: () => this.#credentials.check() };
+    const work: Record<RoomAlarm, () => void | Promise<void>> = {
+      drain: () => this.#drain.alarm(),
+      auth: () => this.#credentials.check(),
+      nodes: () => this.#tree.retell(),
+    };
     await Promise.all(this.#ports.alarms.due(this.#ports.clock()).map((purpose) => work[purpose]()));
   }
 
   #committed(events: readonly LogEvent[]): void {
     this.#fanout.publish(events);
+    this.#tree.publish();
     this.#drain.wake();
     this.#metrics.count('colink_room_commits_total');
     this.#metrics.count('colink_room_events_appended_total', events.length);
     this.#touch();
   }
 
-  /** Why the actor is refused, once the room has learned what Postgres knows of them. */
-  async #refusal(actor: Actor): Promise<Problem | null> {
-    const problem = accessProblem(this.#conversation, actor, this.#ports.clock());
-    if (problem === null || problem.code === 'unauthenticated') return problem;
-    this.#touch();
-    return (await this.#lookup.heal(actor.user_id)) ?? accessProblem(this.#conversation, actor, this.#ports.clock());
-  }
-
-  /** Honest about a resume (G4): all that was missed can be had, or the client is told to begin anew. */
-  async #start(since: SocketRequest['since']): Promise<Outcome<Start>> {
-    const { epoch, seq, drainedSeq } = this.#conversation.log.state;
-    if (since !== null && since.epoch === epoch && since.seq <= seq) {
-      const kept = await this.#isKept(since.seq);
-      if (kept === 'unknown') return { problem: { code: 'unavailable', retry_after: 5 } };
-      if (kept === 'whole') return { ok: { seq: since.seq, recovered: true } };
-    }
-    return { ok: { seq: drainedSeq, recovered: false } };
-  }
-
-  /** Whether what follows `seq` can be had: from the room's own log, or from Postgres, if that can be asked. */
-  async #isKept(seq: number): Promise<'whole' | 'lost' | 'unknown'> {
-    const { log } = this.#conversation;
-    if (log.retains(seq + 1)) return 'whole';
-    this.#touch();
-    try {
-      const chunk = await this.#archive.readOrThrow(seq, log.state.firstSeq, MAX_FRAME_EVENTS, FRAME_BYTES);
-      return chunk === null ? 'lost' : 'whole';
-    } catch {
-      return 'unknown';
-    }
-  }
-
-  #capacityProblem(): Problem | null {
-    if (this.#fanout.size >= MAX_SOCKETS) this.#reap();
-    return this.#fanout.size >= MAX_SOCKETS ? { code: 'unavailable', detail: 'The channel has as many sockets as it may', retry_after: 30 } : null;
-  }
-
-  #welcome(actor: Actor, { seq, recovered }: Start, socket: S): S {
-    const now = this.#ports.clock();
-    const { epoch, seq: head } = this.#conversation.log.state;
-    const session = this.#conversation.newId(now);
+  #welcome(actor: Actor, { session, epoch, seq, head, recovered }: Admission, socket: S): S {
     socket.send(welcomeFrame({ session, epoch, seq, head, recovered }));
     this.#fanout.join(socket, freshRecord({ session, actor, epoch }, seq));
     this.#credentials.watch(socket);
     this.#awareness.joined(socket);
     this.#touch();
     return socket;
+  }
+
+  async #closeWhere(whose: Whose, code: CloseCode, reason: string): Promise<void> {
+    this.#fanout.closeWhere(({ actor }) => isOf(whose, actor), code, reason);
+    await this.#tree.closeWhere(whose, code, reason);
+  }
+
+  #isFull(): boolean {
+    if (this.#fanout.size >= this.#ports.limits.room) this.#reap();
+    return this.#fanout.size >= this.#ports.limits.room;
+  }
+
+  /** Nobody is sent on who would be refused there. */
+  async #place(actor: Actor): Promise<Outcome<Placement>> {
+    const refusal = await this.#admissions.refusal(actor);
+    if (refusal !== null) return { problem: refusal };
+    this.#touch();
+    const placed = await this.#tree.place(this.#fanout.size);
+    return 'problem' in placed ? placed : { ok: { node: placed.ok, name: nodeName(this.channelId, placed.ok) } };
   }
 
   #reap(): void {
@@ -277,6 +309,13 @@ export class Room<S extends RoomSocket> {
     this.#metrics.count('colink_room_commands_refused_total', 1, { code: problem.code });
   }
 
+  /** Nodes end their sockets of the old epoch once they hear of the new one. */
+  #epochChanged(): void {
+    this.#fanout.closeWhere(() => true, 4009, 'the epoch has changed');
+    this.#tree.publish();
+    this.#touch();
+  }
+
   /** Something happened: tidy up soon. No timer is left in a quiet room, so that it can sleep. */
   #touch(): void {
     if (this.#tidying) return;
@@ -288,7 +327,7 @@ export class Room<S extends RoomSocket> {
     this.#tidying = false;
     if (this.#ports.clock() - this.#reapedAt >= REAP_MS) this.#reap();
     this.#fanout.settle();
-    const quiet = this.#ports.record.rest() && !this.#drain.isRunning;
+    const quiet = [this.#ports.record.rest(), !this.#drain.isRunning, this.#tree.settle()].every(Boolean);
     if (quiet) this.#rest();
     else this.#touch();
     this.#report(quiet);

@@ -109,7 +109,8 @@ export class Fanout<S extends RoomSocket> {
   #published: number;
   #gathered: LogEvent[] = [];
   #gatheredBytes = 0;
-  #pausing = false;
+  /** When the pause after the last pass ends, in epoch milliseconds; null: there is none. */
+  #pausedUntil: number | null = null;
 
   constructor(log: FanoutLog, older: OlderEvents, ports: FanoutPorts<S>) {
     this.#log = log;
@@ -120,6 +121,11 @@ export class Fanout<S extends RoomSocket> {
 
   get size(): number {
     return this.#readers.size;
+  }
+
+  /** How long what is published now is gathered, in milliseconds. */
+  get pause(): number {
+    return this.#pausedUntil === null ? 0 : Math.max(0, this.#pausedUntil - this.#ports.clock());
   }
 
   record(socket: S): SocketRecord | undefined {
@@ -183,7 +189,13 @@ export class Fanout<S extends RoomSocket> {
   publish(events: readonly LogEvent[]): void {
     this.#gathered.push(...events);
     this.#gatheredBytes += size(events);
-    if (!this.#pausing || this.#gathered.length >= GATHERED_EVENTS || this.#gatheredBytes >= GATHERED_BYTES) this.#pass();
+    if (this.#pausedUntil === null || this.#gathered.length >= GATHERED_EVENTS || this.#gatheredBytes >= GATHERED_BYTES) this.#pass();
+  }
+
+  /** The log went on, and its events are not at hand: all sockets are behind, and are served what is older. */
+  skipped(): void {
+    [this.#gathered, this.#gatheredBytes, this.#published] = [[], 0, this.#log.state.seq];
+    for (const socket of this.#readers.keys()) this.#pump(socket);
   }
 
   /**
@@ -249,10 +261,10 @@ export class Fanout<S extends RoomSocket> {
 
   #pause(deliveries: number): void {
     const ms = this.#pace.pauseAfter(deliveries, this.#ports.clock());
-    if (ms < 1 || this.#pausing) return;
-    this.#pausing = true;
+    if (ms < 1 || this.#pausedUntil !== null) return;
+    this.#pausedUntil = this.#ports.clock() + ms;
     this.#ports.schedule(ms, () => {
-      this.#pausing = false;
+      this.#pausedUntil = null;
       this.#pass();
     });
   }
@@ -263,7 +275,10 @@ export class Fanout<S extends RoomSocket> {
     const [from, to, bytes] = [events.at(0)?.seq ?? 0, events.at(-1)?.seq ?? 0, size(events)];
     const frame = eventsFrame(this.#log.state.epoch, from, to, events);
     for (const [socket, { record }] of this.#readers) {
-      if (record.cursor.sent === from - 1 && accepts(record.cursor, events.length, bytes)) this.#send(socket, frame, to, bytes);
+      const { sent } = record.cursor;
+      if (sent === from - 1 && accepts(record.cursor, events.length, bytes)) this.#send(socket, frame, to, bytes);
+      // It began ahead of what was published here, within these events.
+      else if (sent >= from && sent < to) this.#pump(socket);
     }
   }
 

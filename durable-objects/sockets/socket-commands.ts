@@ -13,7 +13,7 @@ export interface SocketCommandPorts<S> {
   execute(actor: Actor, command: Command): Promise<Outcome<CommandResult>>;
   /** Carries the socket on with the credential of a fresh ticket. */
   refresh(socket: S, ticket: string): Promise<Outcome<RefreshResult>>;
-  typing(socket: S, threadId: string | null): void;
+  typing(actor: Actor, threadId: string | null): void;
   watch(socket: S, presence: boolean): void;
 }
 
@@ -42,7 +42,7 @@ export class SocketCommands<S extends RoomSocket> {
     const wait = this.#conduct.wait(socket);
     if (frame.type === 'typing' || frame.type === 'watch') {
       if (wait > 0) return this.#conduct.refuse(socket, { code: 'rate_limited', retry_after: wait }, null);
-      return frame.type === 'typing' ? this.#ports.typing(socket, frame.thread_id ?? null) : this.#ports.watch(socket, frame.presence);
+      return frame.type === 'typing' ? this.#ports.typing(actor, frame.thread_id ?? null) : this.#ports.watch(socket, frame.presence);
     }
     const { id, ...command } = frame;
     if (wait > 0) return this.#conduct.answer(socket, id, { problem: { code: 'rate_limited', retry_after: wait } });

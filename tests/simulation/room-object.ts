@@ -3,11 +3,13 @@ import { Alarms } from '../../durable-objects/alarms.ts';
 import { bootstrap } from '../../durable-objects/channel-room/bootstrap.ts';
 import { Conversation } from '../../durable-objects/channel-room/conversation.ts';
 import { PresenceCache } from '../../durable-objects/channel-room/presence-cache.ts';
+import { NodeTable } from '../../durable-objects/channel-room/node-table.ts';
 import { ROOM_ALARMS } from '../../durable-objects/channel-room/room-alarms.ts';
 import { Room, type RoomPorts } from '../../durable-objects/channel-room/room.ts';
 import type { RoomRecord } from '../../durable-objects/channel-room/room-record.ts';
 import type { Actor } from '../../durable-objects/sockets/actor-api.ts';
 import type { SocketRecord } from '../../durable-objects/sockets/fanout.ts';
+import { SOCKET_LIMITS } from '../../durable-objects/sockets/socket-limits.ts';
 import type { Outcome } from '../../protocol/errors.ts';
 import type { ClientFrame, ServerFrame } from '../../protocol/frames.ts';
 import type { Tickets } from './directory.ts';
@@ -248,6 +250,12 @@ export class RoomObject {
         clearAlarm: () => instance.alive && this.#setAlarm(null),
       }),
       record: instance.record,
+      // A room of so few sockets has no nodes.
+      nodes: new NodeTable(this.#disk.sql),
+      node: () => {
+        throw new Error('there are no nodes');
+      },
+      limits: SOCKET_LIMITS,
       report: () => {},
       warn: (message, fields) => this.#ports.trace.note(() => `room warns: ${message} ${JSON.stringify(fields)}`),
       lastPing: (wire) => (wire.pingedAt === 0 ? 0 : wire.pingedAt + this.skew),

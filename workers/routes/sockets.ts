@@ -1,7 +1,8 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import type { Actor } from '../../durable-objects/sockets/actor-api.ts';
-import type { SOCKET_REQUEST_HEADER, SocketRequest } from '../../durable-objects/channel-room/room-api.ts';
+import type { Placement, SOCKET_REQUEST_HEADER, SocketRequest } from '../../durable-objects/channel-room/room-api.ts';
+import type { NodeSocketRequest } from '../../durable-objects/fanout-node/node-api.ts';
 import type { InboxSocketRequest } from '../../durable-objects/user-inbox/inbox-api.ts';
 import { socketTicketSchema } from '../../protocol/api.ts';
 import { problemSchema, type Problem } from '../../protocol/errors.ts';
@@ -86,7 +87,7 @@ export function socketRoutes(identities: IdentityCache): App {
     const since = sinceOf(c.req.valid('query'));
     const offer = readOffer(c.req.raw.headers.get('sec-websocket-protocol'));
     const actor = await actorOf(c, identities, offer);
-    return relay(await upgrade(c.env.ROOMS.getByName(id), { channel_id: id, actor, since }), offer);
+    return relay(await joinRoom(c, { channel_id: id, actor, since }), offer);
   });
   app.openapi(joinInbox, async (c) => {
     requireUpgrade(c);
@@ -123,8 +124,16 @@ async function redeem(c: Context<AppEnv>, ticket: NonNullable<Offer['ticket']>):
   return actor;
 }
 
+/** At the room, or at one of its nodes, where the room has its fill. The socket itself does not pass through the room then. */
+async function joinRoom(c: Context<AppEnv>, request: SocketRequest): Promise<Response> {
+  const answer = await upgrade(c.env.ROOMS.getByName(request.channel_id), request);
+  if (answer.status !== 200) return answer;
+  const { node, name } = await answer.json<Placement>();
+  return upgrade(c.env.NODES.getByName(name), { ...request, node });
+}
+
 /** The client's own headers stay here, so that nobody can speak to an object in the Worker's name. */
-function upgrade(object: Pick<Fetcher, 'fetch'>, request: SocketRequest | InboxSocketRequest): Promise<Response> {
+function upgrade(object: Pick<Fetcher, 'fetch'>, request: SocketRequest | NodeSocketRequest | InboxSocketRequest): Promise<Response> {
   return object.fetch('https://object.invalid/', { headers: { Upgrade: 'websocket', [HEADER]: JSON.stringify(request) } });
 }
 

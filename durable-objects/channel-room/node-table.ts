@@ -1,0 +1,42 @@
+import type { SqlDriver } from '../log/sql-driver.ts';
+import type { LogHead } from './room-api.ts';
+
+const SCHEMA = 'CREATE TABLE IF NOT EXISTS fanout_nodes (node INTEGER PRIMARY KEY, epoch INTEGER, told INTEGER);';
+
+/** A node and what it has certainly been told; null: something is on its way, or was when the instance died. */
+export interface StoredNode {
+  readonly node: number;
+  readonly told: LogHead | null;
+}
+
+/** The nodes of a room. They outlive what else the room knows: their sockets are there whatever becomes of its log. */
+export class NodeTable {
+  readonly #sql: SqlDriver;
+
+  constructor(sql: SqlDriver) {
+    this.#sql = sql;
+    sql.run(SCHEMA);
+  }
+
+  all(): StoredNode[] {
+    const rows = this.#sql.all<{ node: number; epoch: number | null; told: number | null }>('SELECT node, epoch, told FROM fanout_nodes ORDER BY node');
+    return rows.map(({ node, epoch, told }) => ({ node, told: epoch === null || told === null ? null : { epoch, seq: told } }));
+  }
+
+  add(node: number): void {
+    this.#sql.run('INSERT INTO fanout_nodes (node, epoch, told) VALUES (?, NULL, NULL)', node);
+  }
+
+  remove(node: number): void {
+    this.#sql.run('DELETE FROM fanout_nodes WHERE node = ?', node);
+  }
+
+  /** From now on no node is known to have been told everything. */
+  doubt(): void {
+    this.#sql.run('UPDATE fanout_nodes SET epoch = NULL, told = NULL WHERE told IS NOT NULL');
+  }
+
+  settle(node: number, { epoch, seq }: LogHead): void {
+    this.#sql.run('UPDATE fanout_nodes SET epoch = ?, told = ? WHERE node = ?', epoch, seq, node);
+  }
+}

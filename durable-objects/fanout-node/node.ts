@@ -1,0 +1,287 @@
+import { closeReason, type CloseCode } from '../../protocol/close-codes.ts';
+import type { Outcome, Problem } from '../../protocol/errors.ts';
+import type { Command, CommandResult } from '../../protocol/frames.ts';
+import type { Alarms } from '../alarms.ts';
+import type { Admission, LogHead, SocketRequest } from '../channel-room/room-api.ts';
+import { RoomMetrics } from '../channel-room/room-metrics.ts';
+import { typingFrame, typingFrames, type TypingUsers } from '../channel-room/typing.ts';
+import type { MetricsReport } from '../metrics-hub/metrics-api.ts';
+import type { Actor } from '../sockets/actor-api.ts';
+import { Fanout, freshRecord, type OlderEvents, type RoomSocket, type SocketRecord } from '../sockets/fanout.ts';
+import { welcomeFrame } from '../sockets/frames.ts';
+import { SocketCommands } from '../sockets/socket-commands.ts';
+import { SocketCredentials } from '../sockets/socket-credentials.ts';
+import { reconnectWindowMs } from '../sockets/reconnect-window.ts';
+import { isOf, type Whose } from '../sockets/whose.ts';
+import type { Batch, BatchAnswer, Telling } from './node-api.ts';
+import { Ring } from './ring.ts';
+import { RoomReads } from './room-reads.ts';
+
+/** How long after something happened a node tidies up. */
+const TIDY_MS = 1_000;
+/** How often an active node looks for dead sockets. */
+const REAP_MS = 60_000;
+
+/** The room of a node, by RPC. Every method rejects when it cannot be reached. */
+export interface NodeRoom {
+  admit(request: SocketRequest): Promise<Outcome<Admission>>;
+  head(): Promise<LogHead>;
+  eventsBetween(epoch: number, ...range: Parameters<OlderEvents['read']>): ReturnType<OlderEvents['read']>;
+  execute(actor: Actor, command: Command): Promise<Outcome<CommandResult>>;
+  redeem(userId: string, ticket: string): Promise<Actor | null>;
+  typed(actor: Actor, threadId: string | null): Promise<void>;
+}
+
+export interface NodePorts<S extends RoomSocket> {
+  /** By which its metrics are known. */
+  readonly name: string;
+  readonly room: NodeRoom;
+  /** Past it the node refuses: the room has placed too many, which it may while it does not know how many there are. */
+  readonly maxSockets: number;
+  readonly alarms: Alarms<'auth'>;
+  clock(): number;
+  schedule(ms: number, task: () => void): void;
+  report(report: MetricsReport): void;
+  /** As of a room. */
+  lastPing(socket: S): number;
+  warn(message: string, fields: Readonly<Record<string, unknown>>): void;
+}
+
+/** Whose access has ended while the room was asked something: its answer and a later word of it are in no order. Asked again, it knows (G5). */
+type Heard = Whose[];
+
+const full: Problem = { code: 'unavailable', detail: 'This part of the channel is full', retry_after: 1 };
+const away: Problem = { code: 'unavailable', detail: 'The channel cannot be reached', retry_after: 1 };
+
+/**
+ * Some of a channel's sockets, of which the room has too many. The room tells it what was appended; its sockets are cursors over a ring of that, and what
+ * the ring has no longer is read from the room. What its sockets ask is the room's to answer: a node decides nothing.
+ *
+ * It keeps nothing but its sockets. An instance that begins does not know where the log stands: the sockets it finds wait until the room says so, with a
+ * batch, an admission, or when it is asked. A batch that does not follow the ring's newest event (this is another instance, or the room has passed over
+ * what would be too much) leaves a hole in the ring, not in what sockets get: each is behind then, and reads on from its own cursor (G4).
+ */
+export class Node<S extends RoomSocket> {
+  readonly #ports: NodePorts<S>;
+  readonly #ring = new Ring();
+  readonly #fanout: Fanout<S>;
+  readonly #commands: SocketCommands<S>;
+  readonly #metrics: RoomMetrics;
+  /** Sockets of an earlier instance, until it is known where the log stands. */
+  readonly #found: Map<S, SocketRecord>;
+  readonly #asking = new Set<Heard>();
+  readonly #credentials: SocketCredentials<S>;
+  #joining = 0;
+  /** Who types, as it was told last. */
+  #typing: TypingUsers = [];
+  #orienting: Promise<void> | null = null;
+  #tidying = false;
+  /** Sockets were sent to since it last tidied up. */
+  #active = false;
+  #reapedAt = 0;
+
+  constructor(found: readonly (readonly [S, SocketRecord])[], ports: NodePorts<S>) {
+    const clock = (): number => ports.clock();
+    this.#ports = ports;
+    this.#found = new Map(found);
+    this.#metrics = new RoomMetrics(ports.name);
+    const reads = new RoomReads((...range) => ports.room.eventsBetween(this.#ring.state.epoch, ...range));
+    this.#fanout = new Fanout(this.#ring, reads, {
+      clock,
+      schedule: (ms, task) => ports.schedule(ms, task),
+      unsettled: () => {
+        this.#active = true;
+        this.#touch();
+      },
+      caughtUp: (socket) => this.#greet(socket),
+      closed: (_, code) => this.#metrics.count('colink_room_sockets_closed_total', 1, { code: String(code) }),
+    });
+    this.#commands = new SocketCommands(this.#fanout, {
+      clock,
+      execute: (actor, command) => this.#call(() => ports.room.execute(actor, command)),
+      refresh: (socket, ticket) => this.#credentials.refresh(socket, ticket),
+      typing: (actor, threadId) => void ports.room.typed(actor, threadId).catch(() => {}),
+      watch: () => {},
+    });
+    this.#credentials = new SocketCredentials(this.#fanout, {
+      clock,
+      alarmAt: () => ports.alarms.at('auth'),
+      setAlarm: (at) => ports.alarms.set('auth', at),
+      clearAlarm: () => ports.alarms.clear('auth'),
+      redeem: (userId, ticket) => this.#redeem(userId, ticket),
+      // The room has looked, with its list of members.
+      refusal: ({ expires_at }) => (expires_at <= clock() ? { code: 'unauthenticated' } : null),
+    });
+  }
+
+  get size(): number {
+    return this.#found.size + this.#fanout.size;
+  }
+
+  publish(batch: Batch): BatchAnswer {
+    // One of an earlier epoch comes from a room that is no more.
+    if (batch.epoch >= this.#ring.state.epoch) this.#take(batch);
+    return { sockets: this.size + this.#joining, pause: this.#fanout.pause };
+  }
+
+  tell(telling: Telling): void {
+    if ('frame' in telling) return this.#fanout.tell(() => telling.frame);
+    const frameFor = typingFrames(telling.typing);
+    this.#typing = telling.typing.now;
+    this.#fanout.tell(({ actor }) => frameFor(actor.user_id));
+  }
+
+  closeWhere(whose: Whose, code: CloseCode, reason: string): void {
+    for (const heard of this.#asking) heard.push(whose);
+    for (const [socket, { actor }] of this.#found) if (isOf(whose, actor)) this.#closeFound(socket, code, reason);
+    this.#fanout.closeWhere(({ actor }) => isOf(whose, actor), code, reason);
+  }
+
+  /** Admits a socket where the room does. `open` is called once it is certain to be admitted, in the same turn. */
+  async join(request: SocketRequest, open: () => S): Promise<Outcome<S>> {
+    if (this.size + this.#joining >= this.#ports.maxSockets) return { problem: full };
+    this.#joining += 1;
+    try {
+      return await this.#ask(
+        () => this.#call(() => this.#ports.room.admit(request)),
+        (admitted, heard) => ('problem' in admitted ? admitted : this.#seat(request.actor, admitted.ok, heard, open)),
+      );
+    } finally {
+      this.#joining -= 1;
+    }
+  }
+
+  async message(socket: S, message: string | ArrayBuffer): Promise<void> {
+    if (this.#found.has(socket)) await this.#orient();
+    await this.#commands.handle(socket, message);
+  }
+
+  /** The alarm rang: what is due for the credentials of its sockets. */
+  async checkCredentials(): Promise<void> {
+    if (this.#found.size > 0) await this.#orient();
+    this.#credentials.check();
+  }
+
+  left(socket: S): void {
+    this.#found.delete(socket);
+    this.#fanout.leave(socket);
+    this.#touch();
+  }
+
+  #take({ epoch, after, events, head }: Batch): void {
+    this.#enter(epoch, after, head);
+    if (after > this.#ring.state.seq) this.#skipTo(epoch, after);
+    const fresh = this.#ring.append(events);
+    if (fresh.length > 0) this.#fanout.publish(fresh);
+  }
+
+  /** Learns where the log stands: `seq` is where its ring goes on, `head` where the room's log is. */
+  #enter(epoch: number, seq: number, head: number): void {
+    if (epoch <= this.#ring.state.epoch) return;
+    this.#fanout.closeWhere(() => true, 4009, 'the epoch has changed');
+    this.#skipTo(epoch, seq);
+    const among = this.#found.size;
+    for (const [socket, record] of this.#found) {
+      // The instance before may have sent it more than its record says, up to the room's head.
+      if (!record.settled && record.cursor.sent < head) this.#closeFound(socket, 1012, closeReason('the node was restarted', reconnectWindowMs(among)));
+      else this.#fanout.adopt(socket, record, among);
+    }
+    this.#found.clear();
+    this.#credentials.check();
+  }
+
+  #skipTo(epoch: number, seq: number): void {
+    this.#ring.skipTo(epoch, seq);
+    this.#fanout.skipped();
+  }
+
+  /** Asks the room where the log stands. Where it does not say, the sockets come back later, and elsewhere. */
+  #orient(): Promise<void> {
+    this.#orienting ??= this.#ports.room
+      .head()
+      .then(({ epoch, seq }) => this.#enter(epoch, seq, seq))
+      .catch(() => this.#dismissFound())
+      .finally(() => (this.#orienting = null));
+    return this.#orienting;
+  }
+
+  async #ask<A, R>(call: () => Promise<A>, then: (answer: A, heard: Heard) => R): Promise<R> {
+    const heard: Heard = [];
+    this.#asking.add(heard);
+    try {
+      return then(await call(), heard);
+    } finally {
+      this.#asking.delete(heard);
+    }
+  }
+
+  #seat(actor: Actor, admission: Admission, heard: Heard, open: () => S): Outcome<S> {
+    this.#enter(admission.epoch, admission.head, admission.head);
+    if (heard.some((whose) => isOf(whose, actor)) || admission.epoch !== this.#ring.state.epoch) return { problem: away };
+    return { ok: this.#welcome(actor, admission, open()) };
+  }
+
+  #redeem(userId: string, ticket: string): Promise<Actor | null> {
+    return this.#ask(
+      () => this.#ports.room.redeem(userId, ticket),
+      (actor, heard) => (actor === null || heard.some((whose) => isOf(whose, actor)) ? null : actor),
+    );
+  }
+
+  #welcome(actor: Actor, { session, epoch, seq, head, recovered }: Admission, socket: S): S {
+    socket.send(welcomeFrame({ session, epoch, seq, head, recovered }));
+    this.#fanout.join(socket, freshRecord({ session, actor, epoch }, seq));
+    this.#credentials.watch(socket);
+    if (this.#typing.length > 0) this.#greet(socket);
+    this.#touch();
+    return socket;
+  }
+
+  #dismissFound(): void {
+    const reason = closeReason('the channel cannot be reached', reconnectWindowMs(this.#found.size));
+    for (const socket of this.#found.keys()) this.#closeFound(socket, 1012, reason);
+  }
+
+  #closeFound(socket: S, code: CloseCode, reason: string): void {
+    this.#found.delete(socket);
+    socket.close(code, reason);
+  }
+
+  /** What a socket has to know besides events, where it has not been told. */
+  #greet(socket: S): void {
+    const userId = this.#fanout.record(socket)?.actor.user_id;
+    this.#fanout.tellSocket(socket, typingFrame(this.#typing.filter(({ user_id }) => user_id !== userId)));
+  }
+
+  async #call<T>(call: () => Promise<Outcome<T>>): Promise<Outcome<T>> {
+    try {
+      return await call();
+    } catch (error) {
+      this.#ports.warn('the room could not be reached', { error: String(error) });
+      return { problem: away };
+    }
+  }
+
+  /** Something happened: tidy up soon. No timer is left in a quiet node, so that it can sleep. */
+  #touch(): void {
+    if (this.#tidying) return;
+    this.#tidying = true;
+    this.#ports.schedule(TIDY_MS, () => this.#tidy());
+  }
+
+  #tidy(): void {
+    const now = this.#ports.clock();
+    const quiet = !this.#active;
+    [this.#tidying, this.#active] = [false, false];
+    if (now - this.#reapedAt >= REAP_MS) this.#reap(now);
+    this.#fanout.settle();
+    const report = this.#metrics.take({ sockets: this.size, undrained: 0, undrainedSince: null }, now, quiet);
+    if (report !== null) this.#ports.report(report);
+    if (!quiet) this.#touch();
+  }
+
+  #reap(now: number): void {
+    this.#reapedAt = now;
+    this.#fanout.reap((socket) => this.#ports.lastPing(socket));
+  }
+}
