@@ -157,6 +157,20 @@ describe.skipIf(skipped)(`alice and bob at the page${skipped ? ` (left out: ${no
     await expect.poll(() => channelLink(alice, 'plans').getByLabel(/unread/).count(), WITHIN).toBe(0);
   });
 
+  it('what is read on one device is read on the others', async () => {
+    const other: Page = await alice.page.context().newPage();
+    await other.goto(alice.page.url());
+    const badge = (page: Page) => page.getByRole('navigation', { name: 'Channels' }).getByRole('link', { name: 'plans' }).getByLabel(/unread/);
+    for (const page of [alice.page, other]) await page.getByRole('navigation', { name: 'Channels' }).getByRole('link', { name: 'elsewhere' }).click();
+    await say(bob, 'three');
+    for (const page of [alice.page, other]) await badge(page).waitFor();
+    await alice.page.bringToFront();
+    await channelLink(alice, 'plans').click();
+    await itemOf(alice, 'three').waitFor();
+    for (const page of [alice.page, other]) await expect.poll(() => badge(page).count(), WITHIN).toBe(0);
+    await other.close();
+  });
+
   it('one who was cut off gets everything after, once, in order, and so does what they wrote meanwhile (G2, G3, G4)', async () => {
     const before = await texts(bob);
     await bob.page.context().setOffline(true);

@@ -27,12 +27,14 @@ export function MessageList({ store, rootId }: { store: ChannelStore; rootId: st
   });
 
   const isReading = rootId === null && scroll.isAtEnd && isAtPresent && isVisible.value;
+  const isLive = store.connection.value.name === 'open';
   const lastPos = store.state.value.lastPos;
   useEffect(() => {
     if (rootId !== null) return;
     store.isReading.value = isReading;
-    if (isReading) store.session.markRead();
-  }, [isReading, lastPos]);
+    // Counters may come from elsewhere than the messages: what has not been shown for want of a connection is not read.
+    if (isReading && isLive) store.session.markRead();
+  }, [isReading, isLive, lastPos]);
 
   const toPresent = () => (rootId === null ? store.showEnd() : scroll.toEnd());
   const retry = () => {
