@@ -111,6 +111,20 @@ describe.skipIf(skipped)(`alice and bob at the page${skipped ? ` (left out: ${no
     await expect.poll(() => bob.page.getByText('is typing…').count(), WITHIN).toBe(0);
   });
 
+  it('see who is there, and what they say of themselves', async () => {
+    const bobAsSeen = itemOf(alice, 'Yes, by train');
+    await bobAsSeen.locator('.presence.online').waitFor();
+    await bob.page.getByRole('button', { name: /Bob Baker/ }).click();
+    await bob.page.getByRole('dialog').getByLabel('Presence').selectOption('Do not disturb');
+    await bob.page.getByRole('dialog').getByLabel('Status').fill('In a meeting');
+    await bob.page.getByRole('dialog').getByRole('button', { name: 'Save' }).click();
+    await bobAsSeen.locator('.presence.dnd').waitFor();
+    expect(await bobAsSeen.locator('.custom-status').textContent()).toBe('In a meeting');
+    await bob.page.getByRole('complementary', { name: 'Workspace' }).locator('.me .presence.dnd').waitFor();
+    await bob.page.reload();
+    await bob.page.getByRole('complementary', { name: 'Workspace' }).getByText('In a meeting').waitFor();
+  });
+
   it('reply in a thread, which stays out of the channel', async () => {
     await act(bob, 'to the sea?', 'Reply in thread');
     await say(bob, 'Which sea?', 'Reply…');
