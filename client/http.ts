@@ -2,12 +2,13 @@ import type {
   Bootstrap,
   Channel,
   MessagePage,
+  MyPresence,
+  PresenceBody,
   SearchPage,
   User,
 } from '../protocol/api.ts';
 import type { ProblemDocument } from '../protocol/errors.ts';
 import type { CommandResult } from '../protocol/frames.ts';
-import type { CustomStatus, PresenceChoice } from '../protocol/presence.ts';
 import { NetworkError, ProblemError } from './errors.ts';
 import { randomId } from './ports.ts';
 
@@ -34,11 +35,6 @@ export interface NewChannel {
   readonly name: string;
   readonly kind: 'public' | 'private';
   readonly topic: string;
-}
-
-export interface Chosen {
-  readonly choice: PresenceChoice;
-  readonly status: CustomStatus | null;
 }
 
 interface List<T> {
@@ -82,9 +78,9 @@ export function createApi(options: HttpOptions) {
     unreact: (id: string, messageId: string, emoji: string) =>
       call<CommandResult>('DELETE', `${message(id, messageId)}/reactions/${encodeURIComponent(emoji)}`),
     markRead: (id: string, readPos: number) => call<unknown>('PUT', `${channel(id)}/read-state`, { body: { read_pos: readPos } }),
-    myPresence: () => call<Chosen>('GET', '/v1/me/presence'),
+    myPresence: () => call<MyPresence>('GET', '/v1/me/presence'),
     /** What the caller is seen as; a `status` of null takes it back. */
-    choosePresence: (body: Chosen) => call<unknown>('PUT', '/v1/me/presence', { body }),
+    choosePresence: (body: PresenceBody) => call<MyPresence>('PUT', '/v1/me/presence', { body }),
     search: (query: { q: string; cursor?: string }, signal?: AbortSignal) =>
       call<SearchPage>('GET', '/v1/search/messages', { query: { ...query }, ...(signal && { signal }) }),
     socketTicket: () => call<{ ticket: string; expires_in: number }>('POST', '/v1/socket-tickets'),

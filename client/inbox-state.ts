@@ -1,6 +1,6 @@
+import type { PresenceBody } from '../protocol/api.ts';
 import type { Badge } from '../protocol/frames.ts';
 import type { InboxEvent } from '../protocol/inbox-events.ts';
-import type { Chosen } from './http.ts';
 
 /** What a user has waiting, of all channels; and what they chose to be seen as, null until it is told. */
 export interface InboxState {
@@ -8,7 +8,7 @@ export interface InboxState {
   readonly badges: ReadonlyMap<string, Badge>;
   /** How far each channel is known to be read. A marker never goes back, so a badge that says less was made before. */
   readonly readPos: ReadonlyMap<string, number>;
-  readonly chosen: Chosen | null;
+  readonly chosen: PresenceBody | null;
 }
 
 export const EMPTY_INBOX: InboxState = { badges: new Map(), readPos: new Map(), chosen: null };

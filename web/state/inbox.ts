@@ -1,16 +1,16 @@
 import { signal } from '@preact/signals';
 import { browserActivity } from '../../client/browser.ts';
-import type { Chosen } from '../../client/http.ts';
 import { InboxSession } from '../../client/inbox-session.ts';
 import type { InboxState } from '../../client/inbox-state.ts';
 import type { ConnectionState } from '../../client/lifecycle.ts';
+import type { PresenceBody } from '../../protocol/api.ts';
 import type { Badge } from '../../protocol/frames.ts';
 import type { InboxEvent } from '../../protocol/inbox-events.ts';
 import { api, ports } from './platform.ts';
 
 /** Null until the server has told what is unread. */
 const state = signal<InboxState | null>(null);
-const asked = signal<Chosen | null>(null);
+const asked = signal<PresenceBody | null>(null);
 export const inboxConnection = signal<ConnectionState>({ name: 'idle' });
 let session: InboxSession | null = null;
 
@@ -28,7 +28,7 @@ export function badgeOf(channelId: string): Badge | null | undefined {
 
 export const knownReadPos = (channelId: string): number => state.peek()?.readPos.get(channelId) ?? 0;
 /** What the user chose to be seen as, or null as long as that is not known: read once, told from then on. */
-export const chosen = (): Chosen | null => state.value?.chosen ?? asked.value;
+export const chosen = (): PresenceBody | null => state.value?.chosen ?? asked.value;
 
 export function startInbox({ events, reset, closed }: InboxCallbacks): void {
   if (session) return;
