@@ -109,7 +109,7 @@ describe('a small channel', () => {
     expect(world.asked).toEqual([user(1), user(2), user(3)]);
   });
 
-  it('tells changes in batches, a second apart, and what is old or repeated never', async () => {
+  it('tells changes in batches, a second apart, and what is old or repeated never (P27)', async () => {
     await world.look('a');
     await world.pass(5_000);
     expect(world.presence.notice(notice(2, 'online', 1))).toBe(true);
@@ -149,7 +149,7 @@ describe('a small channel', () => {
     expect(world.asked.slice(3)).toEqual([user(1)]);
   });
 
-  it('tells nothing of who is no member, nor of who was (G5)', async () => {
+  it('tells nothing of who is no member, nor of who was (G5, P27)', async () => {
     await world.look('a');
     await world.pass(5_000);
     expect(world.presence.notice(notice(9, 'online', 1))).toBe(false);
@@ -199,7 +199,7 @@ describe('a small channel', () => {
     expect(world.frames('b')).toEqual([frame(true, [seen(1, 'away')], 1)]);
   });
 
-  it('gives a socket at most one frame a second, however often it asks (G8)', async () => {
+  it('gives a socket at most one frame a second, however often it asks (G8, P27)', async () => {
     for (let n = 0; n < 100; n++) {
       await world.look('a');
       await world.pass(50);
@@ -214,13 +214,13 @@ describe('a channel of more than 200 members', () => {
     world.connected = 40;
   });
 
-  it('tells numbers, asks nobody, and does not name anyone', async () => {
+  it('tells numbers, asks nobody, and does not name anyone (P28)', async () => {
     await world.look('a');
     expect([world.frames('a'), world.asked]).toEqual([[frame(true, null, 40)], []]);
     expect(world.presence.notice(notice(1, 'online', 9))).toBe(false);
   });
 
-  it('tells the number at most every 5 s, and only when it is another', async () => {
+  it('tells the number at most every 5 s, and only when it is another (P28)', async () => {
     await world.look('a');
     for (let n = 0; n < 200; n++) {
       world.connected = 40 + (n % 3);
@@ -235,7 +235,7 @@ describe('a channel of more than 200 members', () => {
     expect([world.frames('a').length, world.frames('a').at(-1)]).toEqual([count, frame(false, null, world.connected)]);
   });
 
-  it('is told by name from the 200th member down, and by number from the 201st up', async () => {
+  it('is told by name from the 200th member down, and by number from the 201st up (P28)', async () => {
     world.inboxes.set(user(7), notice(7, 'online', 1));
     await world.look('a');
     await world.pass(5_000);

@@ -51,7 +51,7 @@ async function dieSilently(actor: Actor): Promise<void> {
   await evictDurableObject(inboxOf(actor));
 }
 
-it.concurrent('who comes, turns idle and goes is seen by those who look, within seconds, and is logged', async () => {
+it.concurrent('who comes, turns idle and goes is seen by those who look, within seconds, and is logged (P27)', async () => {
   const { alice, bob, connect } = await roomFixture();
   const bobs = await watching(connect, bob);
   expect(presenceFrames(bobs)).toEqual([{ type: 'presence', full: true, users: [], present: 0 }]);

@@ -118,7 +118,7 @@ beforeEach(() => {
 });
 
 describe('a user', () => {
-  it('is online with a socket, away when all are idle, and offline 10 s after the last was closed', async () => {
+  it('is online with a socket, away when all are idle, and offline 10 s after the last was closed (P49)', async () => {
     const [phone, desk] = [world.connect(), world.connect()];
     await world.pass(60_000);
     world.turn(phone, true);
@@ -134,7 +134,7 @@ describe('a user', () => {
     expect(world.states).toEqual(['online', 'away', 'offline']);
   });
 
-  it('goes with the lease of a socket that died without a word, not before', async () => {
+  it('goes with the lease of a socket that died without a word, not before (P49)', async () => {
     const socket = world.connect();
     await world.pass(60_000);
     socket.dead = true;
@@ -180,7 +180,7 @@ describe('a user', () => {
 });
 
 describe('a choice', () => {
-  it('goes above activity, but nobody is anything without a socket', async () => {
+  it('goes above activity, but nobody is anything without a socket (P49)', async () => {
     world.presence.choose({ choice: 'dnd', status: null, version: 1 });
     await world.pass(10_000);
     expect(world.states).toEqual([]);
@@ -206,7 +206,7 @@ describe('a choice', () => {
     expect([wish, wish, { ...wish, version: 1 }].map((each) => world.presence.choose(each))).toEqual([true, false, false]);
   });
 
-  it('of a status ends in time, also while nobody is connected', async () => {
+  it('of a status ends in time, also while nobody is connected (P49)', async () => {
     const status = { text: 'On a walk', emoji: null, expires_at: new Date(START + 3_600_000).toISOString() };
     world.presence.choose({ choice: 'auto', status, version: 1 });
     await world.pass(3_599_999, true);
@@ -218,7 +218,7 @@ describe('a choice', () => {
 });
 
 describe('telling', () => {
-  it('is at most once in 5 s, and the last of a flutter is told', async () => {
+  it('is at most once in 5 s, and the last of a flutter is told (P27)', async () => {
     const socket = world.connect();
     const times: number[] = [];
     for (let n = 0; n < 50; n++) {
