@@ -1,9 +1,7 @@
-import type { CloseCode } from '../../protocol/close-codes.ts';
 import type { Outcome, Problem } from '../../protocol/errors.ts';
 import type { ReadResult } from '../../protocol/frames.ts';
 import { MAX_UNDRAINED_BYTES, MAX_UNDRAINED_EVENTS } from '../../protocol/limits.ts';
 import type { InboxMemberChange, InboxTelling, TellAnswer } from '../../protocol/tellings.ts';
-import type { PresenceEvent } from '../../protocol/presence.ts';
 import type { Alarms } from '../alarms.ts';
 import { Archive } from '../log/archive.ts';
 import type { LogEvent } from '../log/event-log.ts';
@@ -22,11 +20,11 @@ import { badgeOf } from './inbox-channels.ts';
 import { InboxCommands } from './inbox-commands.ts';
 import type { InboxRecord } from './inbox-record.ts';
 import type { InboxState } from './inbox-state.ts';
-import { type Lease, LEASE_MS, leaseUntil, longer, NO_LEASE, type Wish } from './presence.ts';
+import { InboxPresence } from './inbox-presence.ts';
+import type { Wish } from './presence.ts';
 import type { PresenceNotice } from './presence-api.ts';
 import type { PresenceTable } from './presence-table.ts';
 import { takeMemberChange, takeTelling } from './telling.ts';
-import { UserPresence } from './user-presence.ts';
 
 /** Sockets of one user: devices and tabs. */
 const MAX_SOCKETS = 100;
@@ -65,7 +63,7 @@ export class Inbox<S extends RoomSocket> {
   readonly #lookup: ChannelLookup;
   readonly #badges: BadgeFeed;
   readonly #drain: LogDrain;
-  readonly #presence: UserPresence;
+  readonly #presence: InboxPresence<S>;
   #tidying = false;
   #reapedAt = 0;
   #waking = false;
@@ -92,7 +90,7 @@ export class Inbox<S extends RoomSocket> {
       failed: (error) => ports.warn('older events could not be read', { error: String(error) }),
     });
     this.#fanout = new Fanout(state.log, this.#archive, {
-      clock, schedule, unsettled: () => this.#touch(), closed: (_, code, record) => this.#closed(code, record), caughtUp: (socket) => this.#sendBadges(socket),
+      clock, schedule, unsettled: () => this.#touch(), closed: (_, code, record) => this.#presence.left(record, code), caughtUp: (socket) => this.#sendBadges(socket),
     });
     this.#commands = new InboxCommands(this.#fanout, {
       clock,
@@ -122,14 +120,15 @@ export class Inbox<S extends RoomSocket> {
       observe: () => {},
       epochChanged: () => this.#fanout.closeWhere(() => true, 4009, 'the epoch has changed'),
     });
-    this.#presence = new UserPresence(state.userId, ports.presences, {
+    this.#presence = new InboxPresence(state.userId, this.#fanout, {
       clock,
       random: () => ports.random(),
       newId: (now) => state.newId(now),
-      lease: () => this.#lease(),
-      setAlarm: (at) => this.#setPresenceAlarm(at),
+      presences: ports.presences,
+      alarms: ports.alarms,
+      lastPing: (socket) => ports.lastPing(socket),
       tellRoom: (channelId, notice) => ports.tellRoom(channelId, notice),
-      log: (event) => this.#logPresence(event),
+      log: (event) => this.#touched(record.logPresence(event)),
       warn: (message, fields) => ports.warn(message, fields),
     });
   }
@@ -161,8 +160,7 @@ export class Inbox<S extends RoomSocket> {
 
   /** Whether the user is at this device: what presence is made from. */
   activity(socket: S, state: 'active' | 'idle'): void {
-    this.#fanout.amend(socket, { activity: { idle: state === 'idle', at: this.#ports.clock() } });
-    this.#presence.update();
+    this.#presence.heard(socket, state);
     this.#touch();
   }
 
@@ -209,9 +207,9 @@ export class Inbox<S extends RoomSocket> {
   }
 
   left(socket: S): void {
-    const activity = this.#fanout.record(socket)?.activity ?? null;
+    const record = this.#fanout.record(socket);
     this.#fanout.leave(socket);
-    if (activity !== null) this.#presence.closed(activity.idle);
+    this.#presence.left(record);
     this.#touch();
   }
 
@@ -266,7 +264,7 @@ export class Inbox<S extends RoomSocket> {
     const { epoch, seq: head } = this.#state.log.state;
     const session = this.#state.newId(now);
     socket.send(welcomeFrame({ session, epoch, seq, head, recovered }));
-    this.#fanout.join(socket, { ...freshRecord({ session, actor, epoch }, seq), activity: { idle: false, at: now } });
+    this.#fanout.join(socket, { ...freshRecord({ session, actor, epoch }, seq), activity: this.#presence.begin() });
     this.#credentials.watch(socket);
     this.#sendBadges(socket);
     this.#presence.update();
@@ -310,39 +308,15 @@ export class Inbox<S extends RoomSocket> {
     this.#touch();
   }
 
-  /** What the open sockets vouch for. The record alone outlives hibernation, so it is what counts, beside the platform's own pings. */
-  #lease(): Lease {
-    let lease = NO_LEASE;
-    this.#fanout.each((socket) => {
-      const activity = this.#fanout.record(socket)?.activity ?? null;
-      if (activity !== null) lease = longer(lease, leaseUntil(Math.max(activity.at, this.#ports.lastPing(socket)) + LEASE_MS, activity.idle));
-    });
-    return lease;
-  }
-
-  /** An alarm that rings too early looks again, and costs less than to move it at every turn. */
-  #setPresenceAlarm(at: number | null): void {
-    const { alarms } = this.#ports;
-    const set = alarms.at('presence');
-    if (at === null) alarms.clear('presence');
-    else if (set === null || at < set) alarms.set('presence', at);
-  }
-
-  #logPresence(event: PresenceEvent): Promise<void> {
-    this.#touch();
-    return this.#ports.record.logPresence(event);
-  }
-
-  /** A socket that was closed for its silence has no lease left; the client of any other may come back at once. */
-  #closed(code: CloseCode, record: SocketRecord | undefined): void {
-    const activity = record?.activity ?? null;
-    if (activity !== null && code !== 1001) this.#presence.closed(activity.idle);
-    else this.#presence.update();
-  }
-
   #reap(): void {
     this.#reapedAt = this.#ports.clock();
     this.#fanout.reap((socket) => this.#ports.lastPing(socket));
+  }
+
+  /** A connection to Postgres is in use, and is to be closed soon after. */
+  #touched<T>(call: Promise<T>): Promise<T> {
+    this.#touch();
+    return call;
   }
 
   /** Something happened: tidy up soon. No timer is left in a quiet inbox, so that it can sleep. */
