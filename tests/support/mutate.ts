@@ -11,7 +11,7 @@ const HOSTILE: readonly (() => Json)[] = [
   () => null, () => true, () => 0, () => -1, () => -0, () => 0.1, () => 1e308, () => 2 ** 53, () => -(2 ** 63), () => '', () => ' ', () => '0', () => [], () => ({}), () => [[]],
   () => 'a\0b', () => '\ud800', () => '\udfff\ud800', () => '\u202egnp.exe', () => '\ufeff', () => '👩‍👩‍👧‍👦'.repeat(500), () => 'é'.repeat(MAX_TEXT), () => 'x'.repeat(MAX_TEXT + 1),
   () => '%00%0a', () => "'; DROP TABLE messages; --", () => '<script>alert(1)</script>', () => '__proto__', () => 'constructor', () => '../../etc/passwd', () => '\r\n\r\n',
-  () => ({ toString: null }), () => ({ then: 1 }), () => Array.from({ length: 500 }, (_, index) => index), () => nested(DEEP), () => JSON.parse('{"__proto__":{"type":"ack"}}'),
+  () => ({ toString: null }), () => ({ valueOf: 1 }), () => Array.from({ length: 500 }, (_, index) => index), () => nested(DEEP), () => JSON.parse('{"__proto__":{"type":"ack"}}'),
 ];
 const KEYS = ['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'id', 'type', 'origin', 'seq', 'text', 'user_id', 'expires_at', ''];
 const CHARACTERS = ['\0', '"', '{', '}', '[', ']', ',', ':', '\\', '\\u0000', '\\ud800', '\n', '9', 'e999', '-', '\u00a0', '\ufeff', '🎉', "'", '//', '0x1'];

@@ -1,0 +1,97 @@
+import { uuidv7 } from 'uuidv7';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { integer, pick, seededRandom } from '../client/testing/random.ts';
+import type { ChannelEvent } from '../protocol/events.ts';
+import { EventWriter } from '../tests/support/conversation.ts';
+import { foldMessages } from '../tests/support/fold.ts';
+import { testDatabase, type TestDatabase } from '../tests/support/postgres.ts';
+import type { Sql } from './client.ts';
+import { countUserBadges } from './queries/badges.ts';
+import { drainBatch } from './queries/drain.ts';
+
+let database: TestDatabase;
+let sql: Sql;
+beforeAll(async () => {
+  database = await testDatabase();
+  sql = database.connection.sql;
+});
+afterAll(() => database.drop());
+
+type Created = Extract<ChannelEvent, { type: 'message.created' }>;
+interface Person {
+  readonly id: string;
+  readonly handle: string;
+}
+
+async function people(count: number): Promise<Person[]> {
+  const made = Array.from({ length: count }, (_, index) => ({ id: uuidv7(), handle: `reader${index}${uuidv7().slice(-8)}` }));
+  for (const { id, handle } of made) await sql`INSERT INTO users (id, issuer, subject, handle, display_name) VALUES (${id}, 'test', ${id}, ${handle}, ${handle})`;
+  return made;
+}
+
+async function channelOf(members: readonly Person[]): Promise<string> {
+  const id = uuidv7();
+  await sql`INSERT INTO channels (id, kind, name, created_by) VALUES (${id}, 'public', ${id}, ${members[0]?.id ?? ''})`;
+  await sql`INSERT INTO conversation_logs (channel_id) VALUES (${id})`;
+  for (const [index, member] of members.entries()) await sql`INSERT INTO members (channel_id, user_id, role, version) VALUES (${id}, ${member.id}, 'member', ${index + 1})`;
+  return id;
+}
+
+/** A random history: messages of all, some of which mention somebody; replies, edits, deletions, reactions. */
+function history(random: () => number, members: readonly Person[], count: number): ChannelEvent[] {
+  const write = new EventWriter(members[0]?.id ?? '');
+  const events: ChannelEvent[] = [];
+  const live: Created[] = [];
+  const text = (): string => pick(random, ['hello', `hello @${pick(random, members).handle}`, `@${pick(random, members).handle}: see`, 'a@b.example']);
+  const by = <E extends ChannelEvent>(event: E): E => ({ ...event, actor_id: pick(random, members).id });
+  const steps = {
+    send: () => live.push(by(write.send(text()))),
+    reply: (root: Created) => live.push(by(write.reply(root, text()))),
+    edit: ({ message_id, actor_id }: Created) => events.push({ ...write.edit({ message_id }, text()), actor_id }),
+    delete: (message: Created) => {
+      live.splice(live.indexOf(message), 1);
+      events.push({ ...write.delete(message), actor_id: message.actor_id });
+    },
+    react: (message: Created) => events.push(by(write.react(message, `e${events.length}`))),
+  };
+  while (events.length < count) {
+    const known = live.length;
+    const what = known === 0 ? 'send' : pick(random, ['send', 'send', 'send', 'reply', 'edit', 'delete', 'react'] as const);
+    if (what === 'send') steps.send();
+    else {
+      const message = pick(random, live);
+      if (what !== 'reply' || message.thread_id === null) steps[what](message);
+    }
+    if (live.length > known) events.push(...live.slice(known));
+  }
+  return events;
+}
+
+/** What the definition says, of the messages as they are now. */
+function expected(events: readonly ChannelEvent[], reader: Person, readPos: number) {
+  const others = [...foldMessages(events).values()].filter(({ pos, deleted, author_id }) => pos !== null && pos > readPos && !deleted && author_id !== reader.id);
+  return { read_pos: readPos, unread: others.length, mentions: others.filter(({ text }) => text.includes(`@${reader.handle}`)).length };
+}
+
+it.each([1, 2, 3, 4, 5, 6])('unread is count(pos > read_pos, not own, not deleted), and mentions those of them that name the reader (seed %i)', async (seed) => {
+  const random = seededRandom(seed);
+  const members = await people(4);
+  const [channelId, other] = [await channelOf(members), await channelOf(members)];
+  const events = history(random, members, 120);
+  const markers = new Map<string, number>();
+  for (let drained = 0; drained < events.length; ) {
+    const size = Math.min(events.length - drained, 1 + integer(random, 25));
+    await drainBatch(sql, { channelId, epoch: 1, fence: 1, eventsJson: JSON.stringify(events.slice(drained, drained + size)) });
+    drained += size;
+    const mover = pick(random, members);
+    const pos = Math.max(markers.get(mover.id) ?? 0, integer(random, drained));
+    markers.set(mover.id, pos);
+    await sql`INSERT INTO read_states (user_id, channel_id, read_pos) VALUES (${mover.id}, ${channelId}, ${pos})
+      ON CONFLICT (user_id, channel_id) DO UPDATE SET read_pos = excluded.read_pos`;
+    for (const reader of members) {
+      const counted = await countUserBadges(sql, reader.id);
+      expect(counted.find(({ channel_id }) => channel_id === channelId)).toMatchObject({ as_of_seq: drained, ...expected(events.slice(0, drained), reader, markers.get(reader.id) ?? 0) });
+      expect(counted.find(({ channel_id }) => channel_id === other)).toMatchObject({ as_of_seq: 0, unread: 0, mentions: 0 });
+    }
+  }
+});
