@@ -17,6 +17,9 @@ export const METRICS = {
   colink_room_sockets_max: { type: 'gauge', of: 'max', labels: [], help: 'Open sockets of the fullest room.' },
   colink_room_undrained_events: { type: 'gauge', of: 'sum', labels: [], help: 'Events not yet in Postgres, over all rooms.' },
   colink_room_drain_lag_seconds: { type: 'gauge', of: 'age', labels: [], help: 'Age of the oldest event not yet in Postgres.' },
+  colink_inbox_drain_failures_total: { type: 'counter', labels: ['kind'], help: 'Drain batches of inboxes that failed or were refused.' },
+  colink_inbox_poison_events_total: { type: 'counter', labels: [], help: 'Events of inboxes that Postgres could not take, kept in dead_letters.' },
+  colink_inbox_drain_lag_seconds: { type: 'gauge', of: 'age', labels: [], help: 'Age of the oldest event not yet in Postgres, of inboxes whose drain has failed.' },
 } as const satisfies Record<string, Metric>;
 
 /** `of`: how the newest values of all sources become one. `age` takes epoch milliseconds and shows the greatest age in seconds. */

@@ -5,7 +5,9 @@ import type { InboxMemberChange, InboxTelling, TellAnswer } from '../../protocol
 import type { Alarms } from '../alarms.ts';
 import { Archive } from '../log/archive.ts';
 import type { LogEvent } from '../log/event-log.ts';
+import type { DrainStep } from '../log/drain.ts';
 import { LogDrain, type LogDrainPorts } from '../log/log-drain.ts';
+import type { MetricsReport } from '../metrics-hub/metrics-api.ts';
 import type { Actor } from '../sockets/actor-api.ts';
 import { Fanout, freshRecord, type RoomSocket, type SocketRecord } from '../sockets/fanout.ts';
 import { welcomeFrame } from '../sockets/frames.ts';
@@ -18,6 +20,7 @@ import type { InboxSocketRequest } from './inbox-api.ts';
 import type { InboxAlarm } from './inbox-alarms.ts';
 import { badgeOf } from './inbox-channels.ts';
 import { InboxCommands } from './inbox-commands.ts';
+import { InboxMetrics } from './inbox-metrics.ts';
 import type { InboxRecord } from './inbox-record.ts';
 import type { InboxState } from './inbox-state.ts';
 import { InboxPresence } from './inbox-presence.ts';
@@ -25,15 +28,12 @@ import type { Wish } from './presence.ts';
 import type { PresenceNotice } from './presence-api.ts';
 import type { PresenceTable } from './presence-table.ts';
 import { takeMemberChange, takeTelling } from './telling.ts';
+import { Wakefulness } from './wakefulness.ts';
 
 /** Sockets of one user: devices and tabs. */
 const MAX_SOCKETS = 100;
 const TIDY_MS = 1_000;
 const REAP_MS = 60_000;
-/** How long after its last socket an inbox is still told of badges: long enough for a client to come back. */
-const LINGER_MS = 300_000;
-/** Pause before Postgres is asked again to wake an inbox that it could not. */
-const WAKE_RETRY_MS = 5_000;
 const BACKLOG_RETRY_AFTER = 5;
 
 export interface InboxPorts<S extends RoomSocket> extends Omit<LogDrainPorts, 'observe' | 'epochChanged' | 'setAlarm' | 'clearAlarm'> {
@@ -45,6 +45,7 @@ export interface InboxPorts<S extends RoomSocket> extends Omit<LogDrainPorts, 'o
   /** When the platform last answered a ping of this socket, in epoch milliseconds; 0: never. */
   lastPing(socket: S): number;
   readonly presences: PresenceTable;
+  report(report: MetricsReport): void;
   /** Tells a room; false: nobody there looks any more. */
   tellRoom(channelId: string, notice: PresenceNotice): Promise<boolean>;
 }
@@ -64,10 +65,10 @@ export class Inbox<S extends RoomSocket> {
   readonly #badges: BadgeFeed;
   readonly #drain: LogDrain;
   readonly #presence: InboxPresence<S>;
+  readonly #wakefulness: Wakefulness;
+  readonly #metrics: InboxMetrics;
   #tidying = false;
   #reapedAt = 0;
-  #waking = false;
-  #wakeAt = 0;
 
   get userId(): string {
     return this.#state.userId;
@@ -117,8 +118,17 @@ export class Inbox<S extends RoomSocket> {
       ...ports,
       setAlarm: (at) => ports.alarms.set('drain', at),
       clearAlarm: () => ports.alarms.clear('drain'),
-      observe: () => {},
+      observe: (step) => this.#observe(step),
       epochChanged: () => this.#fanout.closeWhere(() => true, 4009, 'the epoch has changed'),
+    });
+    this.#metrics = new InboxMetrics(state.userId, state.log.undrainedEvents > 0);
+    this.#wakefulness = new Wakefulness(state, {
+      clock,
+      random: () => ports.random(),
+      sockets: () => this.#fanout.size,
+      wake: (version) => record.wake(version),
+      counted: (badges) => void this.tell({ changes: [], notices: [], badges: [...badges] }),
+      warn: (message, fields) => ports.warn(message, fields),
     });
     this.#presence = new InboxPresence(state.userId, this.#fanout, {
       clock,
@@ -139,9 +149,9 @@ export class Inbox<S extends RoomSocket> {
     this.#credentials.check();
     this.#presence.resume();
     if (this.#state.owesBadges) this.#sendOwed();
-    if (this.#fanout.size === 0 && this.#state.leftAt === null) this.#state.setLeftAt(this.#ports.clock());
+    this.#wakefulness.check();
     if (this.#state.log.undrainedEvents > 0) this.#drain.wake();
-    if (this.#state.log.undrainedEvents > 0 || this.#mustWake()) this.#touch();
+    if (this.#state.log.undrainedEvents > 0 || this.#wakefulness.isDue) this.#touch();
   }
 
   /** Moves the read marker of a channel up to `pos`; it never goes down. */
@@ -183,9 +193,7 @@ export class Inbox<S extends RoomSocket> {
     if (telling.notices.length > 0 && this.#isBacklogged()) return { status: 'backlogged' };
     const touched = [...telling.changes, ...telling.notices, ...telling.badges].map(({ channel_id }) => channel_id);
     this.#commit(new Set(touched), () => takeTelling(this.#state, telling, this.#ports.clock()));
-    if (!this.#isUnheard()) return { status: 'told' };
-    this.#state.setAwake(false);
-    return { status: 'asleep', awake_version: this.#state.awakeVersion };
+    return this.#wakefulness.answer();
   }
 
   revokeCredential(credentialId: string): void {
@@ -268,8 +276,7 @@ export class Inbox<S extends RoomSocket> {
     this.#credentials.watch(socket);
     this.#sendBadges(socket);
     this.#presence.update();
-    this.#state.setLeftAt(null);
-    if (this.#mustWake()) void this.#wake();
+    this.#wakefulness.check();
     return socket;
   }
 
@@ -282,30 +289,9 @@ export class Inbox<S extends RoomSocket> {
     for (const frame of badgesFrames(this.#state.channels.badges(), true)) this.#fanout.tell(() => frame);
   }
 
-  #isUnheard(): boolean {
-    const { leftAt } = this.#state;
-    return this.#fanout.size === 0 && leftAt !== null && (!this.#state.isAwake || this.#ports.clock() - leftAt >= LINGER_MS);
-  }
-
-  #mustWake(): boolean {
-    return this.#fanout.size > 0 && !this.#state.isAwake;
-  }
-
-  /** Has the badges told from now on, and takes those of this moment: none falls between. */
-  async #wake(): Promise<void> {
-    if (this.#waking) return;
-    this.#waking = true;
-    this.#state.setAwake(false, this.#state.awakeVersion + 1);
-    try {
-      const badges = await this.#ports.record.wake(this.#state.awakeVersion);
-      this.#state.setAwake(true);
-      this.tell({ changes: [], notices: [], badges: [...badges] });
-    } catch (error) {
-      this.#ports.warn('wake', { error: String(error) });
-      this.#wakeAt = this.#ports.clock() + WAKE_RETRY_MS;
-    }
-    this.#waking = false;
-    this.#touch();
+  #observe(step: DrainStep): void {
+    const report = this.#metrics.observe(step, this.#state.log.undrainedSince());
+    if (report !== null) this.#ports.report(report);
   }
 
   #reap(): void {
@@ -328,12 +314,10 @@ export class Inbox<S extends RoomSocket> {
 
   #tidy(): void {
     this.#tidying = false;
-    const now = this.#ports.clock();
-    if (now - this.#reapedAt >= REAP_MS) this.#reap();
-    if (this.#fanout.size === 0 && this.#state.leftAt === null) this.#state.setLeftAt(now);
+    if (this.#ports.clock() - this.#reapedAt >= REAP_MS) this.#reap();
     this.#fanout.settle();
-    if (this.#mustWake() && now >= this.#wakeAt) void this.#wake();
-    const quiet = this.#ports.record.rest() && !this.#drain.isRunning && !this.#mustWake();
+    this.#wakefulness.check();
+    const quiet = this.#ports.record.rest() && !this.#drain.isRunning && !this.#wakefulness.isDue;
     if (quiet) this.#drain.rest();
     else this.#touch();
   }

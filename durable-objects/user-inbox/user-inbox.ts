@@ -203,6 +203,7 @@ export class UserInbox extends DurableObject<Env> implements InboxApi {
       record: inboxPostgres(this.#burst, userId),
       redeem: (ticket) => this.redeemTicket(ticket),
       isRevoked: (credentialId) => this.#tickets.isRevoked(credentialId),
+      report: (report) => void this.env.METRICS_HUB.getByName('hub').report(report).catch(() => {}),
       warn: (message, fields) => warn(message, { user_id: userId, ...fields }),
       lastPing: (socket) => this.ctx.getWebSocketAutoResponseTimestamp(socket.webSocket)?.getTime() ?? 0,
       presences: this.#presences,

@@ -72,6 +72,7 @@ export async function openInbox(userId: string, { sql = nodeSqlite(), record, cl
     record,
     isRevoked: () => false,
     redeem: async () => null,
+    report: () => {},
     warn: () => {},
     lastPing: () => clock(),
     presences,

@@ -1,0 +1,36 @@
+import type { DrainStep } from '../log/drain.ts';
+import type { MetricsReport } from '../metrics-hub/metrics-api.ts';
+
+/** What is reported of an inbox: drains that fail, and since when. One that does well says nothing: inboxes are many, and the hub is one object. */
+export class InboxMetrics {
+  readonly #source: string;
+  #isLate: boolean;
+
+  /** `isLate`: an earlier instance has left events undrained, and may have reported how late they are. */
+  constructor(userId: string, isLate: boolean) {
+    this.#isLate = isLate;
+    this.#source = `inbox ${userId}`;
+  }
+
+  /** The report that a step of the drain calls for, or null. `undrainedSince` in epoch milliseconds; null: nothing is undrained. */
+  observe(step: DrainStep, undrainedSince: number | null): MetricsReport | null {
+    switch (step.kind) {
+      case 'narrowed':
+        return null;
+      case 'drained':
+        return this.#isLate ? this.#report(undrainedSince) : null;
+      case 'skipped':
+        return this.#report(undrainedSince, { name: 'colink_inbox_poison_events_total', add: 1, labels: {} });
+      default: {
+        const kind = step.kind === 'refused' ? step.status : step.kind;
+        this.#isLate = true;
+        return this.#report(undrainedSince, { name: 'colink_inbox_drain_failures_total', add: 1, labels: { kind } });
+      }
+    }
+  }
+
+  #report(undrainedSince: number | null, ...counters: NonNullable<MetricsReport['counters']>): MetricsReport {
+    if (undrainedSince === null) this.#isLate = false;
+    return { source: this.#source, counters, gauges: [{ name: 'colink_inbox_drain_lag_seconds', value: undrainedSince }] };
+  }
+}
