@@ -76,7 +76,7 @@ async function fuzz(target: Target, frames: number): Promise<Tally> {
   return tally;
 }
 
-it('a room answers 90,000 mutated frames in its own words, tells of no other channel, and goes on as before (G5, G8)', { timeout: 600_000 }, async () => {
+it('a room answers 90,000 mutated frames in its own words, tells of no other channel, and goes on as before (G5, G8, P44)', { timeout: 600_000 }, async () => {
   const { channelId, room, alice, bob, connect } = await roomFixture();
   const hidden = await roomFixture('private');
   const secret = await hidden.room.execute(hidden.channelId, hidden.alice, sendOf(SECRET));
@@ -110,7 +110,7 @@ it('a room answers 90,000 mutated frames in its own words, tells of no other cha
   expect(stranger.status).toBe(403);
 });
 
-it('an inbox answers 20,000 mutated frames in its own words, and goes on as before (G5, G8)', { timeout: 300_000 }, async () => {
+it('an inbox answers 20,000 mutated frames in its own words, and goes on as before (G5, G8, P44)', { timeout: 300_000 }, async () => {
   const { channelId, inbox, alice, open } = await inboxFixture();
   const other = await inboxFixture();
   const valid: Frame[] = [

@@ -74,7 +74,7 @@ async function sendBatch(count: number): Promise<void> {
   expect(response.status).toBeLessThan(300);
 }
 
-it('clients that never read cost the room a window each, and the others nothing (G8)', async () => {
+it('clients that never read cost the room a window each, and the others nothing (G8, P17)', async () => {
   const readers = await Promise.all(Array.from({ length: READERS }, () => open(true)));
   const silent = await Promise.all(Array.from({ length: SILENT }, () => open(false)));
   for (const { socket } of silent) socket.pause();
