@@ -221,6 +221,7 @@ export class ChannelSession {
 
   retry(clientMsgId: string): void {
     this.#outbox.retry(clientMsgId);
+    this.#connection.start();
   }
 
   discard(clientMsgId: string): void {

@@ -31,7 +31,7 @@ export function StatusDialog() {
   const save = async (event: Event) => {
     event.preventDefault();
     const expires_at = hours.value === null ? null : new Date(Date.now() + hours.value * 3_600_000).toISOString();
-    const status = text.value.trim() === '' ? null : { text: text.value.trim(), emoji: null, expires_at };
+    const status = text.value.trim() === '' ? null : { text: text.value.trim(), emoji: before?.status?.emoji ?? null, expires_at };
     if (await attempt('set your status', () => api.choosePresence({ choice: choice.value, status }))) close();
   };
   return (
