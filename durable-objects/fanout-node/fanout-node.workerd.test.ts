@@ -30,7 +30,7 @@ const send = (fixture: RoomFixture, text = 'x') => fixture.room.execute(fixture.
 const haveAll = (sockets: readonly TestSocket[], seq: number): Promise<void> =>
   vi.waitFor(() => sockets.forEach((socket) => expect(socket.seqs).toEqual(range(1, seq))), 10_000);
 
-it('every socket of room and nodes gets every event, in order (G3), and commands go both ways', async () => {
+it('every socket of room and nodes gets every event, in order (G3), and commands go both ways (P12)', async () => {
   const fixture = await roomFixture();
   const sockets = await crowd(fixture, 8);
   for (let n = 0; n < 20; n++) await send(fixture);
@@ -40,7 +40,7 @@ it('every socket of room and nodes gets every event, in order (G3), and commands
   await vi.waitFor(() => expect(sockets[7]?.result('mine')).toMatchObject({ ok: { seq: 21 } }));
 });
 
-it('refuses past the limit of the channel, with 503 and a time to come back (G8); and takes one in when one has left', async () => {
+it('refuses past the limit of the channel, with 503 and a time to come back (G8); and takes one in when one has left (P48)', async () => {
   const fixture = await roomFixture();
   const sockets = await crowd(fixture, 9);
   const refused = await TestSocket.request(fixture.room, { channel_id: fixture.channelId, actor: fixture.alice, since: null });
@@ -87,7 +87,7 @@ it('a node that has lost its ring serves resumes and those who are behind from t
   expect([slow.closed, resumed.welcome.recovered]).toEqual([null, true]);
 }, 60_000);
 
-it('removal and revocation have ended live access on nodes too when they return, on one that was evicted too (G5)', async () => {
+it('removal and revocation have ended live access on nodes too when they return, on one that was evicted too (G5, P36)', async () => {
   const fixture = await roomFixture();
   await crowd(fixture, 2);
   const [gone, stays] = [await fixture.connect(fixture.bob), await fixture.connect(fixture.alice)];
