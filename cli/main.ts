@@ -5,6 +5,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<(cli: CAC) => void>>> = {
   dev: async () => (await import('./dev.ts')).registerDev,
   token: async () => (await import('./token.ts')).registerToken,
   migrate: async () => (await import('./migrate.ts')).registerMigrate,
+  'announce-restart': async () => (await import('./announce-restart.ts')).registerAnnounceRestart,
   import: async () => (await import('./import-irc.ts')).registerImport,
 };
 

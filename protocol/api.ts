@@ -101,6 +101,10 @@ export const createChannelBodySchema = z.strictObject({
 });
 export const addMemberBodySchema = z.strictObject({ user_id: idSchema, role: memberRoleSchema.exclude(['owner']).default('member') });
 export const memberRoleBodySchema = z.strictObject({ role: memberRoleSchema });
+/** Clients leave at a random moment within this time, and come back. */
+export const restartAnnouncementBodySchema = z.strictObject({ within_seconds: z.int().min(1).max(120) });
+/** `sockets` that were asked, on so many channels and inboxes; `unreached`: those that could not be told. */
+export const restartAnnouncementSchema = z.strictObject({ objects: z.int(), sockets: z.int(), unreached: z.int() }).meta({ id: 'RestartAnnouncement' });
 export const readStateSchema = z.strictObject({ read_pos: counterSchema });
 
 /** Results in the order of the batch. */

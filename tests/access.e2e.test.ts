@@ -15,6 +15,7 @@ const OF_CHANNELS = OPERATIONS.filter(({ path }) => path.startsWith('/v1/channel
 
 /** Bodies that are good in form, so that nothing but the right to do it is in question. */
 const BODIES: Readonly<Record<string, object>> = {
+  'POST /v1/admin/restart-announcements': { within_seconds: 60 },
   'POST /v1/channels': { name: 'mine' },
   'POST /v1/channels/{id}/members': { user_id: uuidv7(), role: 'member' },
   'PATCH /v1/channels/{id}/members/{user_id}': { role: 'member' },

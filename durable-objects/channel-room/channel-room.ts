@@ -105,6 +105,10 @@ export class ChannelRoom extends DurableObject<Env> implements RoomApi {
     return this.#room?.channelId === channelId && this.#room.presenceChanged(notice);
   }
 
+  async prepareRestart(withinMs: number): Promise<number> {
+    return this.#room?.prepareRestart(withinMs) ?? 0;
+  }
+
   override async fetch(request: Request): Promise<Response> {
     if (request.headers.get('Upgrade')?.toLowerCase() !== 'websocket') return problemResponse({ code: 'upgrade_required' });
     const wanted = socketRequestSchema.parse(JSON.parse(request.headers.get(SOCKET_REQUEST_HEADER) ?? 'null'));

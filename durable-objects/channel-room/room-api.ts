@@ -79,6 +79,8 @@ export interface RoomApi extends RoomOfNodes {
   revokeCredentials(channelId: string, credentials: readonly RevokedCredential[]): Promise<void>;
   /** What others see of a member has changed. False: nobody in this room looks, or it is no member; the inbox is to tell it no more. */
   presenceChanged(channelId: string, notice: PresenceNotice): Promise<boolean>;
+  /** Asks all sockets to leave at a random moment within so many milliseconds, and to come back; how many there are. */
+  prepareRestart(withinMs: number): Promise<number>;
 }
 
 /**

@@ -2,7 +2,8 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { FoundMembership } from '../../db/queries/room-bootstrap.ts';
 import type { Command } from '../../protocol/frames.ts';
 import { nodeSqlite } from '../../tests/support/node-sqlite.ts';
-import { ALICE, BOB, conversation, EVE, logged, NOW } from '../../tests/support/room-core.ts';
+import { ALICE, appendMessages, BOB, CHANNEL, conversation, EVE, logged, NOW } from '../../tests/support/room-core.ts';
+import type { SqlDriver } from '../log/sql-driver.ts';
 import { Alarms } from '../alarms.ts';
 import type { Conversation } from './conversation.ts';
 import type { RoomSocket } from '../sockets/fanout.ts';
@@ -17,7 +18,13 @@ import { Room } from './room.ts';
 
 const by = (sender: Actor, client_msg_id: string): ActorCommand => ({ actor: sender, command: { type: 'send', client_msg_id, text: 'x' } satisfies Command });
 
-const away = (): Promise<never> => Promise.reject(new Error('Postgres is away'));
+const range = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, index) => from + index);
+
+let asked = 0;
+function away(): Promise<never> {
+  asked += 1;
+  return Promise.reject(new Error('Postgres is away'));
+}
 
 let lookups: { readonly userId: string; readonly answer: (found: FoundMembership | null) => void }[];
 let stored: Conversation;
@@ -28,6 +35,7 @@ const record: RoomRecord = {
   readChannel: away, drainBatch: away, skipPoison: away, eventsBetween: away, poisonBetween: away, findLogPlace: away, moveLog: away, keepForkedEvents: away,
   findMembership(_, userId) {
     const { promise, resolve } = Promise.withResolvers<FoundMembership | null>();
+    asked += 1;
     lookups.push({ userId, answer: resolve });
     return promise;
   },
@@ -35,11 +43,8 @@ const record: RoomRecord = {
   rest: () => true,
 };
 
-beforeEach(() => {
-  lookups = [];
-  const sql = nodeSqlite();
-  stored = conversation({ sql });
-  room = new Room(stored, {
+function openRoom(sql: SqlDriver): Room<RoomSocket> {
+  return new Room(stored, {
     clock: () => NOW,
     random: () => 0.5,
     schedule: (ms, task) => void (ms <= 2 && queueMicrotask(task)),
@@ -57,10 +62,54 @@ beforeEach(() => {
     redeem: away,
     restart: () => {},
   });
+}
+
+let sql: SqlDriver;
+beforeEach(() => {
+  lookups = [];
+  asked = 0;
+  sql = nodeSqlite();
+  stored = conversation({ sql });
+  room = openRoom(sql);
 });
 
 const answer = (index: number, role: FoundMembership['role']): void =>
   lookups[index]?.answer({ kind: 'public', role, version: role === null ? null : 9 });
+
+class FakeSocket implements RoomSocket {
+  readonly frames: string[] = [];
+  send(frame: string): void {
+    this.frames.push(frame);
+  }
+  close(): void {}
+  save(): void {}
+}
+
+describe('a resume from the tail', () => {
+  it('asks Postgres nothing, however many come at once (G4)', async () => {
+    appendMessages(stored, 50);
+    stored.log.markDrained(50);
+    room = openRoom(sql);
+    const sockets = range(1, 100).map(() => new FakeSocket());
+    const joined = await Promise.all(sockets.map((socket) => room.join({ channel_id: CHANNEL, actor: ALICE, since: { epoch: 1, seq: 20 } }, () => socket)));
+    expect(joined.every((outcome) => 'ok' in outcome)).toBe(true);
+    for (const { frames: [welcome, events] } of sockets) {
+      expect(JSON.parse(welcome ?? '')).toMatchObject({ type: 'welcome', seq: 20, head: 50, recovered: true });
+      expect(JSON.parse(events ?? '')).toMatchObject({ type: 'events', from: 21, to: 50 });
+    }
+    expect(asked).toBe(0);
+  });
+});
+
+describe('a planned restart', () => {
+  it('is told to every socket, however far behind it is', async () => {
+    const sockets = [new FakeSocket(), new FakeSocket()];
+    for (const socket of sockets) await room.join({ channel_id: CHANNEL, actor: ALICE, since: null }, () => socket);
+    appendMessages(stored, 1_500);
+    expect(room.prepareRestart(60_000)).toBe(2);
+    for (const { frames } of sockets) expect(JSON.parse(frames.at(-1) ?? '')).toEqual({ type: 'reconnect', within_ms: 60_000 });
+  });
+});
 
 describe('Room.executeEach', () => {
   it('refuses each who may not act by itself, keeps the order of the others, and leaves strangers to `execute` (G5)', async () => {

@@ -9,7 +9,7 @@ import type { LogDrain } from '../log/log-drain.ts';
 import type { MetricsReport } from '../metrics-hub/metrics-api.ts';
 import type { Actor } from '../sockets/actor-api.ts';
 import { Fanout, FRAME_BYTES, freshRecord, type RoomSocket, type SocketRecord } from '../sockets/fanout.ts';
-import { welcomeFrame } from '../sockets/frames.ts';
+import { reconnectFrame, welcomeFrame } from '../sockets/frames.ts';
 import { SocketCommands } from '../sockets/socket-commands.ts';
 import { SocketCredentials } from '../sockets/socket-credentials.ts';
 import type { SocketLimits } from '../sockets/socket-limits.ts';
@@ -181,6 +181,13 @@ export class Room<S extends RoomSocket> {
   async revokeCredential(credentialId: string, expiresAt: number): Promise<void> {
     this.#conversation.access.revoke(credentialId, expiresAt, this.#ports.clock());
     await this.#closeWhere({ credential_id: credentialId }, 4001, 'the credential was revoked');
+  }
+
+  /** Asks all sockets to leave within that time and come back; how many there are, on nodes too. */
+  prepareRestart(withinMs: number): number {
+    const frame = reconnectFrame(withinMs);
+    this.#tree.tell({ frame });
+    return this.#fanout.sayAll(frame) + this.#tree.sockets;
   }
 
   /**

@@ -1,10 +1,10 @@
 import type { CloseCode } from '../../protocol/close-codes.ts';
 import type { Outcome, Problem } from '../../protocol/errors.ts';
-import type { ServerFrame } from '../../protocol/frames.ts';
 import type { Telling } from '../fanout-node/node-api.ts';
 import type { Whose } from '../sockets/whose.ts';
 import type { FanoutLog } from '../sockets/fanout.ts';
 import type { SocketLimits } from '../sockets/socket-limits.ts';
+import { reconnectFrame } from '../sockets/frames.ts';
 import { NodeLink, type NodeStub } from './node-link.ts';
 import type { NodeTable } from './node-table.ts';
 import type { LogHead } from './room-api.ts';
@@ -15,7 +15,7 @@ const COUNT_EVERY_MS = 1_000;
 const RETELL_MS = 30_000;
 /** The last node gives its sockets away where it has so few of what it might: within so long, so that not all come at once, and asked so often. */
 const SPARSE = 0.1;
-const RECONNECT = JSON.stringify({ type: 'reconnect', within_ms: 60_000 } satisfies ServerFrame);
+const MOVE_WITHIN_MS = 60_000;
 const MOVE_EVERY_MS = 600_000;
 
 export interface TreePorts {
@@ -197,7 +197,7 @@ export class Tree {
     if (last === undefined || last.sockets === null || last.sockets === 0 || last.sockets > most * SPARSE) return;
     if (others.reduce((room, { sockets }) => room + most - (sockets ?? most), 0) < most / 2) return;
     this.#movedAt = this.#ports.clock();
-    last.tell({ frame: RECONNECT });
+    last.tell({ frame: reconnectFrame(MOVE_WITHIN_MS) });
   }
 
   #drop({ node }: NodeLink): void {

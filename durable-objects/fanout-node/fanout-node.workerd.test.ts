@@ -49,6 +49,14 @@ it('refuses past the limit of the channel, with 503 and a time to come back (G8)
   await vi.waitFor(async () => expect((await fixture.connect(fixture.alice)).welcome.recovered).toBe(false), { timeout: 10_000, interval: 500 });
 }, 30_000);
 
+it('a planned restart is told to all sockets, of a sleeping node too', async () => {
+  const fixture = await roomFixture();
+  const sockets = await crowd(fixture, 8);
+  await evictDurableObject(node(fixture, 1));
+  expect(await fixture.room.prepareRestart(60_000)).toBe(8);
+  for (const socket of sockets) await vi.waitFor(() => expect(socket.frames.at(-1)).toEqual({ type: 'reconnect', within_ms: 60_000 }));
+});
+
 /** What came on a socket, and, where it was closed to resume, on the one that did. */
 async function allOf(fixture: RoomFixture, socket: TestSocket, seq: number): Promise<number[]> {
   await vi.waitFor(() => expect(socket.closed !== null || socket.seqs.at(-1) === seq).toBe(true), 10_000);

@@ -29,7 +29,7 @@ export interface BatchAnswer {
   readonly pause: number;
 }
 
-/** What is told besides events. Who lags is not told it, and it is lost with the node's instance. */
+/** What is told besides events, and lost with the node's instance: `typing` to those that do not lag, a `frame` to all. */
 export type Telling = { readonly typing: TypingChange } | { readonly frame: string };
 
 /** What a room calls on a `FanoutNode` by RPC. All of it may be repeated. A node may not know itself yet, so each call says which it is. */

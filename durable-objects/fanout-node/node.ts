@@ -125,10 +125,22 @@ export class Node<S extends RoomSocket> {
   }
 
   tell(telling: Telling): void {
-    if ('frame' in telling) return this.#fanout.tell(() => telling.frame);
+    if ('frame' in telling) return this.#say(telling.frame);
     const frameFor = typingFrames(telling.typing);
     this.#typing = telling.typing.now;
     this.#fanout.tell(({ actor }) => frameFor(actor.user_id));
+  }
+
+  /** To those found too: a node that slept knows no others yet. */
+  #say(frame: string): void {
+    for (const socket of this.#found.keys()) {
+      try {
+        socket.send(frame);
+      } catch {
+        // It is closing.
+      }
+    }
+    this.#fanout.sayAll(frame);
   }
 
   closeWhere(whose: Whose, code: CloseCode, reason: string): void {

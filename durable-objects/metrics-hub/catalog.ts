@@ -15,6 +15,7 @@ export const METRICS = {
   colink_room_sockets_closed_total: { type: 'counter', labels: ['code'], help: 'Sockets closed by rooms.' },
   colink_room_sockets: { type: 'gauge', of: 'sum', labels: [], help: 'Open sockets, over all rooms.' },
   colink_room_sockets_max: { type: 'gauge', of: 'max', labels: [], help: 'Open sockets of the fullest room.' },
+  colink_inbox_sockets: { type: 'gauge', of: 'sum', labels: [], help: 'Open sockets, over all inboxes.' },
   colink_room_undrained_events: { type: 'gauge', of: 'sum', labels: [], help: 'Events not yet in Postgres, over all rooms.' },
   colink_room_drain_lag_seconds: { type: 'gauge', of: 'age', labels: [], help: 'Age of the oldest event not yet in Postgres.' },
   colink_inbox_drain_failures_total: { type: 'counter', labels: ['kind'], help: 'Drain batches of inboxes that failed or were refused.' },

@@ -13,9 +13,16 @@ export interface MetricsReport {
   readonly gauges?: readonly { readonly name: GaugeName; readonly value: number | null }[];
 }
 
+export interface Listening {
+  readonly channel_ids: readonly string[];
+  readonly user_ids: readonly string[];
+}
+
 /** The one hub, `METRICS_HUB.getByName('hub')`. Reporters do not wait for it and do not repeat a lost report. */
 export interface MetricsApi {
   report(report: MetricsReport): Promise<void>;
+  /** The objects that have sockets, as they have last said: ids of channels and of users. */
+  listening(): Promise<Listening>;
   /** Prometheus text format 0.0.4. */
   render(): Promise<string>;
 }

@@ -1,6 +1,6 @@
 import { DurableObject } from 'cloudflare:workers';
 import { durableSql } from '../log/durable-sql.ts';
-import type { MetricsApi, MetricsReport } from './metrics-api.ts';
+import type { Listening, MetricsApi, MetricsReport } from './metrics-api.ts';
 import { MetricsStore } from './metrics-store.ts';
 
 /** The one object that isolates and rooms report to, because each of them lives too briefly to be scraped. */
@@ -14,6 +14,10 @@ export class MetricsHub extends DurableObject<Env> implements MetricsApi {
 
   async report(report: MetricsReport): Promise<void> {
     this.#store.add(report, Date.now());
+  }
+
+  async listening(): Promise<Listening> {
+    return this.#store.listening();
   }
 
   async render(): Promise<string> {

@@ -49,6 +49,13 @@ describe('MetricsStore', () => {
     expect([sample('colink_room_sockets'), sample('colink_room_sockets_max')]).toEqual(['9', '7']);
   });
 
+  it('knows which rooms and inboxes have sockets, by what they last said', () => {
+    const said = (source: string, name: 'colink_room_sockets' | 'colink_inbox_sockets', value: number | null) => store.add({ source, gauges: [{ name, value }] }, NOW);
+    for (const [source, value] of [['room-b', 2], ['room-a', 1], ['room-a:2', 7], ['room-c', 4], ['room-c', 0]] as const) said(source, 'colink_room_sockets', value);
+    for (const [source, value] of [['inbox u', 1], ['inbox v', 3], ['inbox v', null]] as const) said(source, 'colink_inbox_sockets', value);
+    expect(store.listening()).toEqual({ channel_ids: ['room-a', 'room-b'], user_ids: ['u'] });
+  });
+
   it('shows the greatest lag, which grows while its room is silent, until the room takes it back', () => {
     store.add(lagOf('a', NOW - 40_000), NOW - 39_000);
     store.add(lagOf('b', NOW - 5_000), NOW);

@@ -1,6 +1,6 @@
 import type { SqlDriver } from '../log/sql-driver.ts';
-import { BUCKETS, METRICS, type MetricName } from './catalog.ts';
-import type { MetricsReport } from './metrics-api.ts';
+import { BUCKETS, type GaugeName, METRICS, type MetricName } from './catalog.ts';
+import type { Listening, MetricsReport } from './metrics-api.ts';
 
 const MAX_SAMPLES = 500;
 /** Time series of counters; and sources whose gauges are kept. Past either, new ones are dropped, and old sources are replaced. */
@@ -40,6 +40,16 @@ export class MetricsStore {
   render(now: number): string {
     const counters = this.#sql.all<{ series: string; value: number }>('SELECT series, value FROM counters ORDER BY series');
     return `${(Object.keys(METRICS) as MetricName[]).map((name) => this.#family(name, counters, now)).join('\n')}\n`;
+  }
+
+  listening(): Listening {
+    // A node reports as `<channel>:<number>`, and is reached by its room.
+    const channels = new Set(this.#sourcesOf('colink_room_sockets').map((source) => source.replace(/:\d+$/, '')));
+    return { channel_ids: [...channels], user_ids: this.#sourcesOf('colink_inbox_sockets').map((source) => source.replace('inbox ', '')) };
+  }
+
+  #sourcesOf(name: GaugeName): string[] {
+    return this.#sql.all<{ source: string }>('SELECT source FROM gauges WHERE name = ? AND value > 0 ORDER BY source', name).map(({ source }) => source);
   }
 
   #family(name: MetricName, counters: readonly { series: string; value: number }[], now: number): string {

@@ -220,6 +220,12 @@ export class Fanout<S extends RoomSocket> {
     if (this.#readers.has(socket)) this.#give(socket, frame);
   }
 
+  /** The same to all; how many there are. */
+  sayAll(frame: string): number {
+    for (const socket of this.#readers.keys()) this.#give(socket, frame);
+    return this.#readers.size;
+  }
+
   /** Keeps something else with the socket. */
   amend(socket: S, changed: Partial<Pick<SocketRecord, 'actor' | 'noticed' | 'watching' | 'activity'>>): void {
     const reader = this.#readers.get(socket);

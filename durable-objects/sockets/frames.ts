@@ -63,4 +63,6 @@ export function resultFrame(re: string, outcome: Outcome<ResultOk>): string {
 
 export const authExpiringFrame = (expires_at: string): string => encode({ type: 'auth.expiring', expires_at });
 
+export const reconnectFrame = (within_ms: number): string => encode({ type: 'reconnect', within_ms });
+
 export const problemFrame = (problem: Problem): string => encode({ type: 'problem', problem: problemDocument(problem) });

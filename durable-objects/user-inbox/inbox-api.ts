@@ -13,6 +13,8 @@ export interface InboxApi {
   redeemTicket(ticket: string): Promise<Actor | null>;
   /** Tickets of this credential are void from now on, and its sockets are closed (4001). */
   revokeCredential(credentialId: string): Promise<void>;
+  /** Asks all sockets to leave at a random moment within so many milliseconds, and to come back; how many there are. */
+  prepareRestart(withinMs: number): Promise<number>;
   /** Moves the read marker of a channel up to `pos`, durably; it never goes down. Answers where it stands. */
   read(actor: Actor, channelId: string, pos: number): Promise<Outcome<ReadResult>>;
   /** Applies and announces a member change; repeating it, or an older one, does nothing. A channel that is left has no badge any more. */

@@ -10,7 +10,7 @@ import { LogDrain, type LogDrainPorts } from '../log/log-drain.ts';
 import type { MetricsReport } from '../metrics-hub/metrics-api.ts';
 import type { Actor } from '../sockets/actor-api.ts';
 import { Fanout, freshRecord, type RoomSocket, type SocketRecord } from '../sockets/fanout.ts';
-import { welcomeFrame } from '../sockets/frames.ts';
+import { reconnectFrame, welcomeFrame } from '../sockets/frames.ts';
 import { SocketCredentials } from '../sockets/socket-credentials.ts';
 import { findStart, type Start } from '../sockets/start.ts';
 import { BadgeFeed, badgesFrames } from './badge-feed.ts';
@@ -27,6 +27,7 @@ import { InboxPresence } from './inbox-presence.ts';
 import type { Wish } from './presence.ts';
 import type { PresenceNotice } from './presence-api.ts';
 import type { PresenceTable } from './presence-table.ts';
+import { SocketGauge } from './socket-gauge.ts';
 import { takeMemberChange, takeTelling } from './telling.ts';
 import { Wakefulness } from './wakefulness.ts';
 
@@ -64,6 +65,7 @@ export class Inbox<S extends RoomSocket> {
   readonly #lookup: ChannelLookup;
   readonly #badges: BadgeFeed;
   readonly #drain: LogDrain;
+  readonly #gauge: SocketGauge;
   readonly #presence: InboxPresence<S>;
   readonly #wakefulness: Wakefulness;
   readonly #metrics: InboxMetrics;
@@ -107,6 +109,7 @@ export class Inbox<S extends RoomSocket> {
       redeem: (_, ticket) => ports.redeem(ticket),
       refusal: (actor) => this.#refusal(actor),
     });
+    this.#gauge = new SocketGauge(state.userId, (report) => ports.report(report));
     this.#lookup = new ChannelLookup(state.channels, (channelId) => record.findChannel(channelId), clock);
     this.#badges = new BadgeFeed({
       schedule,
@@ -148,6 +151,7 @@ export class Inbox<S extends RoomSocket> {
     for (const [socket, record] of sockets) this.#fanout.adopt(socket, record, sockets.length);
     this.#credentials.check();
     this.#presence.resume();
+    this.#gauge.found(this.#fanout.size);
     if (this.#state.owesBadges) this.#sendOwed();
     this.#wakefulness.check();
     if (this.#state.log.undrainedEvents > 0) this.#drain.wake();
@@ -198,6 +202,11 @@ export class Inbox<S extends RoomSocket> {
 
   revokeCredential(credentialId: string): void {
     this.#fanout.closeWhere(({ actor }) => actor.credential_id === credentialId, 4001, 'the credential was revoked');
+  }
+
+  /** Asks all sockets to leave within that time and come back; how many there are. */
+  prepareRestart(withinMs: number): number {
+    return this.#fanout.sayAll(reconnectFrame(withinMs));
   }
 
   /** Admits a socket and serves it from its cursor on. `open` is called once it is certain to be admitted, in the same turn. */
@@ -316,6 +325,7 @@ export class Inbox<S extends RoomSocket> {
     this.#tidying = false;
     if (this.#ports.clock() - this.#reapedAt >= REAP_MS) this.#reap();
     this.#fanout.settle();
+    this.#gauge.note(this.#fanout.size);
     this.#wakefulness.check();
     const quiet = this.#ports.record.rest() && !this.#drain.isRunning && !this.#wakefulness.isDue;
     if (quiet) this.#drain.rest();

@@ -107,6 +107,10 @@ export class UserInbox extends DurableObject<Env> implements InboxApi {
     return 'problem' in inbox ? inbox : inbox.ok.choosePresence(wish);
   }
 
+  async prepareRestart(withinMs: number): Promise<number> {
+    return this.#inbox?.prepareRestart(withinMs) ?? 0;
+  }
+
   override async fetch(request: Request): Promise<Response> {
     if (request.headers.get('Upgrade')?.toLowerCase() !== 'websocket') return problemResponse({ code: 'upgrade_required' });
     const wanted = socketRequestSchema.parse(JSON.parse(request.headers.get(SOCKET_REQUEST_HEADER) ?? 'null'));

@@ -3,12 +3,16 @@ import type { Context } from 'hono';
 import { uuidv7 } from 'uuidv7';
 import type { Transaction } from '../../db/client.ts';
 import { deactivateUser, findRevokedAccess, reactivateUser, type UserRequest } from '../../db/queries/deactivation.ts';
+import { findMe } from '../../db/queries/users.ts';
+import { restartAnnouncementBodySchema, restartAnnouncementSchema } from '../../protocol/api.ts';
 import type { Outcome } from '../../protocol/errors.ts';
 import { idSchema } from '../../protocol/primitives.ts';
-import { apiRoute, keyHeader, problemAnswer } from '../api-route.ts';
+import { apiRoute, json, jsonBody, keyHeader, problemAnswer } from '../api-route.ts';
 import { writeDirectory } from '../directory.ts';
 import type { App, AppEnv } from '../env.ts';
 import { withPostgres } from '../postgres.ts';
+import { ProblemError, unwrap } from '../problems.ts';
+import { announce } from '../restart.ts';
 import { endAccess } from '../revocation.ts';
 import { traceparentOf } from '../traceparent.ts';
 
@@ -28,6 +32,13 @@ const reactivate = apiRoute({ scope: 'admin', limit: 'send' }, '/v1/admin/users/
   responses: { 204: { description: 'Active' } },
 });
 
+const announceRestart = apiRoute({ scope: 'admin', limit: 'send' }, '/v1/admin/restart-announcements', {
+  method: 'post',
+  summary: 'Before a planned restart, for administrators: asks all live sockets to come back at a random moment within a time',
+  request: { headers: keyHeader, ...jsonBody(restartAnnouncementBodySchema) },
+  responses: { 200: json(restartAnnouncementSchema, 'Who was asked') },
+});
+
 const DONE = { body: z.null(), statuses: [204] as const };
 
 export function adminRoutes(): App {
@@ -45,7 +56,17 @@ export function adminRoutes(): App {
     return c.body(null, 204);
   });
 
+  app.openapi(announceRestart, async (c) => {
+    await requireAdmin(c);
+    return c.json(await announce(c.env, c.req.valid('json').within_seconds * 1_000), 200);
+  });
+
   return app;
+}
+
+async function requireAdmin(c: Context<AppEnv>): Promise<void> {
+  const me = unwrap(await withPostgres(c, (db) => findMe(db, c.get('identity').actor.credential_id)));
+  if (me.role !== 'admin') throw new ProblemError({ code: 'forbidden', detail: 'this is for administrators' });
 }
 
 async function changeUser(c: Context<AppEnv>, userId: string, change: (tx: Transaction, request: UserRequest) => Promise<Outcome<boolean>>): Promise<void> {
