@@ -1,25 +1,15 @@
-import type { MyChannel, User } from '../protocol/api.ts';
+import type { MyChannel } from '../protocol/api.ts';
 import type { ChannelEvent } from '../protocol/events.ts';
 import type { CommandResult } from '../protocol/frames.ts';
+import { type ChannelState, applyEntry, applyEvents, channelState, closeWindow, resetState, windowOf, withReadPos } from './channel-state.ts';
 import { Connection, type Cursor } from './connection.ts';
-import type { Conditions } from './conditions.ts';
-import type { ConnectionState } from './lifecycle.ts';
-import {
-  type ChannelState,
-  applyEntry,
-  applyEvents,
-  channelState,
-  closeWindow,
-  resetState,
-  windowOf,
-  withReadPos,
-} from './channel-state.ts';
 import { HistoryReader } from './history-reader.ts';
-import type { Api } from './http.ts';
+import type { ConnectionState } from './lifecycle.ts';
 import { Outbox, type OutboxEntry } from './outbox.ts';
-import { type Clock, type KeyValueStore, type OpenSocket, type Owner, type Random, soleOwner } from './ports.ts';
+import { soleOwner } from './ports.ts';
 import { type ChannelPresence, NOBODY, applyPresence } from './presence.ts';
 import { ReadMarker } from './read-marker.ts';
+import type { SessionListener, SessionPorts } from './session-ports.ts';
 import { type Typist, Typing } from './typing.ts';
 import type { RoomWire } from './wires.ts';
 
@@ -27,36 +17,6 @@ import type { RoomWire } from './wires.ts';
 const HIDDEN_AFTER_MS = 5 * 60_000;
 /** How long the socket of a room that was put to rest is kept, should it be wanted again. */
 const REST_AFTER_MS = 30_000;
-
-export interface SessionPorts {
-  readonly api: Api;
-  readonly openSocket: OpenSocket;
-  /** Whether sockets need a ticket: true in browsers, false where `openSocket` sends `Authorization`. */
-  readonly tickets: boolean;
-  readonly clock: Clock;
-  readonly random: Random;
-  /** Where unsent messages outlive the program. */
-  readonly store: KeyValueStore;
-  /** Where several pages share the store. */
-  readonly owner?: Owner;
-  readonly conditions?: Conditions;
-  readonly newId: () => string;
-  /** How read markers get to the server; by a request each where there is no inbox. */
-  readonly markRead?: (channelId: string, pos: number) => Promise<unknown>;
-}
-
-export interface SessionListener {
-  stateChanged(state: ChannelState): void;
-  connectionChanged(state: ConnectionState): void;
-  outboxChanged(entries: readonly OutboxEntry[]): void;
-  /** Live events, each once, in order; none for what a page of history brought. */
-  events(events: readonly ChannelEvent[]): void;
-  usersSeen(users: readonly User[]): void;
-  typingChanged(typists: readonly Typist[]): void;
-  presenceChanged(presence: ChannelPresence): void;
-  /** What a reset asked to be read again could not be; the windows stay unread. */
-  loadFailed(error: unknown): void;
-}
 
 /** One channel as one user sees it: its state kept live, its history read on demand, its messages sent once. */
 export class ChannelSession {

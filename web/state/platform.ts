@@ -1,5 +1,5 @@
 import { browserConditions, pageOwner } from '../../client/browser.ts';
-import type { SessionPorts } from '../../client/channel-session.ts';
+import type { SessionPorts } from '../../client/session-ports.ts';
 import { createApi } from '../../client/http.ts';
 import { randomId, systemClock } from '../../client/ports.ts';
 import { indexedDbStore } from '../../client/stores/indexed-db.ts';
