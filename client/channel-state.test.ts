@@ -96,6 +96,14 @@ describe('channel state', () => {
     expect(applyEvents(state, room.log, ME)).toBe(state);
   });
 
+  it('passes over an event of a type it does not know, and counts it (P46)', () => {
+    const before = channelState(entry(new RoomModel(), 0));
+    const unknown: ChannelEvent = JSON.parse('{"type":"poll.opened","seq":1,"id":"e1","at":"2026-11-23T10:00:00.000Z","actor_id":"a","question":"?"}');
+    const after = applyEvents(before, [unknown, say(2, 'other')], ME);
+    expect(after).toMatchObject({ seq: 2, lastPos: 2 });
+    expect(applyEvents(after, [unknown], ME)).toBe(after);
+  });
+
   it('keeps the objects of messages that did not change', () => {
     const room = grown(30);
     const before = applyPage(channelState(entry(room, 30)), room.page(null, 30, { limit: 50 }), null, 'replace', ME);
