@@ -12,7 +12,7 @@ import { SOCKET_LIMITS } from '../sockets/socket-limits.ts';
 import { problemResponse, upgraded } from '../sockets/upgrade.ts';
 import { type Batch, type BatchAnswer, type NodeApi, nodeName, type NodeSocketRequest, type Telling } from './node-api.ts';
 import type { Whose } from '../sockets/whose.ts';
-import { Node, type NodeRoom } from './node.ts';
+import { Node, NODE_ALARMS, type NodeAlarm, type NodeRoom } from './node.ts';
 
 const nodeRequestSchema = socketRequestSchema.extend({ node: z.int().min(1) }) satisfies z.ZodType<NodeSocketRequest>;
 
@@ -23,7 +23,7 @@ type LiveNode = Node<HibernatableSocket>;
 
 /** The object of one node of a channel: gives a `Node` the platform. It stores nothing but its alarm; its sockets bear whose they are as tags. */
 export class FanoutNode extends DurableObject<Env> implements NodeApi {
-  readonly #alarms: Alarms<'auth'>;
+  readonly #alarms: Alarms<NodeAlarm>;
   readonly #sockets = new Map<WebSocket, HibernatableSocket>();
   #node: LiveNode | null;
 
@@ -31,7 +31,7 @@ export class FanoutNode extends DurableObject<Env> implements NodeApi {
     super(ctx, env);
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair('ping', 'pong'));
     const { storage } = ctx;
-    this.#alarms = new Alarms(durableSql({ storage, abort: (reason) => ctx.abort(reason) }), ['auth'], {
+    this.#alarms = new Alarms(durableSql({ storage, abort: (reason) => ctx.abort(reason) }), NODE_ALARMS, {
       setAlarm: (at) => void storage.setAlarm(at),
       clearAlarm: () => void storage.deleteAlarm(),
     });
@@ -73,7 +73,7 @@ export class FanoutNode extends DurableObject<Env> implements NodeApi {
   }
 
   override async alarm(): Promise<void> {
-    if (this.#alarms.due(Date.now()).length > 0) await this.#node?.checkCredentials();
+    if (this.#alarms.due(Date.now()).length > 0) await this.#node?.alarm();
   }
 
   #open(channelId: string, node: number): LiveNode {

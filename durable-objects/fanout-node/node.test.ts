@@ -9,7 +9,7 @@ import type { LogEvent } from '../log/event-log.ts';
 import type { Actor } from '../sockets/actor-api.ts';
 import { freshRecord, type RoomSocket, type SocketRecord } from '../sockets/fanout.ts';
 import type { Batch } from './node-api.ts';
-import { Node, type NodePorts } from './node.ts';
+import { Node, NODE_ALARMS, type NodePorts } from './node.ts';
 
 class FakeSocket implements RoomSocket {
   readonly frames: ServerFrame[] = [];
@@ -68,7 +68,7 @@ function nodeOf(...found: (readonly [FakeSocket, SocketRecord])[]): Node<FakeSoc
       typed: async () => {},
     },
     maxSockets: 10,
-    alarms: new Alarms(nodeSqlite(), ['auth'], { setAlarm: () => {}, clearAlarm: () => {} }),
+    alarms: new Alarms(nodeSqlite(), NODE_ALARMS, { setAlarm: () => {}, clearAlarm: () => {} }),
     clock: () => NOW,
     schedule: () => {},
     report: () => {},

@@ -21,6 +21,8 @@ import { RoomReads } from './room-reads.ts';
 const TIDY_MS = 1_000;
 /** How often an active node looks for dead sockets. */
 const REAP_MS = 60_000;
+/** When another instance sees to the sockets of one that was lost in the middle of serving them, if nothing else wakes it. */
+const NET_MS = 30_000;
 
 /** The room of a node, by RPC. Every method rejects when it cannot be reached. */
 export interface NodeRoom {
@@ -32,13 +34,17 @@ export interface NodeRoom {
   typed(actor: Actor, threadId: string | null): Promise<void>;
 }
 
+/** What its alarm is for: credentials that end, and what an instance has not come to the end of. */
+export const NODE_ALARMS = ['auth', 'net'] as const;
+export type NodeAlarm = (typeof NODE_ALARMS)[number];
+
 export interface NodePorts<S extends RoomSocket> {
   /** By which its metrics are known. */
   readonly name: string;
   readonly room: NodeRoom;
   /** Past it the node refuses: the room has placed too many, which it may while it does not know how many there are. */
   readonly maxSockets: number;
-  readonly alarms: Alarms<'auth'>;
+  readonly alarms: Alarms<NodeAlarm>;
   clock(): number;
   schedule(ms: number, task: () => void): void;
   report(report: MetricsReport): void;
@@ -168,8 +174,9 @@ export class Node<S extends RoomSocket> {
     await this.#commands.handle(socket, message);
   }
 
-  /** The alarm rang: what is due for the credentials of its sockets. */
-  async checkCredentials(): Promise<void> {
+  /** The alarm rang. */
+  async alarm(): Promise<void> {
+    this.#touch();
     if (this.#found.size > 0) await this.#orient();
     this.#credentials.check();
   }
@@ -278,18 +285,20 @@ export class Node<S extends RoomSocket> {
   #touch(): void {
     if (this.#tidying) return;
     this.#tidying = true;
+    if (this.#ports.alarms.at('net') === null) this.#ports.alarms.set('net', this.#ports.clock() + NET_MS);
     this.#ports.schedule(TIDY_MS, () => this.#tidy());
   }
 
   #tidy(): void {
     const now = this.#ports.clock();
-    const quiet = !this.#active;
+    const quiet = !this.#active && !this.#fanout.isReading;
     [this.#tidying, this.#active] = [false, false];
     if (now - this.#reapedAt >= REAP_MS) this.#reap(now);
     this.#fanout.settle();
     const report = this.#metrics.take({ sockets: this.size, undrained: 0, undrainedSince: null }, now, quiet);
     if (report !== null) this.#ports.report(report);
-    if (!quiet) this.#touch();
+    if (quiet) this.#ports.alarms.clear('net');
+    else this.#touch();
   }
 
   #reap(now: number): void {

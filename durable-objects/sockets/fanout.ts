@@ -109,6 +109,7 @@ export class Fanout<S extends RoomSocket> {
   #published: number;
   #gathered: LogEvent[] = [];
   #gatheredBytes = 0;
+  #reads = 0;
   /** When the pause after the last pass ends, in epoch milliseconds; null: there is none. */
   #pausedUntil: number | null = null;
 
@@ -121,6 +122,11 @@ export class Fanout<S extends RoomSocket> {
 
   get size(): number {
     return this.#readers.size;
+  }
+
+  /** Whether older events are being read for any socket. */
+  get isReading(): boolean {
+    return this.#reads > 0;
   }
 
   /** How long what is published now is gathered, in milliseconds. */
@@ -321,10 +327,12 @@ export class Fanout<S extends RoomSocket> {
 
   async #pumpArchived(socket: S, reader: Reader): Promise<void> {
     reader.reading = true;
+    this.#reads += 1;
     const after = reader.record.cursor.sent;
     const left = credit(reader.record.cursor);
     const chunk = await this.#older.read(after, this.#log.state.firstSeq, Math.min(MAX_FRAME_EVENTS, left.events), FRAME_BYTES);
     reader.reading = false;
+    this.#reads -= 1;
     if (this.#readers.get(socket) !== reader) return;
     if (chunk === null) return this.close(socket, 1012, 'older events cannot be read now');
     this.#sendPart(socket, after + 1, chunk.to, chunk.events);
