@@ -146,32 +146,37 @@ describe('notifier', () => {
     const pick = <T>(from: readonly T[]): T | undefined => from[Math.floor(random() * from.length)];
     const rooms = [await newRoom(PEOPLE), await newRoom(['alice', 'bob'])];
     const clients = new Map<string, InboxClient>();
-    for (let step = 0; step < 150; step++) {
+    let revision = 1;
+
+    const live = async (): Promise<void> => {
       const room = pick(rooms);
       const userId = ids[pick(room === rooms[0] ? PEOPLE : (['alice', 'bob'] as const)) ?? 'alice'];
-      if (room === undefined) continue;
+      if (room === undefined) return;
       const inbox = await inboxOf(userId);
       const [dice, own] = [random(), pick(room.sent.filter(({ author }) => author === userId))];
       const client = clients.get(userId);
-      if (random() < 0.15) await eventually(async () => (await lag()) === 0);
-      if (dice < 0.45) await room.send(userId, pick(['plain', 'for @bob', 'for @alice and @carol']) ?? '', random() < 0.2 ? (pick(room.sent.filter(({ thread }) => thread === null))?.id ?? null) : null);
-      else if (dice < 0.55 && own) await room.edit(userId, own.id, pick(['now for @bob', 'for nobody']) ?? '', step + 2);
-      else if (dice < 0.62 && own) {
+      if (dice < 0.3) await room.send(userId, pick(['plain', 'for @bob', 'for @alice and @carol']) ?? '', random() < 0.2 ? (pick(room.sent.filter(({ thread }) => thread === null))?.id ?? null) : null);
+      else if (dice < 0.4 && own) await room.edit(userId, own.id, pick(['now for @bob', 'for nobody']) ?? '', (revision += 1));
+      else if (dice < 0.48 && own) {
         await room.delete(own);
         room.sent.splice(room.sent.indexOf(own), 1);
-      } else if (dice < 0.8) await inbox.read(actorOf(userId), room.id, Math.floor(random() * (room.pos + 1)));
-      else if (dice < 0.9 && client) {
+      } else if (dice < 0.7) await inbox.read(actorOf(userId), room.id, Math.floor(random() * (room.pos + 1)));
+      else if (dice < 0.8 && client) {
         inbox.left(client);
         clients.delete(userId);
-      } else if (dice < 0.95) ahead += 200_000;
+      } else if (dice < 0.88) ahead += 400_000;
       else if (!client) clients.set(userId, await joined(inbox));
+    };
+
+    for (let round = 0; round < 60; round++) {
+      for (let step = Math.floor(random() * 6); step >= 0; step--) await live();
+      await quiet();
+      for (const [userId, client] of clients) {
+        const expected = await counted(userId);
+        const same = (): boolean => JSON.stringify(client.unread) === JSON.stringify(expected);
+        await eventually(same, 2_000, () => ({ round, shown: client.unread, expected }));
+      }
     }
-    for (const name of PEOPLE) if (!clients.has(ids[name])) clients.set(ids[name], await joined(await inboxOf(ids[name])));
-    await quiet();
-    for (const name of PEOPLE) {
-      const expected = await counted(ids[name]);
-      await eventually(() => JSON.stringify(clients.get(ids[name])?.unread) === JSON.stringify(expected), 3_000, () => ({ name, shown: clients.get(ids[name])?.unread, expected }));
-      expect(clients.get(ids[name])?.unread).toEqual(expected);
-    }
+    expect(clients.size).toBeGreaterThan(0);
   });
 });
