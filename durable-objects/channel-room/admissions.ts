@@ -1,8 +1,7 @@
 import type { Outcome, Problem } from '../../protocol/errors.ts';
-import { MAX_FRAME_EVENTS } from '../../protocol/limits.ts';
 import type { Archive } from '../log/archive.ts';
 import type { Actor } from '../sockets/actor-api.ts';
-import { FRAME_BYTES } from '../sockets/fanout.ts';
+import { findStart } from '../sockets/start.ts';
 import { accessProblem } from './commands.ts';
 import type { Conversation } from './conversation.ts';
 import type { MembershipLookup } from './membership.ts';
@@ -13,9 +12,6 @@ export interface AdmissionPorts {
   /** Postgres is about to be asked. */
   asking(): void;
 }
-
-/** Where a new socket begins. */
-type Start = Pick<Admission, 'seq' | 'recovered'>;
 
 /** Who may act in a room, and where their sockets begin. */
 export class Admissions {
@@ -43,36 +39,12 @@ export class Admissions {
   async admit({ actor, since }: SocketRequest): Promise<Outcome<Admission>> {
     const refusal = await this.refusal(actor);
     if (refusal !== null) return { problem: refusal };
-    const start = await this.#start(since);
+    const start = await findStart({ log: this.#conversation.log, archive: this.#archive, asking: () => this.#ports.asking() }, since);
     if ('problem' in start) return start;
     const now = this.#ports.clock();
     const problem = accessProblem(this.#conversation, actor, now);
     if (problem !== null) return { problem };
     const { epoch, seq: head } = this.#conversation.log.state;
     return { ok: { session: this.#conversation.newId(now), epoch, head, ...start.ok } };
-  }
-
-  /** Honest about a resume (G4): all that was missed can be had, or the client is told to begin anew. */
-  async #start(since: SocketRequest['since']): Promise<Outcome<Start>> {
-    const { epoch, seq, drainedSeq } = this.#conversation.log.state;
-    if (since !== null && since.epoch === epoch && since.seq <= seq) {
-      const kept = await this.#isKept(since.seq);
-      if (kept === 'unknown') return { problem: { code: 'unavailable', retry_after: 5 } };
-      if (kept === 'whole') return { ok: { seq: since.seq, recovered: true } };
-    }
-    return { ok: { seq: drainedSeq, recovered: false } };
-  }
-
-  /** Whether what follows `seq` can be had: from the room's own log, or from Postgres, if that can be asked. */
-  async #isKept(seq: number): Promise<'whole' | 'lost' | 'unknown'> {
-    const { log } = this.#conversation;
-    if (log.retains(seq + 1)) return 'whole';
-    this.#ports.asking();
-    try {
-      const chunk = await this.#archive.readOrThrow(seq, log.state.firstSeq, MAX_FRAME_EVENTS, FRAME_BYTES);
-      return chunk === null ? 'lost' : 'whole';
-    } catch {
-      return 'unknown';
-    }
   }
 }

@@ -212,7 +212,7 @@ export class Inbox<S extends RoomSocket> {
   /** Admits a socket and serves it from its cursor on. `open` is called once it is certain to be admitted, in the same turn. */
   async join({ actor, since }: InboxSocketRequest, open: () => S): Promise<Outcome<S>> {
     this.#touch();
-    const start = await findStart(this.#state.log, this.#archive, since);
+    const start = await findStart({ log: this.#state.log, archive: this.#archive, asking: () => this.#touch() }, since);
     if ('problem' in start) return start;
     const problem = this.#refusal(actor) ?? this.#capacityProblem();
     if (problem !== null) return { problem };

@@ -1,4 +1,4 @@
-import { evictDurableObject } from 'cloudflare:test';
+import { evictDurableObject, runInDurableObject } from 'cloudflare:test';
 import { uuidv7 } from 'uuidv7';
 import { describe, expect, it, vi } from 'vitest';
 import { badgeOf, inboxFixture, noticeOf, telling } from './inbox-fixture.ts';
@@ -29,6 +29,23 @@ describe('an inbox', () => {
     const again = await open({ epoch, seq });
     await vi.waitFor(() => expect(again.events.map((event) => event.seq)).toEqual([1, 2, 3]));
     expect([again.welcome.recovered, (await open({ epoch: 9, seq: 0 })).welcome.recovered]).toEqual([true, false]);
+  });
+
+  it('that has lost its storage rebuilds itself from Postgres, in the next epoch, and is not notified again of what it was (G2, G4)', async () => {
+    const { channelId, inbox, alice, open, stored } = await inboxFixture();
+    const first = await open();
+    await inbox.tell(alice.user_id, telling({ notices: [noticeOf(channelId, 5)] }));
+    await inbox.read(alice, channelId, 3);
+    await vi.waitFor(async () => expect(await stored()).toMatchObject({ drained_seq: 2, read_pos: 3 }), 5_000);
+    await evictDurableObject(inbox);
+    await runInDurableObject(inbox, (_, state) => state.storage.deleteAll());
+    await evictDurableObject(inbox);
+    const { epoch, seq } = first.welcome;
+    const again = await open({ epoch, seq });
+    expect(again.welcome).toMatchObject({ epoch: 2, seq: 2, recovered: false });
+    await inbox.tell(alice.user_id, telling({ notices: [noticeOf(channelId, 5), noticeOf(channelId, 6)] }));
+    expect(await inbox.read(alice, channelId, 2)).toEqual({ ok: { read_pos: 3 } });
+    await vi.waitFor(() => expect(again.events).toMatchObject([{ seq: 3, type: 'message.notified', channel_seq: 6 }]));
   });
 
   it('announces a membership once, by its version, and drops the badge of a channel that is left (G2, G5)', async () => {
