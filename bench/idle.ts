@@ -103,7 +103,7 @@ async function wake(stack: BenchStack, channelId: string): Promise<number> {
 /** Resident bytes of workerd and of the gateway. */
 function memoryOf(stack: BenchStack, gateway: Gateway): { readonly room: number; readonly gateway: number } {
   const { worker } = stack.describe().pids;
-  return { room: residentBytes(worker), gateway: residentBytes(gateway.pid) };
+  return { room: residentBytes(worker), gateway: residentBytes(gateway.pid()) };
 }
 
 const residentBytes = (pid: number | undefined): number => Number(execFileSync('ps', ['-o', 'rss=', '-p', String(pid)], { encoding: 'utf8' })) * 1_024;

@@ -6,13 +6,14 @@ import { startWriters, type Written } from './load/writers.ts';
 import { countByPrefix } from './queries.ts';
 import { logQueries, type LoggedQuery } from './query-log.ts';
 import { bar, exact, roundedAll, type BenchResult } from './report.ts';
+import { stormGateway, type GatewayStorm } from './storm-gateway.ts';
 import { call, withStack, type BenchOptions, type BenchStack } from './stack.ts';
 
 /**
  * 5,000 sockets of 500 users lose everything at once while messages are sent, and come back as the client SDK does: with full jitter, at their `(epoch, seq)`.
- * Half of them are in one channel, the others in five. Twice: every room is evicted and the Worker stays (as at a deploy of rooms), and workerd
+ * Half of them are in one channel, the others in five. Twice: every room and node is evicted and the Worker stays (as at a deploy of rooms), and workerd
  * itself is killed, with all it knew. Each socket then has to have read every event once and in order, which it checks itself, and Postgres to have
- * every message once. Queries are all that Postgres was asked meanwhile but for the drain of the messages: those of the Worker are about who comes, those of
+ * every message once. Beside it, a Node `ws` gateway with as many sockets is killed under the same load (`storm-gateway.ts`). Queries are all that Postgres was asked meanwhile but for the drain of the messages: those of the Worker are about who comes, those of
  * objects about what they read.
  */
 const SOCKETS = 5_000;
@@ -20,6 +21,8 @@ const USERS = 500;
 const THREADS = 2;
 /** One channel is named five times, so that it has half of the sockets. */
 const SMALL_CHANNELS = 5;
+/** More than the large channel needs for what its room does not take itself. */
+const NODES = 3;
 const WRITERS = 8;
 const PER_SECOND = 30;
 const BEFORE_MS = 3_000;
@@ -48,6 +51,7 @@ interface Storm {
 
 export function benchStorm(options: BenchOptions): Promise<BenchResult> {
   return withStack({ ...options, users: USERS, transport: 'none' }, async (stack) => {
+    const gateway = await stormGateway(stack, SOCKETS, PER_SECOND, options.log);
     const startedAt = clock();
     const large = await stack.createChannel('bench-storm');
     const small: string[] = [];
@@ -58,7 +62,7 @@ export function benchStorm(options: BenchOptions): Promise<BenchResult> {
     try {
       const storms: Storm[] = [];
       for (const way of WAYS) storms.push(await storm(stack, crowds, [large, ...small], way, options.log));
-      return summarise(storms);
+      return summarise(storms, gateway);
     } finally {
       await crowds.close();
     }
@@ -100,7 +104,7 @@ async function storm(stack: BenchStack, crowds: Crowds, channelIds: readonly str
   };
 }
 
-/** All rooms at once; or the process they live in, which its host starts again on the same storage. */
+/** All rooms at once, with the nodes of the large one; or the process they live in, which its host starts again on the same storage. */
 async function strike(stack: BenchStack, channelIds: readonly string[], way: Way): Promise<void> {
   if (way === 'kill') {
     const { worker } = stack.describe().pids;
@@ -108,8 +112,10 @@ async function strike(stack: BenchStack, channelIds: readonly string[], way: Way
     process.kill(worker, 'SIGKILL');
     return;
   }
+  const nodes = channelIds.slice(0, 1).flatMap((channelId) => Array.from({ length: NODES }, (_, node) => `/bench/node/${channelId}/${node + 1}/evict`));
+  const rooms = channelIds.map((channelId) => `/bench/room/${channelId}/evict`);
   // The object is gone before it could answer.
-  await Promise.all(channelIds.map((channelId) => call(stack.port, 'GET', `/bench/room/${channelId}/evict`, '').catch(() => {})));
+  await Promise.all([...nodes, ...rooms].map((path) => call(stack.port, 'GET', path, '').catch(() => {})));
 }
 
 /** Each socket has ended and come back. */
@@ -139,7 +145,7 @@ export function countQueries(queries: readonly LoggedQuery[]): { readonly drain:
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
 
-function summarise(storms: readonly Storm[]): BenchResult {
+function summarise(storms: readonly Storm[], gateway: GatewayStorm): BenchResult {
   const figures = storms.flatMap(({ way, backMs, resumed, attempts, written, queries }) => {
     const { drain, worker, objects } = countQueries(queries);
     return Object.entries({
@@ -167,5 +173,13 @@ function summarise(storms: readonly Storm[]): BenchResult {
       exact(`${way}_kept_ids`, kept.ids, sum(written.acknowledged)),
     ];
   });
-  return { bench: 'storm', figures: roundedAll({ sockets: SOCKETS, users: USERS, ...Object.fromEntries(figures) }), ratios: {}, bars };
+  return { bench: 'storm', figures: roundedAll({
+      sockets: SOCKETS,
+      users: USERS,
+      ...Object.fromEntries(figures),
+      gateway_kill_back_s: gateway.backMs / 1_000,
+      gateway_kill_messages: gateway.acknowledged,
+      gateway_kill_missed_least: gateway.missedLeast,
+      gateway_kill_missed_most: gateway.missedMost,
+    }), ratios: {}, bars };
 }

@@ -14,7 +14,7 @@ export interface MemberOptions {
   readonly deflate: boolean;
   /** Reads the text of events, for when they were sent. */
   readonly sampled: boolean;
-  /** `room`: events come in order, are acknowledged, and are resumed after a loss. `gateway`: none of that is known. */
+  /** `room`: events come in order, are acknowledged, and are resumed after a loss. `gateway`: none of that is known, who comes back begins anew. */
   readonly speaks: 'room' | 'gateway';
 }
 
@@ -71,8 +71,9 @@ export class CrowdMember {
     return this.#opened.promise;
   }
 
-  /** Resolves with the text of the result. */
+  /** Resolves with the text of the result, or with a problem where the socket is lost before. */
   command(id: string, text: string): Promise<string> {
+    if (!this.isOpen) return Promise.resolve(LOST);
     return new Promise((resolve) => {
       this.#results.set(id, resolve);
       this.#socket?.send(text);
@@ -91,7 +92,7 @@ export class CrowdMember {
 
   #connect(): void {
     const { port, path, token, deflate, sampled } = this.#options;
-    const query = this.#place === null ? '' : `?epoch=${this.#place.epoch}&since=${this.#place.seq}`;
+    const query = this.#place === null || this.#options.speaks === 'gateway' ? '' : `?epoch=${this.#place.epoch}&since=${this.#place.seq}`;
     const sink = { events: this.#take.bind(this), message: this.#message.bind(this) };
     this.#socket = openCrowdSocket({ port, path: path + query, token, deflate, whole: sampled }, sink, (error) => this.#lost(error));
   }
@@ -100,7 +101,9 @@ export class CrowdMember {
     if (this.#isClosed) return;
     this.#acks?.stop();
     [this.#socket, this.#acks] = [null, null];
-    if (this.#options.speaks === 'gateway' || error instanceof GapError) return this.#fail(error);
+    for (const result of this.#results.values()) result(LOST);
+    this.#results.clear();
+    if (error instanceof GapError || this.#attempt >= MOST_ATTEMPTS) return this.#fail(error);
     this.#events.lost();
     systemClock.after(this.#waitMs(error), () => {
       if (!this.#isClosed) this.#connect();
@@ -150,5 +153,8 @@ export class CrowdMember {
     this.#acks?.received(to, bytes, to < this.#head);
   }
 }
+
+const MOST_ATTEMPTS = 12;
+const LOST = '{"problem":"the socket was lost"}';
 
 class GapError extends Error {}

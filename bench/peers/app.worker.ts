@@ -9,18 +9,19 @@ import { createServices } from '../../workers/services.ts';
 import { insertInOrder, insertStatement, insertTransaction } from '../queries.ts';
 import { installPaceSwitch, setPace } from './room-switches.ts';
 
-export { FanoutNode, MetricsHub, UserInbox } from '../../workers/index.ts';
-export { BenchRoom as ChannelRoom } from './bench-room.worker.ts';
+export { MetricsHub, UserInbox } from '../../workers/index.ts';
+export { BenchNode as FanoutNode, BenchRoom as ChannelRoom } from './bench-room.worker.ts';
 
 /**
  * The Worker as it is, with routes beside it that the benches compare a send with. All parse the same body by the same schema and
  * answer JSON of the same size; none authenticates, limits or authorises. `noop` is a route of the app, `noop-handler` stands before
- * the app and has none of its middleware. `insert-in-order` gives the order and the outbox row that a send has. `pace` and `room` are for the benches
+ * the app and has none of its middleware. `insert-in-order` gives the order and the outbox row that a send has. `pace`, `room` and `node` are for the benches
  * of fan-out (`room-switches.ts`, `bench-room.worker.ts`).
  */
 const NOOP_HANDLER = '/bench/noop-handler';
 const INSERT = /^\/bench\/(insert-statement|insert-transaction|insert-in-order)\/([0-9a-f-]{36})$/;
 const ROOM = /^\/bench\/room\/([0-9a-f-]{36})\//;
+const NODE = /^\/bench\/node\/([0-9a-f-]{36})\/(\d+)\//;
 const PACE = /^\/bench\/pace\/(\w+)$/;
 const INSERTS: Record<string, typeof insertTransaction> = { 'insert-statement': insertStatement, 'insert-transaction': insertTransaction, 'insert-in-order': insertInOrder };
 
@@ -80,6 +81,8 @@ export default {
     if (write !== undefined) return insert(request, env, context, write, channelId);
     const room = ROOM.exec(pathname)?.[1];
     if (room !== undefined) return env.ROOMS.getByName(room).fetch(`https://bench.invalid${pathname}`);
+    const [, channel, node] = NODE.exec(pathname) ?? [];
+    if (channel !== undefined) return env.NODES.getByName(`${channel}:${node}`).fetch(`https://bench.invalid${pathname}`);
     const pace = PACE.exec(pathname)?.[1];
     if (pace !== undefined) return new Response(null, { status: setPace(pace) ? 204 : 404 });
     bindings ??= { ...env, LIMIT_SEND: unlimited, LIMIT_READ: unlimited };

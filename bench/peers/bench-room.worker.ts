@@ -1,4 +1,4 @@
-import { ChannelRoom } from '../../workers/index.ts';
+import { ChannelRoom, FanoutNode } from '../../workers/index.ts';
 
 /** About as long as an event of a short message. */
 const PASS_BYTES = 420;
@@ -18,5 +18,13 @@ export class BenchRoom extends ChannelRoom {
     const webSockets = this.ctx.getWebSockets();
     for (const webSocket of webSockets) webSocket.send(frame);
     return webSockets.length;
+  }
+}
+
+/** A node that can be evicted: `/bench/node/<channel>/<number>/evict`. */
+export class BenchNode extends FanoutNode {
+  override fetch(request: Request): Promise<Response> {
+    if (new URL(request.url).pathname.endsWith('/evict')) this.ctx.abort('evicted by the bench');
+    return super.fetch(request);
   }
 }

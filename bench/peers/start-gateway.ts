@@ -6,7 +6,10 @@ import type { GatewaySettings } from './ws-gateway.ts';
 
 export interface Gateway {
   readonly port: number;
-  readonly pid: number;
+  /** Of the gateway that runs now. */
+  pid(): number;
+  /** Kills it without a word, and starts it again on the same port. */
+  kill(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -21,8 +24,18 @@ export async function startGateway({ dataDir, postgresUrl, channelId }: { dataDi
   const store = await startChild({ command: redis.path, args, graceMs: 3_000, logFile: join(dataDir, 'logs', 'bench-redis.log') });
   try {
     await untilReady(store, async () => requireText(store, 'Ready to accept connections'), READY_MS);
-    const gateway = await startNode({ port, redisPort, postgresUrl, channelId }, join(dataDir, 'logs', 'bench-gateway.log'));
-    return { port, pid: gateway.pid, stop: async () => void (await Promise.all([gateway.stop(), store.stop()])) };
+    const start = (): Promise<Child> => startNode({ port, redisPort, postgresUrl, channelId }, join(dataDir, 'logs', 'bench-gateway.log'));
+    let gateway = await start();
+    return {
+      port,
+      pid: () => gateway.pid,
+      async kill() {
+        process.kill(gateway.pid, 'SIGKILL');
+        await gateway.exited;
+        gateway = await start();
+      },
+      stop: async () => void (await Promise.all([gateway.stop(), store.stop()])),
+    };
   } catch (error) {
     await store.stop();
     throw error;
