@@ -13,7 +13,7 @@ const away = { ...env, POSTGRES: { connectionString: 'postgres://colink:x@127.0.
 const announce = (by: Caller) => by.call('POST', '/v1/admin/restart-announcements', { within_seconds: 60 });
 const times = (count: number): number[] => Array.from({ length: count }, (_, n) => n);
 
-it('a herd resumes from the tail with Postgres away, each by a ticket of its own (G4)', async () => {
+it('a herd resumes from the tail with Postgres away, each by a ticket of its own (G4, P9)', async () => {
   const ada = await newCaller();
   const { id } = await newChannel(ada);
   const { seq } = await send(ada, id, 'before');
@@ -38,7 +38,7 @@ it('a herd resumes from the tail with Postgres away, each by a ticket of its own
   for (const { webSocket } of answers) webSocket?.close(1000);
 }, 60_000);
 
-it('sockets that are closed together are told a window to come back in, and a lone one comes at once', async () => {
+it('sockets that are closed together are told a window to come back in, and a lone one comes at once (P39)', async () => {
   const ada = await newCaller();
   const { id } = await newChannel(ada);
   const herd = await Promise.all(times(20).map(() => openSocket(channelSocket(id), bearer(ada))));
@@ -52,7 +52,7 @@ it('sockets that are closed together are told a window to come back in, and a lo
   await vi.waitFor(() => expect(lone.closed()).toMatchObject({ code: 4001, reason: 'the credential has expired' }), 10_000);
 }, 60_000);
 
-it('a planned restart is announced to all live rooms and inboxes, by administrators', async () => {
+it('a planned restart is announced to all live rooms and inboxes, by administrators (P39)', async () => {
   const [admin, ada] = [await newCaller({ role: 'admin' }), await newCaller()];
   const { id } = await newChannel(ada);
   const sockets = [await openSocket(channelSocket(id), bearer(ada)), await openSocket(INBOX_SOCKET, bearer(ada))];
