@@ -291,7 +291,7 @@ describe('the end of a socket', () => {
   it('comes with the credential, for every socket that it opened (P36)', async () => {
     const { connect, alice, bob, room, channelId } = await roomFixture();
     const [one, two, other] = [await connect(alice), await connect(alice), await connect(bob)];
-    await room.revokeCredential(channelId, alice.credential_id, alice.expires_at);
+    await room.revokeCredentials(channelId, [alice]);
     await eventually(() => expect([one.closed?.code, two.closed?.code]).toEqual([4001, 4001]));
     expect(other.closed).toBeNull();
   });

@@ -70,10 +70,6 @@ export class ChannelRoom extends DurableObject<Env> implements RoomApi {
     await (await this.#mustOpen(channelId)).applyMemberChange(change);
   }
 
-  async revokeCredential(channelId: string, credentialId: string, expiresAt: number): Promise<void> {
-    await (await this.#mustOpen(channelId)).revokeCredential(credentialId, expiresAt);
-  }
-
   async admit(node: number, request: SocketRequest): Promise<Outcome<Admission>> {
     const room = await this.#open(request.channel_id);
     return 'problem' in room ? room : await room.ok.admit(node, request);

@@ -228,7 +228,7 @@ describe('access (G5)', () => {
     const { channelId, room, alice, connect } = await roomFixture();
     const phone = { ...alice, credential_id: uuidv7() };
     const [here, there] = [await connect(alice), await connect(phone)];
-    await room.revokeCredential(channelId, alice.credential_id, alice.expires_at);
+    await room.revokeCredentials(channelId, [alice]);
     await vi.waitFor(() => expect(here.closed?.code).toBe(4001));
     await evictDurableObject(room);
     expect(await room.execute(channelId, alice, sendOf('x'))).toMatchObject({ problem: { code: 'unauthenticated' } });

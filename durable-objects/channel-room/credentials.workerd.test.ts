@@ -43,9 +43,9 @@ it.concurrent('a socket goes on with the credential of a fresh ticket, across th
   await vi.waitFor(() => expect(socket.result('again')).toMatchObject({ problem: { code: 'unauthenticated' } }));
   await evictDurableObject(room);
   await vi.waitFor(() => expect(Date.now()).toBeGreaterThan(fresh.expires_at - 3_600_000 + 4_000), { timeout: 8_000, interval: 500 });
-  await room.revokeCredential(channelId, alice.credential_id, alice.expires_at);
+  await room.revokeCredentials(channelId, [alice]);
   socket.send({ id: 's', ...sendOf('still here') });
   await vi.waitFor(() => expect(socket.result('s')).toMatchObject({ ok: { seq: 1 } }));
-  await room.revokeCredential(channelId, fresh.credential_id, fresh.expires_at);
+  await room.revokeCredentials(channelId, [fresh]);
   await vi.waitFor(() => expect(socket.closed?.code).toBe(4001));
 }, 30_000);

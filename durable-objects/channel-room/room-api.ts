@@ -73,9 +73,7 @@ export interface RoomApi extends RoomOfNodes {
   executeBatch(channelId: string, actor: Actor, commands: readonly Command[]): Promise<Outcome<CommandResult[]>>;
   /** Applies and announces a member change; repeating it, or an older one, does nothing. Removal closes that user's sockets (4003). */
   applyMemberChange(channelId: string, change: MemberChange): Promise<void>;
-  /** Ends the live access of a credential in this room: closes its sockets (4001) and refuses its commands until it expires. */
-  revokeCredential(channelId: string, credentialId: string, expiresAt: number): Promise<void>;
-  /** The same for many. */
+  /** Ends the live access of credentials in this room: closes their sockets (4001) and refuses their commands until they expire. */
   revokeCredentials(channelId: string, credentials: readonly RevokedCredential[]): Promise<void>;
   /** What others see of a member has changed. False: nobody in this room looks, or it is no member; the inbox is to tell it no more. */
   presenceChanged(channelId: string, notice: PresenceNotice): Promise<boolean>;

@@ -105,7 +105,7 @@ it('removal and revocation have ended live access on nodes too when they return,
   await vi.waitFor(() => expect(gone.closed?.code).toBe(4003));
   expect(gone.events.filter(({ type }) => type === 'message.created')).toEqual([]);
   await vi.waitFor(() => expect(stays.seqs).toEqual([1, 2]));
-  await fixture.room.revokeCredential(fixture.channelId, fixture.alice.credential_id, fixture.alice.expires_at);
+  await fixture.room.revokeCredentials(fixture.channelId, [fixture.alice]);
   await vi.waitFor(() => expect(stays.closed?.code).toBe(4001));
 });
 
