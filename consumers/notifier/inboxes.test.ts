@@ -40,11 +40,11 @@ describe('workerInboxes', () => {
   });
 
   it.each<[string, TellAnswer['status'], number, 'infrastructure' | 'record']>([
-    ['an inbox that is full waits', 'backlogged', 200, 'infrastructure'],
-    ['one that cannot be reached waits', 'unavailable', 200, 'infrastructure'],
+    ['an inbox that cannot be reached waits', 'unavailable', 200, 'infrastructure'],
     ['a Worker that answers an error waits', 'told', 503, 'infrastructure'],
     ['one that does not know the secret waits', 'told', 404, 'infrastructure'],
     ['an inbox that fails is the record\'s fault, and holds up nobody else', 'failed', 200, 'record'],
+    ['one that is full is, too', 'backlogged', 200, 'record'],
   ])('%s', async (_, status, http, fault) => {
     const { url } = await worker(() => (status === 'asleep' ? { status, awake_version: 1 } : { status }), http);
     const failure = await workerInboxes({ url, token: 'x' }).tell([telling()]).catch((error: unknown) => error);

@@ -14,7 +14,7 @@ export interface SleepingInbox {
 export interface Inboxes {
   /**
    * Tells all of them, and returns those that nobody listens to any more.
-   * @throws InfrastructureError where one of them can be told later, Error where one of them is at fault itself.
+   * @throws InfrastructureError where one of them cannot be reached, Error where one of them is at fault itself, or full.
    */
   tell(tellings: readonly UserTelling[]): Promise<SleepingInbox[]>;
 }
@@ -31,9 +31,10 @@ export function workerInboxes({ url, token }: WorkerAddress): Inboxes {
   const call = async (data: readonly UserTelling[]): Promise<SleepingInbox[]> => {
     const answers = await post(address, token, { data });
     if (answers.length !== data.length) throw new InfrastructureError('the Worker answered for other inboxes');
-    const failed = answers.find(({ status }) => status === 'failed');
-    if (failed !== undefined) throw new Error('an inbox failed');
-    if (answers.some(({ status }) => status === 'backlogged' || status === 'unavailable')) throw new InfrastructureError('an inbox takes nothing now');
+    // One inbox that is stuck must not hold up all: its record is parked, and tried again.
+    const stuck = answers.find(({ status }) => status === 'failed' || status === 'backlogged');
+    if (stuck !== undefined) throw new Error(`an inbox has ${stuck.status}`);
+    if (answers.some(({ status }) => status === 'unavailable')) throw new InfrastructureError('an inbox cannot be reached');
     return answers.flatMap((answer, index) => (answer.status === 'asleep' ? [{ user_id: data[index]?.user_id ?? '', awake_version: answer.awake_version }] : []));
   };
   return {

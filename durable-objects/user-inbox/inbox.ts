@@ -35,7 +35,7 @@ import { Wakefulness } from './wakefulness.ts';
 const MAX_SOCKETS = 100;
 const TIDY_MS = 1_000;
 const REAP_MS = 60_000;
-const BACKLOG_RETRY_AFTER = 5;
+const backlogged: Problem = { code: 'room_backlogged', detail: 'The inbox holds as many unstored events as it may', retry_after: 5 };
 
 export interface InboxPorts<S extends RoomSocket> extends Omit<LogDrainPorts, 'observe' | 'epochChanged' | 'setAlarm' | 'clearAlarm'> {
   readonly alarms: Alarms<InboxAlarm>;
@@ -164,7 +164,7 @@ export class Inbox<S extends RoomSocket> {
     if (problem !== null) return { problem };
     const channel = this.#state.channels.get(channelId);
     if (pos <= channel.read_pos) return { ok: { read_pos: channel.read_pos } };
-    if (this.#isBacklogged()) return { problem: { code: 'room_backlogged', retry_after: BACKLOG_RETRY_AFTER } };
+    if (this.#isBacklogged()) return { problem: backlogged };
     this.#commit([channelId], () => {
       this.#state.channels.put(moveMarker(channel, pos));
       this.#state.append({ type: 'read.moved', channel_id: channelId, read_pos: pos }, this.#ports.clock());
@@ -181,7 +181,7 @@ export class Inbox<S extends RoomSocket> {
   /** What the user chose to be seen as. Repeating it, or an older choice, does nothing. */
   choosePresence(wish: Wish): Outcome<null> {
     if (wish.version <= this.#presence.wish.version) return { ok: null };
-    if (this.#isBacklogged()) return { problem: { code: 'room_backlogged', retry_after: BACKLOG_RETRY_AFTER } };
+    if (this.#isBacklogged()) return { problem: backlogged };
     const { choice, status } = wish;
     this.#commit([], () => this.#state.append({ type: 'presence.chosen', choice, status }, this.#ports.clock()));
     this.#presence.choose(wish);
