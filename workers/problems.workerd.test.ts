@@ -23,7 +23,7 @@ describe('every error is a problem document', () => {
   it.each([
     ['DELETE', '/v1/me', 'GET, HEAD'],
     ['PATCH', '/v1/channels', 'GET, HEAD, POST'],
-    ['GET', `/v1/channels/${uuidv7()}/members/me`, 'PUT, DELETE'],
+    ['GET', `/v1/channels/${uuidv7()}/members/me`, 'PUT, PATCH, DELETE'],
     ['PUT', `/v1/channels/${uuidv7()}/messages/${uuidv7()}`, 'GET, HEAD, PATCH, DELETE'],
     ['POST', '/health', 'GET, HEAD'],
     ['POST', '/openapi.json', 'GET, HEAD'],
