@@ -2,7 +2,7 @@ import type { Command } from '../../protocol/frames.ts';
 import type { Actor } from '../sockets/actor-api.ts';
 import type { Fanout, RoomSocket } from '../sockets/fanout.ts';
 import type { PresenceNotice, WatchedPresence } from '../user-inbox/presence-api.ts';
-import { ChannelPresence } from './channel-presence.ts';
+import { ChannelPresence, type PresenceTelling } from './channel-presence.ts';
 import { accessProblem } from './commands.ts';
 import type { Conversation } from './conversation.ts';
 import type { PresenceCache } from './presence-cache.ts';
@@ -42,8 +42,9 @@ export class Awareness<S extends RoomSocket> {
       members: (limit) => access.members(limit),
       isMember: (userId) => access.isMember(userId),
       connected: () => this.#countUsers(),
-      isWatched: () => this.#watchers.size > 0,
-      tell: ({ full, diff }, isOwed) => this.#tellPresence(full, diff, isOwed),
+      // Nodes do not say whether anybody looks: where there are any, somebody does.
+      isWatched: () => this.#watchers.size > 0 || tree.isGrown,
+      tell: (telling, isOwed) => this.#tellPresence(telling, isOwed),
     });
   }
 
@@ -71,6 +72,16 @@ export class Awareness<S extends RoomSocket> {
     if (!presence) return void this.#watchers.delete(socket);
     this.#watchers.add(socket);
     this.#presence.look(socket);
+  }
+
+  /** A socket on a node looks. */
+  lookFromNode(): void {
+    this.#presence.lookFromNode();
+  }
+
+  /** A socket has come to a node. */
+  joinedNode(): void {
+    this.#presence.connectedChanged();
   }
 
   /** From a member's inbox; false: it is to tell this room no more. */
@@ -101,10 +112,11 @@ export class Awareness<S extends RoomSocket> {
     if (record.watching) this.watch(socket, true);
   }
 
+  /** The sockets of nodes count each: which of them are of one user is known to nobody. */
   #countUsers(): number {
     const users = new Set<string | undefined>();
     this.#fanout.each((socket) => users.add(this.#fanout.record(socket)?.actor.user_id));
-    return users.size;
+    return users.size + this.#tree.sockets;
   }
 
   #tellTyping(change: TypingChange): number {
@@ -114,10 +126,12 @@ export class Awareness<S extends RoomSocket> {
     return this.#fanout.size + this.#tree.sockets;
   }
 
-  #tellPresence(full: string, diff: string | null, isOwed: (socket: S) => boolean): void {
+  #tellPresence(telling: PresenceTelling, isOwed: (socket: S) => boolean): void {
+    const { full, diff } = telling;
     for (const socket of this.#watchers) {
       const frame = isOwed(socket) ? full : diff;
       if (frame !== null) this.#fanout.tellSocket(socket, frame);
     }
+    this.#tree.tell({ presence: telling });
   }
 }

@@ -13,6 +13,21 @@ const PATIENCE_MS = 2_000;
 const RETRY_MS = 5_000;
 const RETRIES = 3;
 
+/** What is told at once: frames for who is owed all of it, and for the others (null: nothing). `at` rises with each: epoch milliseconds. */
+export interface PresenceTelling {
+  readonly full: string;
+  readonly diff: string | null;
+  readonly at: number;
+}
+
+/** The state as it is to be told; `users` and `changed` null in a large channel. */
+interface Snapshot {
+  readonly users: UserPresence[] | null;
+  readonly changed: UserPresence[] | null;
+  readonly present: number;
+  readonly isNews: boolean;
+}
+
 export interface ChannelPresencePorts<S> {
   clock(): number;
   /** Runs `task` once, `ms` later. */
@@ -26,8 +41,8 @@ export interface ChannelPresencePorts<S> {
   isWatched(): boolean;
   /** Asks the user's inbox, which from then on tells the room of changes. */
   watchInbox(userId: string): Promise<WatchedPresence>;
-  /** Tells the watching sockets: those that are owed all of it, and the others. Null: nothing for these. */
-  tell(frames: { readonly full: string; readonly diff: string | null }, isOwed: (socket: S) => boolean): void;
+  /** Tells the watching sockets, and the nodes. */
+  tell(telling: PresenceTelling, isOwed: (socket: S) => boolean): void;
 }
 
 /**
@@ -50,6 +65,7 @@ export class ChannelPresence<S> {
   #waiting = 0;
   /** The channel was small and is large, or the reverse. */
   #oweAll = false;
+  #oweNodes = false;
 
   constructor(known: PresenceCache, ports: ChannelPresencePorts<S>) {
     this.#known = known;
@@ -59,6 +75,13 @@ export class ChannelPresence<S> {
   /** The socket looks from now on, or has missed what was told: it gets all of it. */
   look(socket: S): void {
     this.#owed.add(socket);
+    this.#retries = 0;
+    void this.#prepare();
+  }
+
+  /** A socket on a node looks: the nodes are told, and know who is owed. */
+  lookFromNode(): void {
+    this.#oweNodes = true;
     this.#retries = 0;
     void this.#prepare();
   }
@@ -167,19 +190,32 @@ export class ChannelPresence<S> {
 
   #tell(): void {
     this.#timerAt = null;
-    const users = this.#isLarge() ? null : this.#members();
-    const present = users === null ? this.#ports.connected() : users.filter(({ state }) => state !== 'offline').length;
-    const changed = users === null ? null : users.filter(({ user_id }) => this.#changed.has(user_id));
-    // An instance that has told nobody yet knows of changes by name, but of no number.
-    const recounted = this.#present === null ? users === null : present !== this.#present;
-    const news = this.#oweAll || recounted || (changed !== null && changed.length > 0);
-    if (!news && this.#owed.size === 0) return;
-    const full = frameOf(true, users === null ? null : users.filter(isSeen), present);
-    const diff = this.#oweAll ? full : news ? frameOf(false, changed, present) : null;
+    const state = this.#snapshot();
+    if (!state.isNews && this.#owed.size === 0 && !this.#oweNodes) return;
     const owed = new Set(this.#owed);
-    [this.#toldAt, this.#present, this.#changed, this.#oweAll] = [this.#ports.clock(), present, new Set(), false];
+    const telling = { ...this.#frames(state), at: this.#ports.clock() };
+    [this.#toldAt, this.#present, this.#changed, this.#oweAll, this.#oweNodes] = [telling.at, state.present, new Set(), false, false];
     this.#owed.clear();
-    this.#ports.tell({ full, diff }, (socket) => owed.has(socket));
+    this.#ports.tell(telling, (socket) => owed.has(socket));
+  }
+
+  #snapshot(): Snapshot {
+    if (this.#isLarge()) {
+      const present = this.#ports.connected();
+      return { users: null, changed: null, present, isNews: this.#oweAll || present !== this.#present };
+    }
+    const users = this.#members();
+    const changed = users.filter(({ user_id }) => this.#changed.has(user_id));
+    const present = users.filter(({ state }) => state !== 'offline').length;
+    // An instance that has told nobody yet knows of changes by name, but of no number.
+    const isRecounted = this.#present !== null && present !== this.#present;
+    return { users: users.filter(isSeen), changed, present, isNews: this.#oweAll || isRecounted || changed.length > 0 };
+  }
+
+  #frames({ users, changed, present, isNews }: Snapshot): Pick<PresenceTelling, 'full' | 'diff'> {
+    const full = frameOf(true, users, present);
+    if (this.#oweAll) return { full, diff: full };
+    return { full, diff: isNews ? frameOf(false, changed, present) : null };
   }
 
   /** Whoever left while it was under way is not told of (G5). */

@@ -87,6 +87,10 @@ export class ChannelRoom extends DurableObject<Env> implements RoomApi {
     (await this.#mustOpen(channelId)).typed(actor, threadId);
   }
 
+  async look(channelId: string): Promise<void> {
+    (await this.#mustOpen(channelId)).look();
+  }
+
   async eventsBetween(channelId: string, epoch: number, ...range: Parameters<OlderEvents['read']>): Promise<ArchivedChunk | null> {
     return await (await this.#mustOpen(channelId)).eventsBetween(epoch, ...range);
   }

@@ -56,6 +56,8 @@ export interface RoomOfNodes {
   redeem(channelId: string, userId: string, ticket: string): Promise<Actor | null>;
   /** The actor types, in the channel or in a thread. */
   typed(channelId: string, actor: Actor, threadId: string | null): Promise<void>;
+  /** A socket of a node looks who is present: all nodes are told, soon. */
+  look(channelId: string): Promise<void>;
   /** As `OlderEvents.read`, and bounded by the largest frame. Null also where the epoch has changed. */
   eventsBetween(channelId: string, epoch: number, after: number, before: number, maxEvents: number, maxBytes: number): Promise<ArchivedChunk | null>;
 }

@@ -206,7 +206,9 @@ export class Room<S extends RoomSocket> {
     const admitted = await this.#admissions.admit(request);
     if ('problem' in admitted) return admitted;
     this.#touch();
-    return this.#tree.admit(node) ? admitted : { problem: { code: 'unavailable', retry_after: 1 } };
+    if (!this.#tree.admit(node)) return { problem: { code: 'unavailable', retry_after: 1 } };
+    this.#awareness.joinedNode();
+    return admitted;
   }
 
   /** As `RoomOfNodes`. */
@@ -240,6 +242,10 @@ export class Room<S extends RoomSocket> {
   /** As `RoomOfNodes`. */
   typed(actor: Actor, threadId: string | null): void {
     this.#awareness.typed(actor, threadId);
+  }
+
+  look(): void {
+    this.#awareness.lookFromNode();
   }
 
   left(socket: S): void {

@@ -71,6 +71,10 @@ export class Tree {
     return [...this.#links.values()].reduce((sum, { sockets }) => sum + (sockets ?? 0), 0);
   }
 
+  get isGrown(): boolean {
+    return this.#links.size > 0;
+  }
+
   /** What an instance does about the nodes that it finds. True: there is something to tell. */
   resume(): boolean {
     if (!this.#settled) this.retell();

@@ -136,6 +136,7 @@ export class FanoutNode extends DurableObject<Env> implements NodeApi {
       execute: (actor, command) => room().execute(channelId, actor, command),
       redeem: (userId, ticket) => room().redeem(channelId, userId, ticket),
       typed: (actor, threadId) => room().typed(channelId, actor, threadId),
+      look: () => room().look(channelId),
     };
   }
 }

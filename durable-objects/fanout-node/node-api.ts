@@ -2,6 +2,7 @@ import type { CloseCode } from '../../protocol/close-codes.ts';
 import type { LogEvent } from '../log/event-log.ts';
 import type { SocketRequest } from '../channel-room/room-api.ts';
 import type { Whose } from '../sockets/whose.ts';
+import type { PresenceTelling } from '../channel-room/channel-presence.ts';
 import type { TypingChange } from '../channel-room/typing.ts';
 
 /** The name of a channel's nth node, from 1. */
@@ -29,8 +30,8 @@ export interface BatchAnswer {
   readonly pause: number;
 }
 
-/** What is told besides events, and lost with the node's instance: `typing` to those that do not lag, a `frame` to all. */
-export type Telling = { readonly typing: TypingChange } | { readonly frame: string };
+/** What is told besides events, and lost with the node's instance: `typing` and `presence` to those that do not lag, a `frame` to all. */
+export type Telling = { readonly typing: TypingChange } | { readonly presence: PresenceTelling } | { readonly frame: string };
 
 /** What a room calls on a `FanoutNode` by RPC. All of it may be repeated. A node may not know itself yet, so each call says which it is. */
 export interface NodeApi {

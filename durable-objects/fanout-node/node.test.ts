@@ -66,6 +66,7 @@ function nodeOf(...found: (readonly [FakeSocket, SocketRecord])[]): Node<FakeSoc
       execute: async () => ({ problem: { code: 'internal' } }),
       redeem: async () => null,
       typed: async () => {},
+      look: async () => {},
     },
     maxSockets: 10,
     alarms: new Alarms(nodeSqlite(), NODE_ALARMS, { setAlarm: () => {}, clearAlarm: () => {} }),

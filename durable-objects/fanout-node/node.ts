@@ -14,6 +14,7 @@ import { SocketCredentials } from '../sockets/socket-credentials.ts';
 import { reconnectWindowMs } from '../sockets/reconnect-window.ts';
 import { isOf, type Whose } from '../sockets/whose.ts';
 import type { Batch, BatchAnswer, Telling } from './node-api.ts';
+import { NodePresence } from './node-presence.ts';
 import { Ring } from './ring.ts';
 import { RoomReads } from './room-reads.ts';
 
@@ -32,6 +33,7 @@ export interface NodeRoom {
   execute(actor: Actor, command: Command): Promise<Outcome<CommandResult>>;
   redeem(userId: string, ticket: string): Promise<Actor | null>;
   typed(actor: Actor, threadId: string | null): Promise<void>;
+  look(): Promise<void>;
 }
 
 /** What its alarm is for: credentials that end, and what an instance has not come to the end of. */
@@ -77,6 +79,7 @@ export class Node<S extends RoomSocket> {
   readonly #found: Map<S, SocketRecord>;
   readonly #asking = new Set<Heard>();
   readonly #credentials: SocketCredentials<S>;
+  readonly #presence: NodePresence<S>;
   #joining = 0;
   /** Who types, as it was told last. */
   #typing: TypingUsers = [];
@@ -99,16 +102,17 @@ export class Node<S extends RoomSocket> {
         this.#active = true;
         this.#touch();
       },
-      caughtUp: (socket) => this.#greet(socket),
-      closed: (_, code) => this.#metrics.count('colink_room_sockets_closed_total', 1, { code: String(code) }),
+      caughtUp: (socket) => this.#caughtUp(socket),
+      closed: (socket, code) => this.#closed(socket, code),
     });
     this.#commands = new SocketCommands(this.#fanout, {
       clock,
       execute: (actor, command) => this.#call(() => ports.room.execute(actor, command)),
       refresh: (socket, ticket) => this.#credentials.refresh(socket, ticket),
       typing: (actor, threadId) => void ports.room.typed(actor, threadId).catch(() => {}),
-      watch: () => {},
+      watch: (socket, presence) => this.#presence.watch(socket, presence),
     });
+    this.#presence = new NodePresence(this.#fanout, { clock, schedule: (ms, task) => ports.schedule(ms, task), look: () => void ports.room.look().catch(() => {}) });
     this.#credentials = new SocketCredentials(this.#fanout, {
       clock,
       alarmAt: () => ports.alarms.at('auth'),
@@ -130,8 +134,15 @@ export class Node<S extends RoomSocket> {
     return { sockets: this.size + this.#joining, pause: this.#fanout.pause };
   }
 
+  /** The sockets of an earlier instance are taken over first. */
   tell(telling: Telling): void {
     if ('frame' in telling) return this.#say(telling.frame);
+    if (this.#found.size === 0) return this.#told(telling);
+    void this.#orient().then(() => this.#told(telling));
+  }
+
+  #told(telling: Exclude<Telling, { readonly frame: string }>): void {
+    if ('presence' in telling) return this.#presence.told(telling.presence);
     const frameFor = typingFrames(telling.typing);
     this.#typing = telling.typing.now;
     this.#fanout.tell(({ actor }) => frameFor(actor.user_id));
@@ -184,6 +195,7 @@ export class Node<S extends RoomSocket> {
   left(socket: S): void {
     this.#found.delete(socket);
     this.#fanout.leave(socket);
+    this.#presence.left(socket);
     this.#touch();
   }
 
@@ -203,10 +215,25 @@ export class Node<S extends RoomSocket> {
     for (const [socket, record] of this.#found) {
       // The instance before may have sent it more than its record says, up to the room's head.
       if (!record.settled && record.cursor.sent < head) this.#closeFound(socket, 1012, closeReason('the node was restarted', reconnectWindowMs(among)));
-      else this.#fanout.adopt(socket, record, among);
+      else this.#adopt(socket, record, among);
     }
     this.#found.clear();
     this.#credentials.check();
+  }
+
+  #adopt(socket: S, record: SocketRecord, among: number): void {
+    this.#fanout.adopt(socket, record, among);
+    this.#presence.adopt(socket);
+  }
+
+  #closed(socket: S, code: CloseCode): void {
+    this.#presence.left(socket);
+    this.#metrics.count('colink_room_sockets_closed_total', 1, { code: String(code) });
+  }
+
+  #caughtUp(socket: S): void {
+    this.#greet(socket);
+    this.#presence.caughtUp(socket);
   }
 
   #skipTo(epoch: number, seq: number): void {

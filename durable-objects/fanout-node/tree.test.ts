@@ -72,7 +72,7 @@ const roomOf = (tree: Tree, node: number, events: readonly LogEvent[]): NodeRoom
   eventsBetween: async () => null,
   execute: async () => ({ problem: { code: 'internal' } }),
   redeem: async () => null,
-  typed: async () => {},
+  typed: async () => {}, look: async () => {},
 });
 
 it('a million sockets in one channel get every event, in order (G3)', async () => {

@@ -285,6 +285,7 @@ export class TreeWorld {
       execute: async () => ({ problem: { code: 'internal' } }),
       redeem: async () => null,
       typed: async () => {},
+      look: async () => {},
     };
   }
 

@@ -1,0 +1,72 @@
+import { beforeEach, expect, it } from 'vitest';
+import { ALICE, conversation, NOW } from '../../tests/support/room-core.ts';
+import { Archive } from '../log/archive.ts';
+import { Fanout, freshRecord, type RoomSocket } from '../sockets/fanout.ts';
+import { NodePresence } from './node-presence.ts';
+
+class Socket implements RoomSocket {
+  readonly got: string[] = [];
+  send(frame: string): void {
+    this.got.push(frame);
+  }
+  close(): void {}
+  save(): void {}
+}
+
+let now: number;
+let looks: number;
+let timers: (() => void)[];
+let fanout: Fanout<Socket>;
+let presence: NodePresence<Socket>;
+
+beforeEach(() => {
+  [now, looks, timers] = [NOW, 0, []];
+  const archive = new Archive({ eventsBetween: async () => [], poisonBetween: async () => [], failed: () => {} });
+  fanout = new Fanout<Socket>(conversation().log, archive, { clock: () => now, schedule: () => {}, unsettled: () => {}, closed: () => {}, caughtUp: () => {} });
+  presence = new NodePresence(fanout, { clock: () => now, schedule: (_, task) => void timers.push(task), look: () => void (looks += 1) });
+});
+
+function join(watching = true): Socket {
+  const socket = new Socket();
+  fanout.join(socket, freshRecord({ session: 's', actor: ALICE, epoch: 1 }, 0));
+  if (watching) presence.watch(socket, true);
+  return socket;
+}
+
+it('asks the room for the first who looks, and gives the next what was told last', () => {
+  const first = join();
+  presence.told({ full: 'full 1', diff: null, at: 1 });
+  presence.told({ full: 'full 2', diff: 'diff 2', at: 2 });
+  const second = join();
+  expect([first.got, second.got, looks]).toEqual([['full 1', 'diff 2'], ['full 2'], 1]);
+});
+
+it('passes over what a newer telling has overtaken, and tells nobody who does not look', () => {
+  const [looking, other] = [join(), join(false)];
+  presence.told({ full: 'full 2', diff: null, at: 2 });
+  presence.told({ full: 'full 1', diff: 'diff 1', at: 1 });
+  presence.watch(looking, false);
+  presence.told({ full: 'full 3', diff: 'diff 3', at: 3 });
+  expect([looking.got, other.got]).toEqual([['full 2'], []]);
+});
+
+it('gives a socket all of it once a second at most, however often it asks (G8)', () => {
+  const socket = join();
+  presence.told({ full: 'full 1', diff: null, at: 1 });
+  for (let n = 0; n < 50; n++) {
+    presence.watch(socket, false);
+    presence.watch(socket, true);
+  }
+  expect(socket.got).toEqual(['full 1']);
+  now += 1_000;
+  for (const task of timers.splice(0)) task();
+  expect(socket.got).toEqual(['full 1', 'full 1']);
+});
+
+it('knows the sockets of an earlier instance that look', () => {
+  const socket = new Socket();
+  fanout.adopt(socket, { ...freshRecord({ session: 's', actor: ALICE, epoch: 1 }, 0), watching: true });
+  presence.adopt(socket);
+  presence.told({ full: 'full 1', diff: 'diff 1', at: 1 });
+  expect(socket.got).toEqual(['diff 1']);
+});

@@ -1,0 +1,89 @@
+import type { PresenceTelling } from '../channel-room/channel-presence.ts';
+import type { Fanout, RoomSocket } from '../sockets/fanout.ts';
+
+/** Whole answers to one socket are so far apart, in milliseconds. */
+const EVERY_MS = 1_000;
+
+export interface NodePresencePorts {
+  clock(): number;
+  schedule(ms: number, task: () => void): void;
+  /** Asks the room to tell its nodes, for somebody looks. */
+  look(): void;
+}
+
+/** The sockets of a node that are told who is present. What they are told is the room's to say; a node keeps the last, for whoever looks next. */
+export class NodePresence<S extends RoomSocket> {
+  readonly #fanout: Fanout<S>;
+  readonly #ports: NodePresencePorts;
+  readonly #watchers = new Set<S>();
+  /** They look, and have not got all of it yet. */
+  readonly #owed = new Set<S>();
+  readonly #givenAt = new WeakMap<S, number>();
+  #last: PresenceTelling | null = null;
+  #askedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(fanout: Fanout<S>, ports: NodePresencePorts) {
+    this.#fanout = fanout;
+    this.#ports = ports;
+  }
+
+  /** A socket of an earlier instance is taken over. */
+  adopt(socket: S): void {
+    if (this.#fanout.record(socket)?.watching === true) this.#watchers.add(socket);
+  }
+
+  watch(socket: S, presence: boolean): void {
+    if (this.#fanout.record(socket)?.watching !== presence) this.#fanout.amend(socket, { watching: presence });
+    if (!presence) return this.left(socket);
+    this.#watchers.add(socket);
+    this.#owe(socket);
+  }
+
+  /** The socket was behind, and has missed what the others were told. */
+  caughtUp(socket: S): void {
+    this.adopt(socket);
+    if (this.#watchers.has(socket)) this.#owe(socket);
+  }
+
+  left(socket: S): void {
+    this.#watchers.delete(socket);
+    this.#owed.delete(socket);
+  }
+
+  /** From the room. What is overtaken by something newer says nothing. */
+  told(telling: PresenceTelling): void {
+    if (this.#last !== null && telling.at <= this.#last.at) return;
+    this.#last = telling;
+    for (const socket of this.#watchers) {
+      if (this.#owed.has(socket)) this.#give(socket, telling.full);
+      else if (telling.diff !== null) this.#fanout.tellSocket(socket, telling.diff);
+    }
+  }
+
+  #owe(socket: S): void {
+    if (this.#owed.has(socket)) return;
+    this.#owed.add(socket);
+    const wait = (this.#givenAt.get(socket) ?? Number.NEGATIVE_INFINITY) + EVERY_MS - this.#ports.clock();
+    if (this.#last === null) this.#ask();
+    else if (wait <= 0) this.#give(socket, this.#last.full);
+    else this.#ports.schedule(wait, () => this.#giveOwed(socket));
+  }
+
+  /** Once for many. Where it gets lost, the next who looks asks again. */
+  #ask(): void {
+    const now = this.#ports.clock();
+    if (now - this.#askedAt < EVERY_MS) return;
+    this.#askedAt = now;
+    this.#ports.look();
+  }
+
+  #giveOwed(socket: S): void {
+    if (this.#last !== null && this.#owed.has(socket)) this.#give(socket, this.#last.full);
+  }
+
+  #give(socket: S, full: string): void {
+    this.#owed.delete(socket);
+    this.#givenAt.set(socket, this.#ports.clock());
+    this.#fanout.tellSocket(socket, full);
+  }
+}
