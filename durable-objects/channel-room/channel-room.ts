@@ -13,6 +13,7 @@ import type { ArchivedChunk } from '../log/archive.ts';
 import type { OlderEvents, SocketRecord } from '../sockets/fanout.ts';
 import { answerClose, HibernatableSocket } from '../sockets/hibernatable-socket.ts';
 import type { Actor } from '../sockets/actor-api.ts';
+import { openSockets } from '../sockets/open-sockets.ts';
 import { reconnectWindowMs } from '../sockets/reconnect-window.ts';
 import { problemResponse, upgraded } from '../sockets/upgrade.ts';
 import type { PresenceNotice } from '../user-inbox/presence-api.ts';
@@ -49,6 +50,7 @@ export class ChannelRoom extends DurableObject<Env> implements RoomApi {
     this.#record = roomPostgres(() => this.env.POSTGRES.connectionString, Date.now);
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair('ping', 'pong'));
     this.#room = this.#openStored();
+    this.#count();
   }
 
   async execute(channelId: string, actor: Actor, command: Command): Promise<Outcome<CommandResult>> {
@@ -114,6 +116,8 @@ export class ChannelRoom extends DurableObject<Env> implements RoomApi {
     const wanted = socketRequestSchema.parse(JSON.parse(request.headers.get(SOCKET_REQUEST_HEADER) ?? 'null'));
     const room = await this.#open(wanted.channel_id);
     if ('problem' in room) return problemResponse(room.problem);
+    const refusal = openSockets.refusal(socketLimits(this.env));
+    if (refusal !== null) return problemResponse(refusal);
     const { 0: client, 1: server } = new WebSocketPair();
     const joined = await room.ok.join(wanted, () => this.#accept(server));
     if ('problem' in joined) return problemResponse(joined.problem);
@@ -191,13 +195,19 @@ export class ChannelRoom extends DurableObject<Env> implements RoomApi {
     this.ctx.acceptWebSocket(webSocket);
     const socket = new HibernatableSocket(webSocket);
     this.#sockets.set(webSocket, socket);
+    this.#count();
     return socket;
+  }
+
+  #count(): void {
+    openSockets.report(this.ctx.id.toString(), this.#sockets.size);
   }
 
   #leave(webSocket: WebSocket): void {
     const socket = this.#sockets.get(webSocket);
     if (socket === undefined) return;
     this.#sockets.delete(webSocket);
+    this.#count();
     this.#room?.left(socket);
   }
 

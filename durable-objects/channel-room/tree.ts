@@ -27,7 +27,7 @@ export interface TreePorts {
   setAlarm(at: number): void;
   clearAlarm(): void;
   warn(message: string, fields: Readonly<Record<string, unknown>>): void;
-  readonly limits: SocketLimits;
+  readonly limits: Pick<SocketLimits, 'node' | 'channel'>;
 }
 
 /** The nodes as they are now. `vacant`: the first with room. */

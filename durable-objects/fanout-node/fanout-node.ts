@@ -6,9 +6,10 @@ import { SOCKET_REQUEST_HEADER } from '../channel-room/room-api.ts';
 import { durableSql } from '../log/durable-sql.ts';
 import { answerClose, HibernatableSocket } from '../sockets/hibernatable-socket.ts';
 import type { SocketRecord } from '../sockets/fanout.ts';
+import { openSockets } from '../sockets/open-sockets.ts';
 import { reconnectWindowMs } from '../sockets/reconnect-window.ts';
 import { socketRequestSchema } from '../sockets/socket-request.ts';
-import { SOCKET_LIMITS } from '../sockets/socket-limits.ts';
+import { SOCKET_LIMITS, socketLimits } from '../sockets/socket-limits.ts';
 import { problemResponse, upgraded } from '../sockets/upgrade.ts';
 import { type Batch, type BatchAnswer, type NodeApi, nodeName, type NodeSocketRequest, type Telling } from './node-api.ts';
 import type { Whose } from '../sockets/whose.ts';
@@ -36,6 +37,7 @@ export class FanoutNode extends DurableObject<Env> implements NodeApi {
       clearAlarm: () => void storage.deleteAlarm(),
     });
     this.#node = this.#takeOver();
+    this.#count();
   }
 
   async publish(channelId: string, node: number, batch: Batch): Promise<BatchAnswer> {
@@ -53,6 +55,8 @@ export class FanoutNode extends DurableObject<Env> implements NodeApi {
   override async fetch(request: Request): Promise<Response> {
     if (request.headers.get('Upgrade')?.toLowerCase() !== 'websocket') return problemResponse({ code: 'upgrade_required' });
     const { node, ...wanted } = nodeRequestSchema.parse(JSON.parse(request.headers.get(SOCKET_REQUEST_HEADER) ?? 'null'));
+    const refusal = openSockets.refusal(socketLimits(this.env));
+    if (refusal !== null) return problemResponse(refusal);
     const { 0: client, 1: server } = new WebSocketPair();
     const joined = await this.#open(wanted.channel_id, node).join(wanted, () => this.#accept(server, [wanted.channel_id, String(node)]));
     return 'problem' in joined ? problemResponse(joined.problem) : upgraded(request, client);
@@ -101,13 +105,19 @@ export class FanoutNode extends DurableObject<Env> implements NodeApi {
     this.ctx.acceptWebSocket(webSocket, tags);
     const socket = new HibernatableSocket(webSocket);
     this.#sockets.set(webSocket, socket);
+    this.#count();
     return socket;
+  }
+
+  #count(): void {
+    openSockets.report(this.ctx.id.toString(), this.#sockets.size);
   }
 
   #leave(webSocket: WebSocket): void {
     const socket = this.#sockets.get(webSocket);
     if (socket === undefined) return;
     this.#sockets.delete(webSocket);
+    this.#count();
     this.#node?.left(socket);
   }
 

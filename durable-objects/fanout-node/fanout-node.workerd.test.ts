@@ -3,6 +3,7 @@ import { env } from 'cloudflare:workers';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { problemSchema } from '../../protocol/errors.ts';
 import { range, roomFixture, sendOf, TestSocket, type RoomFixture } from '../channel-room/room-fixture.ts';
+import { openSockets } from '../sockets/open-sockets.ts';
 import { SOCKET_LIMITS } from '../sockets/socket-limits.ts';
 import { nodeName } from './node-api.ts';
 
@@ -55,6 +56,20 @@ it('a planned restart is told to all sockets, of a sleeping node too', async () 
   await evictDurableObject(node(fixture, 1));
   expect(await fixture.room.prepareRestart(60_000)).toBe(8);
   for (const socket of sockets) await vi.waitFor(() => expect(socket.frames.at(-1)).toEqual({ type: 'reconnect', within_ms: 60_000 }));
+});
+
+it('refuses past the limit of the process, whichever object is asked (G8)', async () => {
+  const fixture = await roomFixture();
+  const { process } = SOCKET_LIMITS;
+  Object.assign(SOCKET_LIMITS, { process: openSockets.total + 1 });
+  const socket = await fixture.connect(fixture.alice);
+  const other = await roomFixture();
+  const refused = await TestSocket.request(other.room, { channel_id: other.channelId, actor: other.alice, since: null });
+  Object.assign(SOCKET_LIMITS, { process });
+  expect([refused.status, refused.headers.get('Retry-After')]).toEqual([503, '30']);
+  const before = openSockets.total;
+  socket.close();
+  await vi.waitFor(() => expect(openSockets.total).toBe(before - 1));
 });
 
 /** What came on a socket, and, where it was closed to resume, on the one that did. */

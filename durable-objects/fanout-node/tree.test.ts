@@ -83,7 +83,7 @@ it('a million sockets in one channel get every event, in order (G3)', async () =
     node: (number) => ({ publish: async (batch) => nodeOf(number).publish(batch), tell: async () => {}, closeWhere: async () => {} }),
     setAlarm: () => {},
     clearAlarm: () => {},
-    limits: { room: 0, node: 2_500, channel: MILLION },
+    limits: { node: 2_500, channel: MILLION },
   });
   const nodeOf = (number: number): Node<CountingSocket> => {
     const known = nodes.get(number) ?? new Node<CountingSocket>([], { ...quiet, name: String(number), room: roomOf(tree, number, events), maxSockets: 3_000, alarms, report: () => {}, lastPing: () => NOW });

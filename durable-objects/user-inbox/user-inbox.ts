@@ -15,7 +15,9 @@ import type { SqlDriver } from '../log/sql-driver.ts';
 import type { Actor } from '../sockets/actor-api.ts';
 import type { SocketRecord } from '../sockets/fanout.ts';
 import { answerClose, HibernatableSocket } from '../sockets/hibernatable-socket.ts';
+import { openSockets } from '../sockets/open-sockets.ts';
 import { reconnectWindowMs } from '../sockets/reconnect-window.ts';
+import { socketLimits } from '../sockets/socket-limits.ts';
 import { problemResponse, upgraded } from '../sockets/upgrade.ts';
 import type { InboxApi, InboxSocketRequest } from './inbox-api.ts';
 import { INBOX_ALARMS } from './inbox-alarms.ts';
@@ -60,6 +62,7 @@ export class UserInbox extends DurableObject<Env> implements InboxApi {
     this.#burst = new PostgresBurst(() => this.env.POSTGRES.connectionString, 'colink-inbox', Date.now);
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair('ping', 'pong'));
     this.#inbox = this.#openStored();
+    this.#count();
   }
 
   async issueTicket(actor: Actor): Promise<string> {
@@ -116,6 +119,8 @@ export class UserInbox extends DurableObject<Env> implements InboxApi {
     const wanted = socketRequestSchema.parse(JSON.parse(request.headers.get(SOCKET_REQUEST_HEADER) ?? 'null'));
     const inbox = await this.#open(wanted.actor.user_id);
     if ('problem' in inbox) return problemResponse(inbox.problem);
+    const refusal = openSockets.refusal(socketLimits(this.env));
+    if (refusal !== null) return problemResponse(refusal);
     const { 0: client, 1: server } = new WebSocketPair();
     const joined = await inbox.ok.join(wanted, () => this.#accept(server));
     return 'problem' in joined ? problemResponse(joined.problem) : upgraded(request, client);
@@ -186,13 +191,19 @@ export class UserInbox extends DurableObject<Env> implements InboxApi {
     this.ctx.acceptWebSocket(webSocket);
     const socket = new HibernatableSocket(webSocket);
     this.#sockets.set(webSocket, socket);
+    this.#count();
     return socket;
+  }
+
+  #count(): void {
+    openSockets.report(this.ctx.id.toString(), this.#sockets.size);
   }
 
   #leave(webSocket: WebSocket): void {
     const socket = this.#sockets.get(webSocket);
     if (socket === undefined) return;
     this.#sockets.delete(webSocket);
+    this.#count();
     this.#inbox?.left(socket);
   }
 

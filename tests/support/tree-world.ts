@@ -13,7 +13,7 @@ import { Node, NODE_ALARMS, type NodeAlarm, type NodeRoom } from '../../durable-
 
 /** Most events that the room's log retains; the others are in its archive. */
 const RETAINED = 60;
-const LIMITS = { room: 0, node: 4, channel: 24 };
+const LIMITS = { node: 4, channel: 24 };
 
 interface Life {
   alive: boolean;
