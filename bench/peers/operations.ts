@@ -1,3 +1,5 @@
+import { AwakeTime } from './awake-time.ts';
+
 /**
  * Counts what objects do that the platform bills, or that wakes them. In the bench's Worker only: the classes themselves know nothing of it.
  * Objects of one isolate share the counts.
@@ -15,7 +17,7 @@ export interface Operations {
 const counts = { rowsRead: 0, rowsWritten: 0, alarmsSet: 0 };
 const calls: Record<string, number> = {};
 
-export const readOperations = (): Operations => ({ ...counts, calls: { ...calls }, awakeMs: awakeMs() });
+export const readOperations = (): Operations => ({ ...counts, calls: { ...calls }, awakeMs: awake.total(Date.now()) });
 
 const count = (name: string): void => {
   calls[name] = (calls[name] ?? 0) + 1;
@@ -57,34 +59,23 @@ export function countStorage(name: string, storage: Storage): void {
   Object.defineProperty(storage, 'setAlarm', { value: (at: number | Date) => (counts.alarmsSet++, setAlarm(at)), configurable: true });
 }
 
-const pending = new Set<unknown>();
-let since = 0;
-let past = 0;
-
-const awakeMs = (): number => past + (pending.size > 0 ? Date.now() - since : 0);
+const awake = new AwakeTime();
 
 /** From now on timers are known, wherever they are set. */
 export function countTimers(): void {
   const { setTimeout: set, clearTimeout: clear } = globalThis;
-  const begin = (): void => {
-    if (pending.size === 0) since = Date.now();
-  };
-  const end = (timer: unknown): void => {
-    if (pending.delete(timer) && pending.size === 0) past += Date.now() - since;
-  };
-  const counted = (task: (...args: unknown[]) => void, ms?: number, ...args: unknown[]) => {
-    begin();
+  const counted = (task: (...args: unknown[]) => void, ms = 0, ...args: unknown[]) => {
     const timer = set(() => {
-      end(timer);
+      awake.end(timer, Date.now());
       task(...args);
     }, ms);
-    pending.add(timer);
+    awake.begin(timer, Date.now() + ms, Date.now());
     return timer;
   };
   Object.assign(globalThis, {
     setTimeout: counted,
     clearTimeout: (timer: Parameters<typeof clear>[0]) => {
-      end(timer);
+      awake.end(timer, Date.now());
       clear(timer);
     },
   });
