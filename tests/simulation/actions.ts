@@ -1,5 +1,6 @@
 import { integer, pick } from '../../client/testing/random.ts';
 import type { Device } from './device.ts';
+import type { Wire } from './wire.ts';
 import { USERS, type World } from './world.ts';
 
 type Action = (world: World) => void;
@@ -20,14 +21,14 @@ const ACTIONS: readonly (readonly [number, Action])[] = [
   [3, (world) => someone(world).start()],
   [2, (world) => someone(world).stop()],
   [2, (world) => someone(world).retryFailed()],
-  [4, ({ room }) => room.crash()],
-  [4, ({ room }) => room.evict()],
+  [5, ({ room, random }) => pick(random, room.objects).crash()],
+  [5, ({ room, random }) => pick(random, room.objects).evict()],
   [5, cut],
-  [4, ({ room, random }) => room.wires.length > 0 && pick(random, room.wires).stall(integer(random, 60_000))],
+  [4, (world) => someWire(world)?.stall(integer(world.random, 60_000))],
   [2, ({ reach }) => (reach.away = !reach.away)],
   [3, ({ reach, random }) => (reach.lost = reach.lost > 0 ? 0 : random() / 2)],
   [2, ({ reach, random }) => (reach.latency = pick(random, [1, 20, 20, 1_000, 8_000]))],
-  [2, ({ room, random }) => (room.skew = integer(random, 20_000) - 10_000)],
+  [2, ({ room, random }) => (pick(random, room.objects).skew = integer(random, 20_000) - 10_000)],
   [5, member],
   [3, (world) => void world.directory.revoke(someone(world).credential)],
   [2, ({ room }) => room.wipe()],
@@ -77,8 +78,13 @@ function read(world: World): void {
   loading?.catch(() => {});
 }
 
-function cut({ room, random }: World): void {
-  if (room.wires.length > 0) pick(random, room.wires).cut({ client: random() < 0.6, server: random() < 0.6 });
+function someWire({ room, random }: World): Wire | null {
+  const wires = room.objects.flatMap((object) => object.wires);
+  return wires.length === 0 ? null : pick(random, wires);
+}
+
+function cut(world: World): void {
+  someWire(world)?.cut({ client: world.random() < 0.6, server: world.random() < 0.6 });
 }
 
 function member({ stored, directory, random }: World): void {

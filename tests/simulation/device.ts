@@ -11,7 +11,9 @@ import { memoryStore } from '../../client/stores/memory.ts';
 import { integer } from '../../client/testing/random.ts';
 import { channelEntry, messagePage } from './pages.ts';
 import type { Directory } from './directory.ts';
-import type { ObjectPorts, RoomObject } from './room-object.ts';
+import type { RoomObject } from './room-object.ts';
+import type { ObjectPorts } from './simulated-object.ts';
+import { Wire } from './wire.ts';
 
 export interface DevicePorts extends Pick<ObjectPorts, 'schedule' | 'random' | 'stored' | 'reach' | 'watch' | 'trace'> {
   readonly room: RoomObject;
@@ -31,6 +33,7 @@ export class Device {
   #credential: Actor;
   #session: ChannelSession | null = null;
   #heard = 0;
+  #starts = 0;
 
   constructor(name: string, userId: string, ports: DevicePorts) {
     this.name = name;
@@ -50,6 +53,8 @@ export class Device {
   /** Opens the channel as a page does: reads the bootstrap, then connects. What an earlier run left unsent goes out. */
   start(): void {
     this.stop();
+    this.#starts += 1;
+    const generation = this.#starts;
     const { stored, schedule, random } = this.#ports;
     const api = this.#api();
     this.#heard = stored.place.drained_seq;
@@ -68,7 +73,7 @@ export class Device {
       {
         stateChanged: (state) => this.#stateChanged(state),
         connectionChanged: (state) => this.#ports.trace.note(() => `${this.name} is ${JSON.stringify(state)}`),
-        outboxChanged: (entries) => this.#outboxChanged(entries),
+        outboxChanged: (entries) => generation === this.#starts && this.#outboxChanged(entries),
         events: (events) => this.#events(events),
         usersSeen: () => {},
         loadFailed: () => {},
@@ -80,6 +85,7 @@ export class Device {
   stop(): void {
     this.#session?.stop();
     this.#session = null;
+    this.outbox = [];
   }
 
   send(text: string, threadId: string | null): void {
@@ -152,8 +158,8 @@ export class Device {
   }
 
   #openSocket(url: URL, protocols: readonly string[]): WebSocketLike {
-    const { room, directory } = this.#ports;
-    const wire = room.wire();
+    const { schedule, random, directory } = this.#ports;
+    const wire = new Wire({ schedule, random });
     const actor = directory.tickets.redeem(protocols.at(-1)?.replace('colink.ticket.', '') ?? '');
     const [epoch, seq] = [url.searchParams.get('epoch'), url.searchParams.get('since')];
     const since = epoch === null || seq === null ? null : { epoch: Number(epoch), seq: Number(seq) };
@@ -161,7 +167,7 @@ export class Device {
     return wire.client;
   }
 
-  async #handshake(wire: ReturnType<RoomObject['wire']>, actor: Actor | null, since: { epoch: number; seq: number } | null): Promise<void> {
+  async #handshake(wire: Wire, actor: Actor | null, since: { epoch: number; seq: number } | null): Promise<void> {
     const { schedule, random, room, directory, reach } = this.#ports;
     await schedule.delay(integer(random, 30));
     const served = actor !== null && directory.isGood(actor) && !reach.away && random() >= reach.lost / 2;

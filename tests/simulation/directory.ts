@@ -2,7 +2,8 @@ import type { MemberRole } from '../../protocol/events.ts';
 import type { Actor } from '../../durable-objects/sockets/actor-api.ts';
 import { integer } from '../../client/testing/random.ts';
 import { id } from '../support/room-core.ts';
-import type { ObjectPorts, RoomObject } from './room-object.ts';
+import type { RoomObject } from './room-object.ts';
+import type { ObjectPorts } from './simulated-object.ts';
 
 /** Tickets, each for one socket or one refresh. */
 export class Tickets {

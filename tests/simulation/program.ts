@@ -1,7 +1,8 @@
 import type { Outcome } from '../../protocol/errors.ts';
 import type { CommandResult, SendCommand } from '../../protocol/frames.ts';
 import type { Actor } from '../../durable-objects/sockets/actor-api.ts';
-import type { ObjectPorts, RoomObject } from './room-object.ts';
+import type { RoomObject } from './room-object.ts';
+import type { ObjectPorts } from './simulated-object.ts';
 
 interface ProgramPorts extends Pick<ObjectPorts, 'schedule' | 'watch' | 'trace'> {
   readonly room: RoomObject;

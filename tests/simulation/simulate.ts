@@ -1,6 +1,6 @@
 import { integer } from '../../client/testing/random.ts';
 import { act, pause } from './actions.ts';
-import type { Planted } from './room-object.ts';
+import type { Planted } from './simulated-object.ts';
 import type { Violation } from './trace.ts';
 import { judge } from './verdict.ts';
 import { createWorld, USERS, type World } from './world.ts';
@@ -57,6 +57,6 @@ async function heal(world: World): Promise<boolean> {
 }
 
 function isAtRest({ devices, watch, stored, room, program, directory }: World): boolean {
-  const told = directory.telling === 0 && program.waiting === 0 && stored.events.length === watch.head && room.sleeps;
+  const told = directory.telling === 0 && program.waiting === 0 && stored.events.length === watch.head && room.objects.every(({ sleeps }) => sleeps);
   return told && devices.every(({ outbox, session }) => outbox.length === 0 && session?.state.seq === watch.head);
 }

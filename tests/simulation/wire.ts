@@ -20,7 +20,6 @@ export interface ServerSide {
 interface WirePorts {
   readonly schedule: Schedule;
   readonly random: () => number;
-  readonly server: ServerSide;
 }
 
 /** Most milliseconds that a frame takes. */
@@ -36,6 +35,8 @@ export class Wire implements RoomSocket {
   pingedAt = 0;
   readonly #ports: WirePorts;
   readonly #listeners = new Map<string, Listener[]>();
+  /** Null before the handshake has found one. */
+  #server: ServerSide | null = null;
   #dead = false;
   #serverClosed = false;
   #upAt = 0;
@@ -43,6 +44,10 @@ export class Wire implements RoomSocket {
 
   constructor(ports: WirePorts) {
     this.#ports = ports;
+  }
+
+  attach(server: ServerSide): void {
+    this.#server = server;
   }
 
   /** The client's end. */
@@ -56,9 +61,9 @@ export class Wire implements RoomSocket {
   /** The server's end, as the room has it. */
   send(frame: string): void {
     if (this.#serverClosed) throw new TypeError("Can't call WebSocket send() after close().");
-    const { server } = this.#ports;
-    const saidAt = server.now();
-    server.gate(() => {
+    const server = this.#server;
+    const saidAt = server?.now() ?? 0;
+    server?.gate(() => {
       server.leaves(this, frame, saidAt);
       this.#down(() => this.#emit('message', { data: frame }));
     });
@@ -66,7 +71,7 @@ export class Wire implements RoomSocket {
 
   close(code: CloseCode, reason: string): void {
     this.#serverClosed = true;
-    this.#ports.server.gate(() => this.#down(() => this.#closed(code, reason)));
+    this.#server?.gate(() => this.#down(() => this.#closed(code, reason)));
   }
 
   save(record: SocketRecord): void {
@@ -82,9 +87,9 @@ export class Wire implements RoomSocket {
   cut(noticed: { readonly client: boolean; readonly server: boolean }): void {
     if (this.#dead) return;
     this.#dead = true;
-    const { schedule, random, server } = this.#ports;
+    const { schedule, random } = this.#ports;
     if (noticed.client) schedule.after(integer(random, 200), () => this.#emit('close', { code: 1006, reason: '' }));
-    if (noticed.server) schedule.after(integer(random, 200), () => server.left(this));
+    if (noticed.server) schedule.after(integer(random, 200), () => this.#server?.left(this));
   }
 
   /** The handshake failed: browsers do not say why. */
@@ -93,7 +98,7 @@ export class Wire implements RoomSocket {
   }
 
   #arrived(data: string): void {
-    if (data !== 'ping') return this.#ports.server.received(this, data);
+    if (data !== 'ping') return this.#server?.received(this, data);
     this.pingedAt = this.#ports.schedule.now();
     this.#down(() => this.#emit('message', { data: 'pong' }));
   }
@@ -105,7 +110,7 @@ export class Wire implements RoomSocket {
 
   #clientClosed(): void {
     this.#dead = true;
-    this.#ports.server.left(this);
+    this.#server?.left(this);
     this.#emit('close', { code: 1000, reason: '' });
   }
 
