@@ -131,6 +131,20 @@ describe('a session', () => {
     expect(clock.pending).toBe(0);
   });
 
+  it('G2: lets go of a message whose event a reset has put behind it', async () => {
+    const { server, session, outbox, clock } = await setup(roomOf(3));
+    session.send('hello');
+    await settle();
+    const result = { message_id: 'mine', seq: 4, pos: 4, thread_id: null, tpos: null, at: '2026-11-23T10:00:00.000Z', changed: true };
+    server.latest.deliver({ type: 'result', re: '1', ok: result });
+    await settle();
+    expect(outbox()).toMatchObject([{ state: 'sent', seq: 4 }]);
+    server.latest.drop(1006);
+    await clock.advance(250);
+    server.latest.welcome({ seq: 5, recovered: false });
+    expect(outbox()).toEqual([]);
+  });
+
   it('at rest keeps its socket for half a minute, then resumes where it stood when it is looked at again (G4)', async () => {
     const { room, session, server, clock, deliver, texts, expected } = await setup(roomOf(20));
     await session.loadLatest();

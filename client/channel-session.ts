@@ -249,6 +249,8 @@ export class ChannelSession {
   #reset(cursor: Cursor): void {
     const { history, threads } = this.#state;
     this.#setState(resetState(this.#state, cursor));
+    // A result may come before its event, which is now behind the cursor and comes no more.
+    this.#outbox.applied(cursor.seq, new Set());
     void this.#reader.reload([...(history ? [null] : []), ...threads.keys()]);
   }
 
