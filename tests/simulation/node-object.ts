@@ -1,5 +1,5 @@
 import { Alarms } from '../../durable-objects/alarms.ts';
-import { Node, type NodeRoom } from '../../durable-objects/fanout-node/node.ts';
+import { Node, NODE_ALARMS, type NodeAlarm, type NodeRoom } from '../../durable-objects/fanout-node/node.ts';
 import type { Room } from '../../durable-objects/channel-room/room.ts';
 import type { Actor } from '../../durable-objects/sockets/actor-api.ts';
 import type { Outcome } from '../../protocol/errors.ts';
@@ -15,7 +15,7 @@ export type CallRoom = <T>(work: (room: Room<Wire>) => T | Promise<T>) => Promis
 export class NodeObject extends SimulatedObject<SimulatedNode> {
   readonly #node: number;
   readonly #callRoom: CallRoom;
-  #alarms: Alarms<'auth'> | null = null;
+  #alarms: Alarms<NodeAlarm> | null = null;
 
   constructor(node: number, ports: ObjectPorts, callRoom: CallRoom) {
     super(`node ${node}`, ports);
@@ -31,7 +31,7 @@ export class NodeObject extends SimulatedObject<SimulatedNode> {
   }
 
   protected override open(life: Life<SimulatedNode>): SimulatedNode {
-    this.#alarms = new Alarms(this.disk.sql, ['auth'], {
+    this.#alarms = new Alarms(this.disk.sql, NODE_ALARMS, {
       setAlarm: (at) => this.setAlarm(life, at),
       clearAlarm: () => this.setAlarm(life, null),
     });
@@ -53,7 +53,7 @@ export class NodeObject extends SimulatedObject<SimulatedNode> {
   }
 
   protected override async ring(node: SimulatedNode): Promise<void> {
-    if ((this.#alarms?.due(this.now()).length ?? 0) > 0) await node.checkCredentials();
+    if ((this.#alarms?.due(this.now()).length ?? 0) > 0) await node.alarm();
   }
 
   protected override flushed(): void {}
