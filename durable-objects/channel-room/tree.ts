@@ -152,11 +152,12 @@ export class Tree {
   #grow(): NodeLink {
     let node = 1;
     while (this.#links.has(node)) node += 1;
-    const { epoch, seq } = this.#log.state;
-    const link = this.#link(node, { epoch, seq }, 0);
+    // It may have been a node of this room before, and stand where it stood then: it is told where the log stands now.
+    const link = this.#link(node, null, 0);
     this.#table.add(node);
     this.#doubt();
     this.#links.set(node, link);
+    link.publish();
     return link;
   }
 

@@ -7,6 +7,7 @@ import { NodeTable } from '../channel-room/node-table.ts';
 import { Tree } from '../channel-room/tree.ts';
 import type { LogEvent } from '../log/event-log.ts';
 import type { FanoutLog, RoomSocket } from '../sockets/fanout.ts';
+import type { Batch, BatchAnswer } from './node-api.ts';
 import { Node, NODE_ALARMS, type NodeRoom } from './node.ts';
 
 const SEEDS = 150;
@@ -73,6 +74,19 @@ const roomOf = (tree: Tree, node: number, events: readonly LogEvent[]): NodeRoom
   execute: async () => ({ problem: { code: 'internal' } }),
   redeem: async () => null,
   typed: async () => {}, look: async () => {},
+});
+
+it('tells a node that it opens where the log stands: it may have been a node of this room before, and stand where it stood then (G4)', async () => {
+  const told: Batch[] = [];
+  const publish = async (batch: Batch): Promise<BatchAnswer> => {
+    told.push(batch);
+    return { sockets: 0, pause: 0 };
+  };
+  const node = () => ({ publish, tell: async () => {}, closeWhere: async () => {} });
+  const ports = { ...quiet, limits: { room: 0, node: 1, channel: 9 }, node, setAlarm: () => {}, clearAlarm: () => {} };
+  const tree = new Tree(new NodeTable(nodeSqlite()), logOf([eventAt(1), eventAt(2)]), ports);
+  expect(await tree.place(0)).toEqual({ ok: 1 });
+  expect(told).toEqual([{ epoch: 1, after: 2, events: [], head: 2 }]);
 });
 
 it('a million sockets in one channel get every event, in order (G3)', async () => {
