@@ -11,7 +11,7 @@ import type { Schedule } from './schedule.ts';
 import type { StoredChannel } from './stored-channel.ts';
 import type { Trace } from './trace.ts';
 import type { Told, Watch } from './watch.ts';
-import { Wire } from './wire.ts';
+import type { Wire } from './wire.ts';
 
 /** A fault that is built in on purpose, to see whether the simulation finds it: each alters what the platform promises to the core. */
 export interface Planted {
