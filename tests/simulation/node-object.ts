@@ -67,6 +67,7 @@ export class NodeObject extends SimulatedObject<SimulatedNode> {
       execute: (actor, command) => ask((room) => room.execute(actor, command)),
       redeem: (userId, ticket) => ask((room) => room.redeem(userId, ticket)),
       typed: (actor, threadId) => ask((room) => room.typed(actor, threadId)),
+      look: () => ask((room) => room.look()),
     };
   }
 }
