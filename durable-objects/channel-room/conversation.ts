@@ -34,7 +34,8 @@ export interface ConversationOptions {
 
 const ROOM_SCHEMA = `CREATE TABLE room_state (id INTEGER PRIMARY KEY CHECK (id = 1), channel_id TEXT NOT NULL, kind TEXT NOT NULL, pos INTEGER NOT NULL);`;
 
-const TABLES = ['room_state', 'events', 'log_state', 'messages', 'sent', 'sent_state', 'reactions', 'members', 'revoked_credentials', 'alarms', 'presences'];
+/** Not the alarms: the instance that ends may still set its own, and the next one finds what they were for. */
+const TABLES = ['room_state', 'events', 'log_state', 'messages', 'sent', 'sent_state', 'reactions', 'members', 'revoked_credentials', 'presences'];
 
 type RoomRow = { channel_id: string; kind: ChannelKind; pos: number };
 

@@ -25,7 +25,8 @@ const STATE_SCHEMA = `
     id INTEGER PRIMARY KEY CHECK (id = 1), user_id TEXT NOT NULL, awake_version INTEGER NOT NULL, is_awake INTEGER NOT NULL, owes_badges INTEGER NOT NULL,
     left_at INTEGER
   );`;
-const TABLES = ['inbox_state', 'events', 'log_state', 'channels', 'alarms'];
+/** Not the alarms: the instance that ends may still set its own. */
+const TABLES = ['inbox_state', 'events', 'log_state', 'channels'];
 
 type StateRow = { user_id: string; awake_version: number; is_awake: number; owes_badges: number; left_at: number | null };
 
