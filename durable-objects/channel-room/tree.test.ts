@@ -97,7 +97,9 @@ it('tells its nodes what is new, and writes down that all know it', async () => 
 
 it('leaves a node that cannot be reached to its alarm, after six attempts, and then tells it', async () => {
   await place();
+  await turns();
   sockets.delete(1);
+  attempts = 0;
   seq = 1;
   tree.publish();
   for (let n = 0; n < 10; n++) {
