@@ -1,11 +1,11 @@
 /** Deliveries (an event to a socket) a second for which a pass pauses one millisecond; and the longest pause, in milliseconds. */
 const DELIVERIES_PER_MS = 2_000;
-const MOST_MS = 100;
+const MOST_MS = 50;
 /** How long a delivery counts, in milliseconds: what is recent weighs more. */
 const MEMORY_MS = 1_000;
 
 /**
- * How long to gather events before the next pass over the sockets: nothing in a quiet room, more with the deliveries a second, at most 100 ms.
+ * How long to gather events before the next pass over the sockets: nothing in a quiet room, more with the deliveries a second, at most 50 ms (docs/decisions/0019).
  * A send to a socket costs much the same with one event or fifty, so a busy room delivers more by sending less often.
  */
 export class Pace {
