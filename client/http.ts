@@ -1,6 +1,7 @@
 import type {
   Bootstrap,
   Channel,
+  Member,
   MessagePage,
   MyPresence,
   PresenceBody,
@@ -64,6 +65,7 @@ export function createApi(options: HttpOptions) {
     user: (id: string) => call<User>('GET', `/v1/users/${encodeURIComponent(id)}`),
     channels: (cursor?: string) => call<List<Channel>>('GET', '/v1/channels', { query: { cursor } }),
     createChannel: (body: NewChannel) => call<Channel>('POST', '/v1/channels', { body, headers: { 'idempotency-key': randomId() } }),
+    members: (id: string, cursor?: string) => call<List<Member>>('GET', `${channel(id)}/members`, { query: { cursor } }),
     join: (id: string) => call<unknown>('PUT', `${channel(id)}/members/me`),
     leave: (id: string) => call<unknown>('DELETE', `${channel(id)}/members/me`),
     history: (id: string, query: PageQuery = {}) => call<MessagePage>('GET', `${channel(id)}/messages`, { query: { ...query } }),

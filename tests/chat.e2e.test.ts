@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { Browser, Locator, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { launchBrowser, noBrowser, openPerson, type Person } from './support/browser.ts';
+import { act, channelLink, createChannel, feed, itemOf, joinChannel, say, signIn } from './support/page.ts';
 import { problemOf, rawRequest } from './support/raw-http.ts';
 import { startWorld, type World } from './support/world.ts';
 
@@ -13,43 +14,8 @@ let browser: Browser;
 let alice: Person;
 let bob: Person;
 
-const feed = ({ page }: Person, name = 'Messages'): Locator => page.getByRole('feed', { name });
 const items = (person: Person, list?: string): Locator => feed(person, list).locator('article.message:not(.pending) .text');
 const texts = (person: Person, list?: string): Promise<string[]> => items(person, list).allTextContents();
-const itemOf = (person: Person, text: string): Locator => feed(person).locator('article.message').filter({ hasText: text });
-const channelLink = ({ page }: Person, name: string): Locator => page.getByRole('navigation', { name: 'Channels' }).getByRole('link', { name });
-
-async function signIn({ page }: Person, account: string): Promise<void> {
-  await page.goto(world.baseUrl);
-  await page.getByRole('link', { name: 'Sign in' }).click();
-  await page.getByRole('button', { name: account }).click();
-  await page.getByRole('navigation', { name: 'Channels' }).waitFor();
-}
-
-async function createChannel({ page }: Person, name: string): Promise<void> {
-  await page.getByRole('button', { name: 'Create a channel' }).first().click();
-  await page.getByRole('dialog').getByLabel('Name').fill(name);
-  await page.getByRole('dialog').getByRole('button', { name: 'Create' }).click();
-  await page.getByRole('heading', { level: 1, name }).waitFor();
-}
-
-async function joinChannel({ page }: Person, name: string): Promise<void> {
-  await page.getByRole('button', { name: 'Browse channels' }).first().click();
-  await page.getByRole('dialog').getByRole('listitem').filter({ hasText: name }).getByRole('button', { name: 'Join' }).click();
-  await page.getByRole('heading', { level: 1, name }).waitFor();
-}
-
-async function say({ page }: Person, text: string, where = 'Message #plans'): Promise<void> {
-  const composer = page.getByRole('textbox', { name: where });
-  await composer.fill(text);
-  await composer.press('Enter');
-}
-
-/** Shows what can be done with a message, and does it. */
-async function act(person: Person, text: string, action: string): Promise<void> {
-  await itemOf(person, text).hover();
-  await person.page.getByRole('toolbar', { name: 'Message actions' }).getByRole('button', { name: action }).click();
-}
 
 async function search({ page }: Person, query: string): Promise<string[]> {
   const box = page.getByRole('searchbox', { name: 'Search messages' });
@@ -80,7 +46,7 @@ afterAll(async () => {
 
 describe.skipIf(skipped)(`alice and bob at the page${skipped ? ` (left out: ${noBrowser})` : ''}`, () => {
   it('sign in through the identity provider, make a channel and join it', async () => {
-    await Promise.all([signIn(alice, 'Alice Adams'), signIn(bob, 'Bob Baker')]);
+    await Promise.all([signIn(alice, world.baseUrl, 'Alice Adams'), signIn(bob, world.baseUrl, 'Bob Baker')]);
     await createChannel(alice, 'plans');
     await joinChannel(bob, 'plans');
     for (const { page } of [alice, bob]) expect(await page.title()).toContain('#plans');

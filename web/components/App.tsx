@@ -3,11 +3,13 @@ import { account, openStore, refresh } from '../state/account.ts';
 import { announcements } from '../state/announcements.ts';
 import { place } from '../state/location.ts';
 import { closeTop, dialog } from '../state/navigation.ts';
-import { isSearchOpen, openSearch } from '../state/search.ts';
+import { openSearch } from '../state/search.ts';
+import { isShown } from '../state/side-panel.ts';
 import { BrowseDialog } from './BrowseDialog.tsx';
 import { ChannelView } from './ChannelView.tsx';
 import { CreateDialog } from './CreateDialog.tsx';
 import { ConfirmDialog } from './ConfirmDialog.tsx';
+import { MembersPanel } from './MembersPanel.tsx';
 import { Notices } from './Notices.tsx';
 import { SearchPanel } from './SearchPanel.tsx';
 import { Sidebar } from './Sidebar.tsx';
@@ -36,7 +38,8 @@ function Workspace() {
       <Sidebar />
       {store ? <ChannelView key={store.id} store={store} /> : <Welcome />}
       {store && threadId !== null && <ThreadPanel key={threadId} store={store} rootId={threadId} />}
-      {isSearchOpen.value && threadId === null && <SearchPanel />}
+      {isShown('search') && <SearchPanel />}
+      {store && isShown('members') && <MembersPanel key={`members ${store.id}`} store={store} />}
       {dialog.value === 'browse' && <BrowseDialog />}
       {dialog.value === 'create' && <CreateDialog />}
       {dialog.value === 'status' && <StatusDialog />}

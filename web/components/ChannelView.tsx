@@ -1,15 +1,13 @@
 import type { ChannelStore } from '../state/channel-store.ts';
-import { dropChannel } from '../state/account.ts';
-import { confirmation } from '../state/confirmation.ts';
 import { isMenuOpen } from '../state/navigation.ts';
-import { attempt } from '../state/notices.ts';
-import { api } from '../state/platform.ts';
 import { status } from '../state/connectivity.ts';
-import { isSearchOpen, openSearch } from '../state/search.ts';
+import { openSearch } from '../state/search.ts';
+import { closePanel, isShown } from '../state/side-panel.ts';
 import { Composer } from './Composer.tsx';
 import { ConnectionStatus } from './ConnectionStatus.tsx';
 import { Icon } from './Icon.tsx';
 import { IconButton } from './IconButton.tsx';
+import { MembersButton } from './MembersButton.tsx';
 import { MessageList } from './MessageList.tsx';
 import { TypingLine } from './TypingLine.tsx';
 
@@ -32,14 +30,13 @@ export function ChannelView({ store }: { store: ChannelStore }) {
             </p>
           )}
         </div>
-        {store.presence.value.present > 0 && <span class="present">{store.presence.value.present} here</span>}
         {status.value.kind !== 'live' && (
           <div class="bar-status">
             <ConnectionStatus />
           </div>
         )}
-        <IconButton icon="leave" label="Leave channel" onClick={() => askToLeave(store)} />
-        <IconButton icon="search" label="Search (Ctrl K)" expanded={isSearchOpen.value} onClick={() => (isSearchOpen.value ? (isSearchOpen.value = false) : openSearch())} />
+        <MembersButton store={store} />
+        <IconButton icon="search" label="Search (Ctrl K)" expanded={isShown('search')} onClick={() => (isShown('search') ? closePanel() : openSearch())} />
       </header>
       <MessageList store={store} rootId={null} />
       <TypingLine store={store} rootId={null} />
@@ -50,18 +47,4 @@ export function ChannelView({ store }: { store: ChannelStore }) {
       )}
     </main>
   );
-}
-
-function askToLeave(store: ChannelStore): void {
-  const { name, kind } = store.info.peek();
-  confirmation.value = {
-    title: `Leave #${name}?`,
-    text: kind === 'private' ? 'This channel is private: someone has to add you again.' : 'You can join again at any time.',
-    action: 'Leave',
-    confirmed: () => void leave(store, name),
-  };
-}
-
-async function leave(store: ChannelStore, name: string): Promise<void> {
-  if (await attempt(`leave #${name}`, () => api.leave(store.id))) dropChannel(store.id);
 }

@@ -1,7 +1,9 @@
 import type { ComponentChildren } from 'preact';
 import type { Message } from '../../protocol/api.ts';
+import { me } from '../state/account.ts';
 import type { ChannelStore } from '../state/channel-store.ts';
 import { fullTime, shortDay, timeOf } from '../state/dates.ts';
+import { mentions } from '../state/mentions.ts';
 import { openThread } from '../state/navigation.ts';
 import { activeRow } from '../state/active-row.ts';
 import { authorKey, dayOf, saidAt } from '../state/rows.ts';
@@ -10,6 +12,7 @@ import { Avatar } from './Avatar.tsx';
 import { EditForm } from './EditForm.tsx';
 import { Icon } from './Icon.tsx';
 import { MessageActions } from './MessageActions.tsx';
+import { PresenceText } from './PresenceText.tsx';
 import { Reactions } from './Reactions.tsx';
 import { RichText } from './RichText.tsx';
 import { StatusLine } from './StatusLine.tsx';
@@ -30,7 +33,7 @@ export function MessageItem({ rowKey, message, isGrouped, isInThread, isTabStop,
   const name = authorName(message);
   return (
     <article
-      class={`message ${isGrouped ? 'grouped' : ''} ${isEditing ? 'editing' : ''}`}
+      class={`message ${isGrouped ? 'grouped' : ''} ${isEditing ? 'editing' : ''} ${namesMe(message) ? 'names-me' : ''}`}
       tabIndex={isTabStop ? 0 : -1}
       data-key={rowKey}
       data-message={message.id}
@@ -72,7 +75,8 @@ function MessageFrame({ store, message, name, isGrouped, children }: FrameProps)
         {!isGrouped && (
           <div class="heading">
             <span class="author" title={name}>{name}</span>
-            <StatusLine status={author?.status} />
+            <PresenceText state={author?.state} />
+            <StatusLine status={author?.status} isShort />
             {message.origin && <Imported message={message} source={message.origin.source} />}
             {time}
           </div>
@@ -96,7 +100,7 @@ function Imported({ message, source }: { message: Message; source: string }) {
 function Body({ message }: { message: Message }) {
   if (message.deleted_at !== null) return <p class="text gone">This message was deleted.</p>;
   return (
-    <p class="text" dir="auto">
+    <div class="text" dir="auto">
       <RichText text={message.text} />
       {message.edited_at !== null && (
         <span class="edited" title={fullTime(Date.parse(message.edited_at))}>
@@ -104,7 +108,7 @@ function Body({ message }: { message: Message }) {
           (edited)
         </span>
       )}
-    </p>
+    </div>
   );
 }
 
@@ -115,6 +119,11 @@ function ReplyCount({ message }: { message: Message }) {
       {message.reply_count === 1 ? '1 reply' : `${message.reply_count} replies`}
     </button>
   );
+}
+
+function namesMe({ text, author_id }: Message): boolean {
+  const user = me.value;
+  return user !== null && author_id !== user.id && mentions(text, user.handle);
 }
 
 function authorName(message: Message): string {

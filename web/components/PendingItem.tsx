@@ -25,9 +25,9 @@ export function PendingItem({ rowKey, entry, isGrouped, store }: Props) {
             <span class="time">{timeOf(entry.queued_at)}</span>
           </div>
         )}
-        <p class="text" dir="auto">
+        <div class="text" dir="auto">
           <RichText text={entry.text} />
-        </p>
+        </div>
         {entry.state === 'failed' && (
           <div class="send-failure" role="alert">
             <span>Not sent: {entry.reason}</span>

@@ -1,13 +1,14 @@
 import { useLayoutEffect, useRef } from 'preact/hooks';
+import { MAX_QUERY } from '../../protocol/limits.ts';
 import { stores } from '../state/account.ts';
 import { shortDay, timeOf } from '../state/dates.ts';
-import { type SearchHit, goTo, isSearchOpen, query, results, searchAsked, searchMore } from '../state/search.ts';
+import { type SearchHit, goTo, query, results, searchAsked, searchMore } from '../state/search.ts';
 import { saidAt } from '../state/rows.ts';
+import { closePanel } from '../state/side-panel.ts';
 import { displayName } from '../state/users.ts';
 import { Icon } from './Icon.tsx';
 import { IconButton } from './IconButton.tsx';
-import { RichText } from './RichText.tsx';
-import { MAX_QUERY } from '../../protocol/limits.ts';
+import { MarkedText } from './MarkedText.tsx';
 
 export function SearchPanel() {
   const ref = useRef<HTMLInputElement>(null);
@@ -31,7 +32,7 @@ export function SearchPanel() {
             onInput={(event) => (query.value = event.currentTarget.value)}
           />
         </form>
-        <IconButton icon="close" label="Close search" onClick={() => (isSearchOpen.value = false)} />
+        <IconButton icon="close" label="Close search" onClick={closePanel} />
       </header>
       <div class="results">
         <Results />
@@ -80,7 +81,7 @@ function Hit({ hit }: { hit: SearchHit }) {
           </span>
         </span>
         <span class="text" dir="auto">
-          <RichText text={message.text} marks={highlights} isPlain />
+          <MarkedText text={message.text} marks={highlights} />
         </span>
         {message.thread_id !== null && <span class="tag">in a thread</span>}
       </button>

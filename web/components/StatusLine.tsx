@@ -1,13 +1,21 @@
 import { currentStatus } from '../../client/presence.ts';
 import type { CustomStatus } from '../../protocol/presence.ts';
 
+interface Props {
+  readonly status: CustomStatus | null | undefined;
+  /** The emoji stands for the text, where there is little room. */
+  readonly isShort?: boolean;
+}
+
 /** A custom status, as long as it holds. */
-export function StatusLine({ status }: { status: CustomStatus | null | undefined }) {
+export function StatusLine({ status, isShort = false }: Props) {
   const shown = currentStatus(status, Date.now());
   if (!shown) return null;
+  const isTextHidden = isShort && shown.emoji !== null;
   return (
     <span class="custom-status" title={shown.text}>
-      {shown.emoji ?? shown.text}
+      {shown.emoji !== null && <span aria-hidden="true">{shown.emoji} </span>}
+      <span class={isTextHidden ? 'visually-hidden' : ''}>{shown.text}</span>
     </span>
   );
 }

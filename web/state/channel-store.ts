@@ -1,4 +1,4 @@
-import { type Signal, computed, signal } from '@preact/signals';
+import { computed, signal } from '@preact/signals';
 import { ChannelSession } from '../../client/channel-session.ts';
 import { type ChannelState, channelState, unreadCount } from '../../client/channel-state.ts';
 import type { ConnectionState } from '../../client/lifecycle.ts';
@@ -8,15 +8,14 @@ import type { Typist } from '../../client/typing.ts';
 import type { Message, MyChannel } from '../../protocol/api.ts';
 import type { ChannelEvent } from '../../protocol/events.ts';
 import { badgeOf, knownReadPos, markRead } from './inbox.ts';
-import { ports } from './platform.ts';
+import { type Loading, failed, load } from './loading.ts';
+import { MemberList } from './member-list.ts';
+import { api, ports } from './platform.ts';
 import { learnUsers } from './users.ts';
 
 /** Longest history kept of a channel out of view, and longest one that grows in view. */
 const MAX_KEPT = 300;
 const MAX_WATCHED = 1_000;
-
-/** How the reading of a list stands: `failed` says why in words. */
-export type Loading = { readonly name: 'idle' | 'loading' } | { readonly name: 'failed'; readonly reason: string };
 
 export interface Target {
   readonly messageId: string | null;
@@ -48,6 +47,7 @@ export class ChannelStore {
   readonly isReading = signal(false);
   readonly unread = computed(() => (this.isReading.value ? 0 : (unreadIn(this.id) ?? unreadCount(this.state.value))));
   readonly mentions = computed(() => (this.isReading.value ? 0 : (badgeOf(this.id)?.mentions ?? 0)));
+  readonly members: MemberList;
   readonly session: ChannelSession;
   /** Unsent text by root id, `''` for the channel itself. */
   readonly drafts = new Map<string, string>();
@@ -57,14 +57,18 @@ export class ChannelStore {
     this.id = channel.id;
     this.info = signal(channel);
     this.state = signal<ChannelState>(channelState(channel));
+    this.members = new MemberList((cursor) => api.members(channel.id, cursor), learnUsers);
     this.session = new ChannelSession(channel, me, { ...ports, markRead }, {
-      stateChanged: (state) => (this.state.value = state),
+      stateChanged: (state) => this.#stateChanged(state),
       connectionChanged: (state) => {
         this.connection.value = state;
         if (state.name === 'closed' && state.reason !== 'stopped') listener.closed(this, state.reason);
       },
       outboxChanged: (entries) => (this.outbox.value = entries),
-      events: (events) => listener.events(this, events),
+      events: (events) => {
+        this.members.apply(events);
+        listener.events(this, events);
+      },
       usersSeen: learnUsers,
       typingChanged: (typists) => (this.typists.value = typists),
       presenceChanged: (presence) => (this.presence.value = presence),
@@ -148,6 +152,12 @@ export class ChannelStore {
     this.target.value = { messageId };
   }
 
+  #stateChanged(state: ChannelState): void {
+    const hasMissed = state.epoch !== this.state.peek().epoch || state.tailFrom > this.state.peek().seq;
+    this.state.value = state;
+    if (hasMissed) this.members.forget();
+  }
+
   /** A list that has grown for long while it was watched is read anew. */
   trim(): void {
     if ((this.state.peek().history?.ids.length ?? 0) > MAX_WATCHED) void this.loadLatest();
@@ -158,17 +168,3 @@ function unreadIn(channelId: string): number | undefined {
   const badge = badgeOf(channelId);
   return badge === null ? 0 : badge?.unread;
 }
-
-async function load(loading: Signal<Loading>, read: () => Promise<void>): Promise<void> {
-  const begun: Loading = { name: 'loading' };
-  loading.value = begun;
-  const end = (state: Loading) => {
-    if (loading.peek() === begun) loading.value = state;
-  };
-  await read().then(
-    () => end({ name: 'idle' }),
-    (error: unknown) => end(failed(error)),
-  );
-}
-
-const failed = (error: unknown): Loading => ({ name: 'failed', reason: error instanceof Error ? error.message : String(error) });

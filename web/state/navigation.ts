@@ -1,7 +1,7 @@
 import { computed, effect, signal, untracked } from '@preact/signals';
 import { openStore, totalUnread } from './account.ts';
 import { navigate, place } from './location.ts';
-import { isSearchOpen } from './search.ts';
+import { closePanel } from './side-panel.ts';
 
 /** The list of channels, where it does not stand beside the messages (phones). */
 export const isMenuOpen = signal(false);
@@ -47,5 +47,5 @@ export function closeThread(): void {
 export function closeTop(): void {
   if (isMenuOpen.peek()) isMenuOpen.value = false;
   else if (place.peek().threadId !== null) closeThread();
-  else isSearchOpen.value = false;
+  else closePanel();
 }

@@ -3,6 +3,7 @@ import type { SearchPage } from '../../protocol/api.ts';
 import { navigate } from './location.ts';
 import { stores } from './account.ts';
 import { api } from './platform.ts';
+import { openPanel } from './side-panel.ts';
 import { learnUsers } from './users.ts';
 
 const DEBOUNCE_MS = 250;
@@ -14,7 +15,6 @@ export type SearchState =
   | { readonly name: 'found'; readonly hits: readonly SearchHit[]; readonly nextCursor: string | null }
   | { readonly name: 'failed'; readonly reason: string };
 
-export const isSearchOpen = signal(false);
 /** How often the search was asked for: each time its field takes the focus. */
 export const searchAsked = signal(0);
 export const query = signal('');
@@ -22,7 +22,7 @@ export const results = signal<SearchState>({ name: 'idle' });
 let running = new AbortController();
 
 export function openSearch(): void {
-  isSearchOpen.value = true;
+  openPanel('search');
   searchAsked.value += 1;
 }
 

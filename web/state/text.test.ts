@@ -30,6 +30,11 @@ describe('segments', () => {
     expect(found.filter(({ href }) => href === 'https://example.org/path').map((segment) => segment.text).join('')).toBe('https://example.org/path');
   });
 
+  it('name people outside of addresses', () => {
+    const found = segments('@ann see https://example.org/@bob and @Cid', [[0, 2]]);
+    expect(found.flatMap(({ mention, text }) => (mention === null ? [] : [`${mention} ${text}`]))).toEqual(['ann @a', 'ann nn', 'cid @Cid']);
+  });
+
   it('of nothing are none', () => {
     expect(segments('')).toEqual([]);
   });

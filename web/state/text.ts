@@ -1,6 +1,10 @@
+import { findMentions } from './mentions.ts';
+
 export interface Segment {
   readonly text: string;
   readonly href: string | null;
+  /** The handle that it names, be there someone of that handle or not. Null within an address. */
+  readonly mention: string | null;
   readonly isMarked: boolean;
 }
 
@@ -10,16 +14,17 @@ const TRAILING = /[.,:;!?…]+$/u;
 const BRACKETS = [['(', ')'], ['[', ']']] as const;
 
 /**
- * A text in pieces: addresses (http and https only) as links, `[start, end)` ranges marked. The pieces put together are the text.
+ * A text in pieces: addresses (http and https only) as links, `@handle`s, `[start, end)` ranges marked. The pieces put together are the text.
  */
 export function segments(text: string, marks: readonly (readonly [number, number])[] = []): Segment[] {
   const links = findLinks(text);
-  const cuts = new Set([0, text.length, ...links.flatMap(({ start, end }) => [start, end]), ...marks.flat()]);
+  const mentions = findMentions(text).filter(({ start }) => !links.some((link) => link.start <= start && start < link.end));
+  const cuts = new Set([0, text.length, ...[...links, ...mentions].flatMap(({ start, end }) => [start, end]), ...marks.flat()]);
   const edges = [...cuts].filter((at) => at >= 0 && at <= text.length).toSorted((a, b) => a - b);
   return edges.slice(0, -1).map((start, i) => {
-    const link = links.find((one) => one.start <= start && start < one.end);
+    const covers = (one: { start: number; end: number }) => one.start <= start && start < one.end;
     const isMarked = marks.some(([from, to]) => from <= start && start < to);
-    return { text: text.slice(start, edges[i + 1]), href: link?.href ?? null, isMarked };
+    return { text: text.slice(start, edges[i + 1]), href: links.find(covers)?.href ?? null, mention: mentions.find(covers)?.handle ?? null, isMarked };
   });
 }
 

@@ -1,0 +1,115 @@
+import { useEffect } from 'preact/hooks';
+import { me } from '../state/account.ts';
+import type { ChannelStore } from '../state/channel-store.ts';
+import { askToLeave } from '../state/leaving.ts';
+import { type ListedMember, type MemberGroup, groupMembers } from '../state/member-groups.ts';
+import { MAX_LISTED } from '../state/member-list.ts';
+import { closePanel } from '../state/side-panel.ts';
+import { displayName, user } from '../state/users.ts';
+import { Avatar } from './Avatar.tsx';
+import { Icon } from './Icon.tsx';
+import { IconButton } from './IconButton.tsx';
+import { PresenceText } from './PresenceText.tsx';
+import { StatusLine } from './StatusLine.tsx';
+
+/** Who is in the open channel, and who of them is here. */
+export function MembersPanel({ store }: { store: ChannelStore }) {
+  const { members } = store;
+  const isUnread = members.cursor.value === undefined;
+  useEffect(() => void (isUnread && members.open()), [isUnread]);
+  return (
+    <aside class="panel" aria-label="Members">
+      <header class="bar">
+        <div class="bar-title">
+          <h2>Members</h2>
+          <p class="topic">#{store.info.value.name}</p>
+        </div>
+        <IconButton icon="close" label="Close members" onClick={closePanel} />
+      </header>
+      <div class="members">
+        <Lists store={store} />
+        <Reading store={store} />
+      </div>
+      <footer class="panel-foot">
+        <button type="button" class="button quiet" onClick={() => askToLeave(store)}>
+          <Icon name="leave" />
+          Leave channel
+        </button>
+      </footer>
+    </aside>
+  );
+}
+
+function Lists({ store }: { store: ChannelStore }) {
+  const { users, present } = store.presence.value;
+  const groups = groupMembers(store.members.roles.value, displayName, users);
+  return (
+    <>
+      {users === null && (
+        <p class="hint" role="status">
+          {present} here now. A channel this large shows how many are here, not who.
+        </p>
+      )}
+      {groups.map((group) => (
+        <Group key={group.title} group={group} isWhole={store.members.cursor.value === null} />
+      ))}
+    </>
+  );
+}
+
+function Group({ group: { title, members }, isWhole }: { group: MemberGroup; isWhole: boolean }) {
+  return (
+    <section aria-label={title}>
+      <h3>
+        {title} {isWhole && <span class="group-count">{members.length}</span>}
+      </h3>
+      <ul>
+        {members.map((member) => (
+          <Listed key={member.id} member={member} />
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+function Listed({ member: { id, name, role, state, status } }: { member: ListedMember }) {
+  const handle = user(id).value?.handle;
+  return (
+    <li class={`member ${state ?? ''}`} title={handle && `@${handle}`}>
+      <Avatar name={name} colourKey={id} presence={state ?? undefined} />
+      <div class="member-text">
+        <p class="member-name">
+          <span class="ellipsis">{name}</span>
+          <PresenceText state={state} />
+          {id === me.value?.id && <span class="tag">you</span>}
+          {role !== 'member' && <span class="tag">{role}</span>}
+        </p>
+        <StatusLine status={status} />
+      </div>
+    </li>
+  );
+}
+
+function Reading({ store: { members } }: { store: ChannelStore }) {
+  const loading = members.loading.value;
+  if (loading.name === 'loading') return <div class="spinner" role="status" aria-label="Loading members" />;
+  if (loading.name === 'failed') return <Failed reason={loading.reason} retry={() => void (members.cursor.peek() === undefined ? members.open() : members.more())} />;
+  if (!members.cursor.value) return null;
+  if (members.roles.value.size >= MAX_LISTED) return <p class="hint">There are more members than can be listed here.</p>;
+  return (
+    <button type="button" class="button more" onClick={() => void members.more()}>
+      Show more
+    </button>
+  );
+}
+
+function Failed({ reason, retry }: { reason: string; retry: () => void }) {
+  return (
+    <div class="hint" role="alert">
+      <p>{reason}</p>
+      <button type="button" class="button more" onClick={retry}>
+        Try again
+      </button>
+    </div>
+  );
+}

@@ -1,0 +1,16 @@
+import { signal } from '@preact/signals';
+import { navigate, place } from './location.ts';
+
+/** What stands beside the messages where no thread is open. */
+export const sidePanel = signal<'search' | 'members' | null>(null);
+
+/** Opens a panel in place of a thread. */
+export function openPanel(panel: 'search' | 'members'): void {
+  sidePanel.value = panel;
+  navigate({ ...place.peek(), threadId: null });
+}
+
+export const closePanel = (): void => void (sidePanel.value = null);
+
+/** Whether a panel is in view. */
+export const isShown = (panel: 'search' | 'members'): boolean => sidePanel.value === panel && place.value.threadId === null;
