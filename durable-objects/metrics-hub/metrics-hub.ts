@@ -9,7 +9,7 @@ export class MetricsHub extends DurableObject<Env> implements MetricsApi {
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    this.#store = new MetricsStore(durableSql({ storage: ctx.storage, abort: (reason) => ctx.abort(reason) }));
+    this.#store = new MetricsStore(durableSql(ctx));
   }
 
   async report(report: MetricsReport): Promise<void> {
