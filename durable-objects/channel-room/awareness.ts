@@ -5,6 +5,7 @@ import type { PresenceNotice, WatchedPresence } from '../user-inbox/presence-api
 import { ChannelPresence, type PresenceTelling } from './channel-presence.ts';
 import { accessProblem } from './commands.ts';
 import type { Conversation } from './conversation.ts';
+import { hash53 } from './hash53.ts';
 import type { PresenceCache } from './presence-cache.ts';
 import type { Tree } from './tree.ts';
 import { Typing, type TypingChange, typingFrame, typingFrames } from './typing.ts';
@@ -15,6 +16,8 @@ export interface AwarenessPorts {
   readonly presences: PresenceCache;
   /** Asks a member's inbox, which from then on tells this room of changes. */
   watchInbox(userId: string): Promise<WatchedPresence>;
+  /** Calls `sweep` in some minutes, unless it is to be called already; kept durably. */
+  sweepLater(): void;
 }
 
 /** What sockets are told besides events: who is typing, and who is present. */
@@ -42,8 +45,8 @@ export class Awareness<S extends RoomSocket> {
       members: (limit) => access.members(limit),
       isMember: (userId) => access.isMember(userId),
       connected: () => this.#countUsers(),
-      // Nodes do not say whether anybody looks: where there are any, somebody does.
-      isWatched: () => this.#watchers.size > 0 || tree.isGrown,
+      isWatched: () => this.#isWatched,
+      sweepLater: () => ports.sweepLater(),
       tell: (telling, isOwed) => this.#tellPresence(telling, isOwed),
     });
   }
@@ -79,9 +82,15 @@ export class Awareness<S extends RoomSocket> {
     this.#presence.lookFromNode();
   }
 
-  /** A socket has come to a node. */
-  joinedNode(): void {
+  /** A node has said who is there. */
+  rosterChanged(): void {
     this.#presence.connectedChanged();
+  }
+
+  /** Dead connections of the room are closed; those of nodes are looked for, and who is gone is told. */
+  sweep(): void {
+    this.#tree.tell({ sweep: true });
+    this.#presence.sweep();
   }
 
   /** From a member's inbox; false: it is to tell this room no more. */
@@ -112,11 +121,15 @@ export class Awareness<S extends RoomSocket> {
     if (record.watching) this.watch(socket, true);
   }
 
-  /** The sockets of nodes count each: which of them are of one user is known to nobody. */
+  /** Nodes do not say whether anybody looks: where there are any, somebody does. */
+  get #isWatched(): boolean {
+    return this.#watchers.size > 0 || this.#tree.isGrown;
+  }
+
   #countUsers(): number {
-    const users = new Set<string | undefined>();
-    this.#fanout.each((socket) => users.add(this.#fanout.record(socket)?.actor.user_id));
-    return users.size + this.#tree.sockets;
+    const users: number[] = [];
+    this.#fanout.each((socket) => users.push(hash53(this.#fanout.record(socket)?.actor.user_id ?? '')));
+    return this.#tree.countUsers(users);
   }
 
   #tellTyping(change: TypingChange): number {

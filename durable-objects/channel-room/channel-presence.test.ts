@@ -24,6 +24,7 @@ class World {
   readonly asked: string[] = [];
   refusing = false;
   connected = 0;
+  sweeps = 0;
   broken = new Set<string>();
   timers: { readonly at: number; readonly task: () => void }[] = [];
   presence = this.#instance();
@@ -65,6 +66,7 @@ class World {
       isMember: (userId) => this.members.has(userId),
       connected: () => this.connected,
       isWatched: () => this.watchers.size > 0,
+      sweepLater: () => (this.sweeps += 1),
       watchInbox: async (userId) => {
         this.asked.push(userId);
         if (this.broken.has(userId)) throw new Error('the inbox is away');
@@ -233,6 +235,16 @@ describe('a channel of more than 200 members', () => {
     world.presence.connectedChanged();
     await world.pass(10_000);
     expect([world.frames('a').length, world.frames('a').at(-1)]).toEqual([count, frame(false, null, world.connected)]);
+  });
+
+  it('is swept while somebody looks, and no longer', async () => {
+    await world.look('a');
+    expect(world.sweeps).toBe(1);
+    world.presence.sweep();
+    expect(world.sweeps).toBe(2);
+    world.watchers.clear();
+    world.presence.sweep();
+    expect(world.sweeps).toBe(2);
   });
 
   it('is told by name from the 200th member down, and by number from the 201st up (P28)', async () => {

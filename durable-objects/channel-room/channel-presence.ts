@@ -41,6 +41,8 @@ export interface ChannelPresencePorts<S> {
   isWatched(): boolean;
   /** Asks the user's inbox, which from then on tells the room of changes. */
   watchInbox(userId: string): Promise<WatchedPresence>;
+  /** Of a large channel: calls `sweep` in some minutes, for a connection that died without a word is told by nobody. */
+  sweepLater(): void;
   /** Tells the watching sockets, and the nodes. */
   tell(telling: PresenceTelling, isOwed: (socket: S) => boolean): void;
 }
@@ -96,6 +98,12 @@ export class ChannelPresence<S> {
     if (this.#ports.isWatched() && this.#isLarge()) this.#tellSoon(COUNT_EVERY_MS);
   }
 
+  /** It was looked for who is gone without a word. While anybody looks it will be again. */
+  sweep(): void {
+    this.connectedChanged();
+    this.#sweepLater();
+  }
+
   /** From a member's inbox. False: nobody looks, or it is none of this channel's business (G5); the inbox is to tell no more. */
   notice(notice: PresenceNotice): boolean {
     const { user_id } = notice.presence;
@@ -113,6 +121,10 @@ export class ChannelPresence<S> {
     if (!this.#ports.isWatched()) return;
     if (wasLarge !== this.#isLarge()) this.#oweAll = true;
     void this.#prepare();
+  }
+
+  #sweepLater(): void {
+    if (this.#ports.isWatched() && this.#isLarge()) this.#ports.sweepLater();
   }
 
   #isLarge(): boolean {
@@ -196,6 +208,7 @@ export class ChannelPresence<S> {
     const telling = { ...this.#frames(state), at: this.#ports.clock() };
     [this.#toldAt, this.#present, this.#changed, this.#oweAll, this.#oweNodes] = [telling.at, state.present, new Set(), false, false];
     this.#owed.clear();
+    this.#sweepLater();
     this.#ports.tell(telling, (socket) => owed.has(socket));
   }
 

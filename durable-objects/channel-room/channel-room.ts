@@ -93,6 +93,10 @@ export class ChannelRoom extends DurableObject<Env> implements RoomApi {
     (await this.#room.mustOpen(channelId)).typed(actor, threadId);
   }
 
+  async roster(channelId: string, node: number, users: Float64Array): Promise<void> {
+    (await this.#mustOpen(channelId)).roster(node, users);
+  }
+
   async look(channelId: string): Promise<void> {
     (await this.#room.mustOpen(channelId)).look();
   }

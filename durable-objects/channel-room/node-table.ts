@@ -1,12 +1,21 @@
 import type { SqlDriver } from '../log/sql-driver.ts';
 import type { LogHead } from './room-api.ts';
 
-const SCHEMA = 'CREATE TABLE IF NOT EXISTS fanout_nodes (node INTEGER PRIMARY KEY, epoch INTEGER, told INTEGER);';
+const SCHEMA = `
+  CREATE TABLE IF NOT EXISTS fanout_nodes (node INTEGER PRIMARY KEY, epoch INTEGER, told INTEGER);
+  CREATE TABLE IF NOT EXISTS node_rosters (node INTEGER PRIMARY KEY, users TEXT NOT NULL, heard_at INTEGER NOT NULL);`;
 
 /** A node and what it has certainly been told; null: something is on its way, or was when the instance died. */
 export interface StoredNode {
   readonly node: number;
   readonly told: LogHead | null;
+}
+
+/** Hashed ids of the users who have a socket there, as the node said at that time (epoch milliseconds). */
+export interface StoredRoster {
+  readonly node: number;
+  readonly users: readonly number[];
+  readonly heardAt: number;
 }
 
 /** The nodes of a room. They outlive what else the room knows: their sockets are there whatever becomes of its log. */
@@ -29,6 +38,17 @@ export class NodeTable {
 
   remove(node: number): void {
     this.#sql.run('DELETE FROM fanout_nodes WHERE node = ?', node);
+    this.#sql.run('DELETE FROM node_rosters WHERE node = ?', node);
+  }
+
+  rosters(): StoredRoster[] {
+    const rows = this.#sql.all<{ node: number; users: string; heard_at: number }>('SELECT node, users, heard_at FROM node_rosters');
+    // They were written by `saveRoster`.
+    return rows.map(({ node, users, heard_at }) => ({ node, users: JSON.parse(users) as number[], heardAt: heard_at }));
+  }
+
+  saveRoster(node: number, users: readonly number[], heardAt: number): void {
+    this.#sql.run('INSERT OR REPLACE INTO node_rosters (node, users, heard_at) VALUES (?, ?, ?)', node, JSON.stringify(users), heardAt);
   }
 
   /** From now on no node is known to have been told everything. */

@@ -1,3 +1,3 @@
 /** What a room's alarm is for. */
-export const ROOM_ALARMS = ['drain', 'auth', 'nodes'] as const;
+export const ROOM_ALARMS = ['drain', 'auth', 'nodes', 'sweep'] as const;
 export type RoomAlarm = (typeof ROOM_ALARMS)[number];

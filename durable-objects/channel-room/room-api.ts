@@ -56,6 +56,8 @@ export interface RoomOfNodes {
   redeem(channelId: string, userId: string, ticket: string): Promise<Actor | null>;
   /** The actor types, in the channel or in a thread. */
   typed(channelId: string, actor: Actor, threadId: string | null): Promise<void>;
+  /** Who has a socket on that node, by `hash53` of their ids, each once. */
+  roster(channelId: string, node: number, users: Float64Array): Promise<void>;
   /** A socket of a node looks who is present: all nodes are told, soon. */
   look(channelId: string): Promise<void>;
   /** As `OlderEvents.read`, and bounded by the largest frame. Null also where the epoch has changed. */

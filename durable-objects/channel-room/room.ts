@@ -12,7 +12,7 @@ import { Fanout, FRAME_BYTES, freshRecord, type RoomSocket, type SocketRecord } 
 import { reconnectFrame, welcomeFrame } from '../sockets/frames.ts';
 import { SocketCommands } from '../sockets/socket-commands.ts';
 import { SocketCredentials } from '../sockets/socket-credentials.ts';
-import type { SocketLimits } from '../sockets/socket-limits.ts';
+import { type SocketLimits, SWEEP_MS } from '../sockets/socket-limits.ts';
 import { isOf, type Whose } from '../sockets/whose.ts';
 import type { PresenceNotice } from '../user-inbox/presence-api.ts';
 import { Admissions } from './admissions.ts';
@@ -34,7 +34,7 @@ const TIDY_MS = 1_000;
 /** How often an active room looks for dead sockets. A quiet one has nothing to send them. */
 const REAP_MS = 60_000;
 
-export interface RoomPorts<S extends RoomSocket> extends Omit<RoomDrainPorts, 'epochChanged'>, AwarenessPorts {
+export interface RoomPorts<S extends RoomSocket> extends Omit<RoomDrainPorts, 'epochChanged'>, Omit<AwarenessPorts, 'sweepLater'> {
   readonly nodes: NodeTable;
   node(node: number): NodeStub;
   readonly limits: SocketLimits;
@@ -119,7 +119,7 @@ export class Room<S extends RoomSocket> {
       setAlarm: (at) => ports.alarms.set('nodes', at),
       clearAlarm: () => ports.alarms.clear('nodes'),
     });
-    this.#awareness = new Awareness(conversation, this.#fanout, this.#tree, ports);
+    this.#awareness = new Awareness(conversation, this.#fanout, this.#tree, { ...ports, sweepLater: () => this.#sweepLater() });
     this.#drain = roomDrain(conversation, this.#metrics, {
       ...ports,
       epochChanged: () => this.#epochChanged(),
@@ -207,7 +207,6 @@ export class Room<S extends RoomSocket> {
     if ('problem' in admitted) return admitted;
     this.#touch();
     if (!this.#tree.admit(node)) return { problem: { code: 'unavailable', retry_after: 1 } };
-    this.#awareness.joinedNode();
     return admitted;
   }
 
@@ -244,6 +243,12 @@ export class Room<S extends RoomSocket> {
     this.#awareness.typed(actor, threadId);
   }
 
+  /** As `RoomOfNodes`. */
+  roster(node: number, users: Float64Array): void {
+    this.#tree.hearRoster(node, users);
+    this.#awareness.rosterChanged();
+  }
+
   look(): void {
     this.#awareness.lookFromNode();
   }
@@ -261,6 +266,7 @@ export class Room<S extends RoomSocket> {
       drain: () => this.#drain.alarm(),
       auth: () => this.#credentials.check(),
       nodes: () => this.#tree.retell(),
+      sweep: () => this.#awareness.sweep(),
     };
     await Promise.all(this.#ports.alarms.due(this.#ports.clock()).map((purpose) => work[purpose]()));
   }
@@ -300,6 +306,11 @@ export class Room<S extends RoomSocket> {
     this.#touch();
     const placed = await this.#tree.place(this.#fanout.size);
     return 'problem' in placed ? placed : { ok: { node: placed.ok, name: nodeName(this.channelId, placed.ok) } };
+  }
+
+  #sweepLater(): void {
+    const { alarms, clock } = this.#ports;
+    if (alarms.at('sweep') === null) alarms.set('sweep', clock() + SWEEP_MS);
   }
 
   #reap(): void {

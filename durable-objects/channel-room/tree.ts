@@ -8,6 +8,7 @@ import { reconnectFrame } from '../sockets/frames.ts';
 import { NodeLink, type NodeStub } from './node-link.ts';
 import type { NodeTable } from './node-table.ts';
 import type { LogHead } from './room-api.ts';
+import { Rosters } from './rosters.ts';
 
 /** Nodes are asked for their counts no more often, unless one has never said. */
 const COUNT_EVERY_MS = 1_000;
@@ -51,6 +52,7 @@ export class Tree {
   readonly #table: NodeTable;
   readonly #log: FanoutLog;
   readonly #ports: TreePorts;
+  readonly #rosters: Rosters;
   readonly #links = new Map<number, NodeLink>();
   #settled: boolean;
   #counting: Promise<void> | null = null;
@@ -61,6 +63,7 @@ export class Tree {
     this.#table = table;
     this.#log = log;
     this.#ports = ports;
+    this.#rosters = new Rosters(table);
     const nodes = table.all();
     for (const { node, told } of nodes) this.#links.set(node, this.#link(node, told, null));
     this.#settled = nodes.every(({ told }) => told !== null);
@@ -124,6 +127,16 @@ export class Tree {
     const link = this.#links.get(node);
     link?.admit();
     return link !== undefined;
+  }
+
+  /** A node says who is there. One that is none of this room's any more says nothing. */
+  hearRoster(node: number, users: Float64Array): void {
+    if (this.#links.has(node)) this.#rosters.hear(node, users, this.#ports.clock());
+  }
+
+  /** How many users have a socket on a node or are among these, each once; ids are hashed by `hash53`. As old as what the nodes last said. */
+  countUsers(own: readonly number[]): number {
+    return this.#rosters.count(own, this.#ports.clock());
   }
 
   /** As `NodeApi.tell`, to all nodes. */
@@ -207,6 +220,7 @@ export class Tree {
 
   #drop({ node }: NodeLink): void {
     this.#table.remove(node);
+    this.#rosters.forget(node);
     this.#links.delete(node);
   }
 }

@@ -104,6 +104,7 @@ export class FanoutNode extends DurableObject<Env> implements NodeApi {
       redeem: (userId, ticket) => room().redeem(channelId, userId, ticket),
       typed: (actor, threadId) => room().typed(channelId, actor, threadId),
       look: () => room().look(channelId),
+      roster: (users) => room().roster(channelId, node, users),
     };
   }
 }

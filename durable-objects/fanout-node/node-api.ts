@@ -30,8 +30,8 @@ export interface BatchAnswer {
   readonly pause: number;
 }
 
-/** What is told besides events, and lost with the node's instance: `typing` and `presence` to those that do not lag, a `frame` to all. */
-export type Telling = { readonly typing: TypingChange } | { readonly presence: PresenceTelling } | { readonly frame: string };
+/** What is told besides events, and lost with the node's instance: `typing` and `presence` to those that do not lag, a `frame` to all. `sweep`: close dead connections, and say who is there. */
+export type Telling = { readonly typing: TypingChange } | { readonly presence: PresenceTelling } | { readonly frame: string } | { readonly sweep: true };
 
 /** What a room calls on a `FanoutNode` by RPC. All of it may be repeated. A node may not know itself yet, so each call says which it is. */
 export interface NodeApi {

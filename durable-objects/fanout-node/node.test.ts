@@ -3,6 +3,7 @@ import { type ServerFrame, serverFrameSchema } from '../../protocol/frames.ts';
 import { nodeSqlite } from '../../tests/support/node-sqlite.ts';
 import { ALICE, BOB, CHANNEL, id, NOW } from '../../tests/support/room-core.ts';
 import { Alarms } from '../alarms.ts';
+import { hash53 } from '../channel-room/hash53.ts';
 import type { Admission } from '../channel-room/room-api.ts';
 import type { ArchivedChunk } from '../log/archive.ts';
 import type { LogEvent } from '../log/event-log.ts';
@@ -43,6 +44,8 @@ let head: number;
 let reads: number;
 let admit: (() => void)[];
 let away: boolean;
+let rosters: number[][];
+let timers: (() => void)[];
 
 const admission = (): Admission => ({ session: id(9, 0), epoch: 1, seq: head, head, recovered: true });
 
@@ -67,11 +70,12 @@ function nodeOf(...found: (readonly [FakeSocket, SocketRecord])[]): Node<FakeSoc
       redeem: async () => null,
       typed: async () => {},
       look: async () => {},
+      roster: async (users) => void rosters.push([...users]),
     },
     maxSockets: 10,
     alarms: new Alarms(nodeSqlite(), NODE_ALARMS, { setAlarm: () => {}, clearAlarm: () => {} }),
     clock: () => NOW,
-    schedule: () => {},
+    schedule: (_, task) => void timers.push(task),
     report: () => {},
     lastPing: () => NOW,
     warn: () => {},
@@ -80,7 +84,7 @@ function nodeOf(...found: (readonly [FakeSocket, SocketRecord])[]): Node<FakeSoc
 }
 
 beforeEach(() => {
-  [head, reads, admit, away] = [10, 0, [], false];
+  [head, reads, admit, away, rosters, timers] = [10, 0, [], false, [], []];
 });
 
 async function join(node: Node<FakeSocket>, by: Actor = ALICE): Promise<FakeSocket> {
@@ -148,6 +152,36 @@ describe('the next instance of a node', () => {
     away = true;
     await nodeOf([other, recordAt(4)]).message(other, JSON.stringify({ type: 'ack', seq: 4 }));
     expect(other.closed).toBe(1012);
+  });
+});
+
+describe('who is there', () => {
+  const tidy = async (): Promise<void> => {
+    for (const task of timers.splice(0)) task();
+    await turns();
+  };
+
+  it('is told to the room as users, each once, whatever number of sockets they have', async () => {
+    const node = nodeOf();
+    for (const who of [ALICE, ALICE, BOB]) await join(node, who);
+    await tidy();
+    expect(rosters).toEqual([[hash53(ALICE.user_id), hash53(BOB.user_id)]]);
+  });
+
+  it('is known of the sockets of an earlier instance, when the room asks', async () => {
+    const node = nodeOf([new FakeSocket(), recordAt(10, true, BOB)], [new FakeSocket(), recordAt(10)]);
+    await tidy();
+    expect(rosters).toEqual([]);
+    node.tell({ sweep: true });
+    await turns();
+    await tidy();
+    expect(rosters.map((users) => users.length)).toEqual([2]);
+  });
+
+  it('is nobody, where an instance has lost all: the room hears so with the next batch', async () => {
+    nodeOf().publish(batch(11, 11));
+    await tidy();
+    expect(rosters).toEqual([[]]);
   });
 });
 

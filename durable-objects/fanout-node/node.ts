@@ -3,6 +3,7 @@ import type { Outcome, Problem } from '../../protocol/errors.ts';
 import type { Command, CommandResult } from '../../protocol/frames.ts';
 import type { Alarms } from '../alarms.ts';
 import type { Admission, LogHead, SocketRequest } from '../channel-room/room-api.ts';
+import { hash53 } from '../channel-room/hash53.ts';
 import { RoomMetrics } from '../channel-room/room-metrics.ts';
 import { typingFrame, typingFrames, type TypingUsers } from '../channel-room/typing.ts';
 import type { MetricsReport } from '../metrics-hub/metrics-api.ts';
@@ -17,6 +18,7 @@ import type { Batch, BatchAnswer, Telling } from './node-api.ts';
 import { NodePresence } from './node-presence.ts';
 import { Ring } from './ring.ts';
 import { RoomReads } from './room-reads.ts';
+import { RosterReport } from './roster-report.ts';
 
 /** How long after something happened a node tidies up. */
 const TIDY_MS = 1_000;
@@ -34,6 +36,7 @@ export interface NodeRoom {
   redeem(userId: string, ticket: string): Promise<Actor | null>;
   typed(actor: Actor, threadId: string | null): Promise<void>;
   look(): Promise<void>;
+  roster(users: Float64Array): Promise<void>;
 }
 
 /** What its alarm is for: credentials that end, and what an instance has not come to the end of. */
@@ -80,6 +83,7 @@ export class Node<S extends RoomSocket> {
   readonly #asking = new Set<Heard>();
   readonly #credentials: SocketCredentials<S>;
   readonly #presence: NodePresence<S>;
+  readonly #roster: RosterReport;
   #joining = 0;
   /** Who types, as it was told last. */
   #typing: TypingUsers = [];
@@ -122,6 +126,9 @@ export class Node<S extends RoomSocket> {
       // The room has looked, with its list of members.
       refusal: ({ expires_at }) => (expires_at <= clock() ? { code: 'unauthenticated' } : null),
     });
+    this.#roster = new RosterReport({ clock, users: () => this.#users(), report: (users) => ports.room.roster(users) });
+    // It may have had sockets, and lost them.
+    if (found.length === 0) this.#rosterChanged();
   }
 
   get size(): number {
@@ -142,6 +149,7 @@ export class Node<S extends RoomSocket> {
   }
 
   #told(telling: Exclude<Telling, { readonly frame: string }>): void {
+    if ('sweep' in telling) return this.#sweep();
     if ('presence' in telling) return this.#presence.told(telling.presence);
     const frameFor = typingFrames(telling.typing);
     this.#typing = telling.typing.now;
@@ -177,6 +185,7 @@ export class Node<S extends RoomSocket> {
       );
     } finally {
       this.#joining -= 1;
+      this.#rosterChanged();
     }
   }
 
@@ -187,7 +196,8 @@ export class Node<S extends RoomSocket> {
 
   /** The alarm rang. */
   async alarm(): Promise<void> {
-    this.#touch();
+    // The instance before may not have come to say it.
+    this.#rosterChanged();
     if (this.#found.size > 0) await this.#orient();
     this.#credentials.check();
   }
@@ -196,7 +206,7 @@ export class Node<S extends RoomSocket> {
     this.#found.delete(socket);
     this.#fanout.leave(socket);
     this.#presence.left(socket);
-    this.#touch();
+    this.#rosterChanged();
   }
 
   #take({ epoch, after, events, head }: Batch): void {
@@ -228,6 +238,7 @@ export class Node<S extends RoomSocket> {
 
   #closed(socket: S, code: CloseCode): void {
     this.#presence.left(socket);
+    this.#rosterChanged();
     this.#metrics.count('colink_room_sockets_closed_total', 1, { code: String(code) });
   }
 
@@ -290,6 +301,7 @@ export class Node<S extends RoomSocket> {
 
   #closeFound(socket: S, code: CloseCode, reason: string): void {
     this.#found.delete(socket);
+    this.#rosterChanged();
     socket.close(code, reason);
   }
 
@@ -318,14 +330,33 @@ export class Node<S extends RoomSocket> {
 
   #tidy(): void {
     const now = this.#ports.clock();
-    const quiet = !this.#active && !this.#fanout.isReading;
-    [this.#tidying, this.#active] = [false, false];
     if (now - this.#reapedAt >= REAP_MS) this.#reap(now);
+    const quiet = [!this.#active, !this.#fanout.isReading, this.#roster.settle()].every(Boolean);
+    [this.#tidying, this.#active] = [false, false];
     this.#fanout.settle();
     const report = this.#metrics.take({ sockets: this.size, undrained: 0, undrainedSince: null }, now, quiet);
     if (report !== null) this.#ports.report(report);
     if (quiet) this.#ports.alarms.clear('net');
     else this.#touch();
+  }
+
+  /** Somebody may have come or gone. */
+  #rosterChanged(): void {
+    this.#roster.changed();
+    this.#touch();
+  }
+
+  #sweep(): void {
+    this.#reap(this.#ports.clock());
+    this.#roster.demand();
+    this.#touch();
+  }
+
+  #users(): Set<number> {
+    const users = new Set<number>();
+    for (const { actor } of this.#found.values()) users.add(hash53(actor.user_id));
+    this.#fanout.each((socket) => users.add(hash53(this.#fanout.record(socket)?.actor.user_id ?? '')));
+    return users;
   }
 
   #reap(now: number): void {

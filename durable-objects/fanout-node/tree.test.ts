@@ -73,7 +73,9 @@ const roomOf = (tree: Tree, node: number, events: readonly LogEvent[]): NodeRoom
   eventsBetween: async () => null,
   execute: async () => ({ problem: { code: 'internal' } }),
   redeem: async () => null,
-  typed: async () => {}, look: async () => {},
+  typed: async () => {},
+  look: async () => {},
+  roster: async () => {},
 });
 
 it('tells a node that it opens where the log stands: it may have been a node of this room before, and stand where it stood then (G4)', async () => {

@@ -355,13 +355,3 @@ describe('across instances', () => {
     expect(socket.closed).toBe(4009);
   });
 });
-
-describe('dead sockets', () => {
-  it('are those without a ping or a frame for three heartbeats (P40)', () => {
-    const [dead, pinging, acking] = [join(), join(), join()];
-    now += 80_000;
-    fanout.heard(acking);
-    fanout.reap((socket) => (socket === pinging ? now - 20_000 : 0));
-    expect([dead.closed, pinging.closed, acking.closed]).toEqual([1001, null, null]);
-  });
-});

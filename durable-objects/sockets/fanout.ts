@@ -81,8 +81,9 @@ export interface FanoutPorts<S> {
 
 interface Reader {
   record: SocketRecord;
-  /** When its client last sent anything but a ping, or when this instance got the socket. */
-  heardAt: number;
+  /** When its client last sent anything but a ping, or came. Null: this instance has heard nothing of it, and found it at `since`. */
+  heardAt: number | null;
+  readonly since: number;
   /** A read of older events is under way for it. */
   reading: boolean;
 }
@@ -140,7 +141,7 @@ export class Fanout<S extends RoomSocket> {
 
   /** Serves a new socket from its cursor on. */
   join(socket: S, record: SocketRecord): void {
-    this.#readers.set(socket, { record, heardAt: this.#ports.clock(), reading: false });
+    this.#readers.set(socket, { record, heardAt: this.#ports.clock(), since: this.#ports.clock(), reading: false });
     socket.save(record);
     this.#pump(socket);
   }
@@ -148,7 +149,7 @@ export class Fanout<S extends RoomSocket> {
   /** Takes over a socket of an earlier instance, one of `among`, or closes it where its place cannot be known. */
   adopt(socket: S, record: SocketRecord, among = 1): void {
     const { epoch, seq } = this.#log.state;
-    const reader = { record, heardAt: this.#ports.clock(), reading: false };
+    const reader = { record, heardAt: null, since: this.#ports.clock(), reading: false };
     this.#readers.set(socket, reader);
     if (record.epoch !== epoch) return this.#dismiss(socket, 4009, 'the epoch has changed', among);
     if (record.cursor.sent > seq || (!record.settled && record.cursor.sent < seq)) return this.#dismiss(socket, 1012, 'the room was restarted', among);
@@ -183,11 +184,16 @@ export class Fanout<S extends RoomSocket> {
     if (reader !== undefined) reader.heardAt = this.#ports.clock();
   }
 
-  /** Closes the sockets that have been silent for three heartbeats. `lastPing` in epoch milliseconds; 0: none was seen. */
+  /**
+   * Closes the sockets that have been silent for three heartbeats. `lastPing` in epoch milliseconds; 0: none was seen. The platform keeps it through
+   * hibernation, so one that was found is judged by it alone, where it has ever pinged.
+   */
   reap(lastPing: (socket: S) => number): void {
     const silentSince = this.#ports.clock() - SILENT_MS;
-    for (const [socket, { heardAt }] of this.#readers) {
-      if (heardAt < silentSince && lastPing(socket) < silentSince) this.close(socket, 1001, 'no heartbeat');
+    for (const [socket, { heardAt, since }] of this.#readers) {
+      const ping = lastPing(socket);
+      const heard = heardAt ?? (ping === 0 ? since : 0);
+      if (Math.max(heard, ping) < silentSince) this.close(socket, 1001, 'no heartbeat');
     }
   }
 

@@ -4,6 +4,8 @@
  * sockets (measured 2026-11). A deployment has no such limit and raises the last two by `MAX_CHANNEL_SOCKETS`.
  */
 export const SOCKET_LIMITS = { room: 1_000, node: 2_500, channel: 9_000, process: 9_000 };
+/** A large channel that somebody looks at looks for dead connections so often, its nodes' too, in milliseconds. */
+export const SWEEP_MS = 300_000;
 export type SocketLimits = Readonly<typeof SOCKET_LIMITS>;
 
 export function socketLimits({ MAX_CHANNEL_SOCKETS }: { readonly MAX_CHANNEL_SOCKETS: string }): SocketLimits {

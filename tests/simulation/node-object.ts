@@ -68,6 +68,7 @@ export class NodeObject extends SimulatedObject<SimulatedNode> {
       redeem: (userId, ticket) => ask((room) => room.redeem(userId, ticket)),
       typed: (actor, threadId) => ask((room) => room.typed(actor, threadId)),
       look: () => ask((room) => room.look()),
+      roster: (users) => ask((room) => room.roster(this.#node, users)),
     };
   }
 }

@@ -286,6 +286,7 @@ export class TreeWorld {
       redeem: async () => null,
       typed: async () => {},
       look: async () => {},
+      roster: (users) => this.#call(() => this.#live().tree.hearRoster(node, users), life),
     };
   }
 
