@@ -94,7 +94,7 @@ export class ChannelRoom extends DurableObject<Env> implements RoomApi {
   }
 
   async roster(channelId: string, node: number, users: Float64Array): Promise<void> {
-    (await this.#mustOpen(channelId)).roster(node, users);
+    (await this.#room.mustOpen(channelId)).roster(node, users);
   }
 
   async look(channelId: string): Promise<void> {
