@@ -69,6 +69,45 @@ describe('a connection', () => {
     expect(server.sockets.map(({ protocols }) => protocols)).toEqual([['colink.v1', 'colink.ticket.t1'], ['colink.v1', 'colink.ticket.t2']]);
   });
 
+  it('comes back with the ticket of its welcome, and asks for one only where it has none (P50)', async () => {
+    let asked = 0;
+    const { server, retry } = await connect({ ticket: async () => `t${(asked += 1)}` });
+    server.latest.welcome({ seq: 5, recovered: true, next_ticket: 'n1' });
+    server.latest.drop(1012);
+    await retry();
+    server.latest.welcome({ seq: 5, recovered: true });
+    server.latest.drop(1012);
+    await retry();
+    expect(server.sockets.map(({ protocols }) => protocols[1])).toEqual(['t1', 'n1', 't2'].map((ticket) => `colink.ticket.${ticket}`));
+  });
+
+  it('offers the ticket of its welcome again where nobody answered, and no more where somebody did (P50)', async () => {
+    const answers = [Promise.reject(new NetworkError('away')), Promise.resolve()];
+    answers[0]?.catch(() => {});
+    const { server, retry } = await connect({ ticket: async () => 'asked', diagnose: () => answers.shift() ?? Promise.resolve() });
+    server.latest.welcome({ seq: 5, recovered: true, next_ticket: 'n1' });
+    for (let attempt = 0; attempt < 3; attempt++) {
+      server.latest.drop(1006);
+      await settle();
+      await retry();
+    }
+    expect(server.sockets.map(({ protocols }) => protocols[1])).toEqual(['asked', 'n1', 'n1', 'asked'].map((ticket) => `colink.ticket.${ticket}`));
+  });
+
+  it('forgets the ticket of a credential that has ended, and takes that of the one it goes on with (P34, P50)', async () => {
+    const { server, retry, clock } = await connect({ ticket: async () => 'asked' });
+    server.latest.welcome({ seq: 5, recovered: true, next_ticket: 'old' });
+    server.latest.drop(4001);
+    await retry();
+    server.latest.welcome({ seq: 5, recovered: true, next_ticket: 'old' });
+    server.latest.deliver({ type: 'auth.expiring', expires_at: new Date(clock.now() + 60_000).toISOString() });
+    await clock.advance(30_000);
+    server.latest.deliver({ type: 'result', re: 'refresh', ok: { expires_at: 'later', next_ticket: 'new' } });
+    server.latest.drop(1012);
+    await retry();
+    expect(server.sockets.map(({ protocols }) => protocols[1])).toEqual(['asked', 'asked', 'new'].map((ticket) => `colink.ticket.${ticket}`));
+  });
+
   it('waits where a ticket cannot be had now, and closes where it never will be', async () => {
     const away = await connect({ ticket: () => Promise.reject(new NetworkError('away')) });
     expect(away.connection.state).toMatchObject({ name: 'waiting', reason: 'unreachable' });

@@ -9,10 +9,12 @@ import { ClosedError, ProblemError, isRetryable, retryAfterMs } from './errors.t
 import { BEGINNING, type ConnectionEvent, type ConnectionState, type Hold, type Lifecycle, step } from './lifecycle.ts';
 import type { Clock, OpenSocket, Random } from './ports.ts';
 import { SocketLink } from './socket-link.ts';
-import { type EventsFrame, type SharedFrame, type WelcomeFrame, type Wire, isShared } from './wires.ts';
+import { type EventsFrame, type ResultFrame, type SharedFrame, type WelcomeFrame, type Wire, isShared } from './wires.ts';
 
 /** A connection that stayed open this long has succeeded: the next back-off starts over. */
 const STABLE_AFTER_MS = 10_000;
+/** The id of that command: others have numbers. */
+const REFRESH = 'refresh';
 
 /** A place in a log: everything up to `seq` is known. A cursor of another epoch says nothing. */
 export interface Cursor {
@@ -61,6 +63,10 @@ export class Connection<W extends Wire> {
   #cancelMove: () => void = () => {};
   /** Counts attempts begun, so that a ticket that arrives late opens nothing. */
   #generation = 0;
+  /** What the last welcome gave: it opens the next socket, and nothing has to be asked for that. */
+  #nextTicket: string | undefined;
+  /** The one of this attempt. */
+  #offered: string | undefined;
 
   constructor(options: ConnectionOptions, listener: ConnectionListener<W>) {
     const { conditions = alwaysOn, hiddenAfterMs = null, clock } = options;
@@ -141,7 +147,8 @@ export class Connection<W extends Wire> {
   async #connect(): Promise<void> {
     const generation = this.#generation;
     try {
-      const ticket = await this.#options.ticket?.();
+      [this.#offered, this.#nextTicket] = [this.#nextTicket, undefined];
+      const ticket = this.#offered ?? (await this.#options.ticket?.());
       if (generation === this.#generation) this.#open(ticket);
     } catch (error) {
       if (generation === this.#generation) this.#refused(error);
@@ -170,7 +177,7 @@ export class Connection<W extends Wire> {
       case 'events':
         return this.#advance(frame, bytes);
       case 'result':
-        return this.#commands.settle(frame);
+        return frame.re === REFRESH ? this.#refreshed(frame) : this.#commands.settle(frame);
       case 'auth.expiring':
         return this.#refresh?.expiring(frame.expires_at);
       case 'reconnect':
@@ -185,8 +192,9 @@ export class Connection<W extends Wire> {
     if (!link) return;
     const { clock, random, ticket } = this.#options;
     this.#head = welcome.head;
+    this.#nextTicket = welcome.next_ticket;
     this.#acks = new Acks(welcome.seq, welcome.limits, clock, (seq) => link.send({ type: 'ack', seq }));
-    if (ticket) this.#refresh = new CredentialRefresh({ ticket, clock, random, send: (fresh) => link.send({ type: 'refresh', id: 'refresh', ticket: fresh }) });
+    if (ticket) this.#refresh = new CredentialRefresh({ ticket, clock, random, send: (fresh) => link.send({ type: 'refresh', id: REFRESH, ticket: fresh }) });
     link.keepAlive(welcome.heartbeat_seconds);
     // workerd holds a connection it has closed until its object sleeps, unless a message ever came by it (measured 2026-11-23): 4001
     // and 1012 would be noticed 10 s late or more.
@@ -198,6 +206,11 @@ export class Connection<W extends Wire> {
     }
     this.#on({ type: 'welcome' });
     for (const command of this.#commands.frames()) link.send(command);
+  }
+
+  /** The ticket before is of the credential that ends. */
+  #refreshed({ ok }: ResultFrame<W>): void {
+    if (ok) this.#nextTicket = 'next_ticket' in ok && typeof ok.next_ticket === 'string' ? ok.next_ticket : undefined;
   }
 
   #advance({ epoch, from, to, events }: EventsFrame<W>, bytes: number): void {
@@ -216,10 +229,11 @@ export class Connection<W extends Wire> {
   }
 
   #lost(code: number, text: string): void {
-    const { reconnect, resume } = closeRule(code);
+    const { reconnect, refreshToken, resume } = closeRule(code);
     const { diagnose } = this.#options;
     const mayExplain = this.state.name === 'connecting' && reconnect && reconnectWindow(text) === null;
     if (!resume) this.#cursor = null;
+    if (refreshToken) this.#nextTicket = undefined;
     if (mayExplain && diagnose) void this.#explain(code, text, diagnose);
     else this.#on({ type: 'lost', code, text });
   }
@@ -231,7 +245,10 @@ export class Connection<W extends Wire> {
       await diagnose();
       if (generation === this.#generation) this.#on({ type: 'lost', code, text });
     } catch (error) {
-      if (generation === this.#generation) this.#refused(error);
+      if (generation !== this.#generation) return;
+      // Where nobody answers, nobody has used it up.
+      if (!(error instanceof ProblemError)) this.#nextTicket = this.#offered;
+      this.#refused(error);
     }
   }
 

@@ -38,6 +38,9 @@ export type CommandResult = z.infer<typeof commandResultSchema>;
 
 /** `id` of a command is the client's own, echoed as `re`. */
 const commandId = z.string().min(1).max(64);
+const ticketSchema = z.string().min(1).max(300);
+/** Opens one socket of the same user more, where one is lost: nothing has to be looked up then. Valid for 24 h, and no longer than the credential. */
+const nextTicketSchema = ticketSchema.optional();
 const withId = <S extends z.ZodRawShape>(command: z.ZodObject<S, z.core.$strict>) => command.extend({ id: commandId });
 
 /** Received and processed up to `seq`: gives the socket credit. Unanswered. */
@@ -46,7 +49,7 @@ const ackFrame = z.strictObject({ type: z.literal('ack'), seq: counterSchema });
  * A fresh ticket of the same user, before the credential of this socket ends: the socket goes on with the ticket's. Answered with the new end, or
  * with `unauthenticated`, and the socket is as it was.
  */
-const refreshFrame = z.strictObject({ type: z.literal('refresh'), id: commandId, ticket: z.string().min(1).max(300) });
+const refreshFrame = z.strictObject({ type: z.literal('refresh'), id: commandId, ticket: ticketSchema });
 
 /** Client → room. */
 export const clientFrameSchema = z.discriminatedUnion('type', [
@@ -94,6 +97,8 @@ const welcomeFrame = z.strictObject({
   head: counterSchema,
   recovered: z.boolean(),
   heartbeat_seconds: z.int(),
+  /** Absent where none could be had: then a ticket is to be asked for, as for the first socket. */
+  next_ticket: nextTicketSchema,
   limits: z.strictObject({ frame_bytes: z.int(), window_events: z.int(), window_bytes: z.int() }),
 });
 const eventsFrame = z.strictObject({
@@ -103,8 +108,8 @@ const eventsFrame = z.strictObject({
   to: counterSchema,
   events: z.array(channelEventSchema),
 });
-/** `ok` of a `refresh`: when the credential that now carries the socket ends. */
-export const refreshResultSchema = z.strictObject({ expires_at: timeSchema });
+/** `ok` of a `refresh`: when the credential that now carries the socket ends, and its next ticket; the one before is of the other credential. */
+export const refreshResultSchema = z.strictObject({ expires_at: timeSchema, next_ticket: nextTicketSchema });
 export type RefreshResult = z.infer<typeof refreshResultSchema>;
 /** `ok` of a `read`: where the marker stands now. */
 export const readResultSchema = z.strictObject({ read_pos: counterSchema });

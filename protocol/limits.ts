@@ -35,6 +35,8 @@ export const MAX_UNDRAINED_BYTES = 16 * 1024 * 1024;
 export const HEARTBEAT_SECONDS = 25;
 /** Life of a socket ticket, in seconds. It serves once. */
 export const TICKET_SECONDS = 30;
+/** Longest life of the ticket in `welcome`, in seconds. It serves once too, and ends with its credential. */
+export const NEXT_TICKET_SECONDS = 86_400;
 /** Days that `event_log` can be resumed from. */
 export const RESUME_DAYS = 30;
 /** Longest text of a custom status, in UTF-16 code units. */

@@ -1,6 +1,7 @@
 import { uuidv7 } from 'uuidv7';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { fetchApi, newCaller, newChannel, newToken, ORIGIN, send, type Caller } from '../workers/api-fixture.ts';
+import { refreshResultSchema } from '../protocol/frames.ts';
 import { bearer, channelSocket, eventsOf, INBOX_SOCKET, offering, openSocket, ticketOf, type ApiSocket } from '../workers/socket-fixture.ts';
 
 /** What an adversary tries, against the real routes, rooms and inboxes (G5). */
@@ -19,6 +20,7 @@ const expel = (who: Caller) => owner.call('DELETE', `${members()}/${who.user.id}
 const logout = ({ token }: Caller) => fetchApi('/auth/logout', { method: 'POST', headers: { Authorization: `Bearer ${token}` } });
 const join = (caller: Caller, id = channel) => openSocket(channelSocket(id), bearer(caller));
 const endsWith = (socket: ApiSocket, code: number) => vi.waitFor(() => expect(socket.closed()?.code).toBe(code), 5_000);
+const nextTicket = ({ frames: [first] }: ApiSocket) => (first?.type === 'welcome' ? (first.next_ticket ?? '') : '');
 const texts = (socket: ApiSocket) => eventsOf(socket).flatMap((event) => (event.type === 'message.created' ? [event.text] : []));
 
 describe('a ticket', () => {
@@ -58,7 +60,7 @@ describe('a ticket', () => {
     expect(await socket.answer('stolen')).toBe('unauthenticated');
     const own = await ticketOf(mallory);
     for (const id of ['once', 'twice']) socket.send({ type: 'refresh', id, ticket: own });
-    expect([await socket.answer('once'), ['unauthenticated', 'rate_limited']]).toEqual([{ expires_at: expect.any(String) }, expect.arrayContaining([await socket.answer('twice')])]);
+    expect([await socket.answer('once'), ['unauthenticated', 'rate_limited']]).toEqual([{ expires_at: expect.any(String), next_ticket: expect.any(String) }, expect.arrayContaining([await socket.answer('twice')])]);
     expect((await openSocket(channelSocket(channel), offering(own))).problem).toBe('unauthenticated');
     socket.close();
   });
@@ -81,6 +83,45 @@ describe('a ticket', () => {
   it('is not for a token that may only write (P2)', async () => {
     const writer = await newToken(owner.user, { scopes: ['messages:write'] });
     expect((await writer.call('POST', '/v1/socket-tickets')).status).toBe(403);
+  });
+});
+
+describe('the ticket of a welcome', () => {
+  it('opens one socket more, which brings the next, on channels and inboxes alike (P50)', async () => {
+    const first = await join(owner);
+    const second = await openSocket(INBOX_SOCKET, offering(nextTicket(first)));
+    const third = await openSocket(channelSocket(channel), offering(nextTicket(second)));
+    expect([second.status, third.status]).toEqual([101, 101]);
+    for (const socket of [first, second]) expect((await openSocket(channelSocket(channel), offering(nextTicket(socket)))).problem).toBe('unauthenticated');
+    for (const socket of [first, second, third]) socket.close();
+  });
+
+  it('is void once its session has signed out, and another\'s serves on (P50)', async () => {
+    const session = await newToken(owner.user, { kind: 'session' });
+    const [own, other] = [nextTicket(await join(session)), nextTicket(await join(owner))];
+    await logout(session);
+    expect((await openSocket(channelSocket(channel), offering(own))).problem).toBe('unauthenticated');
+    expect((await openSocket(channelSocket(channel), offering(other))).status).toBe(101);
+  });
+
+  it('goes with the credential that a refresh has brought, not with the first one (P34, P50)', async () => {
+    const [first, second] = [await newToken(owner.user, { kind: 'session' }), await newToken(owner.user, { kind: 'session' })];
+    const socket = await join(first);
+    socket.send({ type: 'refresh', id: 'r', ticket: await ticketOf(second) });
+    const { next_ticket } = refreshResultSchema.parse(await socket.answer('r'));
+    await logout(first);
+    expect((await openSocket(channelSocket(channel), offering(nextTicket(socket)))).problem).toBe('unauthenticated');
+    expect((await openSocket(channelSocket(channel), offering(next_ticket ?? ''))).status).toBe(101);
+    socket.close();
+  });
+
+  it('does not bring back a member who was removed, nor serve a page of another origin (P4, P50)', async () => {
+    await admit(mallory);
+    const socket = await join(mallory);
+    await expel(mallory);
+    await endsWith(socket, 4003);
+    expect((await openSocket(channelSocket(channel), offering(nextTicket(socket), 'https://evil.example'))).problem).toBe('forged_origin');
+    expect((await openSocket(`${channelSocket(channel)}?epoch=1&since=0`, offering(nextTicket(socket)))).problem).toBe('not_found');
   });
 });
 

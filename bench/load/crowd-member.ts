@@ -2,7 +2,7 @@ import { Acks, type AckWindow } from '../../client/acks.ts';
 import { backoffMs } from '../../client/backoff.ts';
 import { systemClock } from '../../client/ports.ts';
 import { reconnectWindow } from '../../protocol/close-codes.ts';
-import { type CrowdSocket, openCrowdSocket } from './crowd-socket.ts';
+import { type CrowdSocket, openCrowdSocket, RefusedSocket } from './crowd-socket.ts';
 import { ServerClosed } from './event-frames.ts';
 import { readStamps } from './timestamps.ts';
 
@@ -34,6 +34,7 @@ interface Welcome {
   readonly seq: number;
   readonly head: number;
   readonly recovered: boolean;
+  readonly next_ticket?: string;
   readonly limits: AckWindow;
 }
 
@@ -48,6 +49,7 @@ export class CrowdMember {
   #place: { epoch: number; seq: number } | null = null;
   #head = 0;
   #attempt = 0;
+  #ticket: string | undefined;
   #received = 0;
   #isClosed = false;
 
@@ -94,13 +96,15 @@ export class CrowdMember {
     const { port, path, token, deflate, sampled } = this.#options;
     const query = this.#place === null || this.#options.speaks === 'gateway' ? '' : `?epoch=${this.#place.epoch}&since=${this.#place.seq}`;
     const sink = { events: this.#take.bind(this), message: this.#message.bind(this) };
-    this.#socket = openCrowdSocket({ port, path: path + query, token, deflate, whole: sampled }, sink, (error) => this.#lost(error));
+    this.#socket = openCrowdSocket({ port, path: path + query, token, ticket: this.#ticket, deflate, whole: sampled }, sink, (error) => this.#lost(error));
   }
 
   #lost(error: Error): void {
     if (this.#isClosed) return;
     this.#acks?.stop();
     [this.#socket, this.#acks] = [null, null];
+    // As the client SDK: a ticket that somebody refused is used up, one that nobody took is not.
+    if (error instanceof RefusedSocket) this.#ticket = undefined;
     for (const result of this.#results.values()) result(LOST);
     this.#results.clear();
     if (error instanceof GapError || this.#attempt >= MOST_ATTEMPTS) return this.#fail(error);
@@ -130,9 +134,10 @@ export class CrowdMember {
   }
 
   #welcome(welcome: Welcome): void {
-    const { epoch, seq, head, limits, recovered } = welcome;
+    const { epoch, seq, head, limits, recovered, next_ticket } = welcome;
     const how = this.#place === null ? 'new' : recovered && this.#place.epoch === epoch && this.#place.seq === seq ? 'resumed' : 'reset';
     [this.#place, this.#head, this.#attempt] = [{ epoch, seq }, head, 0];
+    this.#ticket = next_ticket;
     const socket = this.#socket;
     this.#acks = new Acks(seq, limits, systemClock, (read) => socket?.send(`{"type":"ack","seq":${read}}`));
     if (this.#options.speaks === 'room') socket?.send(`{"type":"ack","seq":${seq}}`);

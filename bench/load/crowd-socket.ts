@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
-import { SUBPROTOCOL } from '../../protocol/version.ts';
+import { SUBPROTOCOL, TICKET_SUBPROTOCOL_PREFIX } from '../../protocol/version.ts';
 import { EventFrames, type FrameOptions, type FrameSink } from './event-frames.ts';
 import { encodeText } from './socket-frames.ts';
 
@@ -9,6 +9,8 @@ export interface CrowdSocketOptions extends FrameOptions {
   /** With its query. */
   readonly path: string;
   readonly token: string;
+  /** What is offered instead of the token, where there is one. */
+  readonly ticket?: string | undefined;
   /** Offers permessage-deflate, as browsers do. */
   readonly deflate: boolean;
 }
@@ -83,7 +85,7 @@ function headReader(options: FrameOptions, sink: FrameSink): Reader {
   return readHead;
 }
 
-function upgradeRequest({ path, token, deflate }: CrowdSocketOptions): string {
+function upgradeRequest({ path, token, ticket, deflate }: CrowdSocketOptions): string {
   return [
     `GET ${path} HTTP/1.1`,
     'host: 127.0.0.1',
@@ -91,9 +93,9 @@ function upgradeRequest({ path, token, deflate }: CrowdSocketOptions): string {
     'upgrade: websocket',
     'sec-websocket-version: 13',
     `sec-websocket-key: ${randomBytes(16).toString('base64')}`,
-    `sec-websocket-protocol: ${SUBPROTOCOL}`,
+    `sec-websocket-protocol: ${SUBPROTOCOL}${ticket === undefined ? '' : `, ${TICKET_SUBPROTOCOL_PREFIX}${ticket}`}`,
     ...(deflate ? ['sec-websocket-extensions: permessage-deflate; client_max_window_bits'] : []),
-    `authorization: Bearer ${token}`,
+    ...(ticket === undefined ? [`authorization: Bearer ${token}`] : []),
     '\r\n',
   ].join('\r\n');
 }

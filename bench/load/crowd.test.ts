@@ -9,6 +9,8 @@ import type { CrowdSpec } from './crowd.ts';
 class Rooms {
   readonly sockets: WebSocketServer;
   readonly resumes: string[] = [];
+  readonly offers: string[] = [];
+  tickets = 0;
   readonly acks = new Map<WebSocket, number>();
   readonly #told: string[] = [];
   readonly #busy: boolean;
@@ -16,13 +18,16 @@ class Rooms {
   constructor(server: Server, busy = false) {
     this.#busy = busy;
     this.sockets = new WebSocketServer({ server, handleProtocols: () => 'colink.v1', perMessageDeflate: { threshold: 0 } });
-    this.sockets.on('connection', (socket, request) => this.#serve(socket, new URL(request.url ?? '', 'http://x').searchParams.get('since')));
+    this.sockets.on('connection', (socket, request) => {
+      this.offers.push(request.headers.authorization ?? request.headers['sec-websocket-protocol'] ?? '');
+      this.#serve(socket, new URL(request.url ?? '', 'http://x').searchParams.get('since'));
+    });
   }
 
   #serve(socket: WebSocket, since: string | null): void {
     if (since !== null) this.resumes.push(since);
     const from = since === null ? this.#told.length : Number(since);
-    socket.send(JSON.stringify({ type: 'welcome', epoch: 1, seq: from, head: this.#told.length, recovered: since !== null, limits: { window_events: 1_000, window_bytes: 1_048_576 } }));
+    socket.send(JSON.stringify({ type: 'welcome', epoch: 1, seq: from, head: this.#told.length, recovered: since !== null, next_ticket: `ticket-${(this.tickets += 1)}`, limits: { window_events: 1_000, window_bytes: 1_048_576 } }));
     if (from < this.#told.length) socket.send(this.#frame(from + 1, this.#told.length));
     socket.on('message', (data) => this.#take(socket, String(data)));
   }
@@ -98,6 +103,7 @@ test('a crowd that is cut off comes back where it was and misses nothing', async
   expect(await crowd.settle([later.lastSeq], 5_000)).toEqual([{ least: later.lastSeq, most: later.lastSeq }]);
   expect(await crowd.state()).toMatchObject({ open: 12, resumed: 12, reset: 0, lost: 12, failures: [] });
   expect(new Set(rooms.resumes)).toEqual(new Set([String(lastSeq)]));
+  expect(new Set(rooms.offers.slice(12))).toEqual(new Set(Array.from({ length: 12 }, (_, n) => `colink.v1, colink.ticket.ticket-${n + 1}`)));
 });
 
 test('what is refused is counted apart', async () => {

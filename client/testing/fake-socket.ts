@@ -49,7 +49,7 @@ export class FakeSocket implements WebSocketLike {
     this.#target.dispatchEvent(Object.assign(new Event(type), fields));
   }
 
-  welcome(welcome: { epoch?: number; seq: number; head?: number; recovered: boolean }): void {
+  welcome(welcome: { epoch?: number; seq: number; head?: number; recovered: boolean; next_ticket?: string }): void {
     const limits = { frame_bytes: 65_536, window_events: 1_000, window_bytes: 1_048_576 };
     const session = '019abcde-0000-7000-8000-000000000001';
     this.deliver({ type: 'welcome', session, epoch: 1, head: welcome.seq, heartbeat_seconds: 25, limits, ...welcome });

@@ -12,7 +12,7 @@ import { Conversation } from './conversation.ts';
 import type { ArchivedChunk } from '../log/archive.ts';
 import type { OlderEvents } from '../sockets/fanout.ts';
 import type { HibernatableSocket } from '../sockets/hibernatable-socket.ts';
-import type { Actor } from '../sockets/actor-api.ts';
+import type { Actor, Redeemed } from '../sockets/actor-api.ts';
 import type { PresenceNotice } from '../user-inbox/presence-api.ts';
 import { PresenceCache } from './presence-cache.ts';
 import { SocketHost } from '../sockets/socket-host.ts';
@@ -85,7 +85,7 @@ export class ChannelRoom extends DurableObject<Env> implements RoomApi {
     return (await this.#room.mustOpen(channelId)).head;
   }
 
-  async redeem(channelId: string, userId: string, ticket: string): Promise<Actor | null> {
+  async redeem(channelId: string, userId: string, ticket: string): Promise<Redeemed | null> {
     return await (await this.#room.mustOpen(channelId)).redeem(userId, ticket);
   }
 

@@ -3,7 +3,7 @@ import type { Command, CommandResult } from '../../protocol/frames.ts';
 import type { Outcome } from '../../protocol/errors.ts';
 import type { ArchivedChunk } from '../log/archive.ts';
 import type { PresenceNotice } from '../user-inbox/presence-api.ts';
-import type { Actor } from '../sockets/actor-api.ts';
+import type { Actor, Redeemed } from '../sockets/actor-api.ts';
 
 /** A command and whose it is. */
 export interface ActorCommand {
@@ -52,8 +52,8 @@ export interface RoomOfNodes {
   /** Whether this socket may join at that node, by what the room knows now, and where it begins. */
   admit(node: number, request: SocketRequest): Promise<Outcome<Admission>>;
   head(channelId: string): Promise<LogHead>;
-  /** The actor of a fresh ticket of this user, used up by that; null where it is void, or its actor may not have a socket here. */
-  redeem(channelId: string, userId: string, ticket: string): Promise<Actor | null>;
+  /** As `InboxApi.redeemTicket` of this user; null also where the ticket's actor may not have a socket here. */
+  redeem(channelId: string, userId: string, ticket: string): Promise<Redeemed | null>;
   /** The actor types, in the channel or in a thread. */
   typed(channelId: string, actor: Actor, threadId: string | null): Promise<void>;
   /** Who has a socket on that node, by `hash53` of their ids, each once. */
@@ -93,6 +93,8 @@ export const SOCKET_REQUEST_HEADER = 'colink-socket-request';
 export interface SocketRequest {
   readonly channel_id: string;
   readonly actor: Actor;
+  /** For `welcome`. */
+  readonly next_ticket?: string | undefined;
   /** The client's cursor, if it has one. */
   readonly since: { readonly epoch: number; readonly seq: number } | null;
 }

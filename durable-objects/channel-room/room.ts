@@ -7,7 +7,7 @@ import { Archive, type ArchivedChunk } from '../log/archive.ts';
 import type { LogEvent } from '../log/event-log.ts';
 import type { LogDrain } from '../log/log-drain.ts';
 import type { MetricsReport } from '../metrics-hub/metrics-api.ts';
-import type { Actor } from '../sockets/actor-api.ts';
+import type { Actor, Redeemed } from '../sockets/actor-api.ts';
 import { Fanout, FRAME_BYTES, freshRecord, type RoomSocket, type SocketRecord } from '../sockets/fanout.ts';
 import { reconnectFrame, welcomeFrame } from '../sockets/frames.ts';
 import { SocketCommands } from '../sockets/socket-commands.ts';
@@ -42,7 +42,7 @@ export interface RoomPorts<S extends RoomSocket> extends Omit<RoomDrainPorts, 'e
   /** When the platform last answered a ping of this socket, in epoch milliseconds; 0: never. */
   lastPing(socket: S): number;
   /** As `InboxApi.redeemTicket` of this user. */
-  redeem(userId: string, ticket: string): Promise<Actor | null>;
+  redeem(userId: string, ticket: string): Promise<Redeemed | null>;
 }
 
 const lost: Outcome<CommandResult> = { problem: { code: 'internal' } };
@@ -198,7 +198,7 @@ export class Room<S extends RoomSocket> {
     if (this.#isFull()) return await this.#place(request.actor);
     const admitted = await this.#admissions.admit(request);
     if ('problem' in admitted) return admitted;
-    return this.#isFull() ? await this.#place(request.actor) : { ok: this.#welcome(request.actor, admitted.ok, open()) };
+    return this.#isFull() ? await this.#place(request.actor) : { ok: this.#welcome(request, admitted.ok, open()) };
   }
 
   /** As `RoomOfNodes`. */
@@ -211,9 +211,9 @@ export class Room<S extends RoomSocket> {
   }
 
   /** As `RoomOfNodes`. */
-  async redeem(userId: string, ticket: string): Promise<Actor | null> {
-    const actor = await this.#ports.redeem(userId, ticket);
-    return actor === null || accessProblem(this.#conversation, actor, this.#ports.clock()) !== null ? null : actor;
+  async redeem(userId: string, ticket: string): Promise<Redeemed | null> {
+    const redeemed = await this.#ports.redeem(userId, ticket);
+    return redeemed === null || accessProblem(this.#conversation, redeemed.actor, this.#ports.clock()) !== null ? null : redeemed;
   }
 
   /** As `RoomOfNodes`. */
@@ -280,8 +280,9 @@ export class Room<S extends RoomSocket> {
     this.#touch();
   }
 
-  #welcome(actor: Actor, { session, epoch, seq, head, recovered }: Admission, socket: S): S {
-    socket.send(welcomeFrame({ session, epoch, seq, head, recovered }));
+  #welcome({ actor, next_ticket }: SocketRequest, admission: Admission, socket: S): S {
+    const { session, epoch, seq } = admission;
+    socket.send(welcomeFrame(admission, next_ticket));
     this.#fanout.join(socket, freshRecord({ session, actor, epoch }, seq));
     this.#credentials.watch(socket);
     this.#awareness.joined(socket);

@@ -7,7 +7,7 @@ import { hash53 } from '../channel-room/hash53.ts';
 import { RoomMetrics } from '../channel-room/room-metrics.ts';
 import { typingFrame, typingFrames, type TypingUsers } from '../channel-room/typing.ts';
 import type { MetricsReport } from '../metrics-hub/metrics-api.ts';
-import type { Actor } from '../sockets/actor-api.ts';
+import type { Actor, Redeemed } from '../sockets/actor-api.ts';
 import { Fanout, freshRecord, type OlderEvents, type RoomSocket, type SocketRecord } from '../sockets/fanout.ts';
 import { welcomeFrame } from '../sockets/frames.ts';
 import { SocketCommands } from '../sockets/socket-commands.ts';
@@ -33,7 +33,7 @@ export interface NodeRoom {
   head(): Promise<LogHead>;
   eventsBetween(epoch: number, ...range: Parameters<OlderEvents['read']>): ReturnType<OlderEvents['read']>;
   execute(actor: Actor, command: Command): Promise<Outcome<CommandResult>>;
-  redeem(userId: string, ticket: string): Promise<Actor | null>;
+  redeem(userId: string, ticket: string): Promise<Redeemed | null>;
   typed(actor: Actor, threadId: string | null): Promise<void>;
   look(): Promise<void>;
   roster(users: Float64Array): Promise<void>;
@@ -181,7 +181,7 @@ export class Node<S extends RoomSocket> {
     try {
       return await this.#ask(
         () => this.#call(() => this.#ports.room.admit(request)),
-        (admitted, heard) => ('problem' in admitted ? admitted : this.#seat(request.actor, admitted.ok, heard, open)),
+        (admitted, heard) => ('problem' in admitted ? admitted : this.#seat(request, admitted.ok, heard, open)),
       );
     } finally {
       this.#joining -= 1;
@@ -272,21 +272,22 @@ export class Node<S extends RoomSocket> {
     }
   }
 
-  #seat(actor: Actor, admission: Admission, heard: Heard, open: () => S): Outcome<S> {
+  #seat(request: SocketRequest, admission: Admission, heard: Heard, open: () => S): Outcome<S> {
     this.#enter(admission.epoch, admission.head, admission.head);
-    if (heard.some((whose) => isOf(whose, actor)) || admission.epoch !== this.#ring.state.epoch) return { problem: away };
-    return { ok: this.#welcome(actor, admission, open()) };
+    if (heard.some((whose) => isOf(whose, request.actor)) || admission.epoch !== this.#ring.state.epoch) return { problem: away };
+    return { ok: this.#welcome(request, admission, open()) };
   }
 
-  #redeem(userId: string, ticket: string): Promise<Actor | null> {
+  #redeem(userId: string, ticket: string): Promise<Redeemed | null> {
     return this.#ask(
       () => this.#ports.room.redeem(userId, ticket),
-      (actor, heard) => (actor === null || heard.some((whose) => isOf(whose, actor)) ? null : actor),
+      (redeemed, heard) => (redeemed === null || heard.some((whose) => isOf(whose, redeemed.actor)) ? null : redeemed),
     );
   }
 
-  #welcome(actor: Actor, { session, epoch, seq, head, recovered }: Admission, socket: S): S {
-    socket.send(welcomeFrame({ session, epoch, seq, head, recovered }));
+  #welcome({ actor, next_ticket }: SocketRequest, admission: Admission, socket: S): S {
+    const { session, epoch, seq } = admission;
+    socket.send(welcomeFrame(admission, next_ticket));
     this.#fanout.join(socket, freshRecord({ session, actor, epoch }, seq));
     this.#credentials.watch(socket);
     if (this.#typing.length > 0) this.#greet(socket);

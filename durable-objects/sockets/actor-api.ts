@@ -5,3 +5,9 @@ export interface Actor {
   /** When the credential ends, in epoch milliseconds. */
   readonly expires_at: number;
 }
+
+/** What a ticket gave: whose it was, and their next one. */
+export interface Redeemed {
+  readonly actor: Actor;
+  readonly next_ticket: string;
+}

@@ -47,9 +47,18 @@ export type ResultOk = NonNullable<Extract<ServerFrame | InboxServerFrame, { typ
 
 const encode = (frame: ServerFrame | InboxServerFrame): string => JSON.stringify(frame);
 
-export function welcomeFrame(place: { session: string; epoch: number; seq: number; head: number; recovered: boolean }): string {
+interface Place {
+  readonly session: string;
+  readonly epoch: number;
+  readonly seq: number;
+  readonly head: number;
+  readonly recovered: boolean;
+}
+
+/** `place` may bear more than the wire does. */
+export function welcomeFrame({ session, epoch, seq, head, recovered }: Place, next_ticket?: string): string {
   const limits = { frame_bytes: MAX_FRAME_BYTES, window_events: SOCKET_WINDOW_EVENTS, window_bytes: SOCKET_WINDOW_BYTES };
-  return encode({ type: 'welcome', ...place, heartbeat_seconds: HEARTBEAT_SECONDS, limits });
+  return encode({ type: 'welcome', session, epoch, seq, head, recovered, heartbeat_seconds: HEARTBEAT_SECONDS, next_ticket, limits });
 }
 
 /** An `events` frame of events encoded before. `from` to `to` is what it covers: an event that could not be stored is missing in it. */

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { Problem } from '../../protocol/errors.ts';
 import { type ServerFrame, serverFrameSchema } from '../../protocol/frames.ts';
 import { actor, ALICE, BOB, conversation, NOW } from '../../tests/support/room-core.ts';
-import type { Actor } from './actor-api.ts';
+import type { Actor, Redeemed } from './actor-api.ts';
 import { Fanout, freshRecord, type RoomSocket, type SocketRecord } from './fanout.ts';
 import { SocketCredentials } from './socket-credentials.ts';
 
@@ -28,7 +28,7 @@ let now: number;
 let alarm: number | null;
 let fanout: Fanout<FakeSocket>;
 let credentials: SocketCredentials<FakeSocket>;
-let redeem: (userId: string, ticket: string) => Promise<Actor | null>;
+let redeem: (userId: string, ticket: string) => Promise<Redeemed | null>;
 let refusal: Problem | null;
 const log = () => conversation().log;
 
@@ -119,11 +119,12 @@ describe('SocketCredentials', () => {
 
 describe('a refresh', () => {
   const fresh: Actor = { ...until(2 * HOUR), credential_id: actor(7).credential_id };
+  const redeemed = (actor: Actor): Redeemed => ({ actor, next_ticket: 'next' });
 
   it('goes on with the new credential, and forgets the old one (G5, P34)', async () => {
     const socket = join(until(30_000));
-    redeem = async (userId, ticket) => (userId === ALICE.user_id && ticket === 't' ? fresh : null);
-    expect(await credentials.refresh(socket, 't')).toEqual({ ok: { expires_at: iso(fresh.expires_at) } });
+    redeem = async (userId, ticket) => (userId === ALICE.user_id && ticket === 't' ? redeemed(fresh) : null);
+    expect(await credentials.refresh(socket, 't')).toEqual({ ok: { expires_at: iso(fresh.expires_at), next_ticket: 'next' } });
     expect(socket.saved).toMatchObject({ actor: fresh, noticed: false });
     fanout.closeWhere((record) => record.actor.credential_id === ALICE.credential_id, 4001, 'revoked');
     ring();
@@ -134,11 +135,11 @@ describe('a refresh', () => {
 
   it.each([
     ['a void ticket', async () => null, null, 'unauthenticated'],
-    ['a ticket of another user', async () => BOB, null, 'unauthenticated'],
-    ['a ticket of a revoked credential', async () => fresh, { code: 'unauthenticated' }, 'unauthenticated'],
-    ['a ticket of who is no member any more', async () => fresh, { code: 'not_a_member' }, 'not_a_member'],
+    ['a ticket of another user', async () => redeemed(BOB), null, 'unauthenticated'],
+    ['a ticket of a revoked credential', async () => redeemed(fresh), { code: 'unauthenticated' }, 'unauthenticated'],
+    ['a ticket of who is no member any more', async () => redeemed(fresh), { code: 'not_a_member' }, 'not_a_member'],
     ['an inbox that cannot be reached', async () => Promise.reject(new Error('away')), null, 'unavailable'],
-  ] satisfies [string, () => Promise<Actor | null>, Problem | null, string][])('with %s leaves the socket as it was (P34)', async (_, answer, problem, code) => {
+  ] satisfies [string, () => Promise<Redeemed | null>, Problem | null, string][])('with %s leaves the socket as it was (P34)', async (_, answer, problem, code) => {
     const socket = join(until(30_000));
     const before = socket.saved;
     [redeem, refusal] = [answer, problem];
@@ -148,7 +149,7 @@ describe('a refresh', () => {
 
   it('is one at a time (G8)', async () => {
     const socket = join(until(30_000));
-    redeem = async () => fresh;
+    redeem = async () => redeemed(fresh);
     const answers = await Promise.all([credentials.refresh(socket, 'a'), credentials.refresh(socket, 'b')]);
     expect(answers).toMatchObject([{ ok: {} }, { problem: { code: 'rate_limited' } }]);
     expect(await credentials.refresh(socket, 'c')).toHaveProperty('ok');
@@ -158,7 +159,7 @@ describe('a refresh', () => {
     const socket = join(until(30_000));
     redeem = async () => {
       fanout.close(socket, 4003, 'removed');
-      return fresh;
+      return redeemed(fresh);
     };
     await credentials.refresh(socket, 't');
     expect([fanout.size, socket.saved?.actor]).toEqual([0, until(30_000)]);

@@ -1,7 +1,7 @@
 import type { Outcome, Problem } from '../../protocol/errors.ts';
 import type { RefreshResult } from '../../protocol/frames.ts';
 import { AUTH_NOTICE_SECONDS } from '../../protocol/limits.ts';
-import type { Actor } from './actor-api.ts';
+import type { Actor, Redeemed } from './actor-api.ts';
 import type { Fanout, RoomSocket, SocketRecord } from './fanout.ts';
 import { authExpiringFrame } from './frames.ts';
 
@@ -15,8 +15,8 @@ export interface CredentialPorts {
   alarmAt(): number | null;
   setAlarm(at: number): void;
   clearAlarm(): void;
-  /** The actor of a ticket that was issued to this user, once; null where it is void. Rejects where the user's inbox cannot be reached. */
-  redeem(userId: string, ticket: string): Promise<Actor | null>;
+  /** As `InboxApi.redeemTicket` of this user. Rejects where their inbox cannot be reached. */
+  redeem(userId: string, ticket: string): Promise<Redeemed | null>;
   /** Why this actor may not have a socket here, or null. */
   refusal(actor: Actor): Problem | null;
 }
@@ -69,18 +69,18 @@ export class SocketCredentials<S extends RoomSocket> {
     const userId = this.#fanout.record(socket)?.actor.user_id;
     const redeemed = userId === undefined ? { problem: unknown } : await this.#redeem(userId, ticket);
     if ('problem' in redeemed) return redeemed;
-    const actor = redeemed.ok;
+    const { actor, next_ticket } = redeemed.ok;
     const problem = this.#ports.refusal(actor);
     if (problem !== null) return { problem };
     this.#fanout.amend(socket, { actor, noticed: false });
     this.watch(socket);
-    return { ok: { expires_at: timeOf(actor) } };
+    return { ok: { expires_at: timeOf(actor), next_ticket } };
   }
 
-  async #redeem(userId: string, ticket: string): Promise<Outcome<Actor>> {
+  async #redeem(userId: string, ticket: string): Promise<Outcome<Redeemed>> {
     try {
-      const actor = await this.#ports.redeem(userId, ticket);
-      return actor === null || actor.user_id !== userId ? { problem: unknown } : { ok: actor };
+      const redeemed = await this.#ports.redeem(userId, ticket);
+      return redeemed?.actor.user_id === userId ? { ok: redeemed } : { problem: unknown };
     } catch {
       return { problem: { code: 'unavailable', retry_after: 1 } };
     }

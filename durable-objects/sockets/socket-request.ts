@@ -7,6 +7,7 @@ import type { InboxSocketRequest } from '../user-inbox/inbox-api.ts';
 export const socketRequestSchema = z.strictObject({
   channel_id: idSchema,
   actor: z.strictObject({ user_id: idSchema, credential_id: idSchema, expires_at: z.number() }),
+  next_ticket: z.string().optional(),
   since: z.strictObject({ epoch: z.int(), seq: counterSchema }).nullable(),
 }) satisfies z.ZodType<SocketRequest>;
 

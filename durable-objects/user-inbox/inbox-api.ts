@@ -3,14 +3,16 @@ import type { ReadResult } from '../../protocol/frames.ts';
 import type { InboxMemberChange, InboxTelling, TellAnswer } from '../../protocol/tellings.ts';
 import type { Wish } from './presence.ts';
 import type { WatchedPresence } from './presence-api.ts';
-import type { Actor } from '../sockets/actor-api.ts';
+import type { Actor, Redeemed } from '../sockets/actor-api.ts';
 
 /** What Workers may call on a `UserInbox` by RPC. An inbox that does not know itself yet reads itself from Postgres first. */
 export interface InboxApi {
   /** A single-use ticket for this user, valid `TICKET_SECONDS`. It begins with the user's id in hex, so that the Worker finds the inbox again. */
   issueTicket(actor: Actor): Promise<string>;
-  /** The ticket's actor, once; null for one that is unknown, used, expired or revoked. */
-  redeemTicket(ticket: string): Promise<Actor | null>;
+  /** The same, valid `NEXT_TICKET_SECONDS`, for the socket that follows one this actor is about to have. */
+  issueNextTicket(actor: Actor): Promise<string>;
+  /** The ticket's actor, once, with the next ticket; null for one that is unknown, used, expired or revoked. */
+  redeemTicket(ticket: string): Promise<Redeemed | null>;
   /** Tickets of this credential are void from now on, and its sockets are closed (4001). */
   revokeCredential(credentialId: string): Promise<void>;
   /** Asks all sockets to leave at a random moment within so many milliseconds, and to come back; how many there are. */
@@ -32,6 +34,8 @@ export interface InboxApi {
  */
 export interface InboxSocketRequest {
   readonly actor: Actor;
+  /** For `welcome`. */
+  readonly next_ticket?: string | undefined;
   /** The client's cursor, if it has one. */
   readonly since: { readonly epoch: number; readonly seq: number } | null;
 }

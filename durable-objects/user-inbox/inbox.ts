@@ -8,7 +8,7 @@ import type { LogEvent } from '../log/event-log.ts';
 import type { DrainStep } from '../log/drain.ts';
 import { LogDrain, type LogDrainPorts } from '../log/log-drain.ts';
 import type { MetricsReport } from '../metrics-hub/metrics-api.ts';
-import type { Actor } from '../sockets/actor-api.ts';
+import type { Actor, Redeemed } from '../sockets/actor-api.ts';
 import { Fanout, freshRecord, type RoomSocket, type SocketRecord } from '../sockets/fanout.ts';
 import { reconnectFrame, welcomeFrame } from '../sockets/frames.ts';
 import { SocketCredentials } from '../sockets/socket-credentials.ts';
@@ -42,7 +42,7 @@ export interface InboxPorts<S extends RoomSocket> extends Omit<LogDrainPorts, 'o
   readonly record: InboxRecord;
   isRevoked(credentialId: string): boolean;
   /** As `InboxApi.redeemTicket`. */
-  redeem(ticket: string): Promise<Actor | null>;
+  redeem(ticket: string): Promise<Redeemed | null>;
   /** When the platform last answered a ping of this socket, in epoch milliseconds; 0: never. */
   lastPing(socket: S): number;
   readonly presences: PresenceTable;
@@ -210,13 +210,13 @@ export class Inbox<S extends RoomSocket> {
   }
 
   /** Admits a socket and serves it from its cursor on. `open` is called once it is certain to be admitted, in the same turn. */
-  async join({ actor, since }: InboxSocketRequest, open: () => S): Promise<Outcome<S>> {
+  async join(request: InboxSocketRequest, open: () => S): Promise<Outcome<S>> {
     this.#touch();
-    const start = await findStart({ log: this.#state.log, archive: this.#archive, asking: () => this.#touch() }, since);
+    const start = await findStart({ log: this.#state.log, archive: this.#archive, asking: () => this.#touch() }, request.since);
     if ('problem' in start) return start;
-    const problem = this.#refusal(actor) ?? this.#capacityProblem();
+    const problem = this.#refusal(request.actor) ?? this.#capacityProblem();
     if (problem !== null) return { problem };
-    return { ok: this.#welcome(actor, start.ok, open()) };
+    return { ok: this.#welcome(request, start.ok, open()) };
   }
 
   async message(socket: S, message: string | ArrayBuffer): Promise<void> {
@@ -276,11 +276,11 @@ export class Inbox<S extends RoomSocket> {
     return this.#fanout.size >= MAX_SOCKETS ? { code: 'unavailable', detail: 'The user has as many sockets as they may', retry_after: 30 } : null;
   }
 
-  #welcome(actor: Actor, { seq, recovered }: Start, socket: S): S {
+  #welcome({ actor, next_ticket }: InboxSocketRequest, { seq, recovered }: Start, socket: S): S {
     const now = this.#ports.clock();
     const { epoch, seq: head } = this.#state.log.state;
     const session = this.#state.newId(now);
-    socket.send(welcomeFrame({ session, epoch, seq, head, recovered }));
+    socket.send(welcomeFrame({ session, epoch, seq, head, recovered }, next_ticket));
     this.#fanout.join(socket, { ...freshRecord({ session, actor, epoch }, seq), activity: this.#presence.begin() });
     this.#credentials.watch(socket);
     this.#sendBadges(socket);

@@ -1,15 +1,17 @@
 import type { Actor } from '../sockets/actor-api.ts';
 import type { SqlDriver } from '../log/sql-driver.ts';
 
-/** Live tickets of one user; past it the oldest is void. */
-const MAX_TICKETS = 100;
-/** Longer than any isolate may go on trusting a revoked credential. */
-const REVOKED_MS = 24 * 3_600_000;
+/** Live tickets of one user, of which each of their sockets has one; past it the oldest is void. */
+const MAX_TICKETS = 1_000;
+/** Longer than any isolate may go on trusting a revoked credential, and a ticket that it still got may live. */
+const REVOKED_MS = 48 * 3_600_000;
 
 const SCHEMA = `
-  CREATE TABLE IF NOT EXISTS tickets (
-    hash TEXT PRIMARY KEY, user_id TEXT NOT NULL, credential_id TEXT NOT NULL, credential_expires_at INTEGER NOT NULL, expires_at INTEGER NOT NULL
-  ) WITHOUT ROWID;
+  DROP TABLE IF EXISTS tickets;
+  CREATE TABLE IF NOT EXISTS socket_tickets (
+    n INTEGER PRIMARY KEY, hash TEXT NOT NULL UNIQUE, user_id TEXT NOT NULL, credential_id TEXT NOT NULL, credential_expires_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL
+  );
   CREATE TABLE IF NOT EXISTS revoked_credentials (credential_id TEXT PRIMARY KEY, until INTEGER NOT NULL) WITHOUT ROWID;`;
 
 /** Single-use tickets, by the hash of their secret. Times in epoch milliseconds. */
@@ -24,7 +26,7 @@ export class Tickets {
   issue(hash: string, actor: Actor, now: number, expiresAt: number): void {
     this.#purge(now);
     this.#sql.run(
-      'INSERT INTO tickets (hash, user_id, credential_id, credential_expires_at, expires_at) VALUES (?, ?, ?, ?, ?)',
+      'INSERT INTO socket_tickets (hash, user_id, credential_id, credential_expires_at, expires_at) VALUES (?, ?, ?, ?, ?)',
       hash, actor.user_id, actor.credential_id, actor.expires_at, expiresAt,
     );
   }
@@ -32,7 +34,7 @@ export class Tickets {
   /** The actor, for the first who asks in time. */
   redeem(hash: string, now: number): Actor | null {
     const [ticket] = this.#sql.all<{ user_id: string; credential_id: string; credential_expires_at: number; expires_at: number }>(
-      'DELETE FROM tickets WHERE hash = ? RETURNING user_id, credential_id, credential_expires_at, expires_at', hash,
+      'DELETE FROM socket_tickets WHERE hash = ? RETURNING user_id, credential_id, credential_expires_at, expires_at', hash,
     );
     if (ticket === undefined || Math.min(ticket.expires_at, ticket.credential_expires_at) <= now) return null;
     const { user_id, credential_id, credential_expires_at: expires_at } = ticket;
@@ -42,7 +44,7 @@ export class Tickets {
   /** An isolate may still trust the credential for a while and ask for tickets: they are void too. */
   revoke(credentialId: string, now: number): void {
     this.#purge(now);
-    this.#sql.run('DELETE FROM tickets WHERE credential_id = ?', credentialId);
+    this.#sql.run('DELETE FROM socket_tickets WHERE credential_id = ?', credentialId);
     this.#sql.run(
       'INSERT INTO revoked_credentials (credential_id, until) VALUES (?, ?) ON CONFLICT (credential_id) DO NOTHING', credentialId, now + REVOKED_MS,
     );
@@ -53,8 +55,8 @@ export class Tickets {
   }
 
   #purge(now: number): void {
-    this.#sql.run('DELETE FROM tickets WHERE expires_at <= ?', now);
+    this.#sql.run('DELETE FROM socket_tickets WHERE expires_at <= ?', now);
     this.#sql.run('DELETE FROM revoked_credentials WHERE until <= ?', now);
-    this.#sql.run('DELETE FROM tickets WHERE hash IN (SELECT hash FROM tickets ORDER BY expires_at DESC LIMIT -1 OFFSET ?)', MAX_TICKETS - 1);
+    this.#sql.run('DELETE FROM socket_tickets WHERE n <= (SELECT n FROM socket_tickets ORDER BY n DESC LIMIT 1 OFFSET ?)', MAX_TICKETS - 1);
   }
 }

@@ -1,14 +1,14 @@
 import { DurableObject } from 'cloudflare:workers';
 import type { Outcome } from '../../protocol/errors.ts';
 import type { ReadResult } from '../../protocol/frames.ts';
-import { TICKET_SECONDS } from '../../protocol/limits.ts';
+import { NEXT_TICKET_SECONDS, TICKET_SECONDS } from '../../protocol/limits.ts';
 import type { InboxMemberChange, InboxTelling, TellAnswer } from '../../protocol/tellings.ts';
 import { Alarms } from '../alarms.ts';
 import { durableSql } from '../log/durable-sql.ts';
 import { PostgresBurst } from '../log/postgres-burst.ts';
 import type { SqlDriver } from '../log/sql-driver.ts';
 import { alarmPort, platformPorts, restarting, risingIds, warnings } from '../platform.ts';
-import type { Actor } from '../sockets/actor-api.ts';
+import type { Actor, Redeemed } from '../sockets/actor-api.ts';
 import type { HibernatableSocket } from '../sockets/hibernatable-socket.ts';
 import { SocketHost } from '../sockets/socket-host.ts';
 import { inboxSocketRequestSchema } from '../sockets/socket-request.ts';
@@ -61,16 +61,16 @@ export class UserInbox extends DurableObject<Env> implements InboxApi {
   }
 
   async issueTicket(actor: Actor): Promise<string> {
-    const secret = base64url(crypto.getRandomValues(new Uint8Array(SECRET_BYTES)));
-    const ticket = `${actor.user_id.replaceAll('-', '')}${secret}`;
-    const hash = await sha256(ticket);
-    const now = Date.now();
-    this.#tickets.issue(hash, actor, now, now + TICKET_SECONDS * 1_000);
-    return ticket;
+    return await this.#issue(actor, TICKET_SECONDS);
   }
 
-  async redeemTicket(ticket: string): Promise<Actor | null> {
-    return this.#tickets.redeem(await sha256(ticket), Date.now());
+  async issueNextTicket(actor: Actor): Promise<string> {
+    return await this.#issue(actor, NEXT_TICKET_SECONDS);
+  }
+
+  async redeemTicket(ticket: string): Promise<Redeemed | null> {
+    const actor = this.#tickets.redeem(await sha256(ticket), Date.now());
+    return actor && { actor, next_ticket: await this.issueNextTicket(actor) };
   }
 
   async revokeCredential(credentialId: string): Promise<void> {
@@ -151,6 +151,15 @@ export class UserInbox extends DurableObject<Env> implements InboxApi {
       tellRoom: (channelId, notice) => within(CALL_MS, this.env.ROOMS.getByName(channelId).presenceChanged(channelId, notice)),
       restart: restarting(this.ctx, () => InboxState.forget(this.#sql)),
     };
+  }
+
+  async #issue(actor: Actor, seconds: number): Promise<string> {
+    const secret = base64url(crypto.getRandomValues(new Uint8Array(SECRET_BYTES)));
+    const ticket = `${actor.user_id.replaceAll('-', '')}${secret}`;
+    const hash = await sha256(ticket);
+    const now = Date.now();
+    this.#tickets.issue(hash, actor, now, now + seconds * 1_000);
+    return ticket;
   }
 }
 

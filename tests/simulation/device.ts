@@ -1,6 +1,6 @@
 import type { ChannelEvent } from '../../protocol/events.ts';
 import { problemDocument, type ErrorCode } from '../../protocol/errors.ts';
-import type { Actor } from '../../durable-objects/sockets/actor-api.ts';
+import type { Actor, Redeemed } from '../../durable-objects/sockets/actor-api.ts';
 import { ChannelSession } from '../../client/channel-session.ts';
 import type { ChannelState } from '../../client/channel-state.ts';
 import { NetworkError, ProblemError } from '../../client/errors.ts';
@@ -160,18 +160,18 @@ export class Device {
   #openSocket(url: URL, protocols: readonly string[]): WebSocketLike {
     const { schedule, random, directory } = this.#ports;
     const wire = new Wire({ schedule, random });
-    const actor = directory.tickets.redeem(protocols.at(-1)?.replace('colink.ticket.', '') ?? '');
+    const redeemed = directory.tickets.redeem(protocols.at(-1)?.replace('colink.ticket.', '') ?? '');
     const [epoch, seq] = [url.searchParams.get('epoch'), url.searchParams.get('since')];
     const since = epoch === null || seq === null ? null : { epoch: Number(epoch), seq: Number(seq) };
-    void this.#handshake(wire, actor, since);
+    void this.#handshake(wire, redeemed, since);
     return wire.client;
   }
 
-  async #handshake(wire: Wire, actor: Actor | null, since: { epoch: number; seq: number } | null): Promise<void> {
+  async #handshake(wire: Wire, redeemed: Redeemed | null, since: { epoch: number; seq: number } | null): Promise<void> {
     const { schedule, random, room, directory, reach } = this.#ports;
     await schedule.delay(integer(random, 30));
-    const served = actor !== null && directory.isGood(actor) && !reach.away && random() >= reach.lost / 2;
-    const joined = served && (await room.connect(wire, actor, since).catch(() => false));
+    const served = redeemed !== null && directory.isGood(redeemed.actor) && !reach.away && random() >= reach.lost / 2;
+    const joined = served && (await room.connect(wire, redeemed, since).catch(() => false));
     if (!joined) wire.refuse();
   }
 }

@@ -1,5 +1,5 @@
 import type { MemberRole } from '../../protocol/events.ts';
-import type { Actor } from '../../durable-objects/sockets/actor-api.ts';
+import type { Actor, Redeemed } from '../../durable-objects/sockets/actor-api.ts';
 import { integer } from '../../client/testing/random.ts';
 import { id } from '../support/room-core.ts';
 import type { RoomObject } from './room-object.ts';
@@ -17,10 +17,10 @@ export class Tickets {
     return ticket;
   }
 
-  redeem(ticket: string): Actor | null {
+  redeem(ticket: string): Redeemed | null {
     const actor = this.#issued.get(ticket);
     this.#issued.delete(ticket);
-    return actor ?? null;
+    return actor === undefined ? null : { actor, next_ticket: this.issue(actor) };
   }
 }
 

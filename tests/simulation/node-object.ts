@@ -1,7 +1,7 @@
 import { Alarms } from '../../durable-objects/alarms.ts';
 import { Node, NODE_ALARMS, type NodeAlarm, type NodeRoom } from '../../durable-objects/fanout-node/node.ts';
 import type { Room } from '../../durable-objects/channel-room/room.ts';
-import type { Actor } from '../../durable-objects/sockets/actor-api.ts';
+import type { Redeemed } from '../../durable-objects/sockets/actor-api.ts';
 import type { Outcome } from '../../protocol/errors.ts';
 import { type Life, type ObjectPorts, SimulatedObject, valueOf } from './simulated-object.ts';
 import type { Wire } from './wire.ts';
@@ -24,9 +24,9 @@ export class NodeObject extends SimulatedObject<SimulatedNode> {
   }
 
   /** A client's handshake, which the room has sent here. */
-  async connect(wire: Wire, actor: Actor, since: { epoch: number; seq: number } | null): Promise<boolean> {
+  async connect(wire: Wire, redeemed: Redeemed, since: { epoch: number; seq: number } | null): Promise<boolean> {
     const { channelId } = this.ports.stored;
-    const joined = await this.perform((node) => node.join({ channel_id: channelId, actor, since }, () => this.accept(wire, actor)));
+    const joined = await this.perform((node) => node.join({ channel_id: channelId, ...redeemed, since }, () => this.accept(wire, redeemed.actor)));
     return 'ok' in joined && 'ok' in joined.ok;
   }
 

@@ -8,7 +8,7 @@ import { PresenceCache } from '../../durable-objects/channel-room/presence-cache
 import { ROOM_ALARMS } from '../../durable-objects/channel-room/room-alarms.ts';
 import { Room, type RoomPorts } from '../../durable-objects/channel-room/room.ts';
 import type { RoomRecord } from '../../durable-objects/channel-room/room-record.ts';
-import type { Actor } from '../../durable-objects/sockets/actor-api.ts';
+import type { Redeemed } from '../../durable-objects/sockets/actor-api.ts';
 import type { Outcome } from '../../protocol/errors.ts';
 import { NodeObject } from './node-object.ts';
 import { simulatedRecord } from './record.ts';
@@ -41,12 +41,12 @@ export class RoomObject extends SimulatedObject<SimulatedRoom> {
   }
 
   /** A client's handshake, by way of a Worker that has authenticated it. */
-  async connect(wire: Wire, actor: Actor, since: { epoch: number; seq: number } | null): Promise<boolean> {
-    const joined = await this.perform((room) => room.join({ channel_id: room.channelId, actor, since }, () => this.accept(wire, actor)));
+  async connect(wire: Wire, redeemed: Redeemed, since: { epoch: number; seq: number } | null): Promise<boolean> {
+    const joined = await this.perform((room) => room.join({ channel_id: room.channelId, ...redeemed, since }, () => this.accept(wire, redeemed.actor)));
     const outcome = 'problem' in joined ? joined : joined.ok;
-    this.ports.trace.note(() => `handshake of ${actor.user_id} since ${JSON.stringify(since)}: ${'problem' in outcome ? outcome.problem.code : 'node' in outcome.ok ? outcome.ok.name : 'joined'}`);
+    this.ports.trace.note(() => `handshake of ${redeemed.actor.user_id} since ${JSON.stringify(since)}: ${'problem' in outcome ? outcome.problem.code : 'node' in outcome.ok ? outcome.ok.name : 'joined'}`);
     if ('problem' in outcome) return false;
-    return 'node' in outcome.ok ? await this.#node(outcome.ok.node).connect(wire, actor, since) : true;
+    return 'node' in outcome.ok ? await this.#node(outcome.ok.node).connect(wire, redeemed, since) : true;
   }
 
   /** Its storage is lost, if it is asleep and Postgres has everything: the room starts over in a new epoch. */
@@ -159,13 +159,13 @@ export class RoomObject extends SimulatedObject<SimulatedRoom> {
   }
 
   /** A call to the user's inbox. */
-  async #redeem(ticket: string): Promise<Actor | null> {
+  async #redeem(ticket: string): Promise<Redeemed | null> {
     const { schedule, random, reach, tickets } = this.ports;
     await schedule.delay(integer(random, 10));
-    const actor = tickets.redeem(ticket);
+    const redeemed = tickets.redeem(ticket);
     await schedule.delay(integer(random, 10));
     if (random() < reach.lost) throw new PlatformFailure('lost on the way back');
-    return actor;
+    return redeemed;
   }
 
   #newId(now: number): string {

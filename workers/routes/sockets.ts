@@ -1,6 +1,6 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
-import type { Actor } from '../../durable-objects/sockets/actor-api.ts';
+import type { Redeemed } from '../../durable-objects/sockets/actor-api.ts';
 import type { Placement, SOCKET_REQUEST_HEADER, SocketRequest } from '../../durable-objects/channel-room/room-api.ts';
 import type { NodeSocketRequest } from '../../durable-objects/fanout-node/node-api.ts';
 import type { InboxSocketRequest } from '../../durable-objects/user-inbox/inbox-api.ts';
@@ -86,15 +86,15 @@ export function socketRoutes(identities: IdentityCache): App {
     const { id } = c.req.valid('param');
     const since = sinceOf(c.req.valid('query'));
     const offer = readOffer(c.req.raw.headers.get('sec-websocket-protocol'));
-    const actor = await actorOf(c, identities, offer);
-    return relay(await joinRoom(c, { channel_id: id, actor, since }), offer);
+    const admitted = await authenticate(c, identities, offer);
+    return relay(await joinRoom(c, { channel_id: id, ...admitted, since }), offer);
   });
   app.openapi(joinInbox, async (c) => {
     requireUpgrade(c);
     const since = sinceOf(c.req.valid('query'));
     const offer = readOffer(c.req.raw.headers.get('sec-websocket-protocol'));
-    const actor = await actorOf(c, identities, offer);
-    return relay(await upgrade(c.env.INBOXES.getByName(actor.user_id), { actor, since }), offer);
+    const admitted = await authenticate(c, identities, offer);
+    return relay(await upgrade(c.env.INBOXES.getByName(admitted.actor.user_id), { ...admitted, since }), offer);
   });
   return app;
 }
@@ -105,7 +105,10 @@ function requireUpgrade(c: Context<AppEnv>): void {
 
 const sinceOf = ({ epoch, since }: z.infer<typeof cursor>): SocketRequest['since'] => (epoch === undefined || since === undefined ? null : { epoch, seq: since });
 
-async function actorOf(c: Context<AppEnv>, identities: IdentityCache, { ticket }: Offer): Promise<Actor> {
+/** Who asks for a socket, and the ticket for their next one. */
+type Authenticated = Pick<SocketRequest, 'actor' | 'next_ticket'>;
+
+async function authenticate(c: Context<AppEnv>, identities: IdentityCache, { ticket }: Offer): Promise<Authenticated> {
   if (ticket !== null) return redeem(c, ticket);
   // A cookie alone opens no socket: browsers attach it for any page that asks, which a ticket proves not to be the case.
   if (!c.req.raw.headers.has('authorization')) throw new ProblemError({ code: 'unauthenticated', detail: 'a socket takes Authorization or a ticket' });
@@ -113,15 +116,16 @@ async function actorOf(c: Context<AppEnv>, identities: IdentityCache, { ticket }
   if (!hasScope(identity, 'messages:read') || !hasScope(identity, 'messages:write')) {
     throw new ProblemError({ code: 'forbidden', detail: SCOPES });
   }
-  return identity.actor;
+  const { actor } = identity;
+  return { actor, next_ticket: await c.env.INBOXES.getByName(actor.user_id).issueNextTicket(actor).catch(() => undefined) };
 }
 
-async function redeem(c: Context<AppEnv>, ticket: NonNullable<Offer['ticket']>): Promise<Actor> {
+async function redeem(c: Context<AppEnv>, ticket: NonNullable<Offer['ticket']>): Promise<Redeemed> {
   const origin = c.req.raw.headers.get('origin');
   if (origin !== null && !isAllowedOrigin(c, origin)) throw new ProblemError({ code: 'forged_origin' });
-  const actor = ticket.userId === '' ? null : await c.env.INBOXES.getByName(ticket.userId).redeemTicket(ticket.text);
-  if (actor === null) throw new ProblemError({ code: 'unauthenticated', detail: 'the ticket is unknown, used or expired' });
-  return actor;
+  const redeemed = ticket.userId === '' ? null : await c.env.INBOXES.getByName(ticket.userId).redeemTicket(ticket.text);
+  if (redeemed === null) throw new ProblemError({ code: 'unauthenticated', detail: 'the ticket is unknown, used or expired' });
+  return redeemed;
 }
 
 /** At the room, or at one of its nodes, where the room has its fill. The socket itself does not pass through the room then. */
