@@ -45,6 +45,11 @@ export class Alarms<P extends string> {
     this.#arm();
   }
 
+  /** As `set`, unless it is set. */
+  ensure(purpose: P, time: number): void {
+    if (!this.#times.has(purpose)) this.set(purpose, time);
+  }
+
   clear(purpose: P): void {
     this.#drop(purpose);
     this.#arm();

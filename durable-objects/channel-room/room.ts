@@ -33,6 +33,8 @@ import { Tree } from './tree.ts';
 const TIDY_MS = 1_000;
 /** How often an active room looks for dead sockets. A quiet one has nothing to send them. */
 const REAP_MS = 60_000;
+/** When another instance sees to the sockets of one that was lost while it read for them, if nothing else wakes it. */
+const NET_MS = 30_000;
 
 export interface RoomPorts<S extends RoomSocket> extends Omit<RoomDrainPorts, 'epochChanged'>, Omit<AwarenessPorts, 'sweepLater'> {
   readonly nodes: NodeTable;
@@ -91,7 +93,7 @@ export class Room<S extends RoomSocket> {
       poisonBetween: (after, before) => record.poisonBetween(channelId, after, before),
       failed: (error) => ports.warn('older events could not be read', { error: String(error) }),
     });
-    this.#fanout = new Fanout(log, this.#archive, {
+    this.#fanout = new Fanout(log, { read: (...range) => this.#guarded(this.#archive.read(...range)) }, {
       clock,
       schedule: (ms, task) => ports.schedule(ms, task),
       unsettled: () => this.#touch(),
@@ -267,6 +269,7 @@ export class Room<S extends RoomSocket> {
       auth: () => this.#credentials.check(),
       nodes: () => this.#tree.retell(),
       sweep: () => this.#awareness.sweep(),
+      net: () => this.#guard(),
     };
     await Promise.all(this.#ports.alarms.due(this.#ports.clock()).map((purpose) => work[purpose]()));
   }
@@ -341,6 +344,18 @@ export class Room<S extends RoomSocket> {
     this.#touch();
   }
 
+  /** Sockets that are behind wait for this, and only this instance knows. */
+  #guarded<T>(reading: Promise<T>): Promise<T> {
+    this.#guard();
+    return reading;
+  }
+
+  /** What is under way goes on with another instance, should this one be lost. */
+  #guard(): void {
+    this.#ports.alarms.ensure('net', this.#ports.clock() + NET_MS);
+    this.#touch();
+  }
+
   /** Something happened: tidy up soon. No timer is left in a quiet room, so that it can sleep. */
   #touch(): void {
     if (this.#tidying) return;
@@ -352,7 +367,7 @@ export class Room<S extends RoomSocket> {
     this.#tidying = false;
     if (this.#ports.clock() - this.#reapedAt >= REAP_MS) this.#reap();
     this.#fanout.settle();
-    const quiet = [this.#ports.record.rest(), !this.#drain.isRunning, this.#tree.settle()].every(Boolean);
+    const quiet = [this.#ports.record.rest(), !this.#drain.isRunning, !this.#fanout.isReading, this.#tree.settle()].every(Boolean);
     if (quiet) this.#rest();
     else this.#touch();
     this.#report(quiet);
@@ -360,6 +375,7 @@ export class Room<S extends RoomSocket> {
 
   #rest(): void {
     this.#drain.rest();
+    this.#ports.alarms.clear('net');
     this.#conversation.rest();
   }
 

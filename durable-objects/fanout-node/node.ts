@@ -5,6 +5,7 @@ import type { Alarms } from '../alarms.ts';
 import type { Admission, LogHead, SocketRequest } from '../channel-room/room-api.ts';
 import { hash53 } from '../channel-room/hash53.ts';
 import { RoomMetrics } from '../channel-room/room-metrics.ts';
+import { SharedReads } from '../log/shared-reads.ts';
 import { typingFrame, typingFrames, type TypingUsers } from '../channel-room/typing.ts';
 import type { MetricsReport } from '../metrics-hub/metrics-api.ts';
 import type { Actor, Redeemed } from '../sockets/actor-api.ts';
@@ -17,7 +18,6 @@ import { isOf, type Whose } from '../sockets/whose.ts';
 import type { Batch, BatchAnswer, Telling } from './node-api.ts';
 import { NodePresence } from './node-presence.ts';
 import { Ring } from './ring.ts';
-import { RoomReads } from './room-reads.ts';
 import { RosterReport } from './roster-report.ts';
 
 /** How long after something happened a node tidies up. */
@@ -98,8 +98,8 @@ export class Node<S extends RoomSocket> {
     this.#ports = ports;
     this.#found = new Map(found);
     this.#metrics = new RoomMetrics(ports.name);
-    const reads = new RoomReads((...range) => ports.room.eventsBetween(this.#ring.state.epoch, ...range));
-    this.#fanout = new Fanout(this.#ring, reads, {
+    const reads = new SharedReads((...range: Parameters<NodeRoom['eventsBetween']>) => ports.room.eventsBetween(...range));
+    this.#fanout = new Fanout(this.#ring, { read: (...range) => reads.read(this.#ring.state.epoch, ...range).catch(() => null) }, {
       clock,
       schedule: (ms, task) => ports.schedule(ms, task),
       unsettled: () => {
@@ -325,7 +325,7 @@ export class Node<S extends RoomSocket> {
   #touch(): void {
     if (this.#tidying) return;
     this.#tidying = true;
-    if (this.#ports.alarms.at('net') === null) this.#ports.alarms.set('net', this.#ports.clock() + NET_MS);
+    this.#ports.alarms.ensure('net', this.#ports.clock() + NET_MS);
     this.#ports.schedule(TIDY_MS, () => this.#tidy());
   }
 

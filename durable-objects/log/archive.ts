@@ -1,4 +1,5 @@
 import type { LogEvent } from './event-log.ts';
+import { SharedReads } from './shared-reads.ts';
 
 export interface ArchivedEvent {
   readonly seq: number;
@@ -20,22 +21,25 @@ export interface ArchivedChunk {
   readonly events: readonly LogEvent[];
 }
 
-/** Reads of one query, so that a chunk's memory is bounded. */
+type Range = [after: number, before: number, maxEvents: number, maxBytes: number];
+
+/** Rows of one query, so that a chunk's memory is bounded. */
 const ROWS = 200;
 const encoder = new TextEncoder();
 
 /** Reads events that the room's own tail no longer holds. Whole or not at all (G4). */
 export class Archive {
   readonly #ports: ArchivePorts;
+  readonly #reads = new SharedReads((...range: Range) => this.#read(...range));
 
   constructor(ports: ArchivePorts) {
     this.#ports = ports;
   }
 
   /** The events after `after` and below `before`, of at most the given count and size. Null: not whole, or Postgres is away. */
-  async read(after: number, before: number, maxEvents: number, maxBytes: number): Promise<ArchivedChunk | null> {
+  async read(...range: Range): Promise<ArchivedChunk | null> {
     try {
-      return await this.readOrThrow(after, before, maxEvents, maxBytes);
+      return await this.readOrThrow(...range);
     } catch (error) {
       this.#ports.failed(error);
       return null;
@@ -43,7 +47,11 @@ export class Archive {
   }
 
   /** As `read`; null only where the events are not whole: their retention has ended. */
-  async readOrThrow(after: number, before: number, maxEvents: number, maxBytes: number): Promise<ArchivedChunk | null> {
+  readOrThrow(...range: Range): Promise<ArchivedChunk | null> {
+    return this.#reads.read(...range);
+  }
+
+  async #read(...[after, before, maxEvents, maxBytes]: Range): Promise<ArchivedChunk | null> {
     const limit = Math.min(ROWS, maxEvents);
     const rows = await this.#ports.eventsBetween(after, Math.min(before, after + 1 + maxEvents), limit);
     const events = withinBytes(rows, maxBytes);

@@ -35,6 +35,8 @@ import { Wakefulness } from './wakefulness.ts';
 const MAX_SOCKETS = 100;
 const TIDY_MS = 1_000;
 const REAP_MS = 60_000;
+/** When another instance sees to what one was lost with, if nothing else wakes it: reads for sockets that are behind, and badges that are owed. */
+const NET_MS = 30_000;
 const backlogged: Problem = { code: 'room_backlogged', detail: 'The inbox holds as many unstored events as it may', retry_after: 5 };
 
 export interface InboxPorts<S extends RoomSocket> extends Omit<LogDrainPorts, 'observe' | 'epochChanged' | 'setAlarm' | 'clearAlarm'> {
@@ -92,7 +94,7 @@ export class Inbox<S extends RoomSocket> {
       poisonBetween: (after, before) => record.poisonBetween(after, before),
       failed: (error) => ports.warn('older events could not be read', { error: String(error) }),
     });
-    this.#fanout = new Fanout(state.log, this.#archive, {
+    this.#fanout = new Fanout(state.log, { read: (...range) => this.#guarded(this.#archive.read(...range)) }, {
       clock, schedule, unsettled: () => this.#touch(), closed: (_, code, record) => this.#presence.left(record, code), caughtUp: (socket) => this.#sendBadges(socket),
     });
     this.#commands = new InboxCommands(this.#fanout, {
@@ -115,7 +117,7 @@ export class Inbox<S extends RoomSocket> {
       schedule,
       badge: (channelId) => badgeOf(state.channels.get(channelId)),
       send: (frame) => this.#fanout.tell(() => frame),
-      owe: (owes) => state.setOwesBadges(owes),
+      owe: (owes) => this.#owe(owes),
     });
     this.#drain = new LogDrain(state.log, record, {
       ...ports,
@@ -237,6 +239,7 @@ export class Inbox<S extends RoomSocket> {
       drain: () => this.#drain.alarm(),
       auth: () => this.#credentials.check(),
       presence: () => this.#presence.update(),
+      net: () => this.#guard(),
     };
     await Promise.all(this.#ports.alarms.due(this.#ports.clock()).map((purpose) => work[purpose]()));
   }
@@ -314,6 +317,28 @@ export class Inbox<S extends RoomSocket> {
     return call;
   }
 
+  #rest(): void {
+    this.#drain.rest();
+    this.#ports.alarms.clear('net');
+  }
+
+  #owe(owes: boolean): void {
+    this.#state.setOwesBadges(owes);
+    if (owes) this.#guard();
+  }
+
+  /** Sockets that are behind wait for this, and only this instance knows. */
+  #guarded<T>(reading: Promise<T>): Promise<T> {
+    this.#guard();
+    return reading;
+  }
+
+  /** What is under way goes on with another instance, should this one be lost. */
+  #guard(): void {
+    this.#ports.alarms.ensure('net', this.#ports.clock() + NET_MS);
+    this.#touch();
+  }
+
   /** Something happened: tidy up soon. No timer is left in a quiet inbox, so that it can sleep. */
   #touch(): void {
     if (this.#tidying) return;
@@ -327,8 +352,8 @@ export class Inbox<S extends RoomSocket> {
     this.#fanout.settle();
     this.#gauge.note(this.#fanout.size);
     this.#wakefulness.check();
-    const quiet = this.#ports.record.rest() && !this.#drain.isRunning && !this.#wakefulness.isDue;
-    if (quiet) this.#drain.rest();
+    const quiet = this.#ports.record.rest() && !this.#drain.isRunning && !this.#wakefulness.isDue && !this.#fanout.isReading && !this.#state.owesBadges;
+    if (quiet) this.#rest();
     else this.#touch();
   }
 }
