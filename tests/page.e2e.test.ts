@@ -18,6 +18,9 @@ let channelId: string;
 const members = ({ page }: Person): Locator => page.getByRole('complementary', { name: 'Members' });
 const names = (person: Person, group: string): Promise<string[]> => members(person).getByRole('region', { name: group }).locator('.member-name .ellipsis').allTextContents();
 
+const hasFocus = ({ page }: Person, wanted: Locator): Promise<void> => wanted.and(page.locator(':focus')).waitFor();
+const myself = ({ page }: Person): Locator => page.getByRole('button', { name: /^Bob Baker/ });
+
 beforeAll(async () => {
   if (skipped) return;
   world = await startWorld('page');
@@ -52,6 +55,44 @@ describe.skipIf(skipped)(`what people see of each other${skipped ? ` (left out: 
     await alice.page.getByRole('button', { name: 'Members, 2 here' }).waitFor();
     await carol.api.leave(channelId);
     await expect.poll(() => members(alice).getByRole('region', { name: 'Offline' }).count(), WITHIN).toBe(0);
+  });
+
+  it('a status is chosen without a mouse, and told to those who look', async () => {
+    const { page } = bob;
+    await myself(bob).focus();
+    await page.keyboard.press('Enter');
+    await page.getByRole('dialog', { name: 'Your status' }).waitFor();
+    await page.keyboard.press('Shift+Tab');
+    await page.keyboard.press('Enter');
+    await page.getByRole('searchbox', { name: 'Find an emoji' }).pressSequentially('palm');
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('Enter');
+    await hasFocus(bob, page.getByRole('button', { name: 'Emoji: palm' }));
+    await page.keyboard.press('Tab');
+    await page.keyboard.type('On holiday');
+    await page.getByLabel('Ends').selectOption('In four hours');
+    await page.getByLabel('Presence').selectOption('Away');
+    await page.getByRole('textbox', { name: 'Status' }).press('Enter');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    await hasFocus(bob, myself(bob));
+    const bobs = members(alice).getByRole('listitem').filter({ hasText: 'Bob Baker' });
+    await expect.poll(() => bobs.textContent(), WITHIN).toMatch(/Bob Baker, away.*🌴 On holiday/u);
+    await bobs.locator('.presence.away').waitFor();
+  });
+
+  it('a dialog keeps the focus inside, and Escape closes one thing at a time', async () => {
+    const { page } = bob;
+    await myself(bob).click();
+    await page.getByRole('button', { name: 'Emoji: palm' }).click();
+    await page.getByRole('searchbox', { name: 'Find an emoji' }).press('Escape');
+    expect(await page.getByRole('dialog').count()).toBe(1);
+    for (let turn = 0; turn < 12; turn++) {
+      await page.keyboard.press(turn < 9 ? 'Tab' : 'Shift+Tab');
+      expect(await page.locator('dialog :focus').count()).toBe(1);
+    }
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    await hasFocus(bob, myself(bob));
   });
 
   it('a mention is marked where it names someone, and stands out where it names the reader', async () => {

@@ -1,6 +1,7 @@
 import { render } from 'preact';
 import { App } from './components/App.tsx';
 import { refresh } from './state/account.ts';
+import { watchClock } from './state/clock.ts';
 import { watchNavigation } from './state/navigation.ts';
 import { watchConnectivity } from './state/connectivity.ts';
 import { watchSearch } from './state/search.ts';
@@ -9,6 +10,7 @@ import './styles/layout.css';
 import './styles/messages.css';
 import './styles/panels.css';
 
+watchClock();
 watchNavigation();
 watchConnectivity();
 watchSearch();

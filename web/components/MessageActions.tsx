@@ -1,4 +1,5 @@
 import { useComputed, useSignal } from '@preact/signals';
+import { useRef } from 'preact/hooks';
 import type { Message } from '../../protocol/api.ts';
 import { me } from '../state/account.ts';
 import { activeRow } from '../state/active-row.ts';
@@ -19,6 +20,7 @@ interface Props {
 export function MessageActions({ store, message, isInThread }: Props) {
   const isActive = useComputed(() => activeRow.value === `${isInThread} ${message.id}`);
   const isPicking = useSignal(false);
+  const ref = useRef<HTMLDivElement>(null);
   if (!isActive.value) return null;
   const isMine = message.author_id === me.value?.id && message.origin === null;
   const react = (emoji: string) => {
@@ -27,13 +29,13 @@ export function MessageActions({ store, message, isInThread }: Props) {
   };
   return (
     <div class="actions-anchor">
-      <div class="actions" role="toolbar" aria-label="Message actions">
-        {isPicking.value && <EmojiPicker onPick={react} onClose={() => (isPicking.value = false)} />}
+      <div ref={ref} class="actions" role="toolbar" aria-label="Message actions">
         <IconButton icon="smile" label="Add a reaction" expanded={isPicking.value} onClick={() => (isPicking.value = !isPicking.value)} />
         {!isInThread && <IconButton icon="reply" label="Reply in thread" onClick={() => openThread(store.id, message.id)} />}
         {isMine && <IconButton icon="edit" label="Edit" onClick={() => (store.editing.value = message.id)} />}
         {isMine && <IconButton icon="trash" label="Delete" onClick={() => askToDelete(store, message)} />}
       </div>
+      {isPicking.value && <EmojiPicker anchor={ref} onPick={react} onClose={() => (isPicking.value = false)} />}
     </div>
   );
 }

@@ -10,6 +10,7 @@ import { Avatar } from './Avatar.tsx';
 import { ConnectionStatus } from './ConnectionStatus.tsx';
 import { Icon } from './Icon.tsx';
 import { IconButton } from './IconButton.tsx';
+import { PresenceText } from './PresenceText.tsx';
 import { StatusLine } from './StatusLine.tsx';
 
 export function Sidebar() {
@@ -83,8 +84,13 @@ function Me() {
     <footer class="me">
       <button type="button" class="me-button" title={`@${user.handle}: set your status`} onClick={() => (dialog.value = 'status')}>
         <Avatar name={user.display_name} colourKey={user.id} presence={shownAs()} />
-        <span class="me-name">{user.display_name}</span>
-        <StatusLine status={chosen()?.status} />
+        <span class="me-text">
+          <span class="me-name">
+            {user.display_name}
+            <PresenceText state={shownAs()} />
+          </span>
+          <StatusLine status={chosen()?.status} />
+        </span>
       </button>
       <IconButton icon="power" label="Sign out" onClick={() => void attempt('sign out', signOut)} />
     </footer>

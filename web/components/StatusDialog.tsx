@@ -1,64 +1,51 @@
-import { useSignal } from '@preact/signals';
-import { currentStatus } from '../../client/presence.ts';
-import { MAX_STATUS_TEXT } from '../../protocol/limits.ts';
+import { useRef, useState } from 'preact/hooks';
 import type { PresenceChoice } from '../../protocol/presence.ts';
+import { timeOf } from '../state/dates.ts';
 import { chosen } from '../state/inbox.ts';
 import { dialog } from '../state/navigation.ts';
 import { attempt } from '../state/notices.ts';
 import { api } from '../state/platform.ts';
+import { type Lasting, PRESETS, StatusDraft } from '../state/status-draft.ts';
 import { Modal } from './Modal.tsx';
+import { Select } from './Select.tsx';
+import { StatusField } from './StatusField.tsx';
 
-const CHOICES: readonly [PresenceChoice, string][] = [
+const CHOICES: readonly (readonly [PresenceChoice, string])[] = [
   ['auto', 'Online while I am here'],
   ['away', 'Away'],
   ['dnd', 'Do not disturb'],
   ['offline', 'Seem offline'],
 ];
-const LASTS: readonly [label: string, hours: number | null][] = [
-  ['Until I take it back', null],
-  ['For an hour', 1],
-  ['For four hours', 4],
-  ['For a day', 24],
+const LASTS: readonly (readonly [Exclude<Lasting, 'kept'>, string])[] = [
+  ['open', 'When I take it back'],
+  ['half_hour', 'In half an hour'],
+  ['hour', 'In an hour'],
+  ['four_hours', 'In four hours'],
+  ['today', 'At the end of today'],
+  ['week', 'At the end of this week'],
 ];
+
+const SHORT: Partial<Record<Lasting, string>> = { half_hour: '30 minutes', hour: '1 hour', four_hours: '4 hours', today: 'today', week: 'this week' };
 
 /** What the user is seen as, and a line of their own beside their name. */
 export function StatusDialog() {
-  const before = chosen();
-  const choice = useSignal<PresenceChoice>(before?.choice ?? 'auto');
-  const text = useSignal(currentStatus(before?.status, Date.now())?.text ?? '');
-  const hours = useSignal<number | null>(null);
+  const [draft] = useState(() => new StatusDraft(chosen(), Date.now()));
+  const isSaving = useRef(false);
   const close = () => (dialog.value = null);
   const save = async (event: Event) => {
     event.preventDefault();
-    const expires_at = hours.value === null ? null : new Date(Date.now() + hours.value * 3_600_000).toISOString();
-    const status = text.value.trim() === '' ? null : { text: text.value.trim(), emoji: before?.status?.emoji ?? null, expires_at };
-    if (await attempt('set your status', () => api.choosePresence({ choice: choice.value, status }))) close();
+    if (isSaving.current) return;
+    isSaving.current = true;
+    if (await attempt('set your status', () => api.choosePresence(draft.body(new Date())))) close();
+    isSaving.current = false;
   };
+  const lasts = draft.until === null ? LASTS : [['kept', `At ${timeOf(draft.until)}, as before`] as const, ...LASTS];
   return (
     <Modal title="Your status" onClose={close}>
       <form class="form" onSubmit={(event) => void save(event)}>
-        <label>
-          Presence
-          <select class="field" value={choice.value} onChange={(event) => (choice.value = CHOICES[event.currentTarget.selectedIndex]?.[0] ?? 'auto')}>
-            {CHOICES.map(([value, label]) => (
-              <option key={value} value={value}>
-                {label}
-              </option>
-            ))}
-          </select>
-        </label>
-        <label>
-          Status <span class="optional">(optional)</span>
-          <input class="field" maxLength={MAX_STATUS_TEXT} value={text.value} placeholder="In a meeting" onInput={(event) => (text.value = event.currentTarget.value)} />
-        </label>
-        <label>
-          How long
-          <select class="field" onChange={(event) => (hours.value = LASTS[event.currentTarget.selectedIndex]?.[1] ?? null)}>
-            {LASTS.map(([label]) => (
-              <option key={label}>{label}</option>
-            ))}
-          </select>
-        </label>
+        <StatusField draft={draft} />
+        {draft.isEmpty ? <Presets draft={draft} /> : <Select label="Ends" options={lasts} chosen={draft.lasting} />}
+        <Select label="Presence" options={CHOICES} chosen={draft.choice} />
         <div class="button-row end">
           <button type="button" class="button" onClick={close}>
             Cancel
@@ -67,5 +54,21 @@ export function StatusDialog() {
         </div>
       </form>
     </Modal>
+  );
+}
+
+function Presets({ draft }: { draft: StatusDraft }) {
+  return (
+    <ul class="presets" aria-label="Suggestions">
+      {PRESETS.map((preset) => (
+        <li key={preset.text}>
+          <button type="button" onClick={() => draft.take(preset)}>
+            <span aria-hidden="true">{preset.emoji}</span>
+            {preset.text}
+            <span class="preset-end">{SHORT[preset.lasting]}</span>
+          </button>
+        </li>
+      ))}
+    </ul>
   );
 }

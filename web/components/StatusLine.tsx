@@ -1,5 +1,6 @@
 import { currentStatus } from '../../client/presence.ts';
 import type { CustomStatus } from '../../protocol/presence.ts';
+import { now } from '../state/clock.ts';
 
 interface Props {
   readonly status: CustomStatus | null | undefined;
@@ -9,7 +10,7 @@ interface Props {
 
 /** A custom status, as long as it holds. */
 export function StatusLine({ status, isShort = false }: Props) {
-  const shown = currentStatus(status, Date.now());
+  const shown = status?.expires_at ? currentStatus(status, Math.max(now.value, Date.now())) : status;
   if (!shown) return null;
   const isTextHidden = isShort && shown.emoji !== null;
   return (
