@@ -45,13 +45,18 @@ function fresh(room: RoomModel, state: ChannelState, rootId: string | null): unk
   return all.slice(first, last).map(normal);
 }
 
+const after = (room: RoomModel, { readPos }: ChannelState) => room.messages(null, room.head).filter(({ pos }) => (pos ?? 0) > readPos);
+const deletedAfter = (room: RoomModel, state: ChannelState) => after(room, state).filter(({ deleted_at }) => deleted_at !== null).length;
+/** Of those after the marker that are neither own nor deleted. What one wrote is behind the marker, and the deleted are the inbox's to subtract. */
+const unreadByDefinition = (room: RoomModel, state: ChannelState) => after(room, state).filter(({ author_id, deleted_at }) => author_id !== ME && deleted_at === null).length;
+
 /** One thing a client does: hear a frame, of which part may be known already, or read or drop some page, from a snapshot of any age. */
 function act(state: ChannelState, room: RoomModel, random: () => number): ChannelState {
   const rootId = random() < 0.6 ? null : pick(random, [null, ...room.messages(null, room.head).map(({ id }) => id)]);
   const asOf = state.tailFrom + integer(random, room.head - state.tailFrom + 1);
   const window = windowOf(state, rootId);
   const limit = 1 + integer(random, 6);
-  switch (pick(random, ['grow', 'hear', 'hear', 'latest', 'around', 'older', 'newer', 'close'] as const)) {
+  switch (pick(random, ['grow', 'hear', 'hear', 'latest', 'around', 'older', 'newer', 'close', 'read'] as const)) {
     case 'grow':
       for (let i = integer(random, 6); i >= 0; i -= 1) room.grow(random);
       return state;
@@ -69,11 +74,13 @@ function act(state: ChannelState, room: RoomModel, random: () => number): Channe
       return window?.after ? (applyPage(state, room.page(rootId, asOf, { after: window.after, limit }), rootId, 'newer', ME) ?? state) : state;
     case 'close':
       return closeWindow(state, rootId);
+    case 'read':
+      return withReadPos(state, integer(random, state.lastPos + 1));
   }
 }
 
 describe('channel state', () => {
-  it('G3 G4: old state + events = fresh state, whatever was read when, from snapshots of any age', () => {
+  it('G3 G4: old state + events of every type = fresh state, and unread what its definition says, whatever was read when, from snapshots of any age', () => {
     for (let seed = 1; seed <= 300; seed += 1) {
       const random = seededRandom(seed);
       const room = grown(integer(random, 20), seed);
@@ -82,6 +89,7 @@ describe('channel state', () => {
       state = applyEvents(state, room.eventsAfter(state.seq), ME);
 
       expect(state.lastPos, `seed ${seed}`).toBe(room.lastPos());
+      expect(unreadCount(state) - deletedAfter(room, state), `seed ${seed}, unread`).toBe(unreadByDefinition(room, state));
       for (const rootId of [...(state.history ? [null] : []), ...state.threads.keys()]) {
         expect(shown(state, rootId), `seed ${seed}, ${rootId ?? 'history'}`).toEqual(fresh(room, state, rootId));
       }

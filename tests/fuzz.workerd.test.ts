@@ -6,6 +6,7 @@ import { roomFixture, sendOf, TestSocket } from '../durable-objects/channel-room
 import { SOCKET_REQUEST_HEADER } from '../durable-objects/channel-room/room-api.ts';
 import { inboxServerFrameSchema, serverFrameSchema } from '../protocol/frames.ts';
 import { SUBPROTOCOL } from '../protocol/version.ts';
+import { inboxFrames, roomFrames } from './support/fuzz-frames.ts';
 import { type Frame, mutate } from './support/mutate.ts';
 
 const SEED = 20261126;
@@ -84,19 +85,7 @@ it('a room answers 90,000 mutated frames in its own words, tells of no other cha
   const others = await room.execute(channelId, bob, sendOf('of Bob'));
   if (!('ok' in own && 'ok' in others && 'ok' in secret)) throw new Error('a send was refused');
   const message_id = own.ok.message_id;
-  const valid: Frame[] = [
-    { type: 'send', id: 'c', client_msg_id: 'once', text: 'a message' },
-    { type: 'send', id: 'c', client_msg_id: 'reply', text: 'a reply', thread_id: message_id },
-    { type: 'edit', id: 'c', message_id, text: 'edited' },
-    { type: 'delete', id: 'c', message_id: others.ok.message_id },
-    { type: 'react', id: 'c', message_id, emoji: '👍' },
-    { type: 'unreact', id: 'c', message_id, emoji: '👍' },
-    { type: 'ack', seq: 1 },
-    { type: 'refresh', id: 'c', ticket: 'a'.repeat(64) },
-    { type: 'typing' },
-    { type: 'typing', thread_id: message_id },
-    { type: 'watch', presence: true },
-  ];
+  const valid = roomFrames(message_id, others.ok.message_id);
   const witness = (await connect(bob)).ackAll();
   const foreign = [hidden.channelId, secret.ok.message_id, hidden.alice.user_id, bob.user_id, others.ok.message_id, channelId];
   const request = { channel_id: channelId, actor: alice, since: null };
@@ -113,13 +102,7 @@ it('a room answers 90,000 mutated frames in its own words, tells of no other cha
 it('an inbox answers 20,000 mutated frames in its own words, and goes on as before (G5, G8, P44)', { timeout: 300_000 }, async () => {
   const { channelId, inbox, alice, open } = await inboxFixture();
   const other = await inboxFixture();
-  const valid: Frame[] = [
-    { type: 'read', id: 'c', channel_id: channelId, pos: 0 },
-    { type: 'ack', seq: 0 },
-    { type: 'refresh', id: 'c', ticket: 'a'.repeat(64) },
-    { type: 'activity', state: 'idle' },
-    { type: 'activity', state: 'active' },
-  ];
+  const valid = inboxFrames(channelId);
   const request = { actor: alice, since: null };
   const probe = { type: 'read', id: 'probe', channel_id: channelId, pos: 0 };
   const foreign = [other.channelId, other.alice.user_id, alice.user_id];

@@ -29,7 +29,7 @@ export class InboxModel {
     if (!channel) return this.#join(id);
     this.#changed.add(id);
     const what = pick(random, ['say', 'say', 'say', 'delete', 'read', 'leave', 'choose'] as const);
-    if (what === 'say') channel.said.push({ author: pick(random, [ME, 'other']), isMention: random() < 0.3, isDeleted: false });
+    if (what === 'say') this.#say(id, { author: pick(random, [ME, 'other']), isMention: random() < 0.3, isDeleted: false });
     else if (what === 'delete' && channel.said.length > 0) pick(random, channel.said).isDeleted = true;
     else if (what === 'read') this.read(id, integer(random, channel.said.length + 1));
     else if (what === 'leave' && random() < 0.3) this.#leave(id);
@@ -67,6 +67,15 @@ export class InboxModel {
     const { said, readPos } = this.#channels.get(id) ?? { said: [], readPos: 0 };
     const unread = said.filter(({ author, isDeleted }, index) => index + 1 > readPos && author !== ME && !isDeleted);
     return { channel_id: id, last_pos: said.length, read_pos: readPos, unread: unread.length, mentions: unread.filter(({ isMention }) => isMention).length };
+  }
+
+  /** Whoever is meant is notified, in another event than any that counts. */
+  #say(id: string, said: Said): void {
+    const pos = this.#channels.get(id)?.said.push(said) ?? 0;
+    if (!said.isMention || said.author === ME) return;
+    this.#append({
+      type: 'message.notified', reason: 'mention', channel_id: id, message_id: `message-${pos}`, author_id: said.author, channel_seq: pos, pos, thread_id: null,
+    });
   }
 
   #join(id: string): void {

@@ -1,10 +1,11 @@
 import type { Message, MessagePage } from '../../protocol/api.ts';
-import type { ChannelEvent } from '../../protocol/events.ts';
+import type { ChannelEvent, MemberRole } from '../../protocol/events.ts';
 import { pick } from './random.ts';
 
 export const ME = 'user-0';
 const USERS = [ME, 'user-1', 'user-2'];
 const CHANNEL = 'channel-1';
+const ROLES: readonly MemberRole[] = ['owner', 'admin', 'member'];
 type Created = Extract<ChannelEvent, { type: 'message.created' }>;
 
 /**
@@ -21,7 +22,8 @@ export class RoomModel {
 
   /** Appends one thing that someone might do now. */
   grow(random: () => number): void {
-    const what = pick(random, ['create', 'create', 'create', 'reply', 'reply', 'edit', 'delete', 'react', 'react'] as const);
+    const what = pick(random, ['create', 'create', 'create', 'reply', 'reply', 'edit', 'delete', 'react', 'react', 'member'] as const);
+    if (what === 'member') return this.#member(random, pick(random, USERS));
     const made = this.#created().filter(({ message_id }) => !this.#isDeleted(message_id));
     const target = made.length > 0 ? pick(random, made) : null;
     if (what === 'create' || !target) return this.#create(pick(random, USERS), null);
@@ -112,6 +114,12 @@ export class RoomModel {
   #toggle(messageId: string, actor: string, emoji: string): void {
     const present = reactions(this.#about(messageId, this.head)).some((reaction) => reaction.emoji === emoji && reaction.user_ids.includes(actor));
     this.#append(actor, { type: present ? 'reaction.removed' : 'reaction.added', message_id: messageId, emoji });
+  }
+
+  /** Whoever comes or goes; what they wrote stays. */
+  #member(random: () => number, userId: string): void {
+    if (random() < 0.5) this.#append(ME, { type: 'member.added', user_id: userId, role: pick(random, ROLES) });
+    else this.#append(userId, { type: 'member.removed', user_id: userId });
   }
 
   #append(actor: string, event: Body): void {
