@@ -7,6 +7,7 @@ import { benchResume } from './resume.ts';
 import { benchSend } from './send.ts';
 import type { BenchOptions } from './stack.ts';
 import { benchStorm } from './storm.ts';
+import { benchSweep } from './sweep.ts';
 import { benchTree } from './tree.ts';
 
 const BENCHES: Readonly<Record<string, (options: BenchOptions) => Promise<BenchResult>>> = {
@@ -17,6 +18,7 @@ const BENCHES: Readonly<Record<string, (options: BenchOptions) => Promise<BenchR
   storm: benchStorm,
   idle: benchIdle,
   tree: benchTree,
+  sweep: benchSweep,
 };
 
 /** `npm run bench -- <name> [--json]`. The last line is the result as JSON; exit code 1 where a bar does not hold, 2 for a wrong call. */

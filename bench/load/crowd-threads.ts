@@ -10,13 +10,14 @@ export interface Crowds {
   /** One reach a path. */
   settle(targets: readonly number[], withinMs: number): Promise<readonly Reach[]>;
   latencies(): Promise<Float64Array>;
+  answerTimes(): Promise<Float64Array>;
   lastArrival(name: string, withinMs: number): Promise<number | null>;
   state(): Promise<CrowdState>;
   close(): Promise<void>;
 }
 
 type Call =
-  | { readonly op: 'open' | 'state' | 'latencies' | 'close' }
+  | { readonly op: 'open' | 'state' | 'latencies' | 'answerTimes' | 'close' }
   | { readonly op: 'talk'; readonly spec: TalkSpec }
   | { readonly op: 'settle'; readonly targets: readonly number[]; readonly deadline: number }
   | { readonly op: 'lastArrival'; readonly name: string; readonly deadline: number };
@@ -35,6 +36,7 @@ export async function openCrowds(spec: CrowdSpec, threads: number): Promise<Crow
     talk: async (talk) => sumTalks(await each((n) => ({ op: 'talk', spec: shareOf(talk, n, threads) }))),
     settle: async (targets, withinMs) => widest(await each({ op: 'settle', targets, deadline: clock() + withinMs })),
     latencies: async () => joined(await each<Float64Array>({ op: 'latencies' })),
+    answerTimes: async () => joined(await each<Float64Array>({ op: 'answerTimes' })),
     lastArrival: async (name, withinMs) => latest(await each({ op: 'lastArrival', name, deadline: clock() + withinMs })),
     state: async () => sumStates(await each({ op: 'state' })),
     close: async () => {
@@ -134,6 +136,8 @@ function perform(crowd: Crowd, call: Call): unknown {
       return crowd.state();
     case 'latencies':
       return crowd.takeLatencies();
+    case 'answerTimes':
+      return crowd.takeAnswerTimes();
     case 'close':
       return crowd.close();
     case 'talk':

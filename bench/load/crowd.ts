@@ -77,6 +77,7 @@ export class Crowd {
   #from = Number.POSITIVE_INFINITY;
   #until = Number.POSITIVE_INFINITY;
   #latencies: number[] = [];
+  #answerTimes: number[] = [];
 
   constructor(spec: CrowdSpec) {
     this.#spec = spec;
@@ -111,7 +112,7 @@ export class Crowd {
   async talk(spec: TalkSpec): Promise<Talk> {
     const senders = this.#members.slice(0, spec.senders);
     const startedAt = clock();
-    [this.#from, this.#until, this.#latencies] = [startedAt + spec.warmMs, startedAt + spec.warmMs + spec.measureMs, []];
+    [this.#from, this.#until, this.#latencies, this.#answerTimes] = [startedAt + spec.warmMs, startedAt + spec.warmMs + spec.measureMs, [], []];
     const tally = { acknowledged: 0, measured: 0, lastSeq: 0, refused: 0 };
     const talking = spec.perSecond === null ? senders.map((sender) => this.#sayOn(sender, tally)) : [this.#sayAt(senders, spec.perSecond, spec.phase ?? 0, tally)];
     await sleep(Math.max(0, this.#from - clock()));
@@ -143,7 +144,8 @@ export class Crowd {
 
   async #say(sender: CrowdMember, tally: Tally): Promise<boolean> {
     const id = `${this.#spec.name}-${this.#said++}`;
-    const text = stamped(this.#spec.texts[this.#said % this.#spec.texts.length] ?? '', clock());
+    const saidAt = clock();
+    const text = stamped(this.#spec.texts[this.#said % this.#spec.texts.length] ?? '', saidAt);
     const result = await sender.command(id, JSON.stringify({ type: 'send', id, client_msg_id: id, text }));
     if (result.includes('"problem":')) {
       tally.refused++;
@@ -152,6 +154,7 @@ export class Crowd {
     tally.acknowledged++;
     tally.lastSeq = Math.max(tally.lastSeq, Number(/"seq":(\d+)/.exec(result)?.[1]));
     if (clock() >= this.#from && clock() < this.#until) tally.measured++;
+    if (saidAt >= this.#from && saidAt < this.#until) this.#answerTimes.push(clock() - saidAt);
     return true;
   }
 
@@ -168,6 +171,11 @@ export class Crowd {
   /** How long each sampled delivery took of what was sent while it was measured, in milliseconds. */
   takeLatencies(): Float64Array {
     return Float64Array.from(this.#latencies);
+  }
+
+  /** How long the result took of each command that was sent while it was measured, in milliseconds. */
+  takeAnswerTimes(): Float64Array {
+    return Float64Array.from(this.#answerTimes);
   }
 
   /** When the last socket had the message that is `name`; null unless all have it before `deadline`. */
