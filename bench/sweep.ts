@@ -6,13 +6,14 @@ import { clock } from './load/timestamps.ts';
 import { bar, exact, roundedAll, type Bar, type BenchResult } from './report.ts';
 import { call, withStack, type BenchOptions, type BenchStack } from './stack.ts';
 import { median, percentile } from './statistics.ts';
+import { commandFigures, type Commanded, sweepCommands } from './sweep-commands.ts';
 import { returnFigures, sweepReturns, type Returned } from './sweep-returns.ts';
 
 /**
  * How many sockets one object takes, and within what time many come back: what the limits and the window of `durable-objects/sockets/` were chosen by. Rooms of
  * 250 to 4,000 sockets, and nodes of 1,000 to 4,000 whose rooms have none themselves, are open at the same time and take turns, the second round
  * backwards, so that what disturbs one disturbs all. Some of the sockets send; a result is timed as well as deliveries. Then all sockets of a room
- * are closed at once, to come back within windows of different length (`sweep-returns.ts`). Figures are medians of the rounds; `noise` is by how much two rounds
+ * are closed at once, to come back within windows of different length (`sweep-returns.ts`). Between them: what commands cost at a node (`sweep-commands.ts`). Figures are medians of the rounds; `noise` is by how much two rounds
  * of the same differ.
  */
 const SIZES = { room: [250, 500, 1_000, 2_000, 4_000], node: [1_000, 2_500, 4_000] } as const satisfies Record<string, readonly number[]>;
@@ -62,8 +63,9 @@ export function benchSweep(options: BenchOptions): Promise<BenchResult> {
   return withStack({ ...options, users: USERS, transport: 'none' }, async (stack) => {
     const rooms = await sweep(stack, 'room', options.log);
     const nodes = await sweep(stack, 'node', options.log);
+    const commanded = await sweepCommands(stack, (room) => limit(stack, room, ENOUGH), options.log);
     await limit(stack, ENOUGH, ENOUGH);
-    return summarise([rooms, nodes], await sweepReturns(stack, options.log));
+    return summarise([rooms, nodes], commanded, await sweepReturns(stack, options.log));
   });
 }
 
@@ -160,19 +162,21 @@ function noise(figures: Figures, ending: string): number[] {
   return [0.5, 0.99].map((share) => percentile(spread, share));
 }
 
-function summarise(swept: readonly Swept[], returns: readonly Returned[]): BenchResult {
+function summarise(swept: readonly Swept[], commanded: readonly Commanded[], returns: readonly Returned[]): BenchResult {
   const figures: Figures = Object.assign({}, ...swept.map(figuresOf));
   const rounds = swept.flatMap((each) => each.rounds);
   const of = (name: string): number => median(figures[name] ?? []);
+  const one = (side: string): number => commandFigures(commanded)[`commands_${side}_per_s`] ?? Number.NaN;
   const noises = ['_pass_ms', '_deliveries_per_s', '_p99_ms'].flatMap((ending) => noise(figures, ending).map((value, index) => [`noise${ending}_${['median', 'most'][index]}`, value] as const));
   return {
     bench: 'sweep',
     figures: roundedAll({
       ...Object.fromEntries(Object.keys(figures).map((name) => [name, of(name)])),
+      ...commandFigures(commanded),
       ...returnFigures(returns),
       loader_busy_most: Math.max(...rounds.map(({ talk }) => talk.busy)),
     }),
-    ratios: roundedAll(Object.fromEntries(noises)),
+    ratios: roundedAll({ commands_node_to_one_by_one: one('node') / one('node_one_by_one'), ...Object.fromEntries(noises) }),
     bars: [
       ...(['room', 'node'] as const).flatMap((kind) => barsOf(kind, SOCKET_LIMITS[kind], of)),
       exact('rounds_complete', rounds.filter(({ complete }) => complete).length, rounds.length),

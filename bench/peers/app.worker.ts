@@ -1,5 +1,6 @@
 import { uuidv7 } from 'uuidv7';
 import { connect } from '../../db/client.ts';
+import { COMMAND_GROUP } from '../../durable-objects/fanout-node/room-commands.ts';
 import { SOCKET_RATE } from '../../durable-objects/sockets/socket-commands.ts';
 import { SOCKET_LIMITS } from '../../durable-objects/sockets/socket-limits.ts';
 import { sendBodySchema } from '../../protocol/api.ts';
@@ -17,13 +18,15 @@ export { BenchNode as FanoutNode, BenchRoom as ChannelRoom } from './bench-room.
  * The Worker as it is, with routes beside it that the benches compare a send with. All parse the same body by the same schema and
  * answer JSON of the same size; none authenticates, limits or authorises. `noop` is a route of the app, `noop-handler` stands before
  * the app and has none of its middleware. `insert-in-order` gives the order and the outbox row that a send has. `pace`, `room` and `node` are for the benches
- * of fan-out (`room-switches.ts`, `bench-room.worker.ts`); `limits/<room>/<node>` says how many sockets each takes that opens from then on.
+ * of fan-out (`room-switches.ts`, `bench-room.worker.ts`); `limits/<room>/<node>` says how many sockets each takes that opens from then on,
+ * and `command-group/<most>` how many commands a node sends in one call.
  */
 const NOOP_HANDLER = '/bench/noop-handler';
 const INSERT = /^\/bench\/(insert-statement|insert-transaction|insert-in-order)\/([0-9a-f-]{36})$/;
 const ROOM = /^\/bench\/room\/([0-9a-f-]{36})\//;
 const NODE = /^\/bench\/node\/([0-9a-f-]{36})\/(\d+)\//;
 const LIMITS = /^\/bench\/limits\/(\d+)\/(\d+)$/;
+const COMMAND_GROUPS = /^\/bench\/command-group\/(\d+)$/;
 const PACE = /^\/bench\/pace\/(\w+)$/;
 const INSERTS: Record<string, typeof insertTransaction> = { 'insert-statement': insertStatement, 'insert-transaction': insertTransaction, 'insert-in-order': insertInOrder };
 
@@ -69,6 +72,11 @@ function limitSockets(room: number, node: number): Response {
   return new Response(null, { status: 204 });
 }
 
+function groupCommands(most: number): Response {
+  Object.assign(COMMAND_GROUP, { most });
+  return new Response(null, { status: 204 });
+}
+
 /** Sixty-four clients are to load the room as hundreds would. */
 Object.assign(SOCKET_RATE, { perSecond: 1_000_000, burst: 1_000_000 });
 installPaceSwitch();
@@ -92,6 +100,8 @@ export default {
     if (channel !== undefined) return env.NODES.getByName(`${channel}:${node}`).fetch(`https://bench.invalid${pathname}`);
     const limits = LIMITS.exec(pathname);
     if (limits !== null) return limitSockets(Number(limits[1]), Number(limits[2]));
+    const most = COMMAND_GROUPS.exec(pathname)?.[1];
+    if (most !== undefined) return groupCommands(Number(most));
     const pace = PACE.exec(pathname)?.[1];
     if (pace !== undefined) return new Response(null, { status: setPace(pace) ? 204 : 404 });
     bindings ??= { ...env, LIMIT_SEND: unlimited, LIMIT_READ: unlimited };

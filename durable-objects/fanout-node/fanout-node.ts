@@ -101,6 +101,7 @@ export class FanoutNode extends DurableObject<Env> implements NodeApi {
       head: () => room().head(channelId),
       eventsBetween: (epoch, ...range) => room().eventsBetween(channelId, epoch, ...range),
       execute: (actor, command) => room().execute(channelId, actor, command),
+      executeEach: (commands) => room().executeEach(channelId, commands),
       redeem: (userId, ticket) => room().redeem(channelId, userId, ticket),
       typed: (actor, threadId) => room().typed(channelId, actor, threadId),
       look: () => room().look(channelId),

@@ -67,6 +67,7 @@ function nodeOf(...found: (readonly [FakeSocket, SocketRecord])[]): Node<FakeSoc
       },
       eventsBetween: read,
       execute: async () => ({ problem: { code: 'internal' } }),
+      executeEach: async () => [],
       redeem: async () => null,
       typed: async () => {},
       look: async () => {},

@@ -2,7 +2,7 @@ import { closeReason, type CloseCode } from '../../protocol/close-codes.ts';
 import type { Outcome, Problem } from '../../protocol/errors.ts';
 import type { Command, CommandResult } from '../../protocol/frames.ts';
 import type { Alarms } from '../alarms.ts';
-import type { Admission, LogHead, SocketRequest } from '../channel-room/room-api.ts';
+import type { ActorCommand, Admission, LogHead, SocketRequest } from '../channel-room/room-api.ts';
 import { hash53 } from '../channel-room/hash53.ts';
 import { RoomMetrics } from '../channel-room/room-metrics.ts';
 import { SharedReads } from '../log/shared-reads.ts';
@@ -18,6 +18,7 @@ import { isOf, type Whose } from '../sockets/whose.ts';
 import type { Batch, BatchAnswer, Telling } from './node-api.ts';
 import { NodePresence } from './node-presence.ts';
 import { Ring } from './ring.ts';
+import { RoomCommands } from './room-commands.ts';
 import { RosterReport } from './roster-report.ts';
 
 /** How long after something happened a node tidies up. */
@@ -33,6 +34,7 @@ export interface NodeRoom {
   head(): Promise<LogHead>;
   eventsBetween(epoch: number, ...range: Parameters<OlderEvents['read']>): ReturnType<OlderEvents['read']>;
   execute(actor: Actor, command: Command): Promise<Outcome<CommandResult>>;
+  executeEach(commands: readonly ActorCommand[]): Promise<readonly (Outcome<CommandResult> | null)[]>;
   redeem(userId: string, ticket: string): Promise<Redeemed | null>;
   typed(actor: Actor, threadId: string | null): Promise<void>;
   look(): Promise<void>;
@@ -109,9 +111,15 @@ export class Node<S extends RoomSocket> {
       caughtUp: (socket) => this.#caughtUp(socket),
       closed: (socket, code) => this.#closed(socket, code),
     });
+    const commands = new RoomCommands({
+      execute: (actor, command) => ports.room.execute(actor, command),
+      executeEach: (group) => ports.room.executeEach(group),
+      schedule: (ms, task) => ports.schedule(ms, task),
+      failed: (error) => ports.warn('the room could not be reached', { error: String(error) }),
+    });
     this.#commands = new SocketCommands(this.#fanout, {
       clock,
-      execute: (actor, command) => this.#call(() => ports.room.execute(actor, command)),
+      execute: (actor, command) => commands.execute(actor, command),
       refresh: (socket, ticket) => this.#credentials.refresh(socket, ticket),
       typing: (actor, threadId) => void ports.room.typed(actor, threadId).catch(() => {}),
       watch: (socket, presence) => this.#presence.watch(socket, presence),
@@ -180,7 +188,7 @@ export class Node<S extends RoomSocket> {
     this.#joining += 1;
     try {
       return await this.#ask(
-        () => this.#call(() => this.#ports.room.admit(request)),
+        () => this.#admit(request),
         (admitted, heard) => ('problem' in admitted ? admitted : this.#seat(request, admitted.ok, heard, open)),
       );
     } finally {
@@ -312,9 +320,9 @@ export class Node<S extends RoomSocket> {
     this.#fanout.tellSocket(socket, typingFrame(this.#typing.filter(({ user_id }) => user_id !== userId)));
   }
 
-  async #call<T>(call: () => Promise<Outcome<T>>): Promise<Outcome<T>> {
+  async #admit(request: SocketRequest): Promise<Outcome<Admission>> {
     try {
-      return await call();
+      return await this.#ports.room.admit(request);
     } catch (error) {
       this.#ports.warn('the room could not be reached', { error: String(error) });
       return { problem: away };

@@ -72,6 +72,7 @@ const roomOf = (tree: Tree, node: number, events: readonly LogEvent[]): NodeRoom
   head: async () => ({ epoch: 1, seq: events.length }),
   eventsBetween: async () => null,
   execute: async () => ({ problem: { code: 'internal' } }),
+  executeEach: async () => [],
   redeem: async () => null,
   typed: async () => {},
   look: async () => {},

@@ -65,6 +65,7 @@ export class NodeObject extends SimulatedObject<SimulatedNode> {
       head: () => ask((room) => room.head),
       eventsBetween: (epoch, ...range) => ask((room) => room.eventsBetween(epoch, ...range)),
       execute: (actor, command) => ask((room) => room.execute(actor, command)),
+      executeEach: (commands) => ask((room) => room.executeEach(commands)),
       redeem: (userId, ticket) => ask((room) => room.redeem(userId, ticket)),
       typed: (actor, threadId) => ask((room) => room.typed(actor, threadId)),
       look: () => ask((room) => room.look()),

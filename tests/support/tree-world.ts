@@ -283,6 +283,7 @@ export class TreeWorld {
       head: () => this.#call(() => ({ epoch: 1, seq: this.#events.length }), life),
       eventsBetween: (_, after, before, maxEvents) => this.#call(() => this.#read(after, before, maxEvents), life),
       execute: async () => ({ problem: { code: 'internal' } }),
+      executeEach: async () => [],
       redeem: async () => null,
       typed: async () => {},
       look: async () => {},
