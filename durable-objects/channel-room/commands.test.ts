@@ -100,6 +100,14 @@ describe('edit and delete', () => {
     expect(last()).toMatchObject({ type: 'message.edited', text: 'z', revision: 3 });
   });
 
+  it('log nothing for an edit to what the message says already, and name the event that had it say so (G2, P22)', () => {
+    const { message_id } = sent('a');
+    const edit = (text: string) => must(run({ type: 'edit', message_id, text }));
+    expect(edit('x')).toMatchObject({ changed: false, seq: 1 });
+    expect([edit('y'), edit('y'), edit('x'), edit('x')]).toMatchObject([{ seq: 2 }, { changed: false, seq: 2 }, { seq: 3 }, { changed: false, seq: 3 }]);
+    expect(room.log.state.seq).toBe(3);
+  });
+
   it('name the thread of a deleted reply', () => {
     const root = sent('a');
     const { message_id } = reply(root, 'r');

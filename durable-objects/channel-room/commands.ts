@@ -103,9 +103,12 @@ function edit({ room, actor, now }: Context, { message_id, text }: CommandOf<'ed
   const own = findOwn(room, message_id, actor);
   if ('problem' in own) return own;
   if (own.ok.deleted === 1) return deleted;
+  const print = fingerprint(text, own.ok.thread_id);
+  const said = room.messages.said(own.ok, print);
+  if (said !== null) return { ok: result(own.ok, said, now, false) };
   const revision = own.ok.revision + 1;
-  room.messages.setRevision(message_id, revision);
   const seq = room.append({ type: 'message.edited', actor_id: actor.user_id, message_id, text, revision }, now);
+  room.messages.setEdit({ message_id, revision, fingerprint: print, seq });
   return { ok: result(own.ok, seq, now, true) };
 }
 

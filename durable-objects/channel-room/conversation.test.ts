@@ -206,3 +206,12 @@ describe('a room of the earlier schema', () => {
     expect(known.map((n) => send(`m${n}`, opened))).toMatchObject(known.map((pos) => ({ pos, changed: false })));
   });
 });
+
+it('a room laid before edits were indexed takes the next one as new, and knows the one after', () => {
+  const { message_id } = send('a');
+  const edit = (of: Conversation) => of.commit(() => must(applyCommand(of, ALICE, { type: 'edit', message_id, text: 'y' }, NOW))).value;
+  expect(edit(room)).toMatchObject({ changed: true });
+  sql.run('DROP TABLE edits');
+  const later = reopen(sql);
+  expect([edit(later), edit(later)]).toMatchObject([{ changed: true, seq: 3 }, { changed: false, seq: 3 }]);
+});

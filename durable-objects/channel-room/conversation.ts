@@ -2,7 +2,7 @@ import type { ChannelEvent } from '../../protocol/events.ts';
 import { EventLog, LOG_SCHEMA, type LogEvent } from '../log/event-log.ts';
 import type { SqlDriver } from '../log/sql-driver.ts';
 import { ACCESS_SCHEMA, AccessTable } from './access-table.ts';
-import { MESSAGE_SCHEMA, MessageIndex } from './message-index.ts';
+import { EDIT_SCHEMA, MESSAGE_SCHEMA, MessageIndex } from './message-index.ts';
 import { SENT_SCHEMA } from './sent-index.ts';
 
 export type ChannelKind = 'public' | 'private' | 'direct';
@@ -35,7 +35,9 @@ export interface ConversationOptions {
 const ROOM_SCHEMA = `CREATE TABLE room_state (id INTEGER PRIMARY KEY CHECK (id = 1), channel_id TEXT NOT NULL, kind TEXT NOT NULL, pos INTEGER NOT NULL);`;
 
 /** Not the alarms: the instance that ends may still set its own, and the next one finds what they were for. */
-const TABLES = ['room_state', 'events', 'log_state', 'messages', 'sent', 'sent_state', 'reactions', 'members', 'revoked_credentials', 'presences'];
+const TABLES = ['room_state', 'events', 'log_state', 'messages', 'edits', 'sent', 'sent_state', 'reactions', 'members', 'revoked_credentials', 'presences'];
+
+const LATER_TABLES = [['sent', SENT_SCHEMA], ['edits', EDIT_SCHEMA]] as const;
 
 type RoomRow = { channel_id: string; kind: ChannelKind; pos: number };
 
@@ -78,10 +80,10 @@ export class Conversation {
 
   /** Null where this object has never learned its channel; then nothing is written. */
   static open(sql: SqlDriver, options: ConversationOptions): Conversation | null {
-    const found = sql.all<{ name: string }>(`SELECT name FROM sqlite_master WHERE type = 'table' AND name IN ('room_state', 'sent')`);
-    if (!found.some(({ name }) => name === 'room_state')) return null;
-    // A room laid before there was an index of sends (2026-11-23) has none: it is filled from the messages.
-    if (found.length === 1) sql.transaction(() => sql.run(SENT_SCHEMA));
+    const found = new Set(sql.all<{ name: string }>(`SELECT name FROM sqlite_master WHERE type = 'table'`).map(({ name }) => name));
+    if (!found.has('room_state')) return null;
+    // A room laid before there was an index of sends (2026-11-23), or of edits, has none: the first is filled from the messages.
+    for (const [table, schema] of LATER_TABLES) if (!found.has(table)) sql.transaction(() => sql.run(schema));
     const [row] = sql.all<RoomRow>('SELECT channel_id, kind, pos FROM room_state WHERE id = 1');
     return row === undefined ? null : new Conversation(sql, row, options);
   }

@@ -29,6 +29,17 @@ export interface IndexedReaction {
   readonly seq: number;
 }
 
+/** The last edit of a message: what it says now. Of another `revision` than the message: it is not known any more. */
+export interface IndexedEdit {
+  readonly message_id: string;
+  readonly revision: number;
+  readonly fingerprint: number;
+  readonly seq: number;
+}
+
+/** A table of its own, and not there before 2026-11-26. */
+export const EDIT_SCHEMA = 'CREATE TABLE edits (message_id TEXT PRIMARY KEY, revision INTEGER NOT NULL, fingerprint INTEGER NOT NULL, seq INTEGER NOT NULL) WITHOUT ROWID;';
+
 export const MESSAGE_SCHEMA = `
   CREATE TABLE messages (
     id TEXT PRIMARY KEY, author_id TEXT NOT NULL, client_msg_id TEXT NOT NULL, fingerprint INTEGER, seq INTEGER NOT NULL, pos INTEGER,
@@ -38,6 +49,7 @@ export const MESSAGE_SCHEMA = `
     message_id TEXT NOT NULL, emoji TEXT NOT NULL, user_id TEXT NOT NULL, seq INTEGER NOT NULL,
     PRIMARY KEY (message_id, emoji, user_id)
   ) WITHOUT ROWID;
+  ${EDIT_SCHEMA}
   ${SENT_SCHEMA}`;
 
 const COLUMNS = 'id, author_id, client_msg_id, fingerprint, seq, pos, thread_id, tpos, last_tpos, deleted, revision, at';
@@ -81,13 +93,22 @@ export class MessageIndex {
     this.#sql.run('UPDATE messages SET last_tpos = ? WHERE id = ?', tpos, id);
   }
 
-  setRevision(id: string, revision: number): void {
-    this.#sql.run('UPDATE messages SET revision = ? WHERE id = ?', revision, id);
+  setEdit({ message_id, revision, fingerprint, seq }: IndexedEdit): void {
+    this.#sql.run('UPDATE messages SET revision = ? WHERE id = ?', revision, message_id);
+    this.#sql.run('REPLACE INTO edits (message_id, revision, fingerprint, seq) VALUES (?, ?, ?, ?)', message_id, revision, fingerprint, seq);
+  }
+
+  /** The `seq` of the event that gave the message this text, or null where it has another, or what it has is not known. */
+  said({ id, revision, fingerprint, seq }: IndexedMessage, text: number): number | null {
+    if (revision === 1) return fingerprint === text ? seq : null;
+    const [edit] = this.#sql.all<{ seq: number }>('SELECT seq FROM edits WHERE message_id = ? AND revision = ? AND fingerprint = ?', id, revision, text);
+    return edit?.seq ?? null;
   }
 
   /** Its reactions go with it: nobody may take one back from a deleted message. */
   setDeleted(id: string): void {
     this.#sql.run('UPDATE messages SET deleted = 1 WHERE id = ?', id);
+    this.#sql.run('DELETE FROM edits WHERE message_id = ?', id);
     this.#sql.run('DELETE FROM reactions WHERE message_id = ?', id);
   }
 

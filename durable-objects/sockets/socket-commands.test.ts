@@ -64,6 +64,19 @@ describe('SocketCommands', () => {
     expect(socket.frames).toMatchObject([{ type: 'result', re: 'k1', ok: { seq: 12 } }]);
   });
 
+  it('answers also a command that failed: its client waits, and its socket stays (P20)', async () => {
+    const failing = new SocketCommands(fanout, {
+      clock: () => now,
+      refresh: async () => ({ problem: { code: 'unauthenticated' } }),
+      typing: () => {},
+      watch: () => {},
+      execute: () => Promise.reject(new Error('the store is gone')),
+    });
+    await expect(failing.handle(socket, send('k1'))).rejects.toThrow('the store is gone');
+    expect(socket.frames).toMatchObject([{ type: 'result', re: 'k1', problem: { code: 'internal' } }]);
+    expect(socket.closed).toBe(null);
+  });
+
   it('answers a refused command by its id', async () => {
     await commands.handle(socket, JSON.stringify({ type: 'delete', id: 'k1', message_id: ALICE.user_id }));
     expect(socket.frames).toMatchObject([{ type: 'result', re: 'k1', problem: { code: 'not_found', status: 404 } }]);

@@ -47,7 +47,7 @@ export class SocketCommands<S extends RoomSocket> {
     const { id, ...command } = frame;
     if (wait > 0) return this.#conduct.answer(socket, id, { problem: { code: 'rate_limited', retry_after: wait } });
     if (command.type === 'refresh') return this.#conduct.answer(socket, id, await this.#ports.refresh(socket, command.ticket));
-    const outcome = await this.#ports.execute(actor, command);
+    const outcome = await this.#conduct.attempt(socket, id, () => this.#ports.execute(actor, command));
     // No refusal of the command, which the client repeats when it comes back with a credential that serves.
     if ('problem' in outcome && outcome.problem.code === 'unauthenticated') return this.#fanout.close(socket, 4001, 'the credential has ended');
     this.#conduct.answer(socket, id, outcome);

@@ -58,6 +58,16 @@ export class SocketConduct<S extends RoomSocket> {
     this.#send(socket, resultFrame(re, outcome));
   }
 
+  /** What `work` gives. Where it fails the client is told at once, for it waits; the error goes on, to be logged by the platform, which leaves the socket open. */
+  async attempt<T>(socket: S, re: string, work: () => Promise<Outcome<T>>): Promise<Outcome<T>> {
+    try {
+      return await work();
+    } catch (error) {
+      this.answer(socket, re, { problem: { code: 'internal' } });
+      throw error;
+    }
+  }
+
   #conductOf(socket: S): Conduct {
     const known = this.#conduct.get(socket);
     if (known !== undefined) return known;

@@ -43,7 +43,10 @@ export class InboxCommands<S extends RoomSocket> {
       return wait > 0 ? this.#conduct.refuse(socket, { code: 'rate_limited', retry_after: wait }, null) : this.#ports.activity(socket, frame.state);
     }
     if (wait > 0) return this.#conduct.answer(socket, frame.id, { problem: { code: 'rate_limited', retry_after: wait } });
-    const outcome = frame.type === 'refresh' ? await this.#ports.refresh(socket, frame.ticket) : await this.#ports.read(actor, frame.channel_id, frame.pos);
-    this.#conduct.answer(socket, frame.id, outcome);
+    this.#conduct.answer(socket, frame.id, await this.#conduct.attempt(socket, frame.id, () => this.#execute(socket, actor, frame)));
+  }
+
+  #execute(socket: S, actor: Actor, frame: Extract<InboxClientFrame, { type: 'read' | 'refresh' }>): Promise<Outcome<ReadResult | RefreshResult>> {
+    return frame.type === 'refresh' ? this.#ports.refresh(socket, frame.ticket) : this.#ports.read(actor, frame.channel_id, frame.pos);
   }
 }
