@@ -153,10 +153,10 @@ describe('a device', () => {
     void connection.command({ type: 'delete', message_id: 'm' });
     conditions.set({ isVisible: false });
     for (let passed = 0; passed < HIDDEN; passed += 20_000) {
-      server.latest.deliver('pong');
+      if (!server.latest.closed) server.latest.welcome({ seq: 5, recovered: true });
       await clock.advance(20_000);
+      expect(connection.state.name).not.toBe('paused');
     }
-    expect(connection.state.name).toBe('open');
   });
 
   it('is watched no more once the connection has ended', async () => {

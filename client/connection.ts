@@ -51,7 +51,7 @@ export interface ConnectionListener<W extends Wire> {
 export class Connection<W extends Wire> {
   readonly #options: ConnectionOptions;
   readonly #listener: ConnectionListener<W>;
-  readonly #commands = new PendingCommands<W>();
+  readonly #commands: PendingCommands<W>;
   readonly #holds: HoldWatch;
   #life: Lifecycle = BEGINNING;
   #cursor: Cursor | null;
@@ -73,6 +73,7 @@ export class Connection<W extends Wire> {
     this.#options = options;
     this.#listener = listener;
     this.#cursor = options.since;
+    this.#commands = new PendingCommands(clock, () => this.#link?.end(1006, 'no result'));
     this.#holds = new HoldWatch({ conditions, hiddenAfterMs, clock, isBusy: () => this.#commands.size > 0, changed: (hold) => this.#held(hold) });
   }
 
@@ -105,14 +106,18 @@ export class Connection<W extends Wire> {
    */
   async command(command: W['command']): Promise<W['result']> {
     if (this.state.name === 'closed') throw new ClosedError(this.state.reason);
-    const { frame, result } = this.#commands.add(command);
-    if (this.state.name === 'open') this.#link?.send(frame);
+    const result = this.#commands.add(command);
+    this.#sendCommands();
     return result;
   }
 
   /** Sends what is of use only now: dropped where no socket is open. */
   notify(notice: W['notice']): void {
     if (this.state.name === 'open') this.#link?.send(notice);
+  }
+
+  #sendCommands(): void {
+    if (this.state.name === 'open') for (const frame of this.#commands.take()) this.#link?.send(frame);
   }
 
   #on(event: ConnectionEvent): void {
@@ -177,7 +182,7 @@ export class Connection<W extends Wire> {
       case 'events':
         return this.#advance(frame, bytes);
       case 'result':
-        return frame.re === REFRESH ? this.#refreshed(frame) : this.#commands.settle(frame);
+        return frame.re === REFRESH ? this.#refreshed(frame) : this.#settle(frame);
       case 'auth.expiring':
         return this.#refresh?.expiring(frame.expires_at);
       case 'reconnect':
@@ -205,7 +210,12 @@ export class Connection<W extends Wire> {
       this.#listener.reset(this.#cursor);
     }
     this.#on({ type: 'welcome' });
-    for (const command of this.#commands.frames()) link.send(command);
+    this.#sendCommands();
+  }
+
+  #settle(result: ResultFrame<W>): void {
+    this.#commands.settle(result);
+    this.#sendCommands();
   }
 
   /** The ticket before is of the credential that ends. */
@@ -261,6 +271,7 @@ export class Connection<W extends Wire> {
     const link = this.#link;
     this.#generation += 1;
     this.#cancelMove();
+    this.#commands.untake();
     this.#acks?.stop();
     this.#refresh?.stop();
     this.#link = null;

@@ -80,6 +80,6 @@ it('catches a drain that takes for stored what it has not sent', async () => {
 });
 
 it('catches a client that does not say again what had no answer', async () => {
-  vi.spyOn(PendingCommands.prototype, 'frames').mockReturnValue([]);
+  vi.spyOn(PendingCommands.prototype, 'untake').mockReturnValue();
   expect(await caught()).toBe('G1');
 });
