@@ -42,7 +42,7 @@ async function seedGeneral(tx: Transaction, owner: string, now: Date): Promise<s
   const secret_hash = crypto.getRandomValues(new Uint8Array(32));
   const expires_at = new Date(now.getTime() + 60_000);
   await insertCredential(tx, { id, secret_hash, kind: 'personal', user_id: owner, name: 'seed', scopes: [], expires_at });
-  const channel = okOrThrow(await createChannel(tx, { credential_id: id, user_id: owner }, { name: 'general', kind: 'public', topic: '' }, now, null));
+  const channel = okOrThrow(await createChannel(tx, { credential_id: id, user_id: owner }, { name: 'general', kind: 'public', topic: '' }, { eventId: uuidv7(), now, traceparent: null }));
   await revokeCredential(tx, secret_hash, now);
   return channel.id;
 }

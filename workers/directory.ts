@@ -97,16 +97,38 @@ type Telling = Pick<MemberRequest, 'channelId' | 'userId' | 'actorId' | 'eventId
 
 /** Tells a room, and the user's inbox, what Postgres now holds of a member. Throws `unavailable` where one of them cannot be told. */
 export async function tellRoom(c: Context<AppEnv>, { channelId, userId, actorId, eventId }: Telling): Promise<void> {
-  const membership = await withPostgres(c, (db) => findMembership(db, channelId, userId));
-  if (!membership) return;
-  const change = { event_id: eventId, actor_id: actorId, ...membership };
+  const change = await changeOf(c, { channelId, userId, actorId, eventId });
+  if (!change) return;
   const told = await Promise.allSettled([
     callRoom(c.env, channelId, (room) => room.applyMemberChange(channelId, { ...change, user_id: userId })),
     callInbox(c.env, userId, (inbox) => inbox.applyMemberChange(userId, { ...change, channel_id: channelId })),
   ]);
   const failed = told.find((outcome) => outcome.status === 'rejected');
   if (failed === undefined) return;
-  const error = String(failed.reason);
-  console.warn(JSON.stringify({ level: 'warn', request_id: c.get('requestId'), event: 'member_change_not_told', channel_id: channelId, error }));
+  warnNotTold(c, channelId, failed.reason);
   throw new ProblemError({ code: 'unavailable', detail: 'the change is made, but not everybody concerned could be told: try again' });
+}
+
+/**
+ * Tells the inbox of whoever has made a channel that they are its member. The channel's room needs no telling, for it learns its members when it opens.
+ * Where the inbox cannot be told the channel is made all the same: the notifier repeats it, and nobody's access has to end by it.
+ */
+export async function tellInbox(c: Context<AppEnv>, telling: Telling): Promise<void> {
+  const { channelId, userId } = telling;
+  try {
+    const change = await changeOf(c, telling);
+    if (change) await callInbox(c.env, userId, (inbox) => inbox.applyMemberChange(userId, { ...change, channel_id: channelId }));
+  } catch (error) {
+    warnNotTold(c, channelId, error);
+  }
+}
+
+/** What Postgres holds of a member now; null for who never was one. */
+async function changeOf(c: Context<AppEnv>, { channelId, userId, actorId, eventId }: Telling) {
+  const membership = await withPostgres(c, (db) => findMembership(db, channelId, userId));
+  return membership && { event_id: eventId, actor_id: actorId, ...membership };
+}
+
+function warnNotTold(c: Context<AppEnv>, channelId: string, error: unknown): void {
+  console.warn(JSON.stringify({ level: 'warn', request_id: c.get('requestId'), event: 'member_change_not_told', channel_id: channelId, error: String(error) }));
 }

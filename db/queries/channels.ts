@@ -6,7 +6,7 @@ import type { Queryable, Transaction } from '../client.ts';
 import { channels, conversationLogs } from '../schema/tables.ts';
 import { callerRow, refuseViewer, standingColumns, standingTables, type Standing } from './access.ts';
 import { appendDirectoryEvent } from './directory-events.ts';
-import { insertMember } from './members.ts';
+import { insertMember, type MemberChange } from './members.ts';
 import { wireTime } from './time.ts';
 
 const channelColumns: SQL = sql`ch.id, ch.kind, ch.name, ch.topic, ${wireTime(sql`ch.created_at`)} AS created_at,
@@ -64,13 +64,12 @@ export interface NewChannel {
   readonly topic: string;
 }
 
-/** Makes a channel and its empty log; the caller becomes its owner. `conflict` where the name is taken, whatever its case. */
+/** Makes a channel and its empty log; the caller becomes its owner, of which `eventId` tells. `conflict` where the name is taken, whatever its case. */
 export async function createChannel(
   tx: Transaction,
   { credential_id, user_id: userId }: { credential_id: string; user_id: string },
   channel: NewChannel,
-  now: Date,
-  traceparent: string | null,
+  { eventId, now, traceparent }: Pick<MemberChange, 'eventId' | 'now' | 'traceparent'>,
 ): Promise<Outcome<Channel>> {
   const [me] = await tx.execute<{ role: string }>(callerRow(credential_id));
   if (!me) return { problem: { code: 'unauthenticated' } };
@@ -81,7 +80,7 @@ export async function createChannel(
   await tx.insert(conversationLogs).values({ channel_id: id });
   const at = now.toISOString();
   await appendDirectoryEvent(tx, { type: 'channel.created', id: uuidv7(), at, actor_id: userId, channel: { id, ...channel }, version: 1 }, traceparent);
-  await insertMember(tx, { channelId: id, userId, role: 'owner', actorId: userId, eventId: uuidv7(), now, traceparent });
+  await insertMember(tx, { channelId: id, userId, role: 'owner', actorId: userId, eventId, now, traceparent });
   return { ok: { id, ...channel, created_at: at, archived_at: null, version: 1, my_role: 'owner' } };
 }
 

@@ -1,8 +1,9 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi';
+import { uuidv7 } from 'uuidv7';
 import { createChannel, findChannel, listChannels } from '../../db/queries/channels.ts';
 import { channelPageSchema, channelSchema, createChannelBodySchema } from '../../protocol/api.ts';
 import { apiRoute, channelParams, json, jsonBody, keyHeader, problemAnswer } from '../api-route.ts';
-import { writeDirectory } from '../directory.ts';
+import { tellInbox, writeDirectory } from '../directory.ts';
 import type { App, AppEnv } from '../env.ts';
 import { cursorSchema, decodeId, encodeCursor, limitSchema, linkHeader } from '../paging.ts';
 import { withPostgres } from '../postgres.ts';
@@ -48,10 +49,13 @@ export function channelRoutes(): App {
 
   app.openapi(create, async (c) => {
     const body = c.req.valid('json');
+    const { actor } = c.get('identity');
+    const eventId = uuidv7();
     const answer = await writeDirectory(c, { body: channelSchema, statuses: [201] }, async (tx, now) => {
-      const made = await createChannel(tx, c.get('identity').actor, body, now, traceparentOf(c.req.raw.headers));
+      const made = await createChannel(tx, actor, body, { eventId, now, traceparent: traceparentOf(c.req.raw.headers) });
       return 'problem' in made ? made : { ok: { status: 201, body: made.ok } };
     });
+    await tellInbox(c, { channelId: answer.body.id, userId: actor.user_id, actorId: actor.user_id, eventId });
     c.header('Location', `/v1/channels/${answer.body.id}`);
     return c.json(answer.body, answer.status);
   });

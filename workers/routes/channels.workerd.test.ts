@@ -1,9 +1,12 @@
+import { runInDurableObject } from 'cloudflare:test';
+import { env } from 'cloudflare:workers';
 import { sql } from 'drizzle-orm';
 import { uuidv7 } from 'uuidv7';
 import { describe, expect, it, vi } from 'vitest';
 import { bootstrapSchema, channelPageSchema, channelSchema, memberPageSchema, memberSchema } from '../../protocol/api.ts';
 import { directoryEventSchema } from '../../protocol/directory-events.ts';
 import { bodyOf, drained, expectProblem, newCaller, newChannel, onPostgres, send, type Caller } from '../api-fixture.ts';
+import { bearer, eventsOf, INBOX_SOCKET, openSocket } from '../socket-fixture.ts';
 
 const directoryEvents = async (key: string) => {
   const rows = await onPostgres((db) => db.execute<{ type: string; data: unknown; traceparent: string | null }>(sql`
@@ -93,6 +96,40 @@ describe('channels', () => {
     expectProblem(await create(guest, `c-${uuidv7()}`), 'forbidden');
     expect((await ada.call('POST', `/v1/channels/${channel.id}/members`, { user_id: guest.user.id })).status).toBe(201);
     expect((await guest.call('GET', `/v1/channels/${channel.id}`)).status).toBe(200);
+  });
+});
+
+describe('a new channel', () => {
+  const joinedBy = async (channelId: string) => {
+    const [, added] = await directoryEvents(channelId);
+    if (added?.data.type !== 'channel.member_added') throw new Error('nobody was added');
+    return added.data;
+  };
+
+  it('is in its maker\'s inbox at once, on every device, and once: however often the request, or the notifier, repeats it (G2)', async () => {
+    const ada = await newCaller();
+    const devices = [await openSocket(INBOX_SOCKET, bearer(ada)), await openSocket(INBOX_SOCKET, bearer(ada))];
+    const name = `c-${uuidv7()}`;
+    const { id } = bodyOf(await create(ada, name, 'key-1'), 201, channelSchema);
+    const seen = () => devices.map((device) => eventsOf(device).map(({ type, id: event }) => [type, event]));
+    const { id: event_id, actor_id, role, version } = await joinedBy(id);
+    const once = [['channel.joined', event_id]];
+    await vi.waitFor(() => expect(seen()).toEqual([once, once]));
+    expect((await create(ada, name, 'key-1')).headers.get('idempotency-replayed')).toBe('true');
+    const change = { event_id, channel_id: id, actor_id, role, version };
+    expect(await env.INBOXES.getByName(ada.user.id).tell(ada.user.id, { changes: [change], notices: [], badges: [] })).toEqual({ status: 'told' });
+    const other = await newChannel(ada);
+    await vi.waitFor(() => expect(seen()[0]).toHaveLength(2));
+    expect(seen()).toEqual(Array(2).fill([...once, ['channel.joined', (await joinedBy(other.id)).id]]));
+    for (const device of devices) device.close();
+  });
+
+  it('is made though its maker\'s inbox cannot be told', async () => {
+    const ada = await newCaller();
+    await runInDurableObject(env.INBOXES.getByName(ada.user.id), (instance) => {
+      Object.assign(instance, { env: { ...env, POSTGRES: { connectionString: 'postgres://nobody:x@127.0.0.1:1/none' } } });
+    });
+    expect(await newChannel(ada)).toMatchObject({ my_role: 'owner' });
   });
 });
 
