@@ -13,6 +13,7 @@ import { reconnectFrame, welcomeFrame } from '../sockets/frames.ts';
 import { SocketCommands } from '../sockets/socket-commands.ts';
 import { SocketCredentials } from '../sockets/socket-credentials.ts';
 import { type SocketLimits, SWEEP_MS } from '../sockets/socket-limits.ts';
+import { TidyLoop } from '../sockets/tidy-loop.ts';
 import { isOf, type Whose } from '../sockets/whose.ts';
 import type { PresenceNotice } from '../user-inbox/presence-api.ts';
 import { Admissions } from './admissions.ts';
@@ -29,10 +30,6 @@ import { roomDrain, type RoomDrainPorts } from './room-drain.ts';
 import { RoomMetrics } from './room-metrics.ts';
 import { Tree } from './tree.ts';
 
-/** How often an active room tidies up; a quiet one stops after one or two rounds. */
-const TIDY_MS = 1_000;
-/** How often an active room looks for dead sockets. A quiet one has nothing to send them. */
-const REAP_MS = 60_000;
 /** When another instance sees to the sockets of one that was lost while it read for them, if nothing else wakes it. */
 const NET_MS = 30_000;
 
@@ -63,8 +60,7 @@ export class Room<S extends RoomSocket> {
   readonly #metrics: RoomMetrics;
   readonly #drain: LogDrain;
   readonly #awareness: Awareness<S>;
-  #tidying = false;
-  #reapedAt = 0;
+  readonly #tidy: TidyLoop<S>;
 
   get channelId(): string {
     return this.#conversation.channelId;
@@ -96,10 +92,11 @@ export class Room<S extends RoomSocket> {
     this.#fanout = new Fanout(log, { read: (...range) => this.#guarded(this.#archive.read(...range)) }, {
       clock,
       schedule: (ms, task) => ports.schedule(ms, task),
-      unsettled: () => this.#touch(),
+      unsettled: () => this.#tidy.touch(),
       closed: (socket, code) => this.#closed(socket, code),
       caughtUp: (socket) => this.#awareness.caughtUp(socket),
     });
+    this.#tidy = new TidyLoop(this.#fanout, { ...ports, round: () => this.#tidyRound() });
     this.#commands = new SocketCommands(this.#fanout, {
       clock,
       execute: (actor, command) => this.execute(actor, command),
@@ -115,7 +112,7 @@ export class Room<S extends RoomSocket> {
       redeem: (userId, ticket) => ports.redeem(userId, ticket),
       refusal: (actor) => accessProblem(conversation, actor, clock()),
     });
-    this.#admissions = new Admissions(conversation, this.#archive, new MembershipLookup(conversation, record, clock), { clock, asking: () => this.#touch() });
+    this.#admissions = new Admissions(conversation, this.#archive, new MembershipLookup(conversation, record, clock), { clock, asking: () => this.#tidy.touch() });
     this.#tree = new Tree(ports.nodes, log, {
       ...ports,
       setAlarm: (at) => ports.alarms.set('nodes', at),
@@ -133,10 +130,10 @@ export class Room<S extends RoomSocket> {
     for (const [socket, record] of sockets) this.#fanout.adopt(socket, record, sockets.length);
     this.#awareness.resume();
     this.#credentials.check();
-    if (this.#tree.resume()) this.#touch();
+    if (this.#tree.resume()) this.#tidy.touch();
     if (this.#conversation.log.undrainedEvents === 0) return;
     this.#drain.wake();
-    this.#touch();
+    this.#tidy.touch();
   }
 
   async execute(actor: Actor, command: Command): Promise<Outcome<CommandResult>> {
@@ -207,7 +204,7 @@ export class Room<S extends RoomSocket> {
   async admit(node: number, request: SocketRequest): Promise<Outcome<Admission>> {
     const admitted = await this.#admissions.admit(request);
     if ('problem' in admitted) return admitted;
-    this.#touch();
+    this.#tidy.touch();
     if (!this.#tree.admit(node)) return { problem: { code: 'unavailable', retry_after: 1 } };
     return admitted;
   }
@@ -224,7 +221,7 @@ export class Room<S extends RoomSocket> {
     const [events, bytes] = [Math.min(maxEvents, before - 1 - after, MAX_FRAME_EVENTS), Math.min(maxBytes, FRAME_BYTES)];
     if (epoch !== log.state.epoch || events < 1) return null;
     if (!log.retains(after + 1)) {
-      this.#touch();
+      this.#tidy.touch();
       return await this.#archive.read(after, Math.min(before, log.state.firstSeq), events, bytes);
     }
     const found = log.since(after, events, bytes);
@@ -258,12 +255,12 @@ export class Room<S extends RoomSocket> {
   left(socket: S): void {
     this.#fanout.leave(socket);
     this.#awareness.left(socket);
-    this.#touch();
+    this.#tidy.touch();
   }
 
   async alarm(): Promise<void> {
-    this.#reap();
-    this.#touch();
+    this.#tidy.reap();
+    this.#tidy.touch();
     const work: Record<RoomAlarm, () => void | Promise<void>> = {
       drain: () => this.#drain.alarm(),
       auth: () => this.#credentials.check(),
@@ -280,7 +277,7 @@ export class Room<S extends RoomSocket> {
     this.#drain.wake();
     this.#metrics.count('colink_room_commits_total');
     this.#metrics.count('colink_room_events_appended_total', events.length);
-    this.#touch();
+    this.#tidy.touch();
   }
 
   #welcome({ actor, next_ticket }: SocketRequest, admission: Admission, socket: S): S {
@@ -289,7 +286,7 @@ export class Room<S extends RoomSocket> {
     this.#fanout.join(socket, freshRecord({ session, actor, epoch }, seq));
     this.#credentials.watch(socket);
     this.#awareness.joined(socket);
-    this.#touch();
+    this.#tidy.touch();
     return socket;
   }
 
@@ -299,15 +296,14 @@ export class Room<S extends RoomSocket> {
   }
 
   #isFull(): boolean {
-    if (this.#fanout.size >= this.#ports.limits.room) this.#reap();
-    return this.#fanout.size >= this.#ports.limits.room;
+    return this.#tidy.hasLive(this.#ports.limits.room);
   }
 
   /** Nobody is sent on who would be refused there. */
   async #place(actor: Actor): Promise<Outcome<Placement>> {
     const refusal = await this.#admissions.refusal(actor);
     if (refusal !== null) return { problem: refusal };
-    this.#touch();
+    this.#tidy.touch();
     const placed = await this.#tree.place(this.#fanout.size);
     return 'problem' in placed ? placed : { ok: { node: placed.ok, name: nodeName(this.channelId, placed.ok) } };
   }
@@ -315,11 +311,6 @@ export class Room<S extends RoomSocket> {
   #sweepLater(): void {
     const { alarms, clock } = this.#ports;
     if (alarms.at('sweep') === null) alarms.set('sweep', clock() + SWEEP_MS);
-  }
-
-  #reap(): void {
-    this.#reapedAt = this.#ports.clock();
-    this.#fanout.reap((socket) => this.#ports.lastPing(socket));
   }
 
   #settled(by: ActorCommand | undefined, outcome: Outcome<CommandResult> | null): void {
@@ -341,7 +332,7 @@ export class Room<S extends RoomSocket> {
   #epochChanged(): void {
     this.#fanout.closeWhere(() => true, 4009, 'the epoch has changed');
     this.#tree.publish();
-    this.#touch();
+    this.#tidy.touch();
   }
 
   /** Sockets that are behind wait for this, and only this instance knows. */
@@ -353,24 +344,15 @@ export class Room<S extends RoomSocket> {
   /** What is under way goes on with another instance, should this one be lost. */
   #guard(): void {
     this.#ports.alarms.ensure('net', this.#ports.clock() + NET_MS);
-    this.#touch();
+    this.#tidy.touch();
   }
 
-  /** Something happened: tidy up soon. No timer is left in a quiet room, so that it can sleep. */
-  #touch(): void {
-    if (this.#tidying) return;
-    this.#tidying = true;
-    this.#ports.schedule(TIDY_MS, () => this.#tidy());
-  }
-
-  #tidy(): void {
-    this.#tidying = false;
-    if (this.#ports.clock() - this.#reapedAt >= REAP_MS) this.#reap();
-    this.#fanout.settle();
+  /** Whether nothing is left to do. */
+  #tidyRound(): boolean {
     const quiet = [this.#ports.record.rest(), !this.#drain.isRunning, !this.#fanout.isReading, this.#tree.settle()].every(Boolean);
     if (quiet) this.#rest();
-    else this.#touch();
     this.#report(quiet);
+    return quiet;
   }
 
   #rest(): void {

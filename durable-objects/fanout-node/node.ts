@@ -14,6 +14,7 @@ import { welcomeFrame } from '../sockets/frames.ts';
 import { SocketCommands } from '../sockets/socket-commands.ts';
 import { SocketCredentials } from '../sockets/socket-credentials.ts';
 import { reconnectWindowMs } from '../sockets/reconnect-window.ts';
+import { TidyLoop } from '../sockets/tidy-loop.ts';
 import { isOf, type Whose } from '../sockets/whose.ts';
 import type { Batch, BatchAnswer, Telling } from './node-api.ts';
 import { NodePresence } from './node-presence.ts';
@@ -21,10 +22,6 @@ import { Ring } from './ring.ts';
 import { RoomCommands } from './room-commands.ts';
 import { RosterReport } from './roster-report.ts';
 
-/** How long after something happened a node tidies up. */
-const TIDY_MS = 1_000;
-/** How often an active node looks for dead sockets. */
-const REAP_MS = 60_000;
 /** When another instance sees to the sockets of one that was lost in the middle of serving them, if nothing else wakes it. */
 const NET_MS = 30_000;
 
@@ -90,10 +87,9 @@ export class Node<S extends RoomSocket> {
   /** Who types, as it was told last. */
   #typing: TypingUsers = [];
   #orienting: Promise<void> | null = null;
-  #tidying = false;
+  readonly #tidy: TidyLoop<S>;
   /** Sockets were sent to since it last tidied up. */
   #active = false;
-  #reapedAt = 0;
 
   constructor(found: readonly (readonly [S, SocketRecord])[], ports: NodePorts<S>) {
     const clock = (): number => ports.clock();
@@ -117,6 +113,7 @@ export class Node<S extends RoomSocket> {
       schedule: (ms, task) => ports.schedule(ms, task),
       failed: (error) => ports.warn('the room could not be reached', { error: String(error) }),
     });
+    this.#tidy = new TidyLoop(this.#fanout, { ...ports, round: () => this.#tidyRound() });
     this.#commands = new SocketCommands(this.#fanout, {
       clock,
       execute: (actor, command) => commands.execute(actor, command),
@@ -329,24 +326,20 @@ export class Node<S extends RoomSocket> {
     }
   }
 
-  /** Something happened: tidy up soon. No timer is left in a quiet node, so that it can sleep. */
+  /** Something happened: tidy up soon, and if this instance is lost before, the next one. */
   #touch(): void {
-    if (this.#tidying) return;
-    this.#tidying = true;
     this.#ports.alarms.ensure('net', this.#ports.clock() + NET_MS);
-    this.#ports.schedule(TIDY_MS, () => this.#tidy());
+    this.#tidy.touch();
   }
 
-  #tidy(): void {
-    const now = this.#ports.clock();
-    if (now - this.#reapedAt >= REAP_MS) this.#reap(now);
+  /** Whether nothing is left to do. */
+  #tidyRound(): boolean {
     const quiet = [!this.#active, !this.#fanout.isReading, this.#roster.settle()].every(Boolean);
-    [this.#tidying, this.#active] = [false, false];
-    this.#fanout.settle();
-    const report = this.#metrics.take({ sockets: this.size, undrained: 0, undrainedSince: null }, now, quiet);
+    this.#active = false;
+    const report = this.#metrics.take({ sockets: this.size, undrained: 0, undrainedSince: null }, this.#ports.clock(), quiet);
     if (report !== null) this.#ports.report(report);
     if (quiet) this.#ports.alarms.clear('net');
-    else this.#touch();
+    return quiet;
   }
 
   /** Somebody may have come or gone. */
@@ -356,7 +349,7 @@ export class Node<S extends RoomSocket> {
   }
 
   #sweep(): void {
-    this.#reap(this.#ports.clock());
+    this.#tidy.reap();
     this.#roster.demand();
     this.#touch();
   }
@@ -366,10 +359,5 @@ export class Node<S extends RoomSocket> {
     for (const { actor } of this.#found.values()) users.add(hash53(actor.user_id));
     this.#fanout.each((socket) => users.add(hash53(this.#fanout.record(socket)?.actor.user_id ?? '')));
     return users;
-  }
-
-  #reap(now: number): void {
-    this.#reapedAt = now;
-    this.#fanout.reap((socket) => this.#ports.lastPing(socket));
   }
 }

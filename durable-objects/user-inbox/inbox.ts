@@ -13,6 +13,7 @@ import { Fanout, freshRecord, type RoomSocket, type SocketRecord } from '../sock
 import { reconnectFrame, welcomeFrame } from '../sockets/frames.ts';
 import { SocketCredentials } from '../sockets/socket-credentials.ts';
 import { findStart, type Start } from '../sockets/start.ts';
+import { TidyLoop } from '../sockets/tidy-loop.ts';
 import { BadgeFeed, badgesFrames } from './badge-feed.ts';
 import { moveMarker } from './badge-merge.ts';
 import { ChannelLookup } from './channel-lookup.ts';
@@ -33,8 +34,6 @@ import { Wakefulness } from './wakefulness.ts';
 
 /** Sockets of one user: devices and tabs. */
 const MAX_SOCKETS = 100;
-const TIDY_MS = 1_000;
-const REAP_MS = 60_000;
 /** When another instance sees to what one was lost with, if nothing else wakes it: reads for sockets that are behind, and badges that are owed. */
 const NET_MS = 30_000;
 const backlogged: Problem = { code: 'room_backlogged', detail: 'The inbox holds as many unstored events as it may', retry_after: 5 };
@@ -71,8 +70,7 @@ export class Inbox<S extends RoomSocket> {
   readonly #presence: InboxPresence<S>;
   readonly #wakefulness: Wakefulness;
   readonly #metrics: InboxMetrics;
-  #tidying = false;
-  #reapedAt = 0;
+  readonly #tidy: TidyLoop<S>;
 
   get userId(): string {
     return this.#state.userId;
@@ -95,8 +93,9 @@ export class Inbox<S extends RoomSocket> {
       failed: (error) => ports.warn('older events could not be read', { error: String(error) }),
     });
     this.#fanout = new Fanout(state.log, { read: (...range) => this.#guarded(this.#archive.read(...range)) }, {
-      clock, schedule, unsettled: () => this.#touch(), closed: (_, code, record) => this.#presence.left(record, code), caughtUp: (socket) => this.#sendBadges(socket),
+      clock, schedule, unsettled: () => this.#tidy.touch(), closed: (_, code, record) => this.#presence.left(record, code), caughtUp: (socket) => this.#sendBadges(socket),
     });
+    this.#tidy = new TidyLoop(this.#fanout, { ...ports, round: () => this.#tidyRound() });
     this.#commands = new InboxCommands(this.#fanout, {
       clock,
       read: (actor, channelId, pos) => this.read(actor, channelId, pos),
@@ -157,7 +156,7 @@ export class Inbox<S extends RoomSocket> {
     if (this.#state.owesBadges) this.#sendOwed();
     this.#wakefulness.check();
     if (this.#state.log.undrainedEvents > 0) this.#drain.wake();
-    if (this.#state.log.undrainedEvents > 0 || this.#wakefulness.isDue) this.#touch();
+    if (this.#state.log.undrainedEvents > 0 || this.#wakefulness.isDue) this.#tidy.touch();
   }
 
   /** Moves the read marker of a channel up to `pos`; it never goes down. */
@@ -177,7 +176,7 @@ export class Inbox<S extends RoomSocket> {
   /** Whether the user is at this device: what presence is made from. */
   activity(socket: S, state: 'active' | 'idle'): void {
     this.#presence.heard(socket, state);
-    this.#touch();
+    this.#tidy.touch();
   }
 
   /** What the user chose to be seen as. Repeating it, or an older choice, does nothing. */
@@ -213,8 +212,8 @@ export class Inbox<S extends RoomSocket> {
 
   /** Admits a socket and serves it from its cursor on. `open` is called once it is certain to be admitted, in the same turn. */
   async join(request: InboxSocketRequest, open: () => S): Promise<Outcome<S>> {
-    this.#touch();
-    const start = await findStart({ log: this.#state.log, archive: this.#archive, asking: () => this.#touch() }, request.since);
+    this.#tidy.touch();
+    const start = await findStart({ log: this.#state.log, archive: this.#archive, asking: () => this.#tidy.touch() }, request.since);
     if ('problem' in start) return start;
     const problem = this.#refusal(request.actor) ?? this.#capacityProblem();
     if (problem !== null) return { problem };
@@ -229,12 +228,12 @@ export class Inbox<S extends RoomSocket> {
     const record = this.#fanout.record(socket);
     this.#fanout.leave(socket);
     this.#presence.left(record);
-    this.#touch();
+    this.#tidy.touch();
   }
 
   async alarm(): Promise<void> {
-    this.#reap();
-    this.#touch();
+    this.#tidy.reap();
+    this.#tidy.touch();
     const work: Record<InboxAlarm, () => void | Promise<void>> = {
       drain: () => this.#drain.alarm(),
       auth: () => this.#credentials.check(),
@@ -252,7 +251,7 @@ export class Inbox<S extends RoomSocket> {
     for (const badge of before) {
       if (JSON.stringify(badgeOf(this.#state.channels.get(badge.channel_id))) !== JSON.stringify(badge)) this.#badges.changed(badge.channel_id);
     }
-    this.#touch();
+    this.#tidy.touch();
   }
 
   #committed(events: readonly LogEvent[]): void {
@@ -266,7 +265,7 @@ export class Inbox<S extends RoomSocket> {
   }
 
   async #memberProblem(channelId: string): Promise<Problem | null> {
-    this.#touch();
+    this.#tidy.touch();
     return await this.#lookup.refusal(channelId);
   }
 
@@ -275,8 +274,7 @@ export class Inbox<S extends RoomSocket> {
   }
 
   #capacityProblem(): Problem | null {
-    if (this.#fanout.size >= MAX_SOCKETS) this.#reap();
-    return this.#fanout.size >= MAX_SOCKETS ? { code: 'unavailable', detail: 'The user has as many sockets as they may', retry_after: 30 } : null;
+    return this.#tidy.hasLive(MAX_SOCKETS) ? { code: 'unavailable', detail: 'The user has as many sockets as they may', retry_after: 30 } : null;
   }
 
   #welcome({ actor, next_ticket }: InboxSocketRequest, { seq, recovered }: Start, socket: S): S {
@@ -306,14 +304,9 @@ export class Inbox<S extends RoomSocket> {
     if (report !== null) this.#ports.report(report);
   }
 
-  #reap(): void {
-    this.#reapedAt = this.#ports.clock();
-    this.#fanout.reap((socket) => this.#ports.lastPing(socket));
-  }
-
   /** A connection to Postgres is in use, and is to be closed soon after. */
   #touched<T>(call: Promise<T>): Promise<T> {
-    this.#touch();
+    this.#tidy.touch();
     return call;
   }
 
@@ -336,24 +329,15 @@ export class Inbox<S extends RoomSocket> {
   /** What is under way goes on with another instance, should this one be lost. */
   #guard(): void {
     this.#ports.alarms.ensure('net', this.#ports.clock() + NET_MS);
-    this.#touch();
+    this.#tidy.touch();
   }
 
-  /** Something happened: tidy up soon. No timer is left in a quiet inbox, so that it can sleep. */
-  #touch(): void {
-    if (this.#tidying) return;
-    this.#tidying = true;
-    this.#ports.schedule(TIDY_MS, () => this.#tidy());
-  }
-
-  #tidy(): void {
-    this.#tidying = false;
-    if (this.#ports.clock() - this.#reapedAt >= REAP_MS) this.#reap();
-    this.#fanout.settle();
+  /** Whether nothing is left to do. */
+  #tidyRound(): boolean {
     this.#gauge.note(this.#fanout.size);
     this.#wakefulness.check();
     const quiet = this.#ports.record.rest() && !this.#drain.isRunning && !this.#wakefulness.isDue && !this.#fanout.isReading && !this.#state.owesBadges;
     if (quiet) this.#rest();
-    else this.#touch();
+    return quiet;
   }
 }
