@@ -23,9 +23,9 @@ import { Inbox, type InboxPorts } from './inbox.ts';
 import type { Wish } from './presence.ts';
 import type { WatchedPresence } from './presence-api.ts';
 import { PresenceTable } from './presence-table.ts';
+import { hashOf, nextTicketOf, ticketOf } from './ticket-secrets.ts';
 import { Tickets } from './tickets.ts';
 
-const SECRET_BYTES = 32;
 /** Longest that a room may take to be told. */
 const CALL_MS = 10_000;
 
@@ -69,8 +69,11 @@ export class UserInbox extends DurableObject<Env> implements InboxApi {
   }
 
   async redeemTicket(ticket: string): Promise<Redeemed | null> {
-    const actor = this.#tickets.redeem(await sha256(ticket), Date.now());
-    return actor && { actor, next_ticket: await this.issueNextTicket(actor) };
+    const next = nextTicketOf(ticket);
+    const [hash, nextHash] = await Promise.all([hashOf(ticket), hashOf(next)]);
+    const now = Date.now();
+    const actor = this.#tickets.redeem(hash, now, { hash: nextHash, expiresAt: now + NEXT_TICKET_SECONDS * 1_000 });
+    return actor && { actor, next_ticket: next };
   }
 
   async revokeCredential(credentialId: string): Promise<void> {
@@ -154,18 +157,10 @@ export class UserInbox extends DurableObject<Env> implements InboxApi {
   }
 
   async #issue(actor: Actor, seconds: number): Promise<string> {
-    const secret = base64url(crypto.getRandomValues(new Uint8Array(SECRET_BYTES)));
-    const ticket = `${actor.user_id.replaceAll('-', '')}${secret}`;
-    const hash = await sha256(ticket);
+    const ticket = ticketOf(actor.user_id);
+    const hash = await hashOf(ticket);
     const now = Date.now();
     this.#tickets.issue(hash, actor, now, now + seconds * 1_000);
     return ticket;
   }
-}
-
-/** Letters, digits, `-` and `_` only: a WebSocket subprotocol takes no others. */
-const base64url = (bytes: Uint8Array): string => btoa(String.fromCharCode(...bytes)).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
-
-async function sha256(text: string): Promise<string> {
-  return base64url(new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))));
 }
