@@ -6,7 +6,7 @@ import type { Activity } from './conditions.ts';
 import type { Cursor } from './connection.ts';
 import { ProblemError } from './errors.ts';
 import { createApi } from './http.ts';
-import { InboxSession } from './inbox-session.ts';
+import { InboxSession, inboxCursorOf } from './inbox-session.ts';
 import type { ConnectionState } from './lifecycle.ts';
 import { FakeClock, settle } from './testing/fake-clock.ts';
 import { FakeConditions } from './testing/fake-conditions.ts';
@@ -31,7 +31,7 @@ class FakeActivity implements Activity {
   }
 }
 
-async function setup(ticket = async () => ({ ticket: 't', expires_in: 30 })) {
+async function setup(ticket = async () => ({ ticket: 't', expires_in: 30 }), since: Cursor | null = null) {
   const clock = new FakeClock();
   const server = new FakeServer();
   const activity = new FakeActivity();
@@ -43,6 +43,7 @@ async function setup(ticket = async () => ({ ticket: 't', expires_in: 30 })) {
   const session = new InboxSession(
     { api, openSocket: server.openSocket, tickets: true, clock, random: () => 0.5, activity, conditions },
     { events: (events) => heard.push(...events), reset: (cursor) => resets.push(cursor), connectionChanged: (state) => connections.push(state) },
+    since,
   );
   session.start();
   await settle();
@@ -69,6 +70,19 @@ describe('an inbox session', () => {
     server.latest.deliver({ type: 'events', epoch: 1, from: 4, to: 5, events: [moved(4, 3), moved(5, 4)] });
     expect(heard.map(({ seq }) => seq)).toEqual([4, 5]);
     expect(resets).toHaveLength(1);
+  });
+
+  it('G4: begins behind a bootstrap, which then need not be read again; where its cursor is void, it must be', async () => {
+    const since = inboxCursorOf({ inbox: { epoch: 1, as_of_seq: 3 } });
+    const { server, clock, heard, resets } = await setup(undefined, since);
+    expect(server.latest.url.search).toBe('?epoch=1&since=3');
+    server.latest.welcome({ seq: 3, recovered: true });
+    server.latest.deliver({ type: 'events', epoch: 1, from: 4, to: 4, events: [moved(4, 3)] });
+    expect([heard.map(({ seq }) => seq), resets]).toEqual([[4], []]);
+    server.latest.drop(1006);
+    await clock.advance(250);
+    server.latest.welcome({ epoch: 2, seq: 1, recovered: false });
+    expect(resets).toEqual([{ epoch: 2, seq: 1 }]);
   });
 
   it('shows what another device has read', async () => {

@@ -1,3 +1,4 @@
+import type { Bootstrap } from '../protocol/api.ts';
 import type { InboxEvent } from '../protocol/inbox-events.ts';
 import type { Activity, Conditions } from './conditions.ts';
 import { Connection, type Cursor } from './connection.ts';
@@ -28,6 +29,9 @@ export interface InboxListener {
   reset(cursor: Cursor): void;
 }
 
+/** Where an inbox has to begin, so that its events bring this bootstrap up to date: then nothing has to be read twice. */
+export const inboxCursorOf = ({ inbox }: Pick<Bootstrap, 'inbox'>): Cursor => ({ epoch: inbox.epoch, seq: inbox.as_of_seq });
+
 /** What concerns one user, of all channels: badges, read markers, memberships, over one socket that stays up as long as there is a network. */
 export class InboxSession {
   readonly #ports: InboxPorts;
@@ -37,7 +41,7 @@ export class InboxSession {
   #unwatch: (() => void) | null = null;
   #toldActive = true;
 
-  /** `since`: where an earlier session stood, if its state is at hand still. */
+  /** `since`: where an earlier session stood, if its state is at hand still; or `inboxCursorOf` a bootstrap. */
   constructor(ports: InboxPorts, listener: Partial<InboxListener>, since: Cursor | null = null) {
     const { api, clock, random, openSocket, conditions } = ports;
     this.#ports = ports;

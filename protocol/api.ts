@@ -78,8 +78,14 @@ export const messagePageSchema = z
   .meta({ id: 'MessagePage' });
 export type MessagePage = z.infer<typeof messagePageSchema>;
 
+/** `inbox`: where the caller's inbox stood before the rest was read. Its events after that bring all of this up to date; some of them it may have already. */
 export const bootstrapSchema = z
-  .strictObject({ me: userSchema, channels: z.array(myChannelSchema), users: z.array(userSchema) })
+  .strictObject({
+    me: userSchema,
+    channels: z.array(myChannelSchema),
+    users: z.array(userSchema),
+    inbox: z.strictObject({ epoch: z.int().min(1), as_of_seq: counterSchema }),
+  })
   .meta({ id: 'Bootstrap' });
 export type Bootstrap = z.infer<typeof bootstrapSchema>;
 

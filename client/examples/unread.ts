@@ -4,7 +4,7 @@
  *     COLINK_URL=http://127.0.0.1:8787 COLINK_TOKEN=colink_pat_… node client/examples/unread.ts [--read]
  */
 import { createApi } from '../http.ts';
-import { InboxSession } from '../inbox-session.ts';
+import { InboxSession, inboxCursorOf } from '../inbox-session.ts';
 import type { InboxState } from '../inbox-state.ts';
 import { systemClock } from '../ports.ts';
 
@@ -12,12 +12,13 @@ const { COLINK_URL: baseUrl = 'http://127.0.0.1:8787', COLINK_TOKEN: token = '' 
 const readsAll = process.argv.includes('--read');
 
 const api = createApi({ baseUrl, token });
-const { channels } = await api.bootstrap();
-const names = new Map(channels.map(({ id, name }) => [id, name]));
+const bootstrap = await api.bootstrap();
+const names = new Map(bootstrap.channels.map(({ id, name }) => [id, name]));
 
 const inbox = new InboxSession(
   { api, openSocket: (url, protocols) => new WebSocket(url, protocols), tickets: true, clock: systemClock, random: Math.random },
   { stateChanged: show, events: (events) => events.forEach(({ type }) => console.log(type)) },
+  inboxCursorOf(bootstrap),
 );
 inbox.start();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => inbox.stop());

@@ -126,7 +126,7 @@ export class Device {
     const { stored } = this.#ports;
     return {
       ...createApi({ baseUrl: 'http://colink.test' }),
-      bootstrap: () => this.#ask(() => ({ me: ME, channels: stored.isMember(this.userId) ? [channelEntry(stored)] : [], users: [] })),
+      bootstrap: () => this.#ask(() => ({ me: ME, channels: stored.isMember(this.userId) ? [channelEntry(stored)] : [], users: [], inbox: { epoch: 1, as_of_seq: 0 } })),
       history: (_, query = {}) => this.#ask(() => this.#asMember(() => messagePage(stored, null, query))),
       replies: (_, rootId, query = {}) => this.#ask(() => this.#asMember(() => messagePage(stored, rootId, query))),
       markRead: () => this.#ask(() => {}),

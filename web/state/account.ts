@@ -3,6 +3,7 @@ import { retrying } from '../../client/backoff.ts';
 import { unreadCount } from '../../client/channel-state.ts';
 import { outboxPrefix } from '../../client/channel-session.ts';
 import { ProblemError } from '../../client/errors.ts';
+import { inboxCursorOf } from '../../client/inbox-session.ts';
 import type { Bootstrap, User } from '../../protocol/api.ts';
 import type { ChannelEvent } from '../../protocol/events.ts';
 import type { InboxEvent } from '../../protocol/inbox-events.ts';
@@ -55,7 +56,8 @@ export function dropChannel(id: string): void {
   if (place.peek().channelId === id) navigate({ channelId: stores.peek()[0]?.id ?? null, threadId: null }, 'replace');
 }
 
-function take({ me: user, channels, users }: Bootstrap): void {
+function take(bootstrap: Bootstrap): void {
+  const { me: user, channels, users } = bootstrap;
   learnUsers([user, ...users]);
   account.value = { phase: 'ready', me: user };
   const kept = stores.peek().filter(({ id }) => channels.some((channel) => channel.id === id));
@@ -68,7 +70,7 @@ function take({ me: user, channels, users }: Bootstrap): void {
     return store;
   });
   stores.value = all.toSorted((a, b) => a.info.peek().name.localeCompare(b.info.peek().name));
-  startInbox({ events: told, reset: () => void refresh(), closed: (reason) => reason === 'unauthenticated' && signedOut() });
+  startInbox(inboxCursorOf(bootstrap), { events: told, reset: () => void refresh(), closed: (reason) => reason === 'unauthenticated' && signedOut() });
   void sendLeftovers(user.id);
   const { channelId } = place.peek();
   if (all.some(({ id }) => id === channelId)) return;

@@ -1,5 +1,6 @@
 import { signal } from '@preact/signals';
 import { browserActivity } from '../../client/browser.ts';
+import type { Cursor } from '../../client/connection.ts';
 import { InboxSession } from '../../client/inbox-session.ts';
 import type { InboxState } from '../../client/inbox-state.ts';
 import type { ConnectionState } from '../../client/lifecycle.ts';
@@ -30,8 +31,10 @@ export const knownReadPos = (channelId: string): number => state.peek()?.readPos
 /** What the user chose to be seen as, or null as long as that is not known: read once, told from then on. */
 export const chosen = (): PresenceBody | null => state.value?.chosen ?? asked.value;
 
-export function startInbox({ events, reset, closed }: InboxCallbacks): void {
+/** `since`: where the channels that are shown stand. */
+export function startInbox(since: Cursor, { events, reset, closed }: InboxCallbacks): void {
   if (session) return;
+  void askChosen();
   session = new InboxSession(
     { ...ports, activity: browserActivity() },
     {
@@ -46,6 +49,7 @@ export function startInbox({ events, reset, closed }: InboxCallbacks): void {
         reset();
       },
     },
+    since,
   );
   session.start();
 }

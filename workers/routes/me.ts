@@ -1,5 +1,6 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { listMyChannels } from '../../db/queries/channels.ts';
+import { findMyInbox } from '../../db/queries/inbox-cursor.ts';
 import { findMe, listCoMembers } from '../../db/queries/users.ts';
 import { bootstrapSchema, userSchema } from '../../protocol/api.ts';
 import { apiRoute, json } from '../api-route.ts';
@@ -31,6 +32,8 @@ export function meRoutes(): App {
   app.openapi(bootstrap, async (c) => {
     const { credential_id } = c.get('identity').actor;
     const body = await withPostgres(c, async (db) => ({
+      // Before the rest: what the inbox drains meanwhile is in the rest already, and comes once more as an event.
+      inbox: await findMyInbox(db, credential_id),
       me: unwrap(await findMe(db, credential_id)),
       channels: await listMyChannels(db, credential_id, MAX_CHANNELS),
       users: await listCoMembers(db, credential_id, MAX_USERS),
