@@ -1,5 +1,6 @@
 import type { LogEvent } from '../../durable-objects/log/event-log.ts';
-import { Fanout, type RoomSocket } from '../../durable-objects/sockets/fanout.ts';
+import { Fanout } from '../../durable-objects/sockets/fanout.ts';
+import type { RoomSocket } from '../../durable-objects/sockets/socket-record.ts';
 import { Pace } from '../../durable-objects/sockets/pace.ts';
 
 /**

@@ -1,6 +1,7 @@
 import type { Command } from '../../protocol/frames.ts';
 import type { Actor } from '../sockets/actor-api.ts';
-import type { Fanout, RoomSocket } from '../sockets/fanout.ts';
+import type { Fanout } from '../sockets/fanout.ts';
+import type { RoomSocket } from '../sockets/socket-record.ts';
 import type { PresenceNotice, WatchedPresence } from '../user-inbox/presence-api.ts';
 import { ChannelPresence, type PresenceTelling } from './channel-presence.ts';
 import { accessProblem } from './commands.ts';

@@ -10,7 +10,7 @@ import type { SqlDriver } from '../log/sql-driver.ts';
 import { bootstrap } from './bootstrap.ts';
 import { Conversation } from './conversation.ts';
 import type { ArchivedChunk } from '../log/archive.ts';
-import type { OlderEvents } from '../sockets/fanout.ts';
+import type { OlderEvents } from '../sockets/fanout-log.ts';
 import type { HibernatableSocket } from '../sockets/hibernatable-socket.ts';
 import type { Actor, Redeemed } from '../sockets/actor-api.ts';
 import type { PresenceNotice } from '../user-inbox/presence-api.ts';

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { nodeSqlite } from '../../tests/support/node-sqlite.ts';
 import { actor, conversation, NOW } from '../../tests/support/room-core.ts';
 import { Alarms } from '../alarms.ts';
-import type { RoomSocket, SocketRecord } from '../sockets/fanout.ts';
+import type { RoomSocket, SocketRecord } from '../sockets/socket-record.ts';
 import { SOCKET_LIMITS } from '../sockets/socket-limits.ts';
 import { NodeTable } from './node-table.ts';
 import { PresenceCache } from './presence-cache.ts';

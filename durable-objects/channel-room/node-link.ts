@@ -1,6 +1,6 @@
 import type { CloseCode } from '../../protocol/close-codes.ts';
 import type { Batch, BatchAnswer, Telling } from '../fanout-node/node-api.ts';
-import type { FanoutLog } from '../sockets/fanout.ts';
+import type { FanoutLog } from '../sockets/fanout-log.ts';
 import type { Whose } from '../sockets/whose.ts';
 import type { LogHead } from './room-api.ts';
 

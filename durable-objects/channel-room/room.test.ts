@@ -6,7 +6,7 @@ import { ALICE, appendMessages, BOB, CHANNEL, conversation, EVE, logged, NOW } f
 import type { SqlDriver } from '../log/sql-driver.ts';
 import { Alarms } from '../alarms.ts';
 import type { Conversation } from './conversation.ts';
-import type { RoomSocket } from '../sockets/fanout.ts';
+import type { RoomSocket } from '../sockets/socket-record.ts';
 import type { Actor } from '../sockets/actor-api.ts';
 import type { ActorCommand } from './room-api.ts';
 import { PresenceCache } from './presence-cache.ts';

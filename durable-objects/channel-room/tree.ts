@@ -2,7 +2,7 @@ import type { CloseCode } from '../../protocol/close-codes.ts';
 import type { Outcome, Problem } from '../../protocol/errors.ts';
 import type { Telling } from '../fanout-node/node-api.ts';
 import type { Whose } from '../sockets/whose.ts';
-import type { FanoutLog } from '../sockets/fanout.ts';
+import type { FanoutLog } from '../sockets/fanout-log.ts';
 import type { SocketLimits } from '../sockets/socket-limits.ts';
 import { reconnectFrame } from '../sockets/frames.ts';
 import { NodeLink, type NodeStub } from './node-link.ts';

@@ -5,7 +5,7 @@ import { Alarms } from '../alarms.ts';
 import { durableSql } from '../log/durable-sql.ts';
 import { alarmPort, platformPorts, warnings } from '../platform.ts';
 import type { HibernatableSocket } from '../sockets/hibernatable-socket.ts';
-import type { SocketRecord } from '../sockets/fanout.ts';
+import type { SocketRecord } from '../sockets/socket-record.ts';
 import { SocketHost } from '../sockets/socket-host.ts';
 import { socketRequestSchema } from '../sockets/socket-request.ts';
 import { SOCKET_LIMITS } from '../sockets/socket-limits.ts';

@@ -1,7 +1,8 @@
 import { beforeEach, expect, it } from 'vitest';
 import { ALICE, conversation, NOW } from '../../tests/support/room-core.ts';
 import { Archive } from '../log/archive.ts';
-import { Fanout, freshRecord, type RoomSocket } from '../sockets/fanout.ts';
+import { Fanout } from '../sockets/fanout.ts';
+import { freshRecord, type RoomSocket } from '../sockets/socket-record.ts';
 import { NodePresence } from './node-presence.ts';
 
 class Socket implements RoomSocket {

@@ -1,5 +1,6 @@
 import type { PresenceTelling } from '../channel-room/channel-presence.ts';
-import type { Fanout, RoomSocket } from '../sockets/fanout.ts';
+import type { Fanout } from '../sockets/fanout.ts';
+import type { RoomSocket } from '../sockets/socket-record.ts';
 
 /** Whole answers to one socket are so far apart, in milliseconds. */
 const EVERY_MS = 1_000;

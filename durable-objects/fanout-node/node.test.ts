@@ -8,7 +8,7 @@ import type { Admission } from '../channel-room/room-api.ts';
 import type { ArchivedChunk } from '../log/archive.ts';
 import type { LogEvent } from '../log/event-log.ts';
 import type { Actor } from '../sockets/actor-api.ts';
-import { freshRecord, type RoomSocket, type SocketRecord } from '../sockets/fanout.ts';
+import { freshRecord, type RoomSocket, type SocketRecord } from '../sockets/socket-record.ts';
 import type { Batch } from './node-api.ts';
 import { Node, NODE_ALARMS, type NodePorts } from './node.ts';
 

@@ -1,5 +1,5 @@
 import type { LogEvent } from '../log/event-log.ts';
-import type { FanoutLog } from '../sockets/fanout.ts';
+import type { FanoutLog } from '../sockets/fanout-log.ts';
 
 /** What a ring keeps: the newest events up to both. Trimmed in steps, so that one batch rarely pays for it. */
 const RING_EVENTS = 5_000;

@@ -6,7 +6,8 @@ import { Alarms } from '../alarms.ts';
 import { NodeTable } from '../channel-room/node-table.ts';
 import { Tree } from '../channel-room/tree.ts';
 import type { LogEvent } from '../log/event-log.ts';
-import type { FanoutLog, RoomSocket } from '../sockets/fanout.ts';
+import type { FanoutLog } from '../sockets/fanout-log.ts';
+import type { RoomSocket } from '../sockets/socket-record.ts';
 import type { Batch, BatchAnswer } from './node-api.ts';
 import { Node, NODE_ALARMS, type NodeRoom } from './node.ts';
 

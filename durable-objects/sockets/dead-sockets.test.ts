@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ALICE, conversation, NOW } from '../../tests/support/room-core.ts';
 import { Archive } from '../log/archive.ts';
-import { Fanout, freshRecord, type RoomSocket } from './fanout.ts';
+import { Fanout } from './fanout.ts';
+import { freshRecord, type RoomSocket } from './socket-record.ts';
 
 class Socket implements RoomSocket {
   closed: number | null = null;

@@ -7,7 +7,8 @@ import type { SqlDriver } from '../log/sql-driver.ts';
 import { Archive, type ArchivedEvent } from '../log/archive.ts';
 import type { Conversation } from '../channel-room/conversation.ts';
 import { cursorAt } from './cursor.ts';
-import { Fanout, freshRecord, type RoomSocket, type SocketRecord } from './fanout.ts';
+import { Fanout } from './fanout.ts';
+import { freshRecord, type RoomSocket, type SocketRecord } from './socket-record.ts';
 
 class FakeSocket implements RoomSocket {
   readonly frames: ServerFrame[] = [];

@@ -1,71 +1,16 @@
 import { closeReason, closeRule, type CloseCode } from '../../protocol/close-codes.ts';
-import { HEARTBEAT_SECONDS, MAX_FRAME_EVENTS, SOCKET_WINDOW_BYTES, SOCKET_WINDOW_EVENTS } from '../../protocol/limits.ts';
+import { HEARTBEAT_SECONDS } from '../../protocol/limits.ts';
 import type { LogEvent } from '../log/event-log.ts';
-import type { ArchivedChunk } from '../log/archive.ts';
-import { accepts, acknowledge, advance, credit, cursorAt, type Cursor } from './cursor.ts';
-import { eventsFrame } from './frames.ts';
-import { Pace } from './pace.ts';
+import { CatchUp } from './catch-up.ts';
+import { accepts, acknowledge, advance } from './cursor.ts';
+import { bytesOf, eventsFrame } from './event-frames.ts';
+import type { FanoutLog, OlderEvents } from './fanout-log.ts';
+import { Passes } from './passes.ts';
+import { type Reader, Readers } from './readers.ts';
 import { reconnectWindowMs } from './reconnect-window.ts';
-import type { Actor } from './actor-api.ts';
+import type { RoomSocket, SocketRecord } from './socket-record.ts';
 
-/** Bytes of events in one frame; one event may exceed it. */
-export const FRAME_BYTES = 256 * 1024;
 const SILENT_MS = 3 * HEARTBEAT_SECONDS * 1_000;
-/** Half a window: a pass never takes the whole credit of a socket that keeps up. What has gathered so much waits no longer. */
-const GATHERED_EVENTS = SOCKET_WINDOW_EVENTS / 2;
-const GATHERED_BYTES = SOCKET_WINDOW_BYTES / 2;
-
-/**
- * What a socket carries through hibernation. `settled`: `cursor` is exactly what was sent to it. While frames go out the cursor runs
- * ahead of the record, which then says so.
- */
-export interface SocketRecord {
-  readonly session: string;
-  readonly actor: Actor;
-  readonly epoch: number;
-  readonly cursor: Cursor;
-  readonly settled: boolean;
-  /** It is told who is present. */
-  readonly watching: boolean;
-  /** It was behind when something was told (`tell`). */
-  readonly missed: boolean;
-  /** It was told that its credential is about to end. */
-  readonly noticed: boolean;
-  /** Of an inbox: whether the user is idle at this device, and when the socket came or last said so, in epoch milliseconds. Null in rooms. */
-  readonly activity: Activity | null;
-}
-
-export interface Activity {
-  readonly idle: boolean;
-  readonly at: number;
-}
-
-/** The record of a socket that begins after `seq`. */
-export const freshRecord = (who: Pick<SocketRecord, 'session' | 'actor' | 'epoch'>, seq: number): SocketRecord => ({
-  ...who, cursor: cursorAt(seq), settled: true, watching: false, missed: false, noticed: false, activity: null,
-});
-
-export interface RoomSocket {
-  /** May throw when the socket is closing. */
-  send(frame: string): void;
-  close(code: CloseCode, reason: string): void;
-  /** Keeps the record with the socket, for a later instance of the room. */
-  save(record: SocketRecord): void;
-}
-
-/** The newest events of a log, as they are at hand: the log itself, or a part of it that is kept elsewhere. Events before `firstSeq` are older. */
-export interface FanoutLog {
-  readonly state: { readonly epoch: number; readonly seq: number; readonly firstSeq: number };
-  retains(seq: number): boolean;
-  /** As `EventLog.since`. */
-  since(seq: number, maxEvents: number, maxBytes: number): readonly LogEvent[];
-}
-
-/** The events that are not at hand. */
-export interface OlderEvents {
-  /** As `Archive.read`. */
-  read(after: number, before: number, maxEvents: number, maxBytes: number): Promise<ArchivedChunk | null>;
-}
 
 export interface FanoutPorts<S> {
   clock(): number;
@@ -79,46 +24,39 @@ export interface FanoutPorts<S> {
   caughtUp(socket: S): void;
 }
 
-interface Reader {
-  record: SocketRecord;
-  /** When its client last sent anything but a ping, or came. Null: this instance has heard nothing of it, and found it at `since`. */
-  heardAt: number | null;
-  readonly since: number;
-  /** A read of older events is under way for it. */
-  reading: boolean;
-}
-
 /**
- * Sockets as cursors over the log. What is appended is published by passes over all sockets: at once in a quiet room, gathered in a busy one
- * (`Pace`). A socket at the published head whose window has credit gets the live frame, encoded once for all. Any other is behind, and is
- * served from the log, up to that head, whenever an ack gives credit; so one that does not read costs nobody else anything.
+ * Sockets as cursors over the log. What is appended is published by passes over all sockets (`Passes`). A socket at the published head whose window has
+ * credit gets the live frame, encoded once for all. Any other is behind, and is served from the log, up to that head, whenever an ack gives
+ * credit (`CatchUp`).
  *
  * Never a gap, never twice (G3, G4): a frame goes only to a socket whose `sent` is `from - 1`, and `sent` moves with it. Across
- * hibernation `sent` comes back from the socket's record. It is not written at every frame: the first frame after quiet marks the record
- * as unsettled, and `settle` writes it again when it is quiet. An instance that finds an unsettled record (its predecessor was lost in
+ * hibernation `sent` comes back from the socket's record (`Readers`). An instance that finds an unsettled record (its predecessor was lost in
  * the middle of sending) cannot know what was sent, unless that is everything: it closes the socket with 1012, and the client, which knows
  * what it has read, resumes at its own `(epoch, seq)`.
  */
 export class Fanout<S extends RoomSocket> {
   readonly #log: FanoutLog;
-  readonly #older: OlderEvents;
   readonly #ports: FanoutPorts<S>;
-  readonly #readers = new Map<S, Reader>();
-  readonly #unsettled = new Set<S>();
-  readonly #pace = new Pace();
-  /** The last event of the last pass. What follows it in the log is in `#gathered`. */
-  #published: number;
-  #gathered: LogEvent[] = [];
-  #gatheredBytes = 0;
-  #reads = 0;
-  /** When the pause after the last pass ends, in epoch milliseconds; null: there is none. */
-  #pausedUntil: number | null = null;
+  readonly #readers: Readers<S>;
+  readonly #passes: Passes;
+  readonly #catchUp: CatchUp<S>;
 
   constructor(log: FanoutLog, older: OlderEvents, ports: FanoutPorts<S>) {
     this.#log = log;
-    this.#published = log.state.seq;
-    this.#older = older;
     this.#ports = ports;
+    this.#readers = new Readers(() => ports.unsettled());
+    this.#passes = new Passes(log.state.seq, {
+      clock: () => ports.clock(),
+      schedule: (ms, task) => ports.schedule(ms, task),
+      sockets: () => this.#readers.size,
+      broadcast: (events) => this.#broadcast(events),
+    });
+    this.#catchUp = new CatchUp(log, older, this.#readers, {
+      published: () => this.#passes.published,
+      send: (socket, reader, to, events) => this.#sendPart(socket, reader, to, events),
+      stranded: (socket) => this.close(socket, 1012, 'older events cannot be read now'),
+      caughtUp: (socket) => ports.caughtUp(socket),
+    });
   }
 
   get size(): number {
@@ -127,12 +65,12 @@ export class Fanout<S extends RoomSocket> {
 
   /** Whether older events are being read for any socket. */
   get isReading(): boolean {
-    return this.#reads > 0;
+    return this.#catchUp.isReading;
   }
 
   /** How long what is published now is gathered, in milliseconds. */
   get pause(): number {
-    return this.#pausedUntil === null ? 0 : Math.max(0, this.#pausedUntil - this.#ports.clock());
+    return this.#passes.pause;
   }
 
   record(socket: S): SocketRecord | undefined {
@@ -141,25 +79,25 @@ export class Fanout<S extends RoomSocket> {
 
   /** Serves a new socket from its cursor on. */
   join(socket: S, record: SocketRecord): void {
-    this.#readers.set(socket, { record, heardAt: this.#ports.clock(), since: this.#ports.clock(), reading: false });
+    const now = this.#ports.clock();
+    this.#readers.add(socket, { record, heardAt: now, since: now, reading: false });
     socket.save(record);
-    this.#pump(socket);
+    this.#catchUp.pump(socket);
   }
 
   /** Takes over a socket of an earlier instance, one of `among`, or closes it where its place cannot be known. */
   adopt(socket: S, record: SocketRecord, among = 1): void {
     const { epoch, seq } = this.#log.state;
-    const reader = { record, heardAt: null, since: this.#ports.clock(), reading: false };
-    this.#readers.set(socket, reader);
+    const reader: Reader = { record, heardAt: null, since: this.#ports.clock(), reading: false };
+    this.#readers.add(socket, reader);
     if (record.epoch !== epoch) return this.#dismiss(socket, 4009, 'the epoch has changed', among);
     if (record.cursor.sent > seq || (!record.settled && record.cursor.sent < seq)) return this.#dismiss(socket, 1012, 'the room was restarted', among);
-    if (!record.settled) this.#save(socket, reader, true);
-    this.#pump(socket);
+    if (!record.settled) this.#readers.change(socket, reader, { settled: true });
+    this.#catchUp.pump(socket);
   }
 
   leave(socket: S): void {
-    this.#readers.delete(socket);
-    this.#unsettled.delete(socket);
+    this.#readers.remove(socket);
   }
 
   close(socket: S, code: CloseCode, reason: string): void {
@@ -176,7 +114,7 @@ export class Fanout<S extends RoomSocket> {
   }
 
   each(visit: (socket: S) => void): void {
-    for (const socket of this.#readers.keys()) visit(socket);
+    for (const [socket] of this.#readers) visit(socket);
   }
 
   heard(socket: S): void {
@@ -199,15 +137,13 @@ export class Fanout<S extends RoomSocket> {
 
   /** Events just committed, in order, the last of which is the head. Those of a busy room leave later, and together. */
   publish(events: readonly LogEvent[]): void {
-    this.#gathered.push(...events);
-    this.#gatheredBytes += size(events);
-    if (this.#pausedUntil === null || this.#gathered.length >= GATHERED_EVENTS || this.#gatheredBytes >= GATHERED_BYTES) this.#pass();
+    this.#passes.publish(events);
   }
 
   /** The log went on, and its events are not at hand: all sockets are behind, and are served what is older. */
   skipped(): void {
-    [this.#gathered, this.#gatheredBytes, this.#published] = [[], 0, this.#log.state.seq];
-    for (const socket of this.#readers.keys()) this.#pump(socket);
+    this.#passes.skipTo(this.#log.state.seq);
+    for (const [socket] of this.#readers) this.#catchUp.pump(socket);
   }
 
   /**
@@ -229,19 +165,19 @@ export class Fanout<S extends RoomSocket> {
 
   /** Sends what a socket has to know however far behind it is. */
   say(socket: S, frame: string): void {
-    if (this.#readers.has(socket)) this.#give(socket, frame);
+    if (this.#readers.get(socket) !== undefined) this.#give(socket, frame);
   }
 
   /** The same to all; how many there are. */
   sayAll(frame: string): number {
-    for (const socket of this.#readers.keys()) this.#give(socket, frame);
+    for (const [socket] of this.#readers) this.#give(socket, frame);
     return this.#readers.size;
   }
 
   /** Keeps something else with the socket. */
   amend(socket: S, changed: Partial<Pick<SocketRecord, 'actor' | 'noticed' | 'watching' | 'activity'>>): void {
     const reader = this.#readers.get(socket);
-    if (reader !== undefined) this.#change(socket, reader, changed);
+    if (reader !== undefined) this.#readers.change(socket, reader, changed);
   }
 
   /** `unsent`: the socket claims to have read what it was not sent. `old`: it says nothing new. */
@@ -251,109 +187,47 @@ export class Fanout<S extends RoomSocket> {
     const cursor = acknowledge(reader.record.cursor, seq);
     if (cursor === null) return 'unsent';
     if (cursor === reader.record.cursor) return 'old';
-    this.#move(socket, cursor);
-    this.#pump(socket);
+    this.#readers.move(socket, reader, cursor);
+    this.#catchUp.pump(socket);
     return 'advanced';
   }
 
   /** Writes the records of all sockets that were sent to. */
   settle(): void {
-    for (const socket of this.#unsettled) {
-      const reader = this.#readers.get(socket);
-      if (reader !== undefined) this.#save(socket, reader, true);
-    }
-    this.#unsettled.clear();
+    this.#readers.settle();
   }
 
   #dismiss(socket: S, code: CloseCode, reason: string, among: number): void {
     this.close(socket, code, closeRule(code).reconnect ? closeReason(reason, reconnectWindowMs(among)) : reason);
   }
 
-  #pass(): void {
-    const events = this.#gathered;
-    if (events.length === 0) return;
-    [this.#gathered, this.#gatheredBytes] = [[], 0];
-    for (const part of parts(events)) this.#broadcast(part);
-    this.#pause(events.length * this.#readers.size);
-  }
-
-  #pause(deliveries: number): void {
-    const ms = this.#pace.pauseAfter(deliveries, this.#ports.clock());
-    if (ms < 1 || this.#pausedUntil !== null) return;
-    this.#pausedUntil = this.#ports.clock() + ms;
-    this.#ports.schedule(ms, () => {
-      this.#pausedUntil = null;
-      this.#pass();
-    });
-  }
-
   #broadcast(events: readonly LogEvent[]): void {
-    this.#published = events.at(-1)?.seq ?? this.#published;
     if (this.#readers.size === 0) return;
-    const [from, to, bytes] = [events.at(0)?.seq ?? 0, events.at(-1)?.seq ?? 0, size(events)];
+    const [from, to, bytes] = [events.at(0)?.seq ?? 0, events.at(-1)?.seq ?? 0, bytesOf(events)];
     const frame = eventsFrame(this.#log.state.epoch, from, to, events);
-    for (const [socket, { record }] of this.#readers) {
-      const { sent } = record.cursor;
-      if (sent === from - 1 && accepts(record.cursor, events.length, bytes)) this.#send(socket, frame, to, bytes);
+    for (const [socket, reader] of this.#readers) {
+      const { cursor } = reader.record;
+      if (cursor.sent === from - 1 && accepts(cursor, events.length, bytes)) this.#send(socket, reader, frame, to, bytes);
       // It began ahead of what was published here, within these events.
-      else if (sent >= from && sent < to) this.#pump(socket);
+      else if (cursor.sent >= from && cursor.sent < to) this.#catchUp.pump(socket);
     }
   }
 
-  /** Sends what the socket's credit allows of what it has not got. */
-  #pump(socket: S): void {
-    for (let reader = this.#readers.get(socket); reader !== undefined && !reader.reading; reader = this.#readers.get(socket)) {
-      const { cursor } = reader.record;
-      if (cursor.sent >= this.#published || !accepts(cursor, 1, 1)) return this.#noteCaughtUp(socket, reader);
-      if (!this.#log.retains(cursor.sent + 1)) return void this.#pumpArchived(socket, reader);
-      const left = credit(cursor);
-      const most = Math.min(MAX_FRAME_EVENTS, left.events, this.#published - cursor.sent);
-      const events = this.#log.since(cursor.sent, most, Math.min(FRAME_BYTES, left.bytes));
-      if (events.length === 0) return;
-      this.#sendPart(socket, cursor.sent + 1, cursor.sent + events.length, events);
-    }
+  #sendPart(socket: S, reader: Reader, to: number, events: readonly LogEvent[]): void {
+    this.#send(socket, reader, eventsFrame(this.#log.state.epoch, reader.record.cursor.sent + 1, to, events), to, bytesOf(events));
+  }
+
+  /** `frame` begins behind the socket's cursor and goes up to `to`. */
+  #send(socket: S, reader: Reader, frame: string, to: number, bytes: number): void {
+    if (reader.record.actor.expires_at <= this.#ports.clock()) return this.close(socket, 4001, 'the credential has expired');
+    this.#readers.move(socket, reader, advance(reader.record.cursor, to, bytes));
+    this.#give(socket, frame);
   }
 
   #tellOne(socket: S, reader: Reader, frame: string): void {
     const { actor, missed } = reader.record;
     if (actor.expires_at <= this.#ports.clock()) return this.close(socket, 4001, 'the credential has expired');
-    if (!this.#keepsUp(reader)) return missed ? undefined : this.#change(socket, reader, { missed: true });
-    this.#give(socket, frame);
-  }
-
-  #keepsUp({ record: { cursor } }: Reader): boolean {
-    return cursor.sent >= this.#published && accepts(cursor, 1, 1);
-  }
-
-  #noteCaughtUp(socket: S, reader: Reader): void {
-    if (!reader.record.missed || !this.#keepsUp(reader)) return;
-    this.#change(socket, reader, { missed: false });
-    this.#ports.caughtUp(socket);
-  }
-
-  async #pumpArchived(socket: S, reader: Reader): Promise<void> {
-    reader.reading = true;
-    this.#reads += 1;
-    const after = reader.record.cursor.sent;
-    const left = credit(reader.record.cursor);
-    const chunk = await this.#older.read(after, this.#log.state.firstSeq, Math.min(MAX_FRAME_EVENTS, left.events), FRAME_BYTES);
-    reader.reading = false;
-    this.#reads -= 1;
-    if (this.#readers.get(socket) !== reader) return;
-    if (chunk === null) return this.close(socket, 1012, 'older events cannot be read now');
-    this.#sendPart(socket, after + 1, chunk.to, chunk.events);
-    this.#pump(socket);
-  }
-
-  #sendPart(socket: S, from: number, to: number, events: readonly LogEvent[]): void {
-    this.#send(socket, eventsFrame(this.#log.state.epoch, from, to, events), to, size(events));
-  }
-
-  #send(socket: S, frame: string, to: number, bytes: number): void {
-    const reader = this.#readers.get(socket);
-    if (reader === undefined) return;
-    if (reader.record.actor.expires_at <= this.#ports.clock()) return this.close(socket, 4001, 'the credential has expired');
-    this.#move(socket, advance(reader.record.cursor, to, bytes));
+    if (!this.#catchUp.keepsUp(reader)) return missed ? undefined : this.#readers.change(socket, reader, { missed: true });
     this.#give(socket, frame);
   }
 
@@ -365,39 +239,4 @@ export class Fanout<S extends RoomSocket> {
       this.leave(socket);
     }
   }
-
-  #move(socket: S, cursor: Cursor): void {
-    const reader = this.#readers.get(socket);
-    if (reader === undefined) return;
-    reader.record = { ...reader.record, cursor };
-    if (this.#unsettled.size === 0) this.#ports.unsettled();
-    if (this.#unsettled.has(socket)) return;
-    this.#unsettled.add(socket);
-    this.#save(socket, reader, false);
-  }
-
-  #save(socket: S, reader: Reader, settled: boolean): void {
-    this.#change(socket, reader, { settled });
-  }
-
-  #change(socket: S, reader: Reader, changed: Partial<SocketRecord>): void {
-    reader.record = { ...reader.record, ...changed };
-    socket.save(reader.record);
-  }
-}
-
-const size = (events: readonly LogEvent[]): number => events.reduce((bytes, event) => bytes + event.bytes, 0);
-
-/** Cuts events into frames of bounded size. */
-function* parts(events: readonly LogEvent[]): Generator<readonly LogEvent[]> {
-  let start = 0;
-  let bytes = 0;
-  for (const [index, event] of events.entries()) {
-    if (index > start && (index - start >= MAX_FRAME_EVENTS || bytes + event.bytes > FRAME_BYTES)) {
-      yield events.slice(start, index);
-      [start, bytes] = [index, 0];
-    }
-    bytes += event.bytes;
-  }
-  if (start < events.length) yield events.slice(start);
 }

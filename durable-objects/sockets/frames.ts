@@ -2,7 +2,6 @@ import type { z } from 'zod';
 import { fieldErrors, problemDocument, type Outcome, type Problem } from '../../protocol/errors.ts';
 import type { InboxServerFrame, ServerFrame } from '../../protocol/frames.ts';
 import { HEARTBEAT_SECONDS, MAX_FRAME_BYTES, SOCKET_WINDOW_BYTES, SOCKET_WINDOW_EVENTS } from '../../protocol/limits.ts';
-import type { LogEvent } from '../log/event-log.ts';
 
 /** What a client sent: a frame, or why it is none. `re`: the command the problem belongs to, as far as it can be told. */
 export type ParsedFrame<F> =
@@ -59,11 +58,6 @@ interface Place {
 export function welcomeFrame({ session, epoch, seq, head, recovered }: Place, next_ticket?: string): string {
   const limits = { frame_bytes: MAX_FRAME_BYTES, window_events: SOCKET_WINDOW_EVENTS, window_bytes: SOCKET_WINDOW_BYTES };
   return encode({ type: 'welcome', session, epoch, seq, head, recovered, heartbeat_seconds: HEARTBEAT_SECONDS, next_ticket, limits });
-}
-
-/** An `events` frame of events encoded before. `from` to `to` is what it covers: an event that could not be stored is missing in it. */
-export function eventsFrame(epoch: number, from: number, to: number, events: readonly LogEvent[]): string {
-  return `{"type":"events","epoch":${epoch},"from":${from},"to":${to},"events":[${events.map((event) => event.json).join(',')}]}`;
 }
 
 export function resultFrame(re: string, outcome: Outcome<ResultOk>): string {

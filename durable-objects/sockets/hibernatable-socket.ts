@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { CloseCode } from '../../protocol/close-codes.ts';
-import type { RoomSocket, SocketRecord } from './fanout.ts';
+import type { RoomSocket, SocketRecord } from './socket-record.ts';
 
 const cursorSchema = z.strictObject({ sent: z.int(), acked: z.int(), bytes: z.int(), mark: z.int(), bytesAfterMark: z.int() });
 const recordSchema = z.strictObject({

@@ -11,7 +11,7 @@ import type { RoomRecord } from '../channel-room/room-record.ts';
 import { Room } from '../channel-room/room.ts';
 import type { SqlDriver } from '../log/sql-driver.ts';
 import type { InboxRecord } from '../user-inbox/inbox-record.ts';
-import { freshRecord, type RoomSocket, type SocketRecord } from './fanout.ts';
+import { freshRecord, type RoomSocket, type SocketRecord } from './socket-record.ts';
 import { SOCKET_LIMITS } from './socket-limits.ts';
 
 /** What Postgres has of a log, or a promise of it that nobody keeps. */

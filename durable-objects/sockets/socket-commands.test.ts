@@ -5,7 +5,8 @@ import { ALICE, appendMessages, conversation, NOW } from '../../tests/support/ro
 import { Archive } from '../log/archive.ts';
 import { applyCommand } from '../channel-room/commands.ts';
 import type { Conversation } from '../channel-room/conversation.ts';
-import { Fanout, freshRecord, type RoomSocket } from './fanout.ts';
+import { Fanout } from './fanout.ts';
+import { freshRecord, type RoomSocket } from './socket-record.ts';
 import { SocketCommands } from './socket-commands.ts';
 
 class FakeSocket implements RoomSocket {

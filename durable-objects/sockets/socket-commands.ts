@@ -1,6 +1,7 @@
 import type { Outcome } from '../../protocol/errors.ts';
 import { clientFrameSchema, type ClientFrame, type Command, type CommandResult, type RefreshResult } from '../../protocol/frames.ts';
-import type { Fanout, RoomSocket } from './fanout.ts';
+import type { Fanout } from './fanout.ts';
+import type { RoomSocket } from './socket-record.ts';
 import type { Actor } from './actor-api.ts';
 import { SocketConduct } from './socket-conduct.ts';
 import type { BucketRate } from './token-bucket.ts';

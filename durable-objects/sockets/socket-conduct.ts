@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { Outcome, Problem } from '../../protocol/errors.ts';
-import type { Fanout, RoomSocket } from './fanout.ts';
+import type { Fanout } from './fanout.ts';
+import type { RoomSocket } from './socket-record.ts';
 import { parseFrame, problemFrame, resultFrame, type ResultOk } from './frames.ts';
 import { type BucketRate, TokenBucket } from './token-bucket.ts';
 

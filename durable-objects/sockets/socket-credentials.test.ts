@@ -3,7 +3,8 @@ import type { Problem } from '../../protocol/errors.ts';
 import { type ServerFrame, serverFrameSchema } from '../../protocol/frames.ts';
 import { actor, ALICE, BOB, conversation, NOW } from '../../tests/support/room-core.ts';
 import type { Actor, Redeemed } from './actor-api.ts';
-import { Fanout, freshRecord, type RoomSocket, type SocketRecord } from './fanout.ts';
+import { Fanout } from './fanout.ts';
+import { freshRecord, type RoomSocket, type SocketRecord } from './socket-record.ts';
 import { SocketCredentials } from './socket-credentials.ts';
 
 class FakeSocket implements RoomSocket {

@@ -2,7 +2,8 @@ import type { Outcome, Problem } from '../../protocol/errors.ts';
 import type { RefreshResult } from '../../protocol/frames.ts';
 import { AUTH_NOTICE_SECONDS } from '../../protocol/limits.ts';
 import type { Actor, Redeemed } from './actor-api.ts';
-import type { Fanout, RoomSocket, SocketRecord } from './fanout.ts';
+import type { Fanout } from './fanout.ts';
+import type { RoomSocket, SocketRecord } from './socket-record.ts';
 import { authExpiringFrame } from './frames.ts';
 
 const NOTICE_MS = AUTH_NOTICE_SECONDS * 1_000;

@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { closeReason } from '../../protocol/close-codes.ts';
 import type { Outcome } from '../../protocol/errors.ts';
 import { type Placement, SOCKET_REQUEST_HEADER } from '../channel-room/room-api.ts';
-import type { SocketRecord } from './fanout.ts';
+import type { SocketRecord } from './socket-record.ts';
 import { answerClose, HibernatableSocket } from './hibernatable-socket.ts';
 import { openSockets } from './open-sockets.ts';
 import { reconnectWindowMs } from './reconnect-window.ts';

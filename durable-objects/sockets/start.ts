@@ -2,7 +2,7 @@ import type { Outcome } from '../../protocol/errors.ts';
 import { MAX_FRAME_EVENTS } from '../../protocol/limits.ts';
 import type { Archive } from '../log/archive.ts';
 import type { EventLog } from '../log/event-log.ts';
-import { FRAME_BYTES } from './fanout.ts';
+import { FRAME_BYTES } from './event-frames.ts';
 
 /** Where a new socket begins. */
 export interface Start {

@@ -2,7 +2,8 @@ import { beforeEach, expect, it } from 'vitest';
 import { HEARTBEAT_SECONDS } from '../../protocol/limits.ts';
 import { ALICE, appendMessages, conversation, NOW } from '../../tests/support/room-core.ts';
 import type { Conversation } from '../channel-room/conversation.ts';
-import { Fanout, freshRecord, type RoomSocket, type SocketRecord } from './fanout.ts';
+import { Fanout } from './fanout.ts';
+import { freshRecord, type RoomSocket, type SocketRecord } from './socket-record.ts';
 import { TidyLoop } from './tidy-loop.ts';
 
 class Socket implements RoomSocket {

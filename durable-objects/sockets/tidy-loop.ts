@@ -1,4 +1,5 @@
-import type { Fanout, RoomSocket } from './fanout.ts';
+import type { Fanout } from './fanout.ts';
+import type { RoomSocket } from './socket-record.ts';
 
 /** How long after something happened an object tidies up, and how often while it is active. */
 const TIDY_MS = 1_000;

@@ -1,7 +1,8 @@
 import type { Outcome } from '../../protocol/errors.ts';
 import { inboxClientFrameSchema, type InboxClientFrame, type ReadResult, type RefreshResult } from '../../protocol/frames.ts';
 import type { Actor } from '../sockets/actor-api.ts';
-import type { Fanout, RoomSocket } from '../sockets/fanout.ts';
+import type { Fanout } from '../sockets/fanout.ts';
+import type { RoomSocket } from '../sockets/socket-record.ts';
 import { SocketConduct } from '../sockets/socket-conduct.ts';
 import type { BucketRate } from '../sockets/token-bucket.ts';
 

@@ -1,7 +1,8 @@
 import type { CloseCode } from '../../protocol/close-codes.ts';
 import type { PresenceEvent } from '../../protocol/presence.ts';
 import type { Alarms } from '../alarms.ts';
-import type { Activity, Fanout, RoomSocket, SocketRecord } from '../sockets/fanout.ts';
+import type { Fanout } from '../sockets/fanout.ts';
+import type { Activity, RoomSocket, SocketRecord } from '../sockets/socket-record.ts';
 import type { InboxAlarm } from './inbox-alarms.ts';
 import { type Lease, LEASE_MS, leaseUntil, longer, NO_LEASE, type Wish } from './presence.ts';
 import type { DeliveryPorts } from './presence-delivery.ts';

@@ -1,6 +1,6 @@
 import { integer } from '../../client/testing/random.ts';
 import type { Actor } from '../../durable-objects/sockets/actor-api.ts';
-import type { SocketRecord } from '../../durable-objects/sockets/fanout.ts';
+import type { SocketRecord } from '../../durable-objects/sockets/socket-record.ts';
 import type { SocketLimits } from '../../durable-objects/sockets/socket-limits.ts';
 import type { Outcome } from '../../protocol/errors.ts';
 import type { ClientFrame, ServerFrame } from '../../protocol/frames.ts';

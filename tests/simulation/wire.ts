@@ -1,4 +1,4 @@
-import type { RoomSocket, SocketRecord } from '../../durable-objects/sockets/fanout.ts';
+import type { RoomSocket, SocketRecord } from '../../durable-objects/sockets/socket-record.ts';
 import type { CloseCode } from '../../protocol/close-codes.ts';
 import type { WebSocketLike } from '../../client/ports.ts';
 import { integer } from '../../client/testing/random.ts';

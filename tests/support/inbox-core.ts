@@ -5,7 +5,7 @@ import { inboxServerFrameSchema } from '../../protocol/frames.ts';
 import type { InboxEvent } from '../../protocol/inbox-events.ts';
 import { Alarms } from '../../durable-objects/alarms.ts';
 import type { Actor } from '../../durable-objects/sockets/actor-api.ts';
-import type { RoomSocket, SocketRecord } from '../../durable-objects/sockets/fanout.ts';
+import type { RoomSocket, SocketRecord } from '../../durable-objects/sockets/socket-record.ts';
 import type { SqlDriver } from '../../durable-objects/log/sql-driver.ts';
 import { INBOX_ALARMS } from '../../durable-objects/user-inbox/inbox-alarms.ts';
 import { bootstrapInbox } from '../../durable-objects/user-inbox/inbox-bootstrap.ts';

@@ -8,7 +8,8 @@ import { Tree } from '../../durable-objects/channel-room/tree.ts';
 import type { ArchivedChunk } from '../../durable-objects/log/archive.ts';
 import type { SqlDriver } from '../../durable-objects/log/sql-driver.ts';
 import type { LogEvent } from '../../durable-objects/log/event-log.ts';
-import type { FanoutLog, RoomSocket, SocketRecord } from '../../durable-objects/sockets/fanout.ts';
+import type { FanoutLog } from '../../durable-objects/sockets/fanout-log.ts';
+import type { RoomSocket, SocketRecord } from '../../durable-objects/sockets/socket-record.ts';
 import { Node, NODE_ALARMS, type NodeAlarm, type NodeRoom } from '../../durable-objects/fanout-node/node.ts';
 
 /** Most events that the room's log retains; the others are in its archive. */
