@@ -21,6 +21,14 @@ const names = (person: Person, group: string): Promise<string[]> => members(pers
 const hasFocus = ({ page }: Person, wanted: Locator): Promise<void> => wanted.and(page.locator(':focus')).waitFor();
 const myself = ({ page }: Person): Locator => page.getByRole('button', { name: /^Bob Baker/ });
 
+const banner = ({ page }: Person): Locator => page.getByRole('status', { name: 'Connection' });
+
+/** Has the connection tried now where that is offered; what the banner says then. */
+async function triedNow(person: Person): Promise<string | null> {
+  await banner(person).getByRole('button', { name: 'Try now' }).click({ timeout: 500 }).catch(() => {});
+  return banner(person).textContent();
+}
+
 beforeAll(async () => {
   if (skipped) return;
   world = await startWorld('page');
@@ -114,6 +122,52 @@ describe.skipIf(skipped)(`what people see of each other${skipped ? ` (left out: 
     expect(await seen.locator('code').allTextContents()).toEqual(['<b>inline</b>', '<script>document.title = 2</script>']);
     expect(await seen.locator('.text img, .text script, .text b, .text a').count()).toBe(0);
     expect(await bob.page.title()).toContain('#plans');
+  });
+
+  it('who types is told in a live region', async () => {
+    await bob.page.getByRole('textbox', { name: 'Message #plans' }).pressSequentially('hm');
+    await alice.page.getByRole('status').filter({ hasText: 'Bob Baker is typing…' }).waitFor();
+    await bob.page.getByRole('textbox', { name: 'Message #plans' }).fill('');
+  });
+
+  it('one who is offline is told so, and that what they write waits; it is sent when they are back (G2)', async () => {
+    await bob.page.context().setOffline(true);
+    bob.network.cut();
+    await say(bob, 'written on the train');
+    await banner(bob).getByText('You are offline.').waitFor();
+    await bob.page.getByRole('article', { name: 'You, waiting to be sent' }).waitFor();
+    bob.network.restore();
+    await bob.page.context().setOffline(false);
+    await itemOf(alice, 'written on the train').waitFor();
+    await expect.poll(() => banner(bob).textContent(), WITHIN).toBe('');
+    await expect.poll(() => bob.page.locator('.pending').count(), WITHIN).toBe(0);
+  });
+
+  it('one whose connection was lost sees it tried again, and can have it tried now', async () => {
+    bob.network.cut();
+    await banner(bob).getByText(/^The connection was lost\./).waitFor();
+    bob.network.restore();
+    await expect.poll(() => triedNow(bob), WITHIN).toBe('');
+    await say(alice, 'there you are');
+    await itemOf(bob, 'there you are').waitFor();
+  });
+
+  it('a message that is refused says so, and can be sent again or discarded', async () => {
+    await say(bob, 'not to be stored: \u0000');
+    const refused = bob.page.getByRole('article', { name: 'You, not sent' });
+    await refused.getByRole('button', { name: 'Retry' }).click();
+    await refused.getByRole('button', { name: 'Discard' }).click();
+    await expect.poll(() => bob.page.locator('.pending').count(), WITHIN).toBe(0);
+    expect(await itemOf(alice, 'not to be stored').count()).toBe(0);
+  });
+
+  it('one who was signed out elsewhere is told so; one who signs out is not (G5)', async () => {
+    const other = await bob.page.context().newPage();
+    await other.goto(world.baseUrl);
+    await other.getByRole('button', { name: 'Sign out' }).click();
+    await other.getByText('Talk with your team.').waitFor();
+    await bob.page.getByText('You have been signed out.').waitFor();
+    await bob.page.getByRole('link', { name: 'Sign in' }).waitFor();
   });
 
   it('no page threw anything', () => expect([...alice.errors, ...bob.errors]).toEqual([]));

@@ -25,7 +25,7 @@ export function App() {
   }, []);
   const { value } = account;
   if (value.phase === 'loading') return <div class="splash" role="status" aria-label="Loading" />;
-  if (value.phase === 'signed_out') return <SignIn />;
+  if (value.phase === 'signed_out') return <SignIn isUnasked={value.isUnasked} />;
   if (value.phase === 'failed') return <Unreachable reason={value.reason} />;
   return <Workspace />;
 }

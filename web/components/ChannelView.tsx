@@ -1,10 +1,9 @@
 import type { ChannelStore } from '../state/channel-store.ts';
 import { isMenuOpen } from '../state/navigation.ts';
-import { status } from '../state/connectivity.ts';
 import { openSearch } from '../state/search.ts';
 import { closePanel, isShown } from '../state/side-panel.ts';
 import { Composer } from './Composer.tsx';
-import { ConnectionStatus } from './ConnectionStatus.tsx';
+import { ConnectionBanner } from './ConnectionBanner.tsx';
 import { Icon } from './Icon.tsx';
 import { IconButton } from './IconButton.tsx';
 import { MembersButton } from './MembersButton.tsx';
@@ -30,14 +29,10 @@ export function ChannelView({ store }: { store: ChannelStore }) {
             </p>
           )}
         </div>
-        {status.value.kind !== 'live' && (
-          <div class="bar-status">
-            <ConnectionStatus />
-          </div>
-        )}
         <MembersButton store={store} />
         <IconButton icon="search" label="Search (Ctrl K)" expanded={isShown('search')} onClick={() => (isShown('search') ? closePanel() : openSearch())} />
       </header>
+      <ConnectionBanner />
       <MessageList store={store} rootId={null} />
       <TypingLine store={store} rootId={null} />
       {archived_at === null ? (

@@ -3,6 +3,7 @@ import { me } from '../state/account.ts';
 import type { ChannelStore } from '../state/channel-store.ts';
 import { timeOf } from '../state/dates.ts';
 import { Avatar } from './Avatar.tsx';
+import { Icon } from './Icon.tsx';
 import { RichText } from './RichText.tsx';
 
 interface Props {
@@ -15,8 +16,9 @@ interface Props {
 /** One's own message on its way. */
 export function PendingItem({ rowKey, entry, isGrouped, store }: Props) {
   const user = me.value;
+  const state = entry.state === 'sending' && store.connection.value.name !== 'open' ? 'queued' : entry.state;
   return (
-    <article class={`message pending ${isGrouped ? 'grouped' : ''} ${entry.state}`} data-key={rowKey} aria-label={`You, ${labels[entry.state]}`}>
+    <article class={`message pending ${isGrouped ? 'grouped' : ''} ${state}`} data-key={rowKey} aria-label={`You, ${inWords(state)}`}>
       <div class="gutter">{!isGrouped && user && <Avatar name={user.display_name} colourKey={user.id} />}</div>
       <div class="content">
         {!isGrouped && (
@@ -27,8 +29,13 @@ export function PendingItem({ rowKey, entry, isGrouped, store }: Props) {
         )}
         <div class="text" dir="auto">
           <RichText text={entry.text} />
+          {(state === 'queued' || state === 'sending') && (
+            <span class="send-state" title={inWords(state)}>
+              <Icon name="clock" />
+            </span>
+          )}
         </div>
-        {entry.state === 'failed' && (
+        {state === 'failed' && (
           <div class="send-failure" role="alert">
             <span>Not sent: {entry.reason}</span>
             <button type="button" class="button small" onClick={() => store.session.retry(entry.client_msg_id)}>
@@ -44,4 +51,4 @@ export function PendingItem({ rowKey, entry, isGrouped, store }: Props) {
   );
 }
 
-const labels = { queued: 'waiting', sending: 'being sent', sent: 'sent', failed: 'not sent' } as const;
+const inWords = (state: OutboxEntry['state']): string => ({ queued: 'waiting to be sent', sending: 'being sent', sent: 'sent', failed: 'not sent' })[state];

@@ -2,6 +2,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import type { PresenceState } from '../../protocol/presence.ts';
 import { me, openStore, signOut, stores } from '../state/account.ts';
 import type { ChannelStore } from '../state/channel-store.ts';
+import { notice } from '../state/connectivity.ts';
 import { chosen } from '../state/inbox.ts';
 import { dialog, isMenuOpen, openChannel } from '../state/navigation.ts';
 import { attempt } from '../state/notices.ts';
@@ -49,6 +50,7 @@ export function Sidebar() {
 function ChannelLink({ store }: { store: ChannelStore }) {
   const { name, kind } = store.info.value;
   const unread = store.unread.value;
+  const mentioned = store.mentions.value > 0 ? `, ${store.mentions.value} of them for you` : '';
   const open = (event: MouseEvent) => {
     if (event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
@@ -68,7 +70,7 @@ function ChannelLink({ store }: { store: ChannelStore }) {
         </span>
         <span class="channel-name">{name}</span>
         {unread > 0 && (
-          <span class={`badge ${store.mentions.value > 0 ? 'mentions' : ''}`} aria-label={`${unread} unread`}>
+          <span class={`badge ${store.mentions.value > 0 ? 'mentions' : ''}`} aria-label={`${unread} unread${mentioned}`}>
             {unread > 99 ? '99+' : unread}
           </span>
         )}
@@ -97,8 +99,9 @@ function Me() {
   );
 }
 
-/** What others see of the user, as far as they have chosen it. */
+/** What others see of the user, as far as they have chosen it and the page can keep it up. */
 function shownAs(): PresenceState | undefined {
+  if (notice.value !== null) return 'offline';
   const choice = chosen()?.choice;
   return choice === 'auto' ? 'online' : choice;
 }

@@ -15,7 +15,8 @@ export function StatusLine({ status, isShort = false }: Props) {
   const isTextHidden = isShort && shown.emoji !== null;
   return (
     <span class="custom-status" title={shown.text}>
-      {shown.emoji !== null && <span aria-hidden="true">{shown.emoji} </span>}
+      {shown.emoji !== null && <span aria-hidden="true">{shown.emoji}</span>}
+      {shown.emoji !== null && ' '}
       <span class={isTextHidden ? 'visually-hidden' : ''}>{shown.text}</span>
     </span>
   );

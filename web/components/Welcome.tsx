@@ -1,4 +1,5 @@
 import { dialog, isMenuOpen } from '../state/navigation.ts';
+import { ConnectionBanner } from './ConnectionBanner.tsx';
 import { IconButton } from './IconButton.tsx';
 
 /** What a member of no channel sees. */
@@ -8,6 +9,7 @@ export function Welcome() {
       <header class="bar">
         <IconButton icon="menu" label="Channels" class="menu-button" onClick={() => (isMenuOpen.value = true)} />
       </header>
+      <ConnectionBanner />
       <div class="empty">
         <h1>Welcome to Colink</h1>
         <p>You are in no channel yet.</p>

@@ -16,7 +16,9 @@ import { api, ports } from './platform.ts';
 import { displayName, learnUsers } from './users.ts';
 
 export type Account =
-  | { readonly phase: 'loading' | 'signed_out' }
+  | { readonly phase: 'loading' }
+  /** `isUnasked`: it was not this page that signed out. */
+  | { readonly phase: 'signed_out'; readonly isUnasked: boolean }
   | { readonly phase: 'failed'; readonly reason: string }
   | { readonly phase: 'ready'; readonly me: User };
 
@@ -25,6 +27,8 @@ export const stores = signal<readonly ChannelStore[]>([]);
 export const openStore = computed(() => stores.value.find(({ id }) => id === place.value.channelId) ?? null);
 export const me = computed(() => (account.value.phase === 'ready' ? account.value.me : null));
 export const totalUnread = computed(() => stores.value.reduce((sum, { unread }) => sum + unread.value, 0));
+
+let isSigningOut = false;
 
 /** Asks who is signed in and which channels there are. */
 export async function refresh(): Promise<void> {
@@ -37,9 +41,11 @@ export async function refresh(): Promise<void> {
 }
 
 export async function signOut(): Promise<void> {
-  await api.logout();
   const user = me.peek();
-  signedOut();
+  isSigningOut = true;
+  // The sockets may end before the call returns.
+  await api.logout().finally(() => (isSigningOut = false));
+  signedOut(false);
   if (user) await forgetUnsent(user.id).catch(() => {});
 }
 
@@ -122,11 +128,12 @@ function removed(store: ChannelStore): void {
   dropChannel(store.id);
 }
 
-function signedOut(): void {
+function signedOut(isUnasked = account.peek().phase === 'ready' && !isSigningOut): void {
+  if (account.peek().phase === 'signed_out') return;
   stopInbox();
   for (const store of stores.peek()) store.session.stop();
   stores.value = [];
-  account.value = { phase: 'signed_out' };
+  account.value = { phase: 'signed_out', isUnasked };
 }
 
 const isSignedOut = (error: unknown): boolean => error instanceof ProblemError && error.code === 'unauthenticated';

@@ -1,49 +1,43 @@
-import { computed, signal } from '@preact/signals';
-import type { ConnectionState } from '../../client/lifecycle.ts';
+import { computed, effect, signal } from '@preact/signals';
 import { openStore, refresh } from './account.ts';
+import { statusOf, worseOff } from './connection-words.ts';
 import { inboxConnection, wakeInbox } from './inbox.ts';
 
 const REFRESH_AFTER_MS = 60_000;
+/** A connection that is back this soon is not worth a notice. */
+const GRACE_MS = 2_000;
 
 /** Whether someone looks at the page. */
 export const isVisible = signal(isLookedAt());
 const isOnline = signal(navigator.onLine);
-/** Epoch milliseconds, moving once a second while a countdown shows. */
+const hasBeenLive = signal(false);
+/** Epoch milliseconds, moving twice a second while the page is not live. */
 const now = signal(Date.now());
+/** Since when the page is not live. */
+const downSince = signal<number | null>(Date.now());
 let refreshedAt = Date.now();
 
-export interface Status {
-  readonly kind: 'live' | 'busy' | 'down';
-  readonly text: string;
-}
-
-/** How the page is connected, in words: the open channel and the inbox, and of these the one that is worse off. */
-export const status = computed<Status>(() => {
-  if (!isOnline.value) return { kind: 'down', text: 'Offline' };
-  const channel = openStore.value?.connection.value;
-  return inWords(!channel || channel.name === 'open' || channel.name === 'idle' ? inboxConnection.value : channel);
-});
-
-function inWords(connection: ConnectionState): Status {
-  switch (connection.name) {
-    case 'open':
-      return { kind: 'live', text: 'Live' };
-    case 'closed':
-      return { kind: 'down', text: 'Disconnected' };
-    case 'paused':
-      return { kind: 'busy', text: connection.reason === 'offline' ? 'Offline' : 'Paused' };
-    case 'waiting':
-      return { kind: 'busy', text: `Reconnecting in ${Math.max(0, Math.ceil((connection.retryAt - now.value) / 1_000))} s` };
-    default:
-      return { kind: 'busy', text: 'Connecting…' };
-  }
-}
+export const status = computed(() =>
+  statusOf({
+    isOnline: isOnline.value,
+    connection: worseOff(openStore.value?.connection.value, inboxConnection.value),
+    hasBeenLive: hasBeenLive.value,
+    now: now.value,
+  }),
+);
+/** What there is to say of the connection, once that has lasted. */
+export const notice = computed(() => (downSince.value !== null && now.value - downSince.value >= GRACE_MS ? status.value.notice : null));
 
 export function watchConnectivity(): void {
   for (const type of ['focus', 'blur', 'pageshow']) addEventListener(type, looked);
   document.addEventListener('visibilitychange', looked);
   for (const type of ['online', 'offline']) addEventListener(type, networkChanged);
-  setInterval(() => status.peek().kind === 'busy' && (now.value = Date.now()), 500);
+  setInterval(() => status.peek().kind !== 'live' && (now.value = Date.now()), 500);
+  effect(() => {
+    const isLive = status.value.kind === 'live';
+    if (isLive) hasBeenLive.value = true;
+    downSince.value = isLive ? null : (downSince.peek() ?? Date.now());
+  });
 }
 
 export function reconnectNow(): void {
