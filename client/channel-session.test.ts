@@ -155,7 +155,9 @@ describe('a session', () => {
     expect(server.latest.closed).toBe(false);
     server.latest.deliver('pong');
     session.rest();
-    await clock.advance(29_000);
+    await clock.advance(20_000);
+    server.latest.deliver('pong');
+    await clock.advance(9_000);
     expect(server.latest.closed).toBe(false);
     await clock.advance(1_000);
     expect(server.latest.closed).toBe(true);

@@ -63,7 +63,6 @@ export class SocketLink<F> {
     if (this.#ended) return;
     this.#cancelDeadline();
     const text = typeof data === 'string' ? data : new TextDecoder().decode(data as ArrayBuffer);
-    if (this.#heartbeatMs > 0) this.#schedulePing();
     if (text !== PONG) this.#handlers.frame(parseFrame<F>(text), text.length);
   }
 
@@ -72,7 +71,9 @@ export class SocketLink<F> {
     this.#cancelPing = this.#clock.after(this.#heartbeatMs, () => this.#ping());
   }
 
+  /** However much is received: the server knows of this end by its pings alone. */
   #ping(): void {
+    this.#schedulePing();
     this.#cancelDeadline();
     this.#cancelDeadline = this.#clock.after(PONG_WITHIN_MS, () => this.end(ABNORMAL, 'no pong'));
     this.#transmit(PING);
