@@ -8,6 +8,7 @@ import { testDatabase, type TestDatabase } from '../tests/support/postgres.ts';
 import type { Sql } from './client.ts';
 import { countUserBadges } from './queries/badges.ts';
 import { drainBatch } from './queries/drain.ts';
+import { MAX_UNREAD } from '../protocol/limits.ts';
 
 let database: TestDatabase;
 let sql: Sql;
@@ -95,3 +96,23 @@ it.each([1, 2, 3, 4, 5, 6])('unread is count(pos > read_pos, not own, not delete
     }
   }
 });
+
+it(`is exact up to ${MAX_UNREAD} messages behind, and counts the newest ${MAX_UNREAD} for who is further behind (G8)`, async () => {
+  const [author, reader] = await people(2) as [Person, Person];
+  const channelId = await channelOf([author, reader]);
+  const write = new EventWriter(author.id);
+  const length = MAX_UNREAD + 200;
+  const sent = Array.from({ length }, (_, index) => write.send(index % 100 === 0 ? `for @${reader.handle}` : 'for nobody'));
+  const gone = sent[750];
+  const events = [...sent, ...(gone === undefined ? [] : [write.delete(gone)])];
+  for (let at = 0; at < events.length; at += 200) await drainBatch(sql, { channelId, epoch: 1, fence: 1, eventsJson: JSON.stringify(events.slice(at, at + 200)) });
+  const countedAt = async (readPos: number) => {
+    await sql`INSERT INTO read_states (user_id, channel_id, read_pos) VALUES (${reader.id}, ${channelId}, ${readPos}) ON CONFLICT (user_id, channel_id) DO UPDATE SET read_pos = excluded.read_pos`;
+    return (await countUserBadges(sql, reader.id)).find(({ channel_id }) => channel_id === channelId);
+  };
+  expect(await countedAt(0)).toMatchObject({ last_pos: length, read_pos: 0, unread: MAX_UNREAD - 1, mentions: 10 });
+  for (const readPos of [199, 200, 201, 700, length - 1, length]) expect(await countedAt(readPos)).toMatchObject(expectedOf(readPos));
+  function expectedOf(readPos: number) {
+    return readPos < 200 ? { unread: MAX_UNREAD - 1, mentions: 10 } : expected(events, reader, readPos);
+  }
+}, 60_000);

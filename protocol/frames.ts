@@ -153,7 +153,10 @@ export const serverFrameSchema = z.discriminatedUnion('type', [
 ]);
 export type ServerFrame = z.infer<typeof serverFrameSchema>;
 
-/** What a channel has for the user: `unread` counts `pos > read_pos` of others, undeleted; `mentions` those of them that name the user. */
+/**
+ * What a channel has for the user: `unread` counts `pos > read_pos` of others, undeleted; `mentions` those of them that name the user. Both among the
+ * newest 1,000 `pos` (`MAX_UNREAD`).
+ */
 export const badgeSchema = z
   .strictObject({ channel_id: idSchema, last_pos: counterSchema, read_pos: counterSchema, unread: counterSchema, mentions: counterSchema })
   .meta({ id: 'Badge' });

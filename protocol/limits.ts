@@ -37,6 +37,8 @@ export const HEARTBEAT_SECONDS = 25;
 export const TICKET_SECONDS = 30;
 /** Longest life of the ticket in `welcome`, in seconds. It serves once too, and ends with its credential. */
 export const NEXT_TICKET_SECONDS = 86_400;
+/** Of the newest so many top-level messages of a channel, those that are unread are counted; who has read less far is told at most this. */
+export const MAX_UNREAD = 1_000;
 /** Days that `event_log` can be resumed from. */
 export const RESUME_DAYS = 30;
 /** Longest text of a custom status, in UTF-16 code units. */

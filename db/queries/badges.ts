@@ -1,11 +1,12 @@
 import type postgres from 'postgres';
 import type { MemberRole } from '../../protocol/events.ts';
+import { MAX_UNREAD } from '../../protocol/limits.ts';
 
 type AnySql = postgres.ISql;
 
 /**
  * What a channel has for a member, of one snapshot: `last_pos` and the counts include exactly the events up to `as_of_seq` of `epoch`, and `unread`
- * counts the live top-level messages of others after `read_pos`, `mentions` those of them that name the user.
+ * counts the live top-level messages of others after `read_pos`, among the newest `MAX_UNREAD`, `mentions` those of them that name the user.
  */
 export interface CountedBadge {
   readonly user_id: string;
@@ -20,7 +21,7 @@ export interface CountedBadge {
   readonly mentions: number;
 }
 
-/** Counts for members `m` of the condition; each is an index scan over what the member has not read. */
+/** Counts for members `m` of the condition; each is an index scan over what the member has not read, of at most `MAX_UNREAD` messages. */
 function countBadges(sql: AnySql, members: postgres.PendingQuery<postgres.Row[]>): postgres.PendingQuery<CountedBadge[]> {
   return sql<CountedBadge[]>`
     SELECT m.user_id, m.channel_id, m.role, m.version::float8 AS version, l.epoch, l.drained_seq::float8 AS as_of_seq, l.drained_pos::float8 AS last_pos,
@@ -33,7 +34,7 @@ function countBadges(sql: AnySql, members: postgres.PendingQuery<postgres.Row[]>
       SELECT count(*) AS unread,
         count(*) FILTER (WHERE position('@' || u.handle IN lower(x.text)) > 0 AND u.handle = ANY (mentioned_handles(x.text))) AS mentions
       FROM messages x
-      WHERE x.channel_id = m.channel_id AND x.thread_id IS NULL AND x.pos > coalesce(r.read_pos, 0)
+      WHERE x.channel_id = m.channel_id AND x.thread_id IS NULL AND x.pos > greatest(r.read_pos, l.drained_pos - ${MAX_UNREAD}::bigint)
         AND x.deleted_at IS NULL AND x.author_id <> m.user_id
     ) n`;
 }
