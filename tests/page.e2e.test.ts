@@ -127,6 +127,7 @@ describe.skipIf(skipped)(`what people see of each other${skipped ? ` (left out: 
   it('who types is told in a live region', async () => {
     await bob.page.getByRole('textbox', { name: 'Message #plans' }).pressSequentially('hm');
     await alice.page.getByRole('status').filter({ hasText: 'Bob Baker is typing…' }).waitFor();
+    expect(await bob.page.getByRole('status').filter({ hasText: 'is typing…' }).count()).toBe(0);
     await bob.page.getByRole('textbox', { name: 'Message #plans' }).fill('');
   });
 
@@ -167,7 +168,8 @@ describe.skipIf(skipped)(`what people see of each other${skipped ? ` (left out: 
     await other.getByRole('button', { name: 'Sign out' }).click();
     await other.getByText('Talk with your team.').waitFor();
     await bob.page.getByText('You have been signed out.').waitFor();
-    await bob.page.getByRole('link', { name: 'Sign in' }).waitFor();
+    expect(await bob.page.getByRole('link', { name: 'Sign in' }).count()).toBe(1);
+    expect(await bob.page.getByRole('feed').count()).toBe(0);
   });
 
   it('no page threw anything', () => expect([...alice.errors, ...bob.errors]).toEqual([]));
