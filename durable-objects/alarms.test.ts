@@ -101,6 +101,46 @@ describe('Alarms', () => {
     expect(armed).toBe(1_000);
   });
 
+  it('does each purpose by itself: what fails is due again, and holds up no other, however often it fails (G1)', async () => {
+    const done: string[] = [];
+    let broken = true;
+    const work = {
+      auth: () => {
+        if (broken) throw new Error('at once');
+        done.push('auth');
+      },
+      lease: async () => {
+        if (broken) throw new Error('later');
+        done.push('lease');
+      },
+      drain: () => void done.push('drain'),
+    };
+    const failed: string[] = [];
+    const rings = async (now: number): Promise<void> => {
+      armed = null;
+      await alarms.ring(now, work, (purpose) => failed.push(purpose));
+    };
+    for (const purpose of ['auth', 'lease', 'drain'] as const) alarms.set(purpose, 0);
+    for (let n = 0; n < 20; n++) await rings(n * 30_000);
+    expect([done, failed, armed]).toEqual([['drain'], Array(20).fill(['auth', 'lease']).flat(), 600_000]);
+    broken = false;
+    await rings(600_000);
+    expect([done, armed]).toEqual([['drain', 'auth', 'lease'], null]);
+  });
+
+  it('is set again by an instance that finds it given up, and by no other', () => {
+    alarms.set('drain', 1_000);
+    alarms.set('auth', 9_000_000);
+    const begins = (now: number): number | null => {
+      armed = null;
+      alarms = new Alarms(sql, PURPOSES, port);
+      alarms.revive(now);
+      return armed;
+    };
+    expect([begins(500), begins(1_000), begins(500_000), begins(700_000)]).toEqual([null, null, null, 1_000]);
+    expect([ring(700_000), armed]).toEqual([['drain'], 9_000_000]);
+  });
+
   it('is undone with what it guards (G1)', () => {
     const fails = (): void => sql.transaction(() => {
       alarms.set('drain', 1_000);

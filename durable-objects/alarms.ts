@@ -6,6 +6,11 @@ export interface AlarmPort {
   clearAlarm(): void;
 }
 
+/** What failed is due again after this time. */
+const RETRY_MS = 30_000;
+/** The platform repeats an alarm that fails six times, for about four minutes (Durable Objects documentation, 2026-11), and then gives it up. */
+const GIVEN_UP_MS = 600_000;
+
 const SCHEMA = 'CREATE TABLE IF NOT EXISTS alarms (purpose TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;';
 
 /**
@@ -58,7 +63,7 @@ export class Alarms<P extends string> {
   /**
    * The alarm rang: what is due, and from now on no longer set; the platform's alarm is set for the rest. What the alarm was set for is due even where
    * the clock is a little behind it, so a purpose looks at the clock itself. Each sees to its work in this turn, or first sets itself again:
-   * the platform repeats an alarm that failed, but then it is due no more.
+   * the platform repeats an alarm that failed, but then it is due no more. `ring` sees to that.
    */
   due(now: number): P[] {
     const until = Math.max(now, this.#armedAt ?? 0);
@@ -67,6 +72,27 @@ export class Alarms<P extends string> {
     for (const purpose of due) this.#drop(purpose);
     this.#arm();
     return due;
+  }
+
+  /** Does what is due, each purpose by itself: one that fails is due again later, and holds up no other. Never rejects, so the platform gives nothing up. */
+  async ring(now: number, work: Readonly<Record<P, () => void | Promise<void>>>, failed: (purpose: P, error: unknown) => void): Promise<void> {
+    await Promise.all(this.due(now).map((purpose) => this.#attempt(purpose, now, work[purpose], failed)));
+  }
+
+  /** To be called by an instance that begins: what should have rung long ago was given up, while no instance could begin, and is set again. */
+  revive(now: number): void {
+    if (this.#armedAt === null || this.#armedAt > now - GIVEN_UP_MS) return;
+    this.#armedAt = null;
+    this.#arm();
+  }
+
+  async #attempt(purpose: P, now: number, work: () => void | Promise<void>, failed: (purpose: P, error: unknown) => void): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      failed(purpose, error);
+      this.ensure(purpose, now + RETRY_MS);
+    }
   }
 
   #drop(purpose: P): void {

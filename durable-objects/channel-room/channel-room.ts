@@ -140,7 +140,10 @@ export class ChannelRoom extends DurableObject<Env> implements RoomApi {
   }
 
   override async alarm(): Promise<void> {
-    await this.#room.current?.alarm();
+    const room = this.#room.current;
+    if (room !== null) return await room.alarm();
+    // It starts over: what was to be done is done when it is opened, and what has rung must not stand in the way of what will be set.
+    new Alarms(this.#sql, ROOM_ALARMS, alarmPort(this.ctx)).due(Date.now());
   }
 
   #stored(): LiveRoom | null {

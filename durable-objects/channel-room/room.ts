@@ -129,6 +129,7 @@ export class Room<S extends RoomSocket> {
 
   /** Continues what an earlier instance left: its sockets, and its undrained events. */
   resume(sockets: readonly (readonly [S, SocketRecord])[]): void {
+    this.#ports.alarms.revive(this.#ports.clock());
     for (const [socket, record] of sockets) this.#fanout.adopt(socket, record, sockets.length);
     this.#awareness.resume();
     this.#credentials.check();
@@ -270,7 +271,7 @@ export class Room<S extends RoomSocket> {
       sweep: () => this.#awareness.sweep(),
       net: () => this.#guard(),
     };
-    await Promise.all(this.#ports.alarms.due(this.#ports.clock()).map((purpose) => work[purpose]()));
+    await this.#ports.alarms.ring(this.#ports.clock(), work, (purpose, error) => this.#ports.warn('alarm', { purpose, error: String(error) }));
   }
 
   #committed(events: readonly LogEvent[]): void {

@@ -30,6 +30,7 @@ export class FanoutNode extends DurableObject<Env> implements NodeApi {
     super(ctx, env);
     this.#alarms = new Alarms(durableSql(ctx), NODE_ALARMS, alarmPort(ctx));
     this.#sockets = new SocketHost(ctx, env, 'node', () => this.#node);
+    this.#alarms.revive(Date.now());
     this.#node = this.#takeOver();
   }
 
@@ -65,7 +66,8 @@ export class FanoutNode extends DurableObject<Env> implements NodeApi {
   }
 
   override async alarm(): Promise<void> {
-    if (this.#alarms.due(Date.now()).length > 0) await this.#node?.alarm();
+    const work = (): Promise<void> | void => this.#node?.alarm();
+    await this.#alarms.ring(Date.now(), { auth: work, net: work }, (purpose, error) => warnings('fanout-node')('alarm', { purpose, error: String(error) }));
   }
 
   #open(channelId: string, node: number): LiveNode {

@@ -150,6 +150,7 @@ export class Inbox<S extends RoomSocket> {
 
   /** Continues what an earlier instance left: its sockets, badges it owed them, and its undrained events. */
   resume(sockets: readonly (readonly [S, SocketRecord])[]): void {
+    this.#ports.alarms.revive(this.#ports.clock());
     for (const [socket, record] of sockets) this.#fanout.adopt(socket, record, sockets.length);
     this.#credentials.check();
     this.#presence.resume();
@@ -241,7 +242,7 @@ export class Inbox<S extends RoomSocket> {
       presence: () => this.#presence.update(),
       net: () => this.#guard(),
     };
-    await Promise.all(this.#ports.alarms.due(this.#ports.clock()).map((purpose) => work[purpose]()));
+    await this.#ports.alarms.ring(this.#ports.clock(), work, (purpose, error) => this.#ports.warn('alarm', { purpose, error: String(error) }));
   }
 
   /** One transaction; then tells what it appended, and the badges among `channels` that it has changed. */

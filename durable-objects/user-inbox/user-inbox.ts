@@ -130,7 +130,10 @@ export class UserInbox extends DurableObject<Env> implements InboxApi {
   }
 
   override async alarm(): Promise<void> {
-    await this.#inbox.current?.alarm();
+    const inbox = this.#inbox.current;
+    if (inbox !== null) return await inbox.alarm();
+    // It starts over: what was to be done is done when it is opened, and what has rung must not stand in the way of what will be set.
+    new Alarms(this.#sql, INBOX_ALARMS, alarmPort(this.ctx)).due(Date.now());
   }
 
   #stored(): LiveInbox | null {
