@@ -13,8 +13,10 @@ export interface Membership {
 
 export const ACCESS_SCHEMA = `
   CREATE TABLE members (user_id TEXT PRIMARY KEY, role TEXT, version INTEGER NOT NULL, announced INTEGER NOT NULL) WITHOUT ROWID;
-  CREATE TABLE revoked_credentials (credential_id TEXT PRIMARY KEY, expires_at INTEGER NOT NULL) WITHOUT ROWID;`;
+  CREATE TABLE IF NOT EXISTS revoked_credentials (credential_id TEXT PRIMARY KEY, expires_at INTEGER NOT NULL) WITHOUT ROWID;`;
 
+/** How long a revoked credential is remembered: longer than any isolate may go on trusting it (G8). */
+const REVOKED_MS = 24 * 3_600_000;
 /** Memberships held in memory: the rows of those who act. */
 const CACHED_MEMBERS = 5_000;
 
@@ -63,13 +65,14 @@ export class AccessTable {
 
   /** `expiresAt` in epoch milliseconds: from then on the credential is refused for its age, and need not be remembered. */
   revoke(credentialId: string, expiresAt: number, now: number): void {
+    const until = Math.min(expiresAt, now + REVOKED_MS);
     this.#sql.run('DELETE FROM revoked_credentials WHERE expires_at <= ?', now);
     this.#sql.run(
       'INSERT INTO revoked_credentials (credential_id, expires_at) VALUES (?, ?) ON CONFLICT (credential_id) DO NOTHING',
-      credentialId, expiresAt,
+      credentialId, until,
     );
     for (const [id, end] of this.#revoked) if (end <= now) this.#revoked.delete(id);
-    this.#revoked.set(credentialId, expiresAt);
+    this.#revoked.set(credentialId, until);
   }
 
   /** A transaction was rolled back: what memory holds of it is void. */

@@ -35,8 +35,8 @@ export class Admissions {
     return (await this.#lookup.heal(actor.user_id)) ?? accessProblem(this.#conversation, actor, this.#ports.clock());
   }
 
-  /** Admits a socket as of the turn in which this resolves. */
-  async admit({ actor, since }: SocketRequest): Promise<Outcome<Admission>> {
+  /** Admits a socket, and has it seated in the very turn in which that is certain: no removal can fall between (G5). */
+  async admit<T>({ actor, since }: SocketRequest, seat: (admission: Admission) => Outcome<T>): Promise<Outcome<T>> {
     const refusal = await this.refusal(actor);
     if (refusal !== null) return { problem: refusal };
     const start = await findStart({ log: this.#conversation.log, archive: this.#archive, asking: () => this.#ports.asking() }, since);
@@ -45,6 +45,6 @@ export class Admissions {
     const problem = accessProblem(this.#conversation, actor, now);
     if (problem !== null) return { problem };
     const { epoch, seq: head } = this.#conversation.log.state;
-    return { ok: { session: this.#conversation.newId(now), epoch, head, ...start.ok } };
+    return seat({ session: this.#conversation.newId(now), epoch, head, ...start.ok });
   }
 }

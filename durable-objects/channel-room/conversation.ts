@@ -34,8 +34,11 @@ export interface ConversationOptions {
 
 const ROOM_SCHEMA = `CREATE TABLE room_state (id INTEGER PRIMARY KEY CHECK (id = 1), channel_id TEXT NOT NULL, kind TEXT NOT NULL, pos INTEGER NOT NULL);`;
 
-/** Not the alarms: the instance that ends may still set its own, and the next one finds what they were for. */
-const TABLES = ['room_state', 'events', 'log_state', 'messages', 'edits', 'sent', 'sent_state', 'reactions', 'members', 'revoked_credentials', 'presences'];
+/**
+ * Not the alarms: the instance that ends may still set its own, and the next one finds what they were for. Nor what is revoked: nobody tells it a second
+ * time (G5).
+ */
+const TABLES = ['room_state', 'events', 'log_state', 'messages', 'edits', 'sent', 'sent_state', 'reactions', 'members', 'presences'];
 
 const LATER_TABLES = [['sent', SENT_SCHEMA], ['edits', EDIT_SCHEMA]] as const;
 

@@ -198,18 +198,17 @@ export class Room<S extends RoomSocket> {
    */
   async join(request: SocketRequest, open: () => S): Promise<Outcome<S | Placement>> {
     if (this.#isFull()) return await this.#place(request.actor);
-    const admitted = await this.#admissions.admit(request);
-    if ('problem' in admitted) return admitted;
-    return this.#isFull() ? await this.#place(request.actor) : { ok: this.#welcome(request, admitted.ok, open()) };
+    const seated = await this.#admissions.admit(request, (admission) => ({ ok: this.#isFull() ? null : this.#welcome(request, admission, open()) }));
+    if ('problem' in seated) return seated;
+    return seated.ok === null ? await this.#place(request.actor) : { ok: seated.ok };
   }
 
   /** As `RoomOfNodes`. */
   async admit(node: number, request: SocketRequest): Promise<Outcome<Admission>> {
-    const admitted = await this.#admissions.admit(request);
-    if ('problem' in admitted) return admitted;
-    this.#tidy.touch();
-    if (!this.#tree.admit(node)) return { problem: { code: 'unavailable', retry_after: 1 } };
-    return admitted;
+    return await this.#admissions.admit(request, (admission) => {
+      this.#tidy.touch();
+      return this.#tree.admit(node) ? { ok: admission } : { problem: { code: 'unavailable', retry_after: 1 } };
+    });
   }
 
   /** As `RoomOfNodes`. */

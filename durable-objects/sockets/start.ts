@@ -24,7 +24,8 @@ export async function findStart(served: Served, since: { readonly epoch: number;
   if (since !== null && since.epoch === log.state.epoch && since.seq <= log.state.seq) {
     const kept = await isKept(served, since.seq);
     if (kept === 'unknown') return { problem: { code: 'unavailable', retry_after: 5 } };
-    if (kept === 'whole') return { ok: { seq: since.seq, recovered: true } };
+    // Meanwhile the log may have gone on in another epoch, behind a hole.
+    if (kept === 'whole' && since.epoch === log.state.epoch) return { ok: { seq: since.seq, recovered: true } };
   }
   return { ok: { seq: log.state.drainedSeq, recovered: false } };
 }
