@@ -186,6 +186,17 @@ describe('who is there', () => {
   });
 });
 
+it('lets 1,000 messages wait until it knows where the log stands; whose are more come back, and nobody else (G8)', async () => {
+  const [loud, quiet] = [new FakeSocket(), new FakeSocket()];
+  const node = nodeOf([loud, recordAt(10)], [quiet, recordAt(10)]);
+  const handled = Promise.all(range(1, 5_000).map(() => node.message(loud, '{"type":"ack","seq":10}')));
+  expect([loud.closed, node.size]).toEqual([1012, 1]);
+  await handled;
+  await node.message(quiet, '{"type":"ack","seq":10}');
+  node.publish(batch(11, 11));
+  expect([quiet.closed, quiet.seqs]).toEqual([null, [11]]);
+});
+
 describe('access (G5)', () => {
   it('ends for those whom it found too', () => {
     const [bob, alice] = [new FakeSocket(), new FakeSocket()];

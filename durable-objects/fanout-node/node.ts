@@ -26,6 +26,8 @@ import { RosterReport } from './roster-report.ts';
 
 /** When another instance sees to the sockets of one that was lost in the middle of serving them, if nothing else wakes it. */
 const NET_MS = 30_000;
+/** Messages that wait until it is known where the log stands. Past it whoever sends more has to come back. */
+const MOST_WAITING = 1_000;
 
 /** The room of a node, by RPC. Every method rejects when it cannot be reached. */
 export interface NodeRoom {
@@ -89,6 +91,8 @@ export class Node<S extends RoomSocket> {
   /** Who types, as it was told last. */
   #typing: TypingUsers = [];
   #orienting: Promise<void> | null = null;
+  /** Messages that wait for that. */
+  #waiting = 0;
   readonly #tidy: TidyLoop<S>;
   /** Sockets were sent to since it last tidied up. */
   #active = false;
@@ -197,7 +201,7 @@ export class Node<S extends RoomSocket> {
   }
 
   async message(socket: S, message: string | ArrayBuffer): Promise<void> {
-    if (this.#found.has(socket)) await this.#orient();
+    if (this.#found.has(socket) && !(await this.#taken(socket))) return;
     await this.#commands.handle(socket, message);
   }
 
@@ -300,6 +304,18 @@ export class Node<S extends RoomSocket> {
     if (this.#typing.length > 0) this.#greet(socket);
     this.#touch();
     return socket;
+  }
+
+  /** What the sockets that were found send meanwhile waits, up to a limit. */
+  async #taken(socket: S): Promise<boolean> {
+    if (this.#waiting >= MOST_WAITING) {
+      this.#closeFound(socket, 1012, closeReason('the node was restarted', reconnectWindowMs(this.#found.size)));
+      return false;
+    }
+    this.#waiting += 1;
+    await this.#orient();
+    this.#waiting -= 1;
+    return true;
   }
 
   #dismissFound(): void {

@@ -1,0 +1,17 @@
+import { serialize } from 'node:v8';
+import { expect, it } from 'vitest';
+import { id } from '../../tests/support/room-core.ts';
+import type { SocketRecord } from './fanout.ts';
+
+/** What an attachment may take: 16 KiB in the workerd of 2026-11, 2,048 bytes in the documentation before it. The lower holds everywhere. */
+const ATTACHMENT_BYTES = 2_048;
+
+it('the largest record of a socket fits into what the platform keeps with it (G8)', () => {
+  const most = Number.MAX_SAFE_INTEGER;
+  const largest: Required<SocketRecord> = {
+    session: id(9, 1), actor: { user_id: id(2, 1), credential_id: id(3, 1), expires_at: most }, epoch: most,
+    cursor: { sent: most, acked: most, bytes: most, mark: most, bytesAfterMark: most },
+    settled: false, watching: true, missed: true, noticed: true, activity: { idle: false, at: most },
+  };
+  expect(serialize(largest).length).toBeLessThan(ATTACHMENT_BYTES / 2);
+});
