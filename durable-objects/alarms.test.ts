@@ -122,7 +122,7 @@ describe('Alarms', () => {
     };
     for (const purpose of ['auth', 'lease', 'drain'] as const) alarms.set(purpose, 0);
     for (let n = 0; n < 20; n++) await rings(n * 30_000);
-    expect([done, failed, armed]).toEqual([['drain'], Array(20).fill(['auth', 'lease']).flat(), 600_000]);
+    expect([done, failed, armed]).toEqual([['drain'], Array.from({ length: 20 }, () => ['auth', 'lease']).flat(), 600_000]);
     broken = false;
     await rings(600_000);
     expect([done, armed]).toEqual([['drain', 'auth', 'lease'], null]);

@@ -1,6 +1,8 @@
+import { env } from 'cloudflare:workers';
+import { sql } from 'drizzle-orm';
 import { uuidv7 } from 'uuidv7';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { fetchApi, newCaller, newChannel, newToken, ORIGIN, send, type Caller } from '../workers/api-fixture.ts';
+import { fetchApi, newCaller, newChannel, newToken, onPostgres, ORIGIN, send, type Caller } from '../workers/api-fixture.ts';
 import { refreshResultSchema } from '../protocol/frames.ts';
 import { bearer, channelSocket, eventsOf, INBOX_SOCKET, offering, openSocket, ticketOf, type ApiSocket } from '../workers/socket-fixture.ts';
 
@@ -158,6 +160,33 @@ describe('a socket', () => {
     expect(await socket.answer('s')).toHaveProperty('seq');
     await logout(second);
     await endsWith(socket, 4001);
+  });
+});
+
+describe('a credential', () => {
+  /** As the logout of another isolate does it: this one still trusts the credential. */
+  const revokeElsewhere = ({ user, credentialId }: Caller) =>
+    Promise.all([
+      onPostgres((db) => db.execute(sql`UPDATE credentials SET revoked_at = now() WHERE id = ${credentialId}`)),
+      env.INBOXES.getByName(user.id).revokeCredential(credentialId),
+    ]);
+
+  it('that was revoked opens no socket through an isolate that still trusts it, be it of a channel that was joined since (G5)', async () => {
+    const [stolen, own] = [mallory, await newToken(mallory.user)];
+    await stolen.call('GET', '/v1/bootstrap');
+    await revokeElsewhere(stolen);
+    await admit(own);
+    expect((await join(stolen)).problem).toBe('unauthenticated');
+    expect((await openSocket(INBOX_SOCKET, bearer(stolen))).problem).toBe('unauthenticated');
+    const socket = await join(own);
+    expect(socket.status).toBe(101);
+    socket.close();
+  });
+
+  it.each([['read', ['messages:read']], ['write', ['messages:write']]])('that may only %s opens no socket, and gets no ticket (P2)', async (_, scopes) => {
+    const narrow = await newToken(owner.user, { scopes });
+    expect((await narrow.call('POST', '/v1/socket-tickets')).status).toBe(403);
+    for (const path of [channelSocket(channel), INBOX_SOCKET]) expect((await openSocket(path, bearer(narrow))).problem).toBe('forbidden');
   });
 });
 

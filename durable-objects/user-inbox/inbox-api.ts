@@ -9,8 +9,8 @@ import type { Actor, Redeemed } from '../sockets/actor-api.ts';
 export interface InboxApi {
   /** A single-use ticket for this user, valid `TICKET_SECONDS`. It begins with the user's id in hex, so that the Worker finds the inbox again. */
   issueTicket(actor: Actor): Promise<string>;
-  /** The same, valid `NEXT_TICKET_SECONDS`, for the socket that follows one this actor is about to have. */
-  issueNextTicket(actor: Actor): Promise<string>;
+  /** The same, valid `NEXT_TICKET_SECONDS`, for the socket that follows one this actor is about to have; null where the credential was revoked. */
+  issueNextTicket(actor: Actor): Promise<string | null>;
   /** The ticket's actor, once, with the next ticket; null for one that is unknown, used, expired or revoked. */
   redeemTicket(ticket: string): Promise<Redeemed | null>;
   /** Tickets of this credential are void from now on, and its sockets are closed (4001). */

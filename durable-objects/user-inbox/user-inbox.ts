@@ -64,8 +64,8 @@ export class UserInbox extends DurableObject<Env> implements InboxApi {
     return await this.#issue(actor, TICKET_SECONDS);
   }
 
-  async issueNextTicket(actor: Actor): Promise<string> {
-    return await this.#issue(actor, NEXT_TICKET_SECONDS);
+  async issueNextTicket(actor: Actor): Promise<string | null> {
+    return this.#tickets.isRevoked(actor.credential_id) ? null : await this.#issue(actor, NEXT_TICKET_SECONDS);
   }
 
   async redeemTicket(ticket: string): Promise<Redeemed | null> {

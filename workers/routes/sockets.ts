@@ -117,7 +117,10 @@ async function authenticate(c: Context<AppEnv>, identities: IdentityCache, { tic
     throw new ProblemError({ code: 'forbidden', detail: SCOPES });
   }
   const { actor } = identity;
-  return { actor, next_ticket: await c.env.INBOXES.getByName(actor.user_id).issueNextTicket(actor).catch(() => undefined) };
+  const next_ticket = await c.env.INBOXES.getByName(actor.user_id).issueNextTicket(actor).catch(() => undefined);
+  // This isolate may trust it for a moment longer, and a room that the user has joined since was not told of it (G5).
+  if (next_ticket === null) throw new ProblemError({ code: 'unauthenticated', detail: 'the credential was revoked' });
+  return { actor, next_ticket };
 }
 
 async function redeem(c: Context<AppEnv>, ticket: NonNullable<Offer['ticket']>): Promise<Redeemed> {
