@@ -32,9 +32,6 @@ import { roomDrain, type RoomDrainPorts } from './room-drain.ts';
 import { RoomMetrics } from './room-metrics.ts';
 import { Tree } from './tree.ts';
 
-/** When another instance sees to the sockets of one that was lost while it read for them, if nothing else wakes it. */
-const NET_MS = 30_000;
-
 export interface RoomPorts<S extends RoomSocket> extends Omit<RoomDrainPorts, 'epochChanged'>, Omit<AwarenessPorts, 'sweepLater'> {
   readonly nodes: NodeTable;
   node(node: number): NodeStub;
@@ -91,7 +88,7 @@ export class Room<S extends RoomSocket> {
       poisonBetween: (after, before) => record.poisonBetween(channelId, after, before),
       failed: (error) => ports.warn('older events could not be read', { error: String(error) }),
     });
-    this.#fanout = new Fanout(log, { read: (...range) => this.#guarded(this.#archive.read(...range)) }, {
+    this.#fanout = new Fanout(log, { read: (...range) => this.#tidy.guarded(this.#archive.read(...range)) }, {
       clock,
       schedule: (ms, task) => ports.schedule(ms, task),
       unsettled: () => this.#tidy.touch(),
@@ -268,7 +265,7 @@ export class Room<S extends RoomSocket> {
       auth: () => this.#credentials.check(),
       nodes: () => this.#tree.retell(),
       sweep: () => this.#awareness.sweep(),
-      net: () => this.#guard(),
+      net: () => this.#tidy.guard(),
     };
     await this.#ports.alarms.ring(this.#ports.clock(), work, (purpose, error) => this.#ports.warn('alarm', { purpose, error: String(error) }));
   }
@@ -337,18 +334,6 @@ export class Room<S extends RoomSocket> {
     this.#tidy.touch();
   }
 
-  /** Sockets that are behind wait for this, and only this instance knows. */
-  #guarded<T>(reading: Promise<T>): Promise<T> {
-    this.#guard();
-    return reading;
-  }
-
-  /** What is under way goes on with another instance, should this one be lost. */
-  #guard(): void {
-    this.#ports.alarms.ensure('net', this.#ports.clock() + NET_MS);
-    this.#tidy.touch();
-  }
-
   /** Whether nothing is left to do. */
   #tidyRound(): boolean {
     const quiet = [this.#ports.record.rest(), !this.#drain.isRunning, !this.#fanout.isReading, this.#tree.settle()].every(Boolean);
@@ -359,7 +344,6 @@ export class Room<S extends RoomSocket> {
 
   #rest(): void {
     this.#drain.rest();
-    this.#ports.alarms.clear('net');
     this.#conversation.rest();
   }
 

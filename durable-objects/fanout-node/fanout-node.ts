@@ -11,7 +11,8 @@ import { socketRequestSchema } from '../sockets/socket-request.ts';
 import { SOCKET_LIMITS } from '../sockets/socket-limits.ts';
 import { type Batch, type BatchAnswer, type NodeApi, nodeName, type NodeSocketRequest, type Telling } from './node-api.ts';
 import type { Whose } from '../sockets/whose.ts';
-import { Node, NODE_ALARMS, type NodeAlarm, type NodeRoom } from './node.ts';
+import { Node } from './node.ts';
+import { NODE_ALARMS, type NodeAlarm, type NodeRoom } from './node-ports.ts';
 
 const nodeRequestSchema = socketRequestSchema.extend({ node: z.int().min(1) }) satisfies z.ZodType<NodeSocketRequest>;
 

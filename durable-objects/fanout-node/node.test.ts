@@ -10,7 +10,8 @@ import type { LogEvent } from '../log/event-log.ts';
 import type { Actor } from '../sockets/actor-api.ts';
 import { freshRecord, type RoomSocket, type SocketRecord } from '../sockets/socket-record.ts';
 import type { Batch } from './node-api.ts';
-import { Node, NODE_ALARMS, type NodePorts } from './node.ts';
+import { Node } from './node.ts';
+import { NODE_ALARMS, type NodePorts } from './node-ports.ts';
 
 class FakeSocket implements RoomSocket {
   readonly frames: ServerFrame[] = [];

@@ -1,68 +1,26 @@
-import { closeReason, type CloseCode } from '../../protocol/close-codes.ts';
+import type { CloseCode } from '../../protocol/close-codes.ts';
 import type { Outcome, Problem } from '../../protocol/errors.ts';
-import type { Command, CommandResult } from '../../protocol/frames.ts';
-import type { Alarms } from '../alarms.ts';
-import type { ActorCommand, Admission, LogHead, SocketRequest } from '../channel-room/room-api.ts';
+import type { Admission, SocketRequest } from '../channel-room/room-api.ts';
 import { hash53 } from '../channel-room/hash53.ts';
 import { RoomMetrics } from '../channel-room/room-metrics.ts';
 import { SharedReads } from '../log/shared-reads.ts';
-import { typingFrame, typingFrames, type TypingUsers } from '../channel-room/typing.ts';
-import type { MetricsReport } from '../metrics-hub/metrics-api.ts';
 import type { Actor, Redeemed } from '../sockets/actor-api.ts';
 import { Fanout } from '../sockets/fanout.ts';
-import type { OlderEvents } from '../sockets/fanout-log.ts';
 import { freshRecord, type RoomSocket, type SocketRecord } from '../sockets/socket-record.ts';
 import { welcomeFrame } from '../sockets/frames.ts';
 import { SocketCommands } from '../sockets/socket-commands.ts';
 import { SocketCredentials } from '../sockets/socket-credentials.ts';
-import { reconnectWindowMs } from '../sockets/reconnect-window.ts';
 import { TidyLoop } from '../sockets/tidy-loop.ts';
 import { isOf, type Whose } from '../sockets/whose.ts';
+import { Asking } from './asking.ts';
+import { FoundSockets } from './found-sockets.ts';
 import type { Batch, BatchAnswer, Telling } from './node-api.ts';
+import type { NodePorts, NodeRoom } from './node-ports.ts';
 import { NodePresence } from './node-presence.ts';
+import { NodeTyping } from './node-typing.ts';
 import { Ring } from './ring.ts';
 import { RoomCommands } from './room-commands.ts';
 import { RosterReport } from './roster-report.ts';
-
-/** When another instance sees to the sockets of one that was lost in the middle of serving them, if nothing else wakes it. */
-const NET_MS = 30_000;
-/** Messages that wait until it is known where the log stands. Past it whoever sends more has to come back. */
-const MOST_WAITING = 1_000;
-
-/** The room of a node, by RPC. Every method rejects when it cannot be reached. */
-export interface NodeRoom {
-  admit(request: SocketRequest): Promise<Outcome<Admission>>;
-  head(): Promise<LogHead>;
-  eventsBetween(epoch: number, ...range: Parameters<OlderEvents['read']>): ReturnType<OlderEvents['read']>;
-  execute(actor: Actor, command: Command): Promise<Outcome<CommandResult>>;
-  executeEach(commands: readonly ActorCommand[]): Promise<readonly (Outcome<CommandResult> | null)[]>;
-  redeem(userId: string, ticket: string): Promise<Redeemed | null>;
-  typed(actor: Actor, threadId: string | null): Promise<void>;
-  look(): Promise<void>;
-  roster(users: Float64Array): Promise<void>;
-}
-
-/** What its alarm is for: credentials that end, and what an instance has not come to the end of. */
-export const NODE_ALARMS = ['auth', 'net'] as const;
-export type NodeAlarm = (typeof NODE_ALARMS)[number];
-
-export interface NodePorts<S extends RoomSocket> {
-  /** By which its metrics are known. */
-  readonly name: string;
-  readonly room: NodeRoom;
-  /** Past it the node refuses: the room has placed too many, which it may while it does not know how many there are. */
-  readonly maxSockets: number;
-  readonly alarms: Alarms<NodeAlarm>;
-  clock(): number;
-  schedule(ms: number, task: () => void): void;
-  report(report: MetricsReport): void;
-  /** As of a room. */
-  lastPing(socket: S): number;
-  warn(message: string, fields: Readonly<Record<string, unknown>>): void;
-}
-
-/** Whose access has ended while the room was asked something: its answer and a later word of it are in no order. Asked again, it knows (G5). */
-type Heard = Whose[];
 
 const full: Problem = { code: 'unavailable', detail: 'This part of the channel is full', retry_after: 1 };
 const away: Problem = { code: 'unavailable', detail: 'The channel cannot be reached', retry_after: 1 };
@@ -81,18 +39,13 @@ export class Node<S extends RoomSocket> {
   readonly #fanout: Fanout<S>;
   readonly #commands: SocketCommands<S>;
   readonly #metrics: RoomMetrics;
-  /** Sockets of an earlier instance, until it is known where the log stands. */
-  readonly #found: Map<S, SocketRecord>;
-  readonly #asking = new Set<Heard>();
+  readonly #found: FoundSockets<S>;
+  readonly #asking = new Asking();
   readonly #credentials: SocketCredentials<S>;
   readonly #presence: NodePresence<S>;
   readonly #roster: RosterReport;
   #joining = 0;
-  /** Who types, as it was told last. */
-  #typing: TypingUsers = [];
-  #orienting: Promise<void> | null = null;
-  /** Messages that wait for that. */
-  #waiting = 0;
+  readonly #typing: NodeTyping<S>;
   readonly #tidy: TidyLoop<S>;
   /** Sockets were sent to since it last tidied up. */
   #active = false;
@@ -100,7 +53,12 @@ export class Node<S extends RoomSocket> {
   constructor(found: readonly (readonly [S, SocketRecord])[], ports: NodePorts<S>) {
     const clock = (): number => ports.clock();
     this.#ports = ports;
-    this.#found = new Map(found);
+    this.#found = new FoundSockets(found, {
+      head: () => ports.room.head(),
+      learned: ({ epoch, seq }) => this.#enter(epoch, seq, seq),
+      adopt: (socket, record, among) => this.#adopt(socket, record, among),
+      left: () => this.#rosterChanged(),
+    });
     this.#metrics = new RoomMetrics(ports.name);
     const reads = new SharedReads((...range: Parameters<NodeRoom['eventsBetween']>) => ports.room.eventsBetween(...range));
     this.#fanout = new Fanout(this.#ring, { read: (...range) => reads.read(this.#ring.state.epoch, ...range).catch(() => null) }, {
@@ -108,7 +66,7 @@ export class Node<S extends RoomSocket> {
       schedule: (ms, task) => ports.schedule(ms, task),
       unsettled: () => {
         this.#active = true;
-        this.#touch();
+        this.#tidy.guard();
       },
       caughtUp: (socket) => this.#caughtUp(socket),
       closed: (socket, code) => this.#closed(socket, code),
@@ -127,6 +85,7 @@ export class Node<S extends RoomSocket> {
       typing: (actor, threadId) => void ports.room.typed(actor, threadId).catch(() => {}),
       watch: (socket, presence) => this.#presence.watch(socket, presence),
     });
+    this.#typing = new NodeTyping(this.#fanout);
     this.#presence = new NodePresence(this.#fanout, { clock, schedule: (ms, task) => ports.schedule(ms, task), look: () => void ports.room.look().catch(() => {}) });
     this.#credentials = new SocketCredentials(this.#fanout, {
       clock,
@@ -156,32 +115,24 @@ export class Node<S extends RoomSocket> {
   tell(telling: Telling): void {
     if ('frame' in telling) return this.#say(telling.frame);
     if (this.#found.size === 0) return this.#told(telling);
-    void this.#orient().then(() => this.#told(telling));
+    void this.#found.orient().then(() => this.#told(telling));
   }
 
   #told(telling: Exclude<Telling, { readonly frame: string }>): void {
     if ('sweep' in telling) return this.#sweep();
     if ('presence' in telling) return this.#presence.told(telling.presence);
-    const frameFor = typingFrames(telling.typing);
-    this.#typing = telling.typing.now;
-    this.#fanout.tell(({ actor }) => frameFor(actor.user_id));
+    this.#typing.told(telling.typing);
   }
 
   /** To those found too: a node that slept knows no others yet. */
   #say(frame: string): void {
-    for (const socket of this.#found.keys()) {
-      try {
-        socket.send(frame);
-      } catch {
-        // It is closing.
-      }
-    }
+    this.#found.sayAll(frame);
     this.#fanout.sayAll(frame);
   }
 
   closeWhere(whose: Whose, code: CloseCode, reason: string): void {
-    for (const heard of this.#asking) heard.push(whose);
-    for (const [socket, { actor }] of this.#found) if (isOf(whose, actor)) this.#closeFound(socket, code, reason);
+    this.#asking.ended(whose);
+    this.#found.closeWhere(whose, code, reason);
     this.#fanout.closeWhere(({ actor }) => isOf(whose, actor), code, reason);
   }
 
@@ -190,9 +141,9 @@ export class Node<S extends RoomSocket> {
     if (this.size + this.#joining >= this.#ports.maxSockets) return { problem: full };
     this.#joining += 1;
     try {
-      return await this.#ask(
+      return await this.#asking.ask(
         () => this.#admit(request),
-        (admitted, heard) => ('problem' in admitted ? admitted : this.#seat(request, admitted.ok, heard, open)),
+        (admitted, hasEnded) => ('problem' in admitted ? admitted : this.#seat(request, admitted.ok, hasEnded, open)),
       );
     } finally {
       this.#joining -= 1;
@@ -201,7 +152,7 @@ export class Node<S extends RoomSocket> {
   }
 
   async message(socket: S, message: string | ArrayBuffer): Promise<void> {
-    if (this.#found.has(socket) && !(await this.#taken(socket))) return;
+    if (this.#found.has(socket) && !(await this.#found.taken(socket))) return;
     await this.#commands.handle(socket, message);
   }
 
@@ -209,12 +160,12 @@ export class Node<S extends RoomSocket> {
   async alarm(): Promise<void> {
     // The instance before may not have come to say it.
     this.#rosterChanged();
-    if (this.#found.size > 0) await this.#orient();
+    if (this.#found.size > 0) await this.#found.orient();
     this.#credentials.check();
   }
 
   left(socket: S): void {
-    this.#found.delete(socket);
+    this.#found.leave(socket);
     this.#fanout.leave(socket);
     this.#presence.left(socket);
     this.#rosterChanged();
@@ -232,13 +183,7 @@ export class Node<S extends RoomSocket> {
     if (epoch <= this.#ring.state.epoch) return;
     this.#fanout.closeWhere(() => true, 4009, 'the epoch has changed');
     this.#skipTo(epoch, seq);
-    const among = this.#found.size;
-    for (const [socket, record] of this.#found) {
-      // The instance before may have sent it more than its record says, up to the room's head.
-      if (!record.settled && record.cursor.sent < head) this.#closeFound(socket, 1012, closeReason('the node was restarted', reconnectWindowMs(among)));
-      else this.#adopt(socket, record, among);
-    }
-    this.#found.clear();
+    this.#found.serve(head);
     this.#credentials.check();
   }
 
@@ -254,7 +199,7 @@ export class Node<S extends RoomSocket> {
   }
 
   #caughtUp(socket: S): void {
-    this.#greet(socket);
+    this.#typing.caughtUp(socket);
     this.#presence.caughtUp(socket);
   }
 
@@ -263,36 +208,16 @@ export class Node<S extends RoomSocket> {
     this.#fanout.skipped();
   }
 
-  /** Asks the room where the log stands. Where it does not say, the sockets come back later, and elsewhere. */
-  #orient(): Promise<void> {
-    this.#orienting ??= this.#ports.room
-      .head()
-      .then(({ epoch, seq }) => this.#enter(epoch, seq, seq))
-      .catch(() => this.#dismissFound())
-      .finally(() => (this.#orienting = null));
-    return this.#orienting;
-  }
-
-  async #ask<A, R>(call: () => Promise<A>, then: (answer: A, heard: Heard) => R): Promise<R> {
-    const heard: Heard = [];
-    this.#asking.add(heard);
-    try {
-      return then(await call(), heard);
-    } finally {
-      this.#asking.delete(heard);
-    }
-  }
-
-  #seat(request: SocketRequest, admission: Admission, heard: Heard, open: () => S): Outcome<S> {
+  #seat(request: SocketRequest, admission: Admission, hasEnded: (actor: Actor) => boolean, open: () => S): Outcome<S> {
     this.#enter(admission.epoch, admission.head, admission.head);
-    if (heard.some((whose) => isOf(whose, request.actor)) || admission.epoch !== this.#ring.state.epoch) return { problem: away };
+    if (hasEnded(request.actor) || admission.epoch !== this.#ring.state.epoch) return { problem: away };
     return { ok: this.#welcome(request, admission, open()) };
   }
 
   #redeem(userId: string, ticket: string): Promise<Redeemed | null> {
-    return this.#ask(
+    return this.#asking.ask(
       () => this.#ports.room.redeem(userId, ticket),
-      (redeemed, heard) => (redeemed === null || heard.some((whose) => isOf(whose, redeemed.actor)) ? null : redeemed),
+      (redeemed, hasEnded) => (redeemed === null || hasEnded(redeemed.actor) ? null : redeemed),
     );
   }
 
@@ -301,38 +226,9 @@ export class Node<S extends RoomSocket> {
     socket.send(welcomeFrame(admission, next_ticket));
     this.#fanout.join(socket, freshRecord({ session, actor, epoch }, seq));
     this.#credentials.watch(socket);
-    if (this.#typing.length > 0) this.#greet(socket);
-    this.#touch();
+    this.#typing.joined(socket);
+    this.#tidy.guard();
     return socket;
-  }
-
-  /** What the sockets that were found send meanwhile waits, up to a limit. */
-  async #taken(socket: S): Promise<boolean> {
-    if (this.#waiting >= MOST_WAITING) {
-      this.#closeFound(socket, 1012, closeReason('the node was restarted', reconnectWindowMs(this.#found.size)));
-      return false;
-    }
-    this.#waiting += 1;
-    await this.#orient();
-    this.#waiting -= 1;
-    return true;
-  }
-
-  #dismissFound(): void {
-    const reason = closeReason('the channel cannot be reached', reconnectWindowMs(this.#found.size));
-    for (const socket of this.#found.keys()) this.#closeFound(socket, 1012, reason);
-  }
-
-  #closeFound(socket: S, code: CloseCode, reason: string): void {
-    this.#found.delete(socket);
-    this.#rosterChanged();
-    socket.close(code, reason);
-  }
-
-  /** What a socket has to know besides events, where it has not been told. */
-  #greet(socket: S): void {
-    const userId = this.#fanout.record(socket)?.actor.user_id;
-    this.#fanout.tellSocket(socket, typingFrame(this.#typing.filter(({ user_id }) => user_id !== userId)));
   }
 
   async #admit(request: SocketRequest): Promise<Outcome<Admission>> {
@@ -344,37 +240,30 @@ export class Node<S extends RoomSocket> {
     }
   }
 
-  /** Something happened: tidy up soon, and if this instance is lost before, the next one. */
-  #touch(): void {
-    this.#ports.alarms.ensure('net', this.#ports.clock() + NET_MS);
-    this.#tidy.touch();
-  }
-
   /** Whether nothing is left to do. */
   #tidyRound(): boolean {
     const quiet = [!this.#active, !this.#fanout.isReading, this.#roster.settle()].every(Boolean);
     this.#active = false;
     const report = this.#metrics.take({ sockets: this.size, undrained: 0, undrainedSince: null }, this.#ports.clock(), quiet);
     if (report !== null) this.#ports.report(report);
-    if (quiet) this.#ports.alarms.clear('net');
     return quiet;
   }
 
   /** Somebody may have come or gone. */
   #rosterChanged(): void {
     this.#roster.changed();
-    this.#touch();
+    this.#tidy.guard();
   }
 
   #sweep(): void {
     this.#tidy.reap();
     this.#roster.demand();
-    this.#touch();
+    this.#tidy.guard();
   }
 
   #users(): Set<number> {
     const users = new Set<number>();
-    for (const { actor } of this.#found.values()) users.add(hash53(actor.user_id));
+    for (const { user_id } of this.#found.actors) users.add(hash53(user_id));
     this.#fanout.each((socket) => users.add(hash53(this.#fanout.record(socket)?.actor.user_id ?? '')));
     return users;
   }

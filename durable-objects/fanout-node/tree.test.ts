@@ -9,7 +9,8 @@ import type { LogEvent } from '../log/event-log.ts';
 import type { FanoutLog } from '../sockets/fanout-log.ts';
 import type { RoomSocket } from '../sockets/socket-record.ts';
 import type { Batch, BatchAnswer } from './node-api.ts';
-import { Node, NODE_ALARMS, type NodeRoom } from './node.ts';
+import { Node } from './node.ts';
+import { NODE_ALARMS, type NodeRoom } from './node-ports.ts';
 
 const SEEDS = 150;
 

@@ -1,6 +1,8 @@
 import { beforeEach, expect, it } from 'vitest';
 import { HEARTBEAT_SECONDS } from '../../protocol/limits.ts';
+import { nodeSqlite } from '../../tests/support/node-sqlite.ts';
 import { ALICE, appendMessages, conversation, NOW } from '../../tests/support/room-core.ts';
+import { Alarms } from '../alarms.ts';
 import type { Conversation } from '../channel-room/conversation.ts';
 import { Fanout } from './fanout.ts';
 import { freshRecord, type RoomSocket, type SocketRecord } from './socket-record.ts';
@@ -21,6 +23,7 @@ class Socket implements RoomSocket {
 
 const SILENT_MS = 3 * HEARTBEAT_SECONDS * 1_000;
 
+let alarms: Alarms<'net'>;
 let room: Conversation;
 let now: number;
 let timers: { readonly at: number; readonly task: () => void }[];
@@ -33,10 +36,12 @@ let rounds: number;
 beforeEach(() => {
   [now, timers, work, rounds] = [NOW, [], 0, 0];
   room = conversation();
+  alarms = new Alarms(nodeSqlite(), ['net'], { setAlarm: () => {}, clearAlarm: () => {} });
   const schedule = (ms: number, task: () => void): void => void timers.push({ at: now + ms, task });
   const clock = (): number => now;
   fanout = new Fanout(room.log, { read: async () => null }, { clock, schedule, unsettled: () => tidy.touch(), closed: () => {}, caughtUp: () => {} });
   tidy = new TidyLoop(fanout, {
+    alarms,
     clock,
     schedule,
     lastPing: ({ pingedAt }) => pingedAt,
@@ -109,4 +114,18 @@ it('knows of no dead socket where there are too many (G8)', () => {
   expect([tidy.hasLive(1), tidy.hasLive(2)]).toEqual([true, false]);
   now += SILENT_MS + 1;
   expect([tidy.hasLive(1), dead.closed]).toEqual([false, 1001]);
+});
+
+it('keeps an alarm for what only this instance knows, until nothing is left to do; what is touched needs none', async () => {
+  tidy.touch();
+  expect(alarms.at('net')).toBeNull();
+  pass(1_000);
+  work = 3;
+  expect(await tidy.guarded(Promise.resolve('read'))).toBe('read');
+  expect(alarms.at('net')).toBe(now + 30_000);
+  pass(2_000);
+  tidy.guard();
+  expect(alarms.at('net')).toBe(now + 28_000);
+  pass(1_000);
+  expect([alarms.at('net'), timers.length]).toEqual([null, 0]);
 });

@@ -1,3 +1,4 @@
+import type { Alarms } from '../alarms.ts';
 import type { Fanout } from './fanout.ts';
 import type { RoomSocket } from './socket-record.ts';
 
@@ -5,8 +6,11 @@ import type { RoomSocket } from './socket-record.ts';
 const TIDY_MS = 1_000;
 /** How often an active object looks for dead sockets. A quiet one has nothing to send them. */
 const REAP_MS = 60_000;
+/** When another instance sees to what one was lost with, if nothing else wakes it. */
+const NET_MS = 30_000;
 
 export interface TidyPorts<S> {
+  readonly alarms: Pick<Alarms<'net'>, 'ensure' | 'clear'>;
   clock(): number;
   schedule(ms: number, task: () => void): void;
   /** When the platform last answered a ping of this socket, in epoch milliseconds; 0: never. */
@@ -37,6 +41,18 @@ export class TidyLoop<S extends RoomSocket> {
     this.#ports.schedule(TIDY_MS, () => this.#round());
   }
 
+  /** The same of what only this instance knows: should it be lost, the alarm wakes another before long. */
+  guard(): void {
+    this.#ports.alarms.ensure('net', this.#ports.clock() + NET_MS);
+    this.touch();
+  }
+
+  /** Guards a read that sockets wait for. Its end is for the round to wait for. */
+  guarded<T>(reading: Promise<T>): Promise<T> {
+    this.guard();
+    return reading;
+  }
+
   /** Closes dead sockets now. */
   reap(): void {
     this.#reapedAt = this.#ports.clock();
@@ -55,5 +71,6 @@ export class TidyLoop<S extends RoomSocket> {
     // What happens from here on, this round may not see.
     this.#isRunning = false;
     if (!this.#ports.round()) this.touch();
+    if (!this.#isRunning) this.#ports.alarms.clear('net');
   }
 }

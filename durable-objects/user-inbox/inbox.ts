@@ -35,8 +35,6 @@ import { Wakefulness } from './wakefulness.ts';
 
 /** Sockets of one user: devices and tabs. */
 const MAX_SOCKETS = 100;
-/** When another instance sees to what one was lost with, if nothing else wakes it: reads for sockets that are behind, and badges that are owed. */
-const NET_MS = 30_000;
 const backlogged: Problem = { code: 'room_backlogged', detail: 'The inbox holds as many unstored events as it may', retry_after: 5 };
 
 export interface InboxPorts<S extends RoomSocket> extends Omit<LogDrainPorts, 'observe' | 'epochChanged' | 'setAlarm' | 'clearAlarm'> {
@@ -93,7 +91,7 @@ export class Inbox<S extends RoomSocket> {
       poisonBetween: (after, before) => record.poisonBetween(after, before),
       failed: (error) => ports.warn('older events could not be read', { error: String(error) }),
     });
-    this.#fanout = new Fanout(state.log, { read: (...range) => this.#guarded(this.#archive.read(...range)) }, {
+    this.#fanout = new Fanout(state.log, { read: (...range) => this.#tidy.guarded(this.#archive.read(...range)) }, {
       clock, schedule, unsettled: () => this.#tidy.touch(), closed: (_, code, record) => this.#presence.left(record, code), caughtUp: (socket) => this.#sendBadges(socket),
     });
     this.#tidy = new TidyLoop(this.#fanout, { ...ports, round: () => this.#tidyRound() });
@@ -240,7 +238,7 @@ export class Inbox<S extends RoomSocket> {
       drain: () => this.#drain.alarm(),
       auth: () => this.#credentials.check(),
       presence: () => this.#presence.update(),
-      net: () => this.#guard(),
+      net: () => this.#tidy.guard(),
     };
     await this.#ports.alarms.ring(this.#ports.clock(), work, (purpose, error) => this.#ports.warn('alarm', { purpose, error: String(error) }));
   }
@@ -312,26 +310,9 @@ export class Inbox<S extends RoomSocket> {
     return call;
   }
 
-  #rest(): void {
-    this.#drain.rest();
-    this.#ports.alarms.clear('net');
-  }
-
   #owe(owes: boolean): void {
     this.#state.setOwesBadges(owes);
-    if (owes) this.#guard();
-  }
-
-  /** Sockets that are behind wait for this, and only this instance knows. */
-  #guarded<T>(reading: Promise<T>): Promise<T> {
-    this.#guard();
-    return reading;
-  }
-
-  /** What is under way goes on with another instance, should this one be lost. */
-  #guard(): void {
-    this.#ports.alarms.ensure('net', this.#ports.clock() + NET_MS);
-    this.#tidy.touch();
+    if (owes) this.#tidy.guard();
   }
 
   /** Whether nothing is left to do. */
@@ -339,7 +320,7 @@ export class Inbox<S extends RoomSocket> {
     this.#gauge.note(this.#fanout.size);
     this.#wakefulness.check();
     const quiet = this.#ports.record.rest() && !this.#drain.isRunning && !this.#wakefulness.isDue && !this.#fanout.isReading && !this.#state.owesBadges;
-    if (quiet) this.#rest();
+    if (quiet) this.#drain.rest();
     return quiet;
   }
 }

@@ -1,5 +1,6 @@
 import { Alarms } from '../../durable-objects/alarms.ts';
-import { Node, NODE_ALARMS, type NodeAlarm, type NodeRoom } from '../../durable-objects/fanout-node/node.ts';
+import { Node } from '../../durable-objects/fanout-node/node.ts';
+import { NODE_ALARMS, type NodeAlarm, type NodeRoom } from '../../durable-objects/fanout-node/node-ports.ts';
 import type { Room } from '../../durable-objects/channel-room/room.ts';
 import type { Redeemed } from '../../durable-objects/sockets/actor-api.ts';
 import type { Outcome } from '../../protocol/errors.ts';

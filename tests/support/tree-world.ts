@@ -10,7 +10,8 @@ import type { SqlDriver } from '../../durable-objects/log/sql-driver.ts';
 import type { LogEvent } from '../../durable-objects/log/event-log.ts';
 import type { FanoutLog } from '../../durable-objects/sockets/fanout-log.ts';
 import type { RoomSocket, SocketRecord } from '../../durable-objects/sockets/socket-record.ts';
-import { Node, NODE_ALARMS, type NodeAlarm, type NodeRoom } from '../../durable-objects/fanout-node/node.ts';
+import { Node } from '../../durable-objects/fanout-node/node.ts';
+import { NODE_ALARMS, type NodeAlarm, type NodeRoom } from '../../durable-objects/fanout-node/node-ports.ts';
 
 /** Most events that the room's log retains; the others are in its archive. */
 const RETAINED = 60;
