@@ -25,7 +25,8 @@ import type { ActorCommand, Admission, LogHead, MemberChange, RevokedCredential,
 import { ROOM_ALARMS } from './room-alarms.ts';
 import { roomPostgres } from './room-postgres.ts';
 import type { RoomRecord } from './room-record.ts';
-import { Room, type RoomPorts } from './room.ts';
+import { Room } from './room.ts';
+import type { RoomPorts } from './room-ports.ts';
 
 /** Longest that an inbox may take to answer. */
 const CALL_MS = 10_000;

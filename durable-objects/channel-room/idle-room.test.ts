@@ -7,7 +7,8 @@ import { SOCKET_LIMITS } from '../sockets/socket-limits.ts';
 import { NodeTable } from './node-table.ts';
 import { PresenceCache } from './presence-cache.ts';
 import { ROOM_ALARMS } from './room-alarms.ts';
-import { Room, type RoomPorts } from './room.ts';
+import { Room } from './room.ts';
+import type { RoomPorts } from './room-ports.ts';
 import type { RoomRecord } from './room-record.ts';
 
 class Socket implements RoomSocket {

@@ -1,49 +1,35 @@
 import type { CloseCode } from '../../protocol/close-codes.ts';
-import type { Outcome, Problem } from '../../protocol/errors.ts';
+import type { Outcome } from '../../protocol/errors.ts';
 import type { Command, CommandResult } from '../../protocol/frames.ts';
-import { MAX_FRAME_EVENTS } from '../../protocol/limits.ts';
-import { nodeName } from '../fanout-node/node-api.ts';
 import { Archive, type ArchivedChunk } from '../log/archive.ts';
 import type { LogEvent } from '../log/event-log.ts';
 import type { LogDrain } from '../log/log-drain.ts';
-import type { MetricsReport } from '../metrics-hub/metrics-api.ts';
 import type { Actor, Redeemed } from '../sockets/actor-api.ts';
-import { FRAME_BYTES } from '../sockets/event-frames.ts';
 import { Fanout } from '../sockets/fanout.ts';
-import { freshRecord, type RoomSocket, type SocketRecord } from '../sockets/socket-record.ts';
-import { reconnectFrame, welcomeFrame } from '../sockets/frames.ts';
+import type { OlderEvents } from '../sockets/fanout-log.ts';
+import type { RoomSocket, SocketRecord } from '../sockets/socket-record.ts';
+import { reconnectFrame } from '../sockets/frames.ts';
 import { SocketCommands } from '../sockets/socket-commands.ts';
 import { SocketCredentials } from '../sockets/socket-credentials.ts';
-import { type SocketLimits, SWEEP_MS } from '../sockets/socket-limits.ts';
+import { SWEEP_MS } from '../sockets/socket-limits.ts';
 import { TidyLoop } from '../sockets/tidy-loop.ts';
-import { isOf, type Whose } from '../sockets/whose.ts';
 import type { PresenceNotice } from '../user-inbox/presence-api.ts';
+import { AccessChanges } from './access-changes.ts';
 import { Admissions } from './admissions.ts';
-import { Awareness, type AwarenessPorts } from './awareness.ts';
+import { Awareness } from './awareness.ts';
+import { CommandExecution } from './command-execution.ts';
 import { accessProblem } from './commands.ts';
 import type { Conversation } from './conversation.ts';
 import { GroupCommit } from './group-commit.ts';
-import { applyMemberChange, MembershipLookup } from './membership.ts';
-import type { NodeStub } from './node-link.ts';
-import type { NodeTable } from './node-table.ts';
+import { MembershipLookup } from './membership.ts';
+import { readForNode } from './node-reads.ts';
 import type { RoomAlarm } from './room-alarms.ts';
 import type { ActorCommand, Admission, LogHead, MemberChange, Placement, SocketRequest } from './room-api.ts';
-import { roomDrain, type RoomDrainPorts } from './room-drain.ts';
+import { roomDrain } from './room-drain.ts';
 import { RoomMetrics } from './room-metrics.ts';
+import type { RoomPorts } from './room-ports.ts';
+import { Seating } from './seating.ts';
 import { Tree } from './tree.ts';
-
-export interface RoomPorts<S extends RoomSocket> extends Omit<RoomDrainPorts, 'epochChanged'>, Omit<AwarenessPorts, 'sweepLater'> {
-  readonly nodes: NodeTable;
-  node(node: number): NodeStub;
-  readonly limits: SocketLimits;
-  report(report: MetricsReport): void;
-  /** When the platform last answered a ping of this socket, in epoch milliseconds; 0: never. */
-  lastPing(socket: S): number;
-  /** As `InboxApi.redeemTicket` of this user. */
-  redeem(userId: string, ticket: string): Promise<Redeemed | null>;
-}
-
-const lost: Outcome<CommandResult> = { problem: { code: 'internal' } };
 
 /** One channel, live. It knows no platform: SQLite, Postgres, sockets, clock and random come in. */
 export class Room<S extends RoomSocket> {
@@ -54,7 +40,9 @@ export class Room<S extends RoomSocket> {
   readonly #fanout: Fanout<S>;
   readonly #commands: SocketCommands<S>;
   readonly #credentials: SocketCredentials<S>;
-  readonly #admissions: Admissions;
+  readonly #execution: CommandExecution;
+  readonly #access: AccessChanges<S>;
+  readonly #seating: Seating<S>;
   readonly #tree: Tree;
   readonly #metrics: RoomMetrics;
   readonly #drain: LogDrain;
@@ -98,7 +86,7 @@ export class Room<S extends RoomSocket> {
     this.#tidy = new TidyLoop(this.#fanout, { ...ports, round: () => this.#tidyRound() });
     this.#commands = new SocketCommands(this.#fanout, {
       clock,
-      execute: (actor, command) => this.execute(actor, command),
+      execute: (actor, command) => this.#execution.execute(actor, command),
       refresh: (socket, ticket) => this.#credentials.refresh(socket, ticket),
       typing: (actor, threadId) => this.#awareness.typed(actor, threadId),
       watch: (socket, presence) => this.#awareness.watch(socket, presence),
@@ -111,13 +99,27 @@ export class Room<S extends RoomSocket> {
       redeem: (userId, ticket) => ports.redeem(userId, ticket),
       refusal: (actor) => accessProblem(conversation, actor, clock()),
     });
-    this.#admissions = new Admissions(conversation, this.#archive, new MembershipLookup(conversation, record, clock), { clock, asking: () => this.#tidy.touch() });
+    const admissions = new Admissions(conversation, this.#archive, new MembershipLookup(conversation, record, clock), { clock, asking: () => this.#tidy.touch() });
     this.#tree = new Tree(ports.nodes, log, {
       ...ports,
       setAlarm: (at) => ports.alarms.set('nodes', at),
       clearAlarm: () => ports.alarms.clear('nodes'),
     });
-    this.#awareness = new Awareness(conversation, this.#fanout, this.#tree, { ...ports, sweepLater: () => this.#sweepLater() });
+    this.#awareness = new Awareness(conversation, this.#fanout, this.#tree, { ...ports, sweepLater: () => ports.alarms.ensure('sweep', clock() + SWEEP_MS) });
+    this.#access = new AccessChanges(conversation, this.#fanout, this.#tree, {
+      clock,
+      flush: () => this.#commits.flush(),
+      announced: (userId, events) => this.#announced(userId, events),
+    });
+    this.#execution = new CommandExecution(conversation, admissions, this.#commits, this.#metrics, {
+      clock,
+      done: (userId, command) => this.#awareness.done(userId, command),
+    });
+    this.#seating = new Seating(this.#fanout, this.#tree, admissions, this.#tidy, {
+      channelId,
+      maxSockets: ports.limits.room,
+      joined: (socket) => this.#joined(socket),
+    });
     this.#drain = roomDrain(conversation, this.#metrics, {
       ...ports,
       epochChanged: () => this.#epochChanged(),
@@ -137,49 +139,25 @@ export class Room<S extends RoomSocket> {
   }
 
   async execute(actor: Actor, command: Command): Promise<Outcome<CommandResult>> {
-    const problem = await this.#admissions.refusal(actor);
-    const outcome = problem === null ? await this.#commits.execute(actor, command) : { problem };
-    if ('problem' in outcome) this.#countRefused(outcome.problem);
-    else this.#awareness.done(actor.user_id, command);
-    return outcome;
+    return await this.#execution.execute(actor, command);
   }
 
   async executeEach(commands: readonly ActorCommand[]): Promise<(Outcome<CommandResult> | null)[]> {
-    const now = this.#ports.clock();
-    const problems = commands.map(({ actor }) => accessProblem(this.#conversation, actor, now));
-    const executed = (await this.#commits.executeEach(commands.filter((_, index) => problems[index] === null))).values();
-    const outcomes = problems.map((problem) => {
-      if (problem === null) return executed.next().value ?? lost;
-      return problem.code === 'unauthenticated' ? { problem } : null;
-    });
-    outcomes.forEach((outcome, index) => this.#settled(commands[index], outcome));
-    return outcomes;
+    return await this.#execution.executeEach(commands);
   }
 
   async executeBatch(actor: Actor, commands: readonly Command[]): Promise<Outcome<CommandResult[]>> {
-    const problem = await this.#admissions.refusal(actor);
-    const outcome = problem === null ? await this.#commits.executeBatch(actor, commands) : { problem };
-    if ('problem' in outcome) this.#countRefused(outcome.problem);
-    return outcome;
+    return await this.#execution.executeBatch(actor, commands);
   }
 
-  /** Resolves when it has taken effect on every socket. Rejects where a node could not be told: then it is to be repeated. */
+  /** As `AccessChanges`. */
   async applyMemberChange(change: MemberChange): Promise<void> {
-    // What waits was sent before the change.
-    this.#commits.flush();
-    const events = applyMemberChange(this.#conversation, change, this.#ports.clock());
-    const gone = this.#conversation.access.isMember(change.user_id) ? null : this.#closeWhere({ user_id: change.user_id }, 4003, 'removed from the channel');
-    if (events.length > 0) {
-      this.#committed(events);
-      this.#awareness.memberChanged(change.user_id);
-    }
-    await gone;
+    await this.#access.applyMemberChange(change);
   }
 
-  /** As `applyMemberChange`. */
+  /** As `AccessChanges`. */
   async revokeCredential(credentialId: string, expiresAt: number): Promise<void> {
-    this.#conversation.access.revoke(credentialId, expiresAt, this.#ports.clock());
-    await this.#closeWhere({ credential_id: credentialId }, 4001, 'the credential was revoked');
+    await this.#access.revokeCredential(credentialId, expiresAt);
   }
 
   /** Asks all sockets to leave within that time and come back; how many there are, on nodes too. */
@@ -194,18 +172,12 @@ export class Room<S extends RoomSocket> {
    * sockets has it go to a node.
    */
   async join(request: SocketRequest, open: () => S): Promise<Outcome<S | Placement>> {
-    if (this.#isFull()) return await this.#place(request.actor);
-    const seated = await this.#admissions.admit(request, (admission) => ({ ok: this.#isFull() ? null : this.#welcome(request, admission, open()) }));
-    if ('problem' in seated) return seated;
-    return seated.ok === null ? await this.#place(request.actor) : { ok: seated.ok };
+    return await this.#seating.join(request, open);
   }
 
   /** As `RoomOfNodes`. */
   async admit(node: number, request: SocketRequest): Promise<Outcome<Admission>> {
-    return await this.#admissions.admit(request, (admission) => {
-      this.#tidy.touch();
-      return this.#tree.admit(node) ? { ok: admission } : { problem: { code: 'unavailable', retry_after: 1 } };
-    });
+    return await this.#seating.admit(node, request);
   }
 
   /** As `RoomOfNodes`. */
@@ -215,16 +187,9 @@ export class Room<S extends RoomSocket> {
   }
 
   /** As `RoomOfNodes`. */
-  async eventsBetween(epoch: number, after: number, before: number, maxEvents: number, maxBytes: number): Promise<ArchivedChunk | null> {
-    const { log } = this.#conversation;
-    const [events, bytes] = [Math.min(maxEvents, before - 1 - after, MAX_FRAME_EVENTS), Math.min(maxBytes, FRAME_BYTES)];
-    if (epoch !== log.state.epoch || events < 1) return null;
-    if (!log.retains(after + 1)) {
-      this.#tidy.touch();
-      return await this.#archive.read(after, Math.min(before, log.state.firstSeq), events, bytes);
-    }
-    const found = log.since(after, events, bytes);
-    return found.length === 0 ? null : { to: after + found.length, events: found };
+  async eventsBetween(epoch: number, ...range: Parameters<OlderEvents['read']>): Promise<ArchivedChunk | null> {
+    const served = { log: this.#conversation.log, archive: this.#archive, asking: () => this.#tidy.touch() };
+    return await readForNode(served, epoch, ...range);
   }
 
   /** A member's presence, from their inbox. False: nobody looks, and the inbox is to tell this room no more. */
@@ -279,52 +244,19 @@ export class Room<S extends RoomSocket> {
     this.#tidy.touch();
   }
 
-  #welcome({ actor, next_ticket }: SocketRequest, admission: Admission, socket: S): S {
-    const { session, epoch, seq } = admission;
-    socket.send(welcomeFrame(admission, next_ticket));
-    this.#fanout.join(socket, freshRecord({ session, actor, epoch }, seq));
+  #announced(userId: string, events: readonly LogEvent[]): void {
+    this.#committed(events);
+    this.#awareness.memberChanged(userId);
+  }
+
+  #joined(socket: S): void {
     this.#credentials.watch(socket);
     this.#awareness.joined(socket);
-    this.#tidy.touch();
-    return socket;
-  }
-
-  async #closeWhere(whose: Whose, code: CloseCode, reason: string): Promise<void> {
-    this.#fanout.closeWhere(({ actor }) => isOf(whose, actor), code, reason);
-    await this.#tree.closeWhere(whose, code, reason);
-  }
-
-  #isFull(): boolean {
-    return this.#tidy.hasLive(this.#ports.limits.room);
-  }
-
-  /** Nobody is sent on who would be refused there. */
-  async #place(actor: Actor): Promise<Outcome<Placement>> {
-    const refusal = await this.#admissions.refusal(actor);
-    if (refusal !== null) return { problem: refusal };
-    this.#tidy.touch();
-    const placed = await this.#tree.place(this.#fanout.size);
-    return 'problem' in placed ? placed : { ok: { node: placed.ok, name: nodeName(this.channelId, placed.ok) } };
-  }
-
-  #sweepLater(): void {
-    const { alarms, clock } = this.#ports;
-    if (alarms.at('sweep') === null) alarms.set('sweep', clock() + SWEEP_MS);
-  }
-
-  #settled(by: ActorCommand | undefined, outcome: Outcome<CommandResult> | null): void {
-    if (outcome === null || by === undefined) return;
-    if ('problem' in outcome) this.#countRefused(outcome.problem);
-    else this.#awareness.done(by.actor.user_id, by.command);
   }
 
   #closed(socket: S, code: CloseCode): void {
     this.#awareness.left(socket);
     this.#metrics.count('colink_room_sockets_closed_total', 1, { code: String(code) });
-  }
-
-  #countRefused(problem: Problem): void {
-    this.#metrics.count('colink_room_commands_refused_total', 1, { code: problem.code });
   }
 
   /** Nodes end their sockets of the old epoch once they hear of the new one. */

@@ -1,55 +1,30 @@
 import type { Outcome, Problem } from '../../protocol/errors.ts';
 import type { ReadResult } from '../../protocol/frames.ts';
-import { MAX_UNDRAINED_BYTES, MAX_UNDRAINED_EVENTS } from '../../protocol/limits.ts';
 import type { InboxMemberChange, InboxTelling, TellAnswer } from '../../protocol/tellings.ts';
-import type { Alarms } from '../alarms.ts';
 import { Archive } from '../log/archive.ts';
 import type { LogEvent } from '../log/event-log.ts';
 import type { DrainStep } from '../log/drain.ts';
-import { LogDrain, type LogDrainPorts } from '../log/log-drain.ts';
-import type { MetricsReport } from '../metrics-hub/metrics-api.ts';
-import type { Actor, Redeemed } from '../sockets/actor-api.ts';
+import { LogDrain } from '../log/log-drain.ts';
+import type { Actor } from '../sockets/actor-api.ts';
 import { Fanout } from '../sockets/fanout.ts';
-import { freshRecord, type RoomSocket, type SocketRecord } from '../sockets/socket-record.ts';
-import { reconnectFrame, welcomeFrame } from '../sockets/frames.ts';
+import type { RoomSocket, SocketRecord } from '../sockets/socket-record.ts';
+import { reconnectFrame } from '../sockets/frames.ts';
 import { SocketCredentials } from '../sockets/socket-credentials.ts';
-import { findStart, type Start } from '../sockets/start.ts';
 import { TidyLoop } from '../sockets/tidy-loop.ts';
-import { BadgeFeed, badgesFrames } from './badge-feed.ts';
-import { moveMarker } from './badge-merge.ts';
+import { BadgeFeed } from './badge-feed.ts';
 import { ChannelLookup } from './channel-lookup.ts';
 import type { InboxSocketRequest } from './inbox-api.ts';
 import type { InboxAlarm } from './inbox-alarms.ts';
-import { badgeOf } from './inbox-channels.ts';
+import { InboxChanges } from './inbox-changes.ts';
 import { InboxCommands } from './inbox-commands.ts';
 import { InboxMetrics } from './inbox-metrics.ts';
-import type { InboxRecord } from './inbox-record.ts';
+import type { InboxPorts } from './inbox-ports.ts';
+import { InboxSeating } from './inbox-seating.ts';
 import type { InboxState } from './inbox-state.ts';
 import { InboxPresence } from './inbox-presence.ts';
 import type { Wish } from './presence.ts';
-import type { PresenceNotice } from './presence-api.ts';
-import type { PresenceTable } from './presence-table.ts';
 import { SocketGauge } from './socket-gauge.ts';
-import { takeMemberChange, takeTelling } from './telling.ts';
 import { Wakefulness } from './wakefulness.ts';
-
-/** Sockets of one user: devices and tabs. */
-const MAX_SOCKETS = 100;
-const backlogged: Problem = { code: 'room_backlogged', detail: 'The inbox holds as many unstored events as it may', retry_after: 5 };
-
-export interface InboxPorts<S extends RoomSocket> extends Omit<LogDrainPorts, 'observe' | 'epochChanged' | 'setAlarm' | 'clearAlarm'> {
-  readonly alarms: Alarms<InboxAlarm>;
-  readonly record: InboxRecord;
-  isRevoked(credentialId: string): boolean;
-  /** As `InboxApi.redeemTicket`. */
-  redeem(ticket: string): Promise<Redeemed | null>;
-  /** When the platform last answered a ping of this socket, in epoch milliseconds; 0: never. */
-  lastPing(socket: S): number;
-  readonly presences: PresenceTable;
-  report(report: MetricsReport): void;
-  /** Tells a room; false: nobody there looks any more. */
-  tellRoom(channelId: string, notice: PresenceNotice): Promise<boolean>;
-}
 
 /**
  * One user, live: a log of what concerns them, and the badges of their channels. It knows no platform: SQLite, Postgres, sockets, clock and
@@ -58,18 +33,19 @@ export interface InboxPorts<S extends RoomSocket> extends Omit<LogDrainPorts, 'o
 export class Inbox<S extends RoomSocket> {
   readonly #state: InboxState;
   readonly #ports: InboxPorts<S>;
-  readonly #archive: Archive;
   readonly #fanout: Fanout<S>;
   readonly #commands: InboxCommands<S>;
   readonly #credentials: SocketCredentials<S>;
   readonly #lookup: ChannelLookup;
-  readonly #badges: BadgeFeed;
+  readonly #changes: InboxChanges;
+  readonly #badges: BadgeFeed<S>;
   readonly #drain: LogDrain;
   readonly #gauge: SocketGauge;
   readonly #presence: InboxPresence<S>;
   readonly #wakefulness: Wakefulness;
   readonly #metrics: InboxMetrics;
   readonly #tidy: TidyLoop<S>;
+  readonly #seating: InboxSeating<S>;
 
   get userId(): string {
     return this.#state.userId;
@@ -86,13 +62,13 @@ export class Inbox<S extends RoomSocket> {
     const schedule = (ms: number, task: () => void): void => ports.schedule(ms, task);
     this.#state = state;
     this.#ports = ports;
-    this.#archive = new Archive({
+    const archive = new Archive({
       eventsBetween: (after, before, limit) => record.eventsBetween(after, before, limit),
       poisonBetween: (after, before) => record.poisonBetween(after, before),
       failed: (error) => ports.warn('older events could not be read', { error: String(error) }),
     });
-    this.#fanout = new Fanout(state.log, { read: (...range) => this.#tidy.guarded(this.#archive.read(...range)) }, {
-      clock, schedule, unsettled: () => this.#tidy.touch(), closed: (_, code, record) => this.#presence.left(record, code), caughtUp: (socket) => this.#sendBadges(socket),
+    this.#fanout = new Fanout(state.log, { read: (...range) => this.#tidy.guarded(archive.read(...range)) }, {
+      clock, schedule, unsettled: () => this.#tidy.touch(), closed: (_, code, record) => this.#presence.left(record, code), caughtUp: (socket) => this.#badges.sendAll(socket),
     });
     this.#tidy = new TidyLoop(this.#fanout, { ...ports, round: () => this.#tidyRound() });
     this.#commands = new InboxCommands(this.#fanout, {
@@ -111,12 +87,12 @@ export class Inbox<S extends RoomSocket> {
     });
     this.#gauge = new SocketGauge(state.userId, (report) => ports.report(report));
     this.#lookup = new ChannelLookup(state.channels, (channelId) => record.findChannel(channelId), clock);
-    this.#badges = new BadgeFeed({
-      schedule,
-      badge: (channelId) => badgeOf(state.channels.get(channelId)),
-      send: (frame) => this.#fanout.tell(() => frame),
-      owe: (owes) => this.#owe(owes),
+    this.#changes = new InboxChanges(state, {
+      clock,
+      committed: (events) => this.#committed(events),
+      badgeChanged: (channelId) => this.#badges.changed(channelId),
     });
+    this.#badges = new BadgeFeed(state, this.#fanout, { schedule, owed: () => this.#tidy.guard() });
     this.#drain = new LogDrain(state.log, record, {
       ...ports,
       setAlarm: (at) => ports.alarms.set('drain', at),
@@ -144,6 +120,13 @@ export class Inbox<S extends RoomSocket> {
       log: (event) => this.#touched(record.logPresence(event)),
       warn: (message, fields) => ports.warn(message, fields),
     });
+    this.#seating = new InboxSeating(this.#fanout, { log: state.log, archive, asking: () => this.#tidy.touch() }, this.#tidy, {
+      clock,
+      newId: (now) => state.newId(now),
+      refusal: (actor) => this.#refusal(actor),
+      activity: () => this.#presence.begin(),
+      joined: (socket) => this.#joined(socket),
+    });
   }
 
   /** Continues what an earlier instance left: its sockets, badges it owed them, and its undrained events. */
@@ -153,7 +136,7 @@ export class Inbox<S extends RoomSocket> {
     this.#credentials.check();
     this.#presence.resume();
     this.#gauge.found(this.#fanout.size);
-    if (this.#state.owesBadges) this.#sendOwed();
+    this.#badges.resume();
     this.#wakefulness.check();
     if (this.#state.log.undrainedEvents > 0) this.#drain.wake();
     if (this.#state.log.undrainedEvents > 0 || this.#wakefulness.isDue) this.#tidy.touch();
@@ -162,15 +145,7 @@ export class Inbox<S extends RoomSocket> {
   /** Moves the read marker of a channel up to `pos`; it never goes down. */
   async read(actor: Actor, channelId: string, pos: number): Promise<Outcome<ReadResult>> {
     const problem = this.#refusal(actor) ?? (await this.#memberProblem(channelId)) ?? this.#refusal(actor);
-    if (problem !== null) return { problem };
-    const channel = this.#state.channels.get(channelId);
-    if (pos <= channel.read_pos) return { ok: { read_pos: channel.read_pos } };
-    if (this.#isBacklogged()) return { problem: backlogged };
-    this.#commit([channelId], () => {
-      this.#state.channels.put(moveMarker(channel, pos));
-      this.#state.append({ type: 'read.moved', channel_id: channelId, read_pos: pos }, this.#ports.clock());
-    });
-    return { ok: { read_pos: pos } };
+    return problem === null ? this.#changes.read(channelId, pos) : { problem };
   }
 
   /** Whether the user is at this device: what presence is made from. */
@@ -182,22 +157,18 @@ export class Inbox<S extends RoomSocket> {
   /** What the user chose to be seen as. Repeating it, or an older choice, does nothing. */
   choosePresence(wish: Wish): Outcome<null> {
     if (wish.version <= this.#presence.wish.version) return { ok: null };
-    if (this.#isBacklogged()) return { problem: backlogged };
-    const { choice, status } = wish;
-    this.#commit([], () => this.#state.append({ type: 'presence.chosen', choice, status }, this.#ports.clock()));
-    this.#presence.choose(wish);
-    return { ok: null };
+    const outcome = this.#changes.choosePresence(wish);
+    if ('ok' in outcome) this.#presence.choose(wish);
+    return outcome;
   }
 
   applyMemberChange(change: InboxMemberChange): void {
-    this.#commit([change.channel_id], () => takeMemberChange(this.#state, change, this.#ports.clock()));
+    this.#changes.applyMemberChange(change);
   }
 
   /** Takes what the consumers have found for this user. All of it may be told again. */
   tell(telling: InboxTelling): TellAnswer {
-    if (telling.notices.length > 0 && this.#isBacklogged()) return { status: 'backlogged' };
-    const touched = [...telling.changes, ...telling.notices, ...telling.badges].map(({ channel_id }) => channel_id);
-    this.#commit(new Set(touched), () => takeTelling(this.#state, telling, this.#ports.clock()));
+    if (!this.#changes.tell(telling)) return { status: 'backlogged' };
     return this.#wakefulness.answer();
   }
 
@@ -212,12 +183,7 @@ export class Inbox<S extends RoomSocket> {
 
   /** Admits a socket and serves it from its cursor on. `open` is called once it is certain to be admitted, in the same turn. */
   async join(request: InboxSocketRequest, open: () => S): Promise<Outcome<S>> {
-    this.#tidy.touch();
-    const start = await findStart({ log: this.#state.log, archive: this.#archive, asking: () => this.#tidy.touch() }, request.since);
-    if ('problem' in start) return start;
-    const problem = this.#refusal(request.actor) ?? this.#capacityProblem();
-    if (problem !== null) return { problem };
-    return { ok: this.#welcome(request, start.ok, open()) };
+    return await this.#seating.join(request, open);
   }
 
   async message(socket: S, message: string | ArrayBuffer): Promise<void> {
@@ -243,18 +209,9 @@ export class Inbox<S extends RoomSocket> {
     await this.#ports.alarms.ring(this.#ports.clock(), work, (purpose, error) => this.#ports.warn('alarm', { purpose, error: String(error) }));
   }
 
-  /** One transaction; then tells what it appended, and the badges among `channels` that it has changed. */
-  #commit(channels: Iterable<string>, write: () => void): void {
-    const before = [...channels].map((channelId) => badgeOf(this.#state.channels.get(channelId)));
-    const events = this.#state.commit(write);
-    if (events.length > 0) this.#committed(events);
-    for (const badge of before) {
-      if (JSON.stringify(badgeOf(this.#state.channels.get(badge.channel_id))) !== JSON.stringify(badge)) this.#badges.changed(badge.channel_id);
-    }
-    this.#tidy.touch();
-  }
-
   #committed(events: readonly LogEvent[]): void {
+    this.#tidy.touch();
+    if (events.length === 0) return;
     this.#fanout.publish(events);
     this.#drain.wake();
   }
@@ -269,36 +226,6 @@ export class Inbox<S extends RoomSocket> {
     return await this.#lookup.refusal(channelId);
   }
 
-  #isBacklogged(): boolean {
-    return this.#state.log.undrainedEvents >= MAX_UNDRAINED_EVENTS || this.#state.log.undrainedBytes >= MAX_UNDRAINED_BYTES;
-  }
-
-  #capacityProblem(): Problem | null {
-    return this.#tidy.hasLive(MAX_SOCKETS) ? { code: 'unavailable', detail: 'The user has as many sockets as they may', retry_after: 30 } : null;
-  }
-
-  #welcome({ actor, next_ticket }: InboxSocketRequest, { seq, recovered }: Start, socket: S): S {
-    const now = this.#ports.clock();
-    const { epoch, seq: head } = this.#state.log.state;
-    const session = this.#state.newId(now);
-    socket.send(welcomeFrame({ session, epoch, seq, head, recovered }, next_ticket));
-    this.#fanout.join(socket, { ...freshRecord({ session, actor, epoch }, seq), activity: this.#presence.begin() });
-    this.#credentials.watch(socket);
-    this.#sendBadges(socket);
-    this.#presence.update();
-    this.#wakefulness.check();
-    return socket;
-  }
-
-  #sendBadges(socket: S): void {
-    for (const frame of badgesFrames(this.#state.channels.badges(), true)) this.#fanout.tellSocket(socket, frame);
-  }
-
-  #sendOwed(): void {
-    this.#state.setOwesBadges(false);
-    for (const frame of badgesFrames(this.#state.channels.badges(), true)) this.#fanout.tell(() => frame);
-  }
-
   #observe(step: DrainStep): void {
     const report = this.#metrics.observe(step, this.#state.log.undrainedSince());
     if (report !== null) this.#ports.report(report);
@@ -310,9 +237,11 @@ export class Inbox<S extends RoomSocket> {
     return call;
   }
 
-  #owe(owes: boolean): void {
-    this.#state.setOwesBadges(owes);
-    if (owes) this.#tidy.guard();
+  #joined(socket: S): void {
+    this.#credentials.watch(socket);
+    this.#badges.sendAll(socket);
+    this.#presence.update();
+    this.#wakefulness.check();
   }
 
   /** Whether nothing is left to do. */

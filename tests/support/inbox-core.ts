@@ -12,7 +12,8 @@ import { bootstrapInbox } from '../../durable-objects/user-inbox/inbox-bootstrap
 import { inboxPostgres } from '../../durable-objects/user-inbox/inbox-postgres.ts';
 import type { InboxRecord } from '../../durable-objects/user-inbox/inbox-record.ts';
 import { InboxState } from '../../durable-objects/user-inbox/inbox-state.ts';
-import { Inbox, type InboxPorts } from '../../durable-objects/user-inbox/inbox.ts';
+import { Inbox } from '../../durable-objects/user-inbox/inbox.ts';
+import type { InboxPorts } from '../../durable-objects/user-inbox/inbox-ports.ts';
 import { PresenceTable } from '../../durable-objects/user-inbox/presence-table.ts';
 import { nodeSqlite } from './node-sqlite.ts';
 

@@ -1,0 +1,75 @@
+import type { Outcome, Problem } from '../../protocol/errors.ts';
+import type { ReadResult } from '../../protocol/frames.ts';
+import { MAX_UNDRAINED_BYTES, MAX_UNDRAINED_EVENTS } from '../../protocol/limits.ts';
+import type { InboxMemberChange, InboxTelling } from '../../protocol/tellings.ts';
+import type { LogEvent } from '../log/event-log.ts';
+import { moveMarker } from './badge-merge.ts';
+import { badgeOf } from './inbox-channels.ts';
+import type { InboxState } from './inbox-state.ts';
+import type { Wish } from './presence.ts';
+import { takeMemberChange, takeTelling } from './telling.ts';
+
+const backlogged: Problem = { code: 'room_backlogged', detail: 'The inbox holds as many unstored events as it may', retry_after: 5 };
+
+export interface ChangePorts {
+  clock(): number;
+  /** A change is made; the events it has appended, if any. */
+  committed(events: readonly LogEvent[]): void;
+  /** The badge of a channel is another now. */
+  badgeChanged(channelId: string): void;
+}
+
+/** What changes an inbox. Each change is one transaction; then what it appended is told, and the badges that it has changed. */
+export class InboxChanges {
+  readonly #state: InboxState;
+  readonly #ports: ChangePorts;
+
+  constructor(state: InboxState, ports: ChangePorts) {
+    this.#state = state;
+    this.#ports = ports;
+  }
+
+  /** Moves the read marker of a channel up to `pos`; it never goes down. */
+  read(channelId: string, pos: number): Outcome<ReadResult> {
+    const channel = this.#state.channels.get(channelId);
+    if (pos <= channel.read_pos) return { ok: { read_pos: channel.read_pos } };
+    if (this.#isBacklogged()) return { problem: backlogged };
+    this.#commit([channelId], () => {
+      this.#state.channels.put(moveMarker(channel, pos));
+      this.#state.append({ type: 'read.moved', channel_id: channelId, read_pos: pos }, this.#ports.clock());
+    });
+    return { ok: { read_pos: pos } };
+  }
+
+  choosePresence({ choice, status }: Wish): Outcome<null> {
+    if (this.#isBacklogged()) return { problem: backlogged };
+    this.#commit([], () => this.#state.append({ type: 'presence.chosen', choice, status }, this.#ports.clock()));
+    return { ok: null };
+  }
+
+  applyMemberChange(change: InboxMemberChange): void {
+    this.#commit([change.channel_id], () => takeMemberChange(this.#state, change, this.#ports.clock()));
+  }
+
+  /** False, and nothing is taken: there are as many unstored events as there may be. */
+  tell(telling: InboxTelling): boolean {
+    if (telling.notices.length > 0 && this.#isBacklogged()) return false;
+    const touched = [...telling.changes, ...telling.notices, ...telling.badges].map(({ channel_id }) => channel_id);
+    this.#commit(new Set(touched), () => takeTelling(this.#state, telling, this.#ports.clock()));
+    return true;
+  }
+
+  /** `channels`: those whose badges it may change. */
+  #commit(channels: Iterable<string>, write: () => void): void {
+    const before = [...channels].map((channelId) => badgeOf(this.#state.channels.get(channelId)));
+    this.#ports.committed(this.#state.commit(write));
+    for (const badge of before) {
+      if (JSON.stringify(badgeOf(this.#state.channels.get(badge.channel_id))) !== JSON.stringify(badge)) this.#ports.badgeChanged(badge.channel_id);
+    }
+  }
+
+  #isBacklogged(): boolean {
+    const { undrainedEvents, undrainedBytes } = this.#state.log;
+    return undrainedEvents >= MAX_UNDRAINED_EVENTS || undrainedBytes >= MAX_UNDRAINED_BYTES;
+  }
+}
