@@ -29,7 +29,7 @@ import { searchIndexer } from './search-indexer/group.ts';
 type Group = ConsumerGroup<ChannelEvent | NotifierEvent>;
 
 /** Every consumer group of a fleet of this configuration. */
-const groupsOf = ({ worker }: FleetConfig): Group[] => [searchIndexer, ...(worker === null ? [] : [notifier(workerInboxes(worker))])];
+const groupsOf = ({ worker }: FleetConfig): Group[] => [searchIndexer, ...(worker === null ? [] : [notifier(workerInboxes(worker, Date.now))])];
 
 export interface FleetParts {
   readonly config: FleetConfig;

@@ -38,6 +38,12 @@ CREATE TABLE channels (
   CONSTRAINT channels_kind_check CHECK (kind = ANY (ARRAY['public'::text, 'private'::text, 'direct'::text]))
 );
 
+CREATE TABLE consumer_groups (
+  group_id text NOT NULL,
+  started_at timestamp with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT consumer_groups_pkey PRIMARY KEY (group_id)
+);
+
 CREATE TABLE consumer_keys (
   group_id text NOT NULL,
   topic text NOT NULL,

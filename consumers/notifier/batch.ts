@@ -12,7 +12,7 @@ export type NotifierEvent = Extract<ChannelEvent, { type: 'message.created' | 'm
 
 /** What a batch of events asks for. */
 export interface NotifierWork {
-  /** Whose events may concern somebody; imported ones concern nobody. */
+  /** What may concern somebody: imported messages concern nobody, and old ones are no news. */
   readonly created: readonly { readonly channelId: string; readonly event: Created }[];
   readonly changes: readonly MemberEvent[];
   /** Channels that everybody's badge of may have changed. */
@@ -21,13 +21,13 @@ export interface NotifierWork {
   readonly pairs: readonly (readonly [string, string])[];
 }
 
-/** A channel, or a badge, is counted once a batch, however many events touch it. */
-export function sortOut(events: readonly Consumed<NotifierEvent>[]): NotifierWork {
+/** A channel, or a badge, is counted once a batch, however many events touch it. `since`: who wrote before notifies nobody; epoch milliseconds. */
+export function sortOut(events: readonly Consumed<NotifierEvent>[], since: number): NotifierWork {
   const work = { created: [] as { channelId: string; event: Created }[], changes: [] as MemberEvent[], channels: new Set<string>(), pairs: [] as [string, string][] };
   for (const { key, event } of events) {
     switch (event.type) {
       case 'message.created':
-        if (event.origin === null) work.created.push({ channelId: key, event });
+        if (event.origin === null && Date.parse(event.at) >= since) work.created.push({ channelId: key, event });
         work.channels.add(key);
         break;
       case 'message.edited':

@@ -10,8 +10,10 @@ import type { Inbox } from '../../durable-objects/user-inbox/inbox.ts';
 import { eventually } from '../../tests/support/event-log.ts';
 import { actorOf, type InboxClient, joined, openInbox, recordOf } from '../../tests/support/inbox-core.ts';
 import { type TestDatabase, testDatabase } from '../../tests/support/postgres.ts';
+import { insertParkedKeys, queueParkedRecords, type StoredRecord } from '../../db/queries/parking.ts';
 import { createEventLogSource } from '../runtime/event-log-source.ts';
 import { groupService } from '../runtime/group-runner.ts';
+import { retryDueKey } from '../runtime/parked-retrier.ts';
 import { notifier } from './group.ts';
 import type { Inboxes } from './inboxes.ts';
 
@@ -37,13 +39,12 @@ class StoredRoom {
     this.#sql = sql;
   }
 
-  async send(author: string, text: string, thread: string | null = null, origin: object | null = null): Promise<string> {
-    const id = uuidv7();
+  async send(author: string, text: string, thread: string | null = null, origin: object | null = null, at = new Date(), id = uuidv7()): Promise<string> {
     const tpos = thread === null ? null : (this.#tpos.get(thread) ?? 0) + 1;
     if (thread !== null && tpos !== null) this.#tpos.set(thread, tpos);
     if (thread === null) this.pos += 1;
     const pos = thread === null ? this.pos : null;
-    await this.#drain({ type: 'message.created', actor_id: author, message_id: id, client_msg_id: id, text, pos, thread_id: thread, tpos, origin });
+    await this.#drain({ type: 'message.created', actor_id: author, message_id: id, client_msg_id: id, text, pos, thread_id: thread, tpos, origin }, at);
     this.sent.push({ id, author, thread });
     return id;
   }
@@ -52,9 +53,9 @@ class StoredRoom {
 
   delete = ({ author, id, thread }: Sent): Promise<void> => this.#drain({ type: 'message.deleted', actor_id: author, message_id: id, thread_id: thread });
 
-  async #drain(body: object): Promise<void> {
+  async #drain(body: object, at = new Date()): Promise<void> {
     this.#seq += 1;
-    const event = { ...body, seq: this.#seq, id: uuidv7(), at: new Date().toISOString() } as Partial<ChannelEvent>;
+    const event = { ...body, seq: this.#seq, id: uuidv7(), at: at.toISOString() } as Partial<ChannelEvent>;
     const answer = await drainBatch(this.#sql, { channelId: this.id, epoch: 1, fence: 1, eventsJson: JSON.stringify([event]) });
     if (answer.status !== 'ok') throw new Error(answer.status);
   }
@@ -66,7 +67,10 @@ describe('notifier', () => {
   let ids: Record<(typeof PEOPLE)[number], string>;
   let inboxes: Map<string, Inbox<InboxClient>>;
   let ahead: number;
+  /** The message of which no inbox takes the notice. */
+  let refused: string | null;
   let stop: () => Promise<void>;
+  let start: () => void;
   let lag: () => Promise<number>;
 
   const inboxOf = async (userId: string): Promise<Inbox<InboxClient>> => {
@@ -77,20 +81,22 @@ describe('notifier', () => {
   /** The Worker's part, without a network. */
   const reached: Inboxes = {
     async tell(tellings) {
+      if (tellings.some(({ notices }) => notices.some(({ message_id }) => message_id === refused))) throw new Error('an inbox has failed');
       const answers = await Promise.all(tellings.map(async ({ user_id, ...telling }) => ({ user_id, answer: (await inboxOf(user_id)).tell(telling) })));
       return answers.flatMap(({ user_id, answer }) => (answer.status === 'asleep' ? [{ user_id, awake_version: answer.awake_version }] : []));
     },
   };
 
-  beforeEach(async () => {
+  beforeEach(async ({ task }) => {
     database = await testDatabase();
     sql = database.connection.sql;
-    [inboxes, ahead] = [new Map(), 0];
+    [inboxes, ahead, refused] = [new Map(), 0, null];
     ids = { alice: uuidv7(), bob: uuidv7(), carol: uuidv7() };
     for (const name of PEOPLE) await sql`INSERT INTO users (id, issuer, subject, handle, display_name) VALUES (${ids[name]}, 'test', ${name}, ${name}, ${name})`;
     const source = createEventLogSource({ databaseUrl: database.url, sql, groupId: 'notifier', topics: ['message.events', 'channel.events', 'user.events'], onError: () => {} });
     const service = groupService(notifier(reached), source, { sql, log, chance: { now: () => new Date(), random: Math.random }, onTaken: () => {} });
-    void service.run();
+    start = () => void service.run();
+    if (!task.name.startsWith('on a database older')) start();
     [stop, lag] = [() => service.stop(), () => source.lag()];
   });
 
@@ -139,6 +145,49 @@ describe('notifier', () => {
     await eventually(() => badge(direct.id) !== undefined);
     expect([badge(room.id), badge(direct.id)]).toMatchObject([{ unread: 3, mentions: 2 }, { unread: 1, mentions: 1 }]);
   });
+
+  it('on a database older than itself counts the past, and notifies only of what is new', async () => {
+    const room = await newRoom(['alice', 'bob']);
+    await room.send(ids.alice, 'long ago, @bob', null, null, new Date(Date.now() - 86_400_000));
+    const fresh = await room.send(ids.alice, 'just now, @bob');
+    const bob = await joined(await inboxOf(ids.bob));
+    start();
+    await quiet();
+    await eventually(() => bob.unread[0]?.mentions === 2);
+    expect(noticed(bob)).toEqual([['mention', fresh]]);
+  });
+
+  it('gives a notice that was a dead letter when it is redriven, after newer ones of its channel, and once (G2)', async () => {
+    const room = await newRoom(['alice', 'bob']);
+    const bob = await joined(await inboxOf(ids.bob));
+    const id = uuidv7();
+    refused = id;
+    await room.send(ids.alice, 'refused at first, @bob', null, null, new Date(), id);
+    const later = await room.send(ids.alice, 'and later, @bob');
+    await eventually(async () => (await sql<{ n: number }[]>`SELECT count(*)::integer AS n FROM parked_records`)[0]?.n === 2);
+    const retry = (minutes: number) => retryDueKey(sql, notifier(reached), { now: () => new Date(Date.now() + minutes * 60_000), random: () => 0.5 });
+    for (const minutes of [10, 20, 30]) await retry(minutes);
+    await eventually(() => noticed(bob).length === 1);
+    refused = null;
+    for (let times = 0; times < 2; times++) {
+      await redrive(room.id);
+      expect(await retry(40)).toMatchObject({ applied: 1, dead: 0 });
+    }
+    expect(noticed(bob)).toEqual([['mention', later], ['mention', id]]);
+  });
+
+  /** The dead letter of the channel is tried again, as any parked record is. */
+  async function redrive(key: string): Promise<void> {
+    const [letter] = await sql<StoredRecord[]>`
+      SELECT d.partition, d.record_offset AS offset, d.record_key AS key, d.record_value AS value, d.headers FROM dead_letters d WHERE d.group_id = 'notifier'`;
+    if (letter === undefined) throw new Error('there is no dead letter');
+    const at = new Date(0).toISOString();
+    const parked = { groupId: 'notifier', topic: 'message.events', key, attempts: 0, errorClass: 'redriven', errorMessage: '', firstFailedAt: at, lastFailedAt: at, nextRetryAt: at } as const;
+    await sql.begin(async (tx) => {
+      await insertParkedKeys(tx, [parked]);
+      await queueParkedRecords(tx, 'notifier', 'message.events', [{ parkedKey: key, record: letter }]);
+    });
+  }
 
   const seed = Math.floor(Math.random() * 2 ** 31);
   it(`once it is quiet every badge that is shown is what Postgres counts, whoever sent, read, edited, deleted, slept and woke (seed ${seed}) (G7)`, async () => {

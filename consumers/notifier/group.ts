@@ -1,6 +1,7 @@
 import type postgres from 'postgres';
 import { z } from 'zod';
 import { countAwakeBadges, countBadgesOf, letInboxesSleep } from '../../db/queries/badges.ts';
+import { groupStart } from '../../db/queries/consumer-offsets.ts';
 import { findNoticeTargets } from '../../db/queries/notices.ts';
 import { directoryEventSchema } from '../../protocol/directory-events.ts';
 import { channelEventSchema } from '../../protocol/events.ts';
@@ -10,6 +11,9 @@ import type { Consumed, ConsumerGroup } from '../runtime/group.ts';
 import { gather, noticedMessages, type NotifierEvent, sortOut } from './batch.ts';
 import type { Inboxes } from './inboxes.ts';
 
+const ID = 'notifier';
+/** What was written so long before the group's first batch is still news: it may have waited for the group. Milliseconds. */
+const NEWS_MS = 3_600_000;
 const TYPES = ['message.created', 'message.edited', 'message.deleted', 'channel.member_added', 'channel.member_removed', 'read.moved'] as const;
 
 const isWanted = (event: { readonly type: string }): event is NotifierEvent => TYPES.some((type) => type === event.type);
@@ -21,10 +25,11 @@ const schema = z.union([channelEventSchema, directoryEventSchema, inboxEventSche
 
 /**
  * Tells inboxes what concerns their users: notices of direct messages, mentions and replies, member changes once more, and badges, counted after the
- * events that changed them are in Postgres (`docs/decisions/0012-the-inbox-and-its-badges.md`).
+ * events that changed them are in Postgres (`docs/decisions/0012-the-inbox-and-its-badges.md`). On a database that is older than the group it counts the
+ * whole past, but notifies of none of it.
  */
 export const notifier = (inboxes: Inboxes): ConsumerGroup<NotifierEvent> => ({
-  id: 'notifier',
+  id: ID,
   topics: ['message.events', 'channel.events', 'user.events'],
   types: new Set(TYPES.map((type) => ceType(type))),
   schema,
@@ -32,7 +37,7 @@ export const notifier = (inboxes: Inboxes): ConsumerGroup<NotifierEvent> => ({
 });
 
 async function notify(tx: postgres.TransactionSql, inboxes: Inboxes, events: readonly Consumed<NotifierEvent>[]): Promise<void> {
-  const work = sortOut(events);
+  const work = sortOut(events, (await groupStart(tx, ID)) - NEWS_MS);
   const targets = await findNoticeTargets(tx, noticedMessages(work));
   const badges = [...(await countAwakeBadges(tx, work.channels)), ...(await countBadgesOf(tx, work.pairs))];
   await letInboxesSleep(tx, await inboxes.tell(gather(work, targets, badges)));

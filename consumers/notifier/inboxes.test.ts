@@ -33,10 +33,10 @@ describe('workerInboxes', () => {
     const tellings = Array.from({ length: MAX_TELLINGS + 1 }, () => telling());
     const last = tellings.at(-1)?.user_id;
     const { url, calls } = await worker((userId) => (userId === last ? { status: 'asleep', awake_version: 7 } : { status: 'told' }));
-    expect(await workerInboxes({ url, token: 'secret' }).tell(tellings)).toEqual([{ user_id: last, awake_version: 7 }]);
+    expect(await workerInboxes({ url, token: 'secret' }, Date.now).tell(tellings)).toEqual([{ user_id: last, awake_version: 7 }]);
     expect(calls.map(({ users }) => users.length)).toEqual([MAX_TELLINGS, 1]);
     expect(calls[0]?.authorization).toBe('Bearer secret');
-    expect(await workerInboxes({ url, token: 'secret' }).tell([])).toEqual([]);
+    expect(await workerInboxes({ url, token: 'secret' }, Date.now).tell([])).toEqual([]);
   });
 
   it.each<[string, TellAnswer['status'], number, 'infrastructure' | 'record']>([
@@ -47,12 +47,37 @@ describe('workerInboxes', () => {
     ['one that is full is, too', 'backlogged', 200, 'record'],
   ])('%s', async (_, status, http, fault) => {
     const { url } = await worker(() => (status === 'asleep' ? { status, awake_version: 1 } : { status }), http);
-    const failure = await workerInboxes({ url, token: 'x' }).tell([telling()]).catch((error: unknown) => error);
+    const failure = await workerInboxes({ url, token: 'x' }, Date.now).tell([telling()]).catch((error: unknown) => error);
     expect(classify(failure)).toBe(fault);
   });
 
+  it('an inbox whose user is gone hears nothing, and holds up nobody', async () => {
+    const gone = telling();
+    const { url, calls } = await worker((userId) => ({ status: userId === gone.user_id ? 'unknown' : 'told' }));
+    expect(await workerInboxes({ url, token: 'x' }, Date.now).tell([gone, telling()])).toEqual([]);
+    expect(calls).toHaveLength(1);
+  });
+
+  it('one that cannot be reached for a minute, while the Worker answers, holds up the group no longer', async () => {
+    let now = 0;
+    let status: 'told' | 'unavailable' = 'unavailable';
+    const { url } = await worker(() => ({ status }));
+    const inboxes = workerInboxes({ url, token: 'x' }, () => now);
+    const stuck = telling();
+    const fault = async (): Promise<string> => inboxes.tell([stuck]).then(() => 'none', classify);
+    expect(await fault()).toBe('infrastructure');
+    now = 59_000;
+    expect(await fault()).toBe('infrastructure');
+    now = 60_000;
+    expect([await fault(), await fault()]).toEqual(['record', 'record']);
+    status = 'told';
+    expect(await fault()).toBe('none');
+    status = 'unavailable';
+    expect(await fault()).toBe('infrastructure');
+  });
+
   it('a Worker that is away is waited for', async () => {
-    const failure = await workerInboxes({ url: 'http://127.0.0.1:1', token: 'x' }).tell([telling()]).catch((error: unknown) => error);
+    const failure = await workerInboxes({ url: 'http://127.0.0.1:1', token: 'x' }, Date.now).tell([telling()]).catch((error: unknown) => error);
     expect(classify(failure)).toBe('infrastructure');
   });
 });

@@ -56,3 +56,11 @@ export async function saveTakenPositions(tx: AnySql, groupId: string, topic: Top
     SELECT ${groupId}, ${topic}, r.key, r.position FROM json_to_recordset(${JSON.stringify(rows)}::text::json) AS r (key uuid, position bigint)
     ON CONFLICT (group_id, topic, key) DO UPDATE SET position = excluded.position WHERE c.position < excluded.position`;
 }
+
+/** When the group took its first batch, which is this one where there was none, in epoch milliseconds. */
+export async function groupStart(tx: AnySql, groupId: string): Promise<number> {
+  await tx`INSERT INTO consumer_groups (group_id) VALUES (${groupId}) ON CONFLICT DO NOTHING`;
+  const [row] = await tx<[{ started: number }]>`
+    SELECT (extract(epoch FROM g.started_at) * 1000)::float8 AS started FROM consumer_groups g WHERE g.group_id = ${groupId}`;
+  return row.started;
+}

@@ -166,6 +166,11 @@ export const consumerOffsets = pgTable('consumer_offsets', {
   updated_at: moment().notNull().defaultNow(),
 });
 
+export const consumerGroups = pgTable('consumer_groups', {
+  group_id: text().primaryKey(),
+  started_at: moment().notNull().defaultNow(),
+});
+
 export const consumerKeys = pgTable('consumer_keys', {
   group_id: text().notNull(),
   topic: text().$type<Topic>().notNull(),

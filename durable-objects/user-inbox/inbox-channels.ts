@@ -11,7 +11,7 @@ export const CHANNELS_SCHEMA = `
 
 /**
  * A channel as the inbox knows it. `role` null: the user has left; the row stays, so that a late, older joining is recognised by its version.
- * `announced`: the version of the last change that is in the log. `notified_seq`: the last event of the channel that the user was notified of.
+ * `announced`: the version of the last change that is in the log. `notified_seq`: notices up to this event of the channel are not told apart any more, and pass for given.
  * The counts are those of `(epoch, as_of_seq)`, after `read_pos`.
  */
 export interface InboxChannel {

@@ -1,6 +1,7 @@
 import type { InboxEvent } from '../../protocol/inbox-events.ts';
 import { EventLog, LOG_SCHEMA, type LogEvent } from '../log/event-log.ts';
 import type { SqlDriver } from '../log/sql-driver.ts';
+import { GivenNotices } from './given-notices.ts';
 import { CHANNELS_SCHEMA, InboxChannels } from './inbox-channels.ts';
 
 type WithoutBase<E> = E extends InboxEvent ? Omit<E, 'seq' | 'id' | 'at'> : never;
@@ -26,7 +27,7 @@ const STATE_SCHEMA = `
     left_at INTEGER
   );`;
 /** Not the alarms: the instance that ends may still set its own. */
-const TABLES = ['inbox_state', 'events', 'log_state', 'channels'];
+const TABLES = ['inbox_state', 'events', 'log_state', 'channels', 'given_notices'];
 
 type StateRow = { user_id: string; awake_version: number; is_awake: number; owes_badges: number; left_at: number | null };
 
@@ -34,6 +35,7 @@ type StateRow = { user_id: string; awake_version: number; is_awake: number; owes
 export class InboxState {
   readonly log: EventLog;
   readonly channels: InboxChannels;
+  readonly given: GivenNotices;
   readonly userId: string;
   readonly #sql: SqlDriver;
   readonly #newId: (now: number) => string;
@@ -70,6 +72,7 @@ export class InboxState {
     this.userId = row.user_id;
     this.log = EventLog.open(sql);
     this.channels = new InboxChannels(sql);
+    this.given = new GivenNotices(sql);
   }
 
   get isAwake(): boolean {

@@ -7,6 +7,7 @@ import { actorOf, type InboxClient, joined, openInbox } from '../../tests/suppor
 import { nodeSqlite } from '../../tests/support/node-sqlite.ts';
 import { NOW } from '../../tests/support/room-core.ts';
 import type { SqlDriver } from '../log/sql-driver.ts';
+import { KEPT_NOTICES } from './given-notices.ts';
 import type { InboxRecord } from './inbox-record.ts';
 import type { Inbox } from './inbox.ts';
 
@@ -124,6 +125,25 @@ describe('what an inbox is told', () => {
     pass(200);
     expect(client.events.map(({ id }) => id)).toEqual([first.event_id, second.event_id]);
     expect(client.unread).toMatchObject([{ last_pos: 4, unread: 4 }]);
+  });
+
+  it('one that is late, as a dead letter redriven, is given once all the same (G2)', async () => {
+    const client = await joined(inbox);
+    const [late, newer] = [notice(5), notice(9)];
+    tell({ notices: [newer] });
+    tell({ notices: [late] });
+    inbox = await open();
+    tell({ notices: [late, newer] });
+    pass(200);
+    expect(client.events.map(({ id }) => id)).toEqual([newer.event_id, late.event_id]);
+  });
+
+  it('of a channel are known one by one up to 200; what is older passes for given (G8, G2)', async () => {
+    for (let seq = 10; seq < 10 + 2 * KEPT_NOTICES; seq++) tell({ notices: [notice(seq)] });
+    const before = inbox.seq;
+    tell({ notices: [notice(5), notice(10), notice(9 + KEPT_NOTICES), notice(9 + 2 * KEPT_NOTICES)] });
+    expect([before, inbox.seq]).toEqual([2 * KEPT_NOTICES, 2 * KEPT_NOTICES]);
+    expect(sql.all('SELECT count(*) AS kept FROM given_notices')).toEqual([{ kept: KEPT_NOTICES }]);
   });
 
   it('after the channel was left adds nothing; an older joining does not bring it back (G5)', async () => {

@@ -23,10 +23,12 @@ export function takeMemberChange(state: InboxState, { event_id, channel_id, acto
   else state.append({ type: 'channel.joined', channel_id, role, actor_id }, now, event_id);
 }
 
-/** A channel's notices come in the order of its log, so what is not above the last one is a repetition. Who has left is notified no more (G5). */
+/** Each once, also one that comes late, after newer ones of its channel. Who has left is notified no more (G5). */
 function takeNotice(state: InboxState, { event_id, role, version, ...body }: InboxNotice, now: number): void {
   const known = learnMembership(state.channels.get(body.channel_id), { role, version });
-  if (known.role === null || body.channel_seq <= known.notified_seq) return;
-  state.channels.put({ ...known, notified_seq: body.channel_seq });
+  const { channel_id, channel_seq } = body;
+  if (known.role === null || channel_seq <= known.notified_seq || state.given.has(channel_id, channel_seq)) return;
+  const forgotten = state.given.add(channel_id, channel_seq);
+  state.channels.put({ ...known, notified_seq: forgotten ?? known.notified_seq });
   state.append({ type: 'message.notified', ...body }, now, event_id);
 }
