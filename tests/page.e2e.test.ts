@@ -114,6 +114,22 @@ describe.skipIf(skipped)(`what people see of each other${skipped ? ` (left out: 
     expect(await alices.locator('mark').count()).toBe(0);
   });
 
+  it('whom to mention is offered by the members of the channel, and taken by keyboard', async () => {
+    const { page } = alice;
+    await page.getByRole('textbox', { name: 'Message #plans' }).pressSequentially('for @ba');
+    await page.getByRole('listbox', { name: 'People to mention' }).getByRole('option', { name: 'Bob Baker', selected: true }).waitFor();
+    await page.keyboard.press('Enter');
+    await page.keyboard.type('and you');
+    expect(await page.getByRole('textbox', { name: 'Message #plans' }).inputValue()).toBe('for @bob and you');
+    await page.keyboard.press('Enter');
+    await expect.poll(() => itemOf(bob, 'and you').locator('mark').allTextContents(), WITHIN).toEqual(['@bob']);
+    await page.keyboard.type('@');
+    await page.getByRole('listbox').waitFor();
+    await page.keyboard.press('Escape');
+    expect(await page.getByRole('listbox').count()).toBe(0);
+    await page.getByRole('textbox', { name: 'Message #plans' }).fill('');
+  });
+
   it('code is set apart, and no text becomes anything but text', async () => {
     const hostile = '<img src=x onerror="document.title=1"> `<b>inline</b>`\n```\n<script>document.title = 2</script>\n```\n[x](javascript:alert(1))';
     await say(alice, hostile);

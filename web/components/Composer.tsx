@@ -4,7 +4,9 @@ import { me } from '../state/account.ts';
 import type { ChannelStore } from '../state/channel-store.ts';
 import { notify } from '../state/notices.ts';
 import { IconButton } from './IconButton.tsx';
+import { MentionList } from './MentionList.tsx';
 import { fitHeight, isPlainEnter } from './textarea.ts';
+import { useMentions } from './use-mentions.ts';
 
 interface Props {
   readonly store: ChannelStore;
@@ -34,8 +36,11 @@ export function Composer({ store, rootId, placeholder, autoFocus = matchMedia('(
     }
     ref.current?.focus();
   };
+  const mentions = useMentions(ref, store, write);
   const handleKey = (event: KeyboardEvent) => {
-    if (isPlainEnter(event)) {
+    if (mentions.handleKey(event)) {
+      event.preventDefault();
+    } else if (isPlainEnter(event)) {
       event.preventDefault();
       send();
     } else if (event.key === 'ArrowUp' && text === '') {
@@ -53,6 +58,7 @@ export function Composer({ store, rootId, placeholder, autoFocus = matchMedia('(
         send();
       }}
     >
+      <MentionList id={mentions.id} choice={mentions.choice} onTake={mentions.take} />
       <textarea
         ref={ref}
         rows={1}
@@ -62,9 +68,14 @@ export function Composer({ store, rootId, placeholder, autoFocus = matchMedia('(
         enterkeyhint="send"
         onInput={(event) => {
           write(event.currentTarget.value);
+          mentions.look();
           if (event.currentTarget.value !== '') store.session.typed(rootId);
         }}
         onKeyDown={handleKey}
+        onClick={mentions.look}
+        onBlur={() => mentions.choice.decline()}
+        aria-autocomplete="list"
+        {...mentions.described}
       />
       {left < 500 && (
         <span class={`count ${left < 0 ? 'over' : ''}`} role="status">
