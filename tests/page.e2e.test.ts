@@ -29,6 +29,16 @@ async function triedNow(person: Person): Promise<string | null> {
   return banner(person).textContent();
 }
 
+/** A channel that alice is in with so many others; it is open at her page. Resolves to how many others. */
+async function createCrowd(others: number): Promise<number> {
+  await createChannel(alice, 'crowd');
+  const crowdId = new URL(alice.page.url()).pathname.split('/').at(-1) ?? '';
+  for (let from = 0; from < others; from += 10) {
+    await Promise.all(Array.from({ length: 10 }, async (_, i) => (await world.user(`u${from + i}`)).api.join(crowdId)));
+  }
+  return others;
+}
+
 beforeAll(async () => {
   if (skipped) return;
   world = await startWorld('page');
@@ -63,6 +73,18 @@ describe.skipIf(skipped)(`what people see of each other${skipped ? ` (left out: 
     await alice.page.getByRole('button', { name: 'Members, 2 here' }).waitFor();
     await carol.api.leave(channelId);
     await expect.poll(() => members(alice).getByRole('region', { name: 'Offline' }).count(), WITHIN).toBe(0);
+  });
+
+  it('the panel takes the focus, and gives it back when Escape closes it', async () => {
+    const { page } = alice;
+    const button = page.getByRole('button', { name: /^Members/ });
+    await members(alice).getByRole('button', { name: 'Close members' }).click();
+    await button.press('Enter');
+    await hasFocus(alice, members(alice));
+    await page.keyboard.press('Escape');
+    await hasFocus(alice, button);
+    await button.press('Enter');
+    expect(await names(alice, 'Here')).toEqual(['Alice Adams', 'Bob Baker']);
   });
 
   it('a status is chosen without a mouse, and told to those who look', async () => {
@@ -176,6 +198,13 @@ describe.skipIf(skipped)(`what people see of each other${skipped ? ` (left out: 
     await refused.getByRole('button', { name: 'Discard' }).click();
     await expect.poll(() => bob.page.locator('.pending').count(), WITHIN).toBe(0);
     expect(await itemOf(alice, 'not to be stored').count()).toBe(0);
+  });
+
+  it('of a channel of more than 200 members it is told how many are here, not who', { timeout: 180_000 }, async () => {
+    const crowd = await createCrowd(200);
+    await expect.poll(() => members(alice).getByRole('status').allTextContents(), { timeout: 60_000 }).toEqual([expect.stringMatching(/^\d+ here now\. /)]);
+    await expect.poll(() => names(alice, 'Members').then(({ length }) => length), WITHIN).toBe(crowd + 1);
+    expect(await members(alice).locator('.presence').count()).toBe(0);
   });
 
   it('one who was signed out elsewhere is told so; one who signs out is not (G5)', async () => {

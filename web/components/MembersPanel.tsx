@@ -1,4 +1,5 @@
-import { useEffect } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
+import { NOBODY } from '../../client/presence.ts';
 import { me } from '../state/account.ts';
 import type { ChannelStore } from '../state/channel-store.ts';
 import { askToLeave } from '../state/leaving.ts';
@@ -11,14 +12,17 @@ import { Icon } from './Icon.tsx';
 import { IconButton } from './IconButton.tsx';
 import { PresenceText } from './PresenceText.tsx';
 import { StatusLine } from './StatusLine.tsx';
+import { useFocusInside } from './use-focus-inside.ts';
 
 /** Who is in the open channel, and who of them is here. */
 export function MembersPanel({ store }: { store: ChannelStore }) {
   const { members } = store;
+  const ref = useRef<HTMLElement>(null);
   const isUnread = members.cursor.value === undefined;
+  useFocusInside(ref);
   useEffect(() => void (isUnread && members.open()), [isUnread]);
   return (
-    <aside class="panel" aria-label="Members">
+    <aside ref={ref} class="panel" aria-label="Members" tabIndex={-1}>
       <header class="bar">
         <div class="bar-title">
           <h2>Members</h2>
@@ -42,7 +46,9 @@ export function MembersPanel({ store }: { store: ChannelStore }) {
 
 function Lists({ store }: { store: ChannelStore }) {
   const { users, present } = store.presence.value;
-  const groups = groupMembers(store.members.roles.value, displayName, users);
+  // Until the first word of it, nobody is known to be here, nor to be offline.
+  const isTold = store.presence.value !== NOBODY;
+  const groups = groupMembers(store.members.roles.value, displayName, isTold ? users : null);
   return (
     <>
       {users === null && (

@@ -18,7 +18,10 @@ export function Sidebar() {
   const ref = useRef<HTMLElement>(null);
   const isOpen = isMenuOpen.value;
   useEffect(() => {
-    if (isOpen) ref.current?.querySelector<HTMLElement>('a, button')?.focus();
+    if (!isOpen) return;
+    const opener = document.activeElement;
+    ref.current?.querySelector<HTMLElement>('a, button')?.focus();
+    return () => opener instanceof HTMLElement && opener.focus();
   }, [isOpen]);
   return (
     <>

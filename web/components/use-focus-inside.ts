@@ -1,0 +1,14 @@
+import type { RefObject } from 'preact';
+import { useLayoutEffect } from 'preact/hooks';
+
+/** The focus goes into what has opened, and back to what opened it when that closes with the focus inside. */
+export function useFocusInside(ref: RefObject<HTMLElement | null>): void {
+  useLayoutEffect(() => {
+    const opened = ref.current;
+    const opener = document.activeElement;
+    opened?.focus();
+    return () => {
+      if (opened?.contains(document.activeElement) && opener instanceof HTMLElement) opener.focus();
+    };
+  }, []);
+}
