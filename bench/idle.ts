@@ -35,6 +35,8 @@ type Way = keyof typeof WAYS;
 
 interface Sent {
   readonly messages: number;
+  /** Rows written, by statement. */
+  readonly writes: Operations['writes'];
   readonly usage: Usage;
 }
 
@@ -117,10 +119,13 @@ async function readOperations({ port }: BenchStack): Promise<Operations> {
   return JSON.parse(await call(port, 'GET', '/bench/operations', ''));
 }
 
+const counted = (now: Readonly<Record<string, number>>, before: Readonly<Record<string, number>>): Record<string, number> =>
+  Object.fromEntries(Object.entries(now).map(([name, count]) => [name, count - (before[name] ?? 0)] as const).filter(([, count]) => count > 0));
+
 export function difference(now: Operations, before: Operations): Operations {
-  const calls = Object.entries(now.calls).map(([name, count]) => [name, count - (before.calls[name] ?? 0)] as const);
   return {
-    calls: Object.fromEntries(calls.filter(([, count]) => count > 0)),
+    calls: counted(now.calls, before.calls),
+    writes: counted(now.writes, before.writes),
     rowsRead: now.rowsRead - before.rowsRead,
     rowsWritten: now.rowsWritten - before.rowsWritten,
     alarmsSet: now.alarmsSet - before.alarmsSet,
@@ -145,7 +150,7 @@ async function sendEachWay(stack: BenchStack, opened: Crowds[], log: (line: stri
     busy: await measureSent(stack, () => overSocket('busy'), 0),
     http: await measureSent(stack, overHttp, 1),
   };
-  for (const [way, { messages, usage }] of Object.entries(sent)) log(`${way}: ${messages} messages, ${JSON.stringify(usage)}`);
+  for (const [way, { messages, usage, writes }] of Object.entries(sent)) log(`${way}: ${messages} messages, ${JSON.stringify(usage)}, rows ${JSON.stringify(writes)}`);
   return sent;
 }
 
@@ -153,7 +158,8 @@ async function measureSent(stack: BenchStack, send: () => Promise<number>, worke
   const before = await readOperations(stack);
   const messages = await send();
   await sleep(TIDY_MS);
-  return { messages, usage: toUsage(difference(await readOperations(stack), before), messages * workerRequestsEach) };
+  const operations = difference(await readOperations(stack), before);
+  return { messages, writes: operations.writes, usage: toUsage(operations, messages * workerRequestsEach) };
 }
 
 const NOT_REQUESTS = new Set(['webSocketMessage', 'constructor']);

@@ -9,6 +9,8 @@ export interface Operations {
   readonly calls: Record<string, number>;
   readonly rowsRead: number;
   readonly rowsWritten: number;
+  /** The same by `<class>: <statement>`, as far as its table. */
+  readonly writes: Readonly<Record<string, number>>;
   readonly alarmsSet: number;
   /** Milliseconds in which a timer was pending in any object: an object with one cannot sleep. */
   readonly awakeMs: number;
@@ -16,8 +18,9 @@ export interface Operations {
 
 const counts = { rowsRead: 0, rowsWritten: 0, alarmsSet: 0 };
 const calls: Record<string, number> = {};
+const writes: Record<string, number> = {};
 
-export const readOperations = (): Operations => ({ ...counts, calls: { ...calls }, awakeMs: awake.total(Date.now()) });
+export const readOperations = (): Operations => ({ ...counts, calls: { ...calls }, writes: { ...writes }, awakeMs: awake.total(Date.now()) });
 
 const count = (name: string): void => {
   calls[name] = (calls[name] ?? 0) + 1;
@@ -47,17 +50,25 @@ export function countStorage(name: string, storage: Storage): void {
   const { sql } = storage;
   const exec = sql.exec.bind(sql);
   const setAlarm = storage.setAlarm.bind(storage);
-  let last: { readonly rowsRead: number; readonly rowsWritten: number } | null = null;
+  let last: { readonly title: string; readonly cursor: ReturnType<typeof exec> } | null = null;
   const countedExec: typeof exec = (statement, ...bindings) => {
-    counts.rowsRead += last?.rowsRead ?? 0;
-    counts.rowsWritten += last?.rowsWritten ?? 0;
+    if (last !== null) countRows(last.title, last.cursor);
     const cursor = exec(statement, ...bindings);
-    last = cursor;
+    last = { title: `${name}: ${titleOf(statement)}`, cursor };
     return cursor;
   };
   Object.defineProperty(sql, 'exec', { value: countedExec, configurable: true });
   Object.defineProperty(storage, 'setAlarm', { value: (at: number | Date) => (counts.alarmsSet++, setAlarm(at)), configurable: true });
 }
+
+function countRows(title: string, { rowsRead, rowsWritten }: { readonly rowsRead: number; readonly rowsWritten: number }): void {
+  counts.rowsRead += rowsRead;
+  counts.rowsWritten += rowsWritten;
+  if (rowsWritten > 0) writes[title] = (writes[title] ?? 0) + rowsWritten;
+}
+
+/** What a statement does to which table. */
+const titleOf = (statement: string): string => /^\s*(?:INSERT (?:OR \w+ )?INTO|UPDATE|DELETE FROM) \w+/.exec(statement)?.[0].trim() ?? 'other';
 
 const awake = new AwakeTime();
 
