@@ -51,6 +51,27 @@ describe('Alarms', () => {
     expect(ring(9_000)).toEqual([]);
   });
 
+  it('rings for what has no row, too; a later instance has to arm it again', () => {
+    alarms.arm('drain', 1_000.5);
+    alarms.set('auth', 2_000);
+    expect([writes, armed, alarms.at('drain')]).toEqual([2, 1_001, 1_001]);
+    const next = new Alarms(sql, PURPOSES, port);
+    expect([next.at('drain'), next.at('auth')]).toEqual([null, 2_000]);
+    next.arm('drain', 1_500);
+    expect([armed, next.due(1_500), armed]).toEqual([1_500, ['drain'], 2_000]);
+    alarms.clear('drain');
+    expect(writes).toBe(2);
+  });
+
+  it('keeps the row that an earlier release has left up to date, until it is cleared', () => {
+    alarms.set('drain', 1_000);
+    const next = new Alarms(sql, PURPOSES, port);
+    next.arm('drain', 3_000);
+    expect(new Alarms(sql, PURPOSES, port).at('drain')).toBe(3_000);
+    next.clear('drain');
+    expect(new Alarms(sql, PURPOSES, port).at('drain')).toBeNull();
+  });
+
   it('follows its earliest purpose, later and earlier, until none is left', () => {
     alarms.set('drain', 1_000);
     alarms.set('auth', 2_000);

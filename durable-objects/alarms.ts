@@ -23,6 +23,8 @@ export class Alarms<P extends string> {
   readonly #sql: SqlDriver;
   readonly #port: AlarmPort;
   readonly #times = new Map<P, number>();
+  /** Those that have a row. */
+  readonly #stored = new Set<P>();
   /** What the platform's alarm is set to; null: not set. */
   #armedAt: number | null;
 
@@ -33,7 +35,9 @@ export class Alarms<P extends string> {
     sql.run(SCHEMA);
     for (const row of sql.all<{ purpose: string; at: number }>('SELECT purpose, at FROM alarms')) {
       const purpose = purposes.find((known) => known === row.purpose);
-      if (purpose !== undefined) this.#times.set(purpose, row.at);
+      if (purpose === undefined) continue;
+      this.#times.set(purpose, row.at);
+      this.#stored.add(purpose);
     }
     this.#armedAt = this.#earliest();
   }
@@ -46,8 +50,17 @@ export class Alarms<P extends string> {
     const at = Math.ceil(time);
     if (this.#times.get(purpose) === at) return;
     this.#sql.run('INSERT INTO alarms (purpose, at) VALUES (?, ?) ON CONFLICT (purpose) DO UPDATE SET at = excluded.at', purpose, at);
-    this.#times.set(purpose, at);
-    this.#arm();
+    this.#stored.add(purpose);
+    this.#go(purpose, at);
+  }
+
+  /**
+   * As `set`, without a row: for what an instance sees for itself when it begins, and then arms again, as that its log is not drained. Rows cost; the platform's alarm, which
+   * wakes that instance, is as durable.
+   */
+  arm(purpose: P, time: number): void {
+    if (this.#stored.has(purpose)) this.set(purpose, time);
+    else this.#go(purpose, Math.ceil(time));
   }
 
   /** As `set`, unless it is set. */
@@ -57,7 +70,7 @@ export class Alarms<P extends string> {
 
   clear(purpose: P): void {
     this.#drop(purpose);
-    this.#arm();
+    this.#follow();
   }
 
   /**
@@ -70,7 +83,7 @@ export class Alarms<P extends string> {
     this.#armedAt = null;
     const due = [...this.#times].filter(([, at]) => at <= until).map(([purpose]) => purpose);
     for (const purpose of due) this.#drop(purpose);
-    this.#arm();
+    this.#follow();
     return due;
   }
 
@@ -83,7 +96,7 @@ export class Alarms<P extends string> {
   revive(now: number): void {
     if (this.#armedAt === null || this.#armedAt > now - GIVEN_UP_MS) return;
     this.#armedAt = null;
-    this.#arm();
+    this.#follow();
   }
 
   async #attempt(purpose: P, now: number, work: () => void | Promise<void>, failed: (purpose: P, error: unknown) => void): Promise<void> {
@@ -95,11 +108,17 @@ export class Alarms<P extends string> {
     }
   }
 
-  #drop(purpose: P): void {
-    if (this.#times.delete(purpose)) this.#sql.run('DELETE FROM alarms WHERE purpose = ?', purpose);
+  #go(purpose: P, at: number): void {
+    this.#times.set(purpose, at);
+    this.#follow();
   }
 
-  #arm(): void {
+  #drop(purpose: P): void {
+    this.#times.delete(purpose);
+    if (this.#stored.delete(purpose)) this.#sql.run('DELETE FROM alarms WHERE purpose = ?', purpose);
+  }
+
+  #follow(): void {
     const earliest = this.#earliest();
     if (earliest === this.#armedAt) return;
     this.#armedAt = earliest;

@@ -156,6 +156,23 @@ describe('ids', () => {
   });
 });
 
+describe('the place of the next message', () => {
+  const stored = (): unknown => sql.all('SELECT pos FROM room_state')[0]?.['pos'];
+
+  it('is told by the messages themselves, which write no other row (G1)', () => {
+    for (const text of ['a', 'b', 'c']) send(text);
+    expect([stored(), reopen(sql).nextPos, reopen(sql).nextPos]).toEqual([0, 4, 4]);
+  });
+
+  it('is kept where the messages that told it are merged, whichever instance merges them', () => {
+    for (let n = 0; n < DUE; n++) send(`m${n}`);
+    const next = reopen(sql);
+    expect([next.nextPos, next.messages.sent.recent, stored(), reopen(sql).nextPos]).toEqual([DUE + 1, 0, DUE, DUE + 1]);
+    expect(send('after', next)).toMatchObject({ pos: DUE + 1 });
+    expect(reopen(sql).nextPos).toBe(DUE + 2);
+  });
+});
+
 describe('a room of the earlier schema', () => {
   const EARLIER_SCHEMA = `
     CREATE TABLE messages (

@@ -42,6 +42,7 @@ const TABLES = ['room_state', 'events', 'log_state', 'messages', 'edits', 'sent'
 
 const LATER_TABLES = [['sent', SENT_SCHEMA], ['edits', EDIT_SCHEMA]] as const;
 
+/** `pos` is that of the newest top-level message that the index of sends has merged, or a later one: those after it tell theirs. */
 type RoomRow = { channel_id: string; kind: ChannelKind; pos: number };
 
 /** One millisecond after a UUIDv7 was made (RFC 9562, section 5.7): what is made then is greater. */
@@ -96,9 +97,9 @@ export class Conversation {
     this.#newId = options.newId;
     this.channelId = row.channel_id;
     this.#kind = row.kind;
-    this.#pos = row.pos;
+    this.#pos = Math.max(row.pos, MessageIndex.newestPos(sql));
     this.log = EventLog.open(sql);
-    this.messages = new MessageIndex(sql);
+    this.messages = new MessageIndex(sql, () => this.#savePos());
     this.access = new AccessTable(sql);
     this.#idAt = idTime(this.messages.lastId());
   }
@@ -147,12 +148,7 @@ export class Conversation {
     const [log, pos, recent] = [this.log.state, this.#pos, this.messages.sent.recent];
     this.#appended = [];
     try {
-      const value = this.#inOne(() => {
-        const written = write();
-        if (this.#appended.length > 0) this.#save(pos);
-        return written;
-      });
-      return { value, events: this.#appended };
+      return { value: this.#inOne(write), events: this.#appended };
     } catch (error) {
       this.#restore(log, pos, recent, 0);
       throw error;
@@ -175,9 +171,8 @@ export class Conversation {
     return this.#commits <= CAREFUL_COMMITS ? this.#sql.transaction(write) : this.#sql.turn(write);
   }
 
-  #save(posBefore: number): void {
-    this.log.save();
-    if (this.#pos !== posBefore) this.#sql.run('UPDATE room_state SET pos = ? WHERE id = 1', this.#pos);
+  #savePos(): void {
+    this.#sql.run('UPDATE room_state SET pos = ? WHERE id = 1', this.#pos);
   }
 
   #restore(log: EventLog['state'], pos: number, recent: number, appended: number): void {

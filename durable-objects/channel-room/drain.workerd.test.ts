@@ -13,7 +13,7 @@ const pointAt = (room: DurableObjectStub<ChannelRoom>, connectionString: string)
     Object.assign(instance, { env: { ...env, POSTGRES: { connectionString } } });
   });
 const logState = (room: DurableObjectStub<ChannelRoom>) =>
-  runInDurableObject(room, (_, state) => state.storage.sql.exec<Record<string, number>>('SELECT epoch, fence, seq, drained_seq FROM log_state').one());
+  runInDurableObject(room, (_, state) => state.storage.sql.exec<Record<string, number>>('SELECT epoch, fence, max(seq, coalesce((SELECT max(seq) FROM events), 0)) AS seq, drained_seq FROM log_state').one());
 const storedSeqs = (channelId: string): Promise<number[]> =>
   withPostgres(async (sql) => {
     const rows = await sql<{ seq: number }[]>`SELECT channel_seq::float8 AS seq FROM event_log WHERE key = ${channelId} ORDER BY channel_seq`;

@@ -60,9 +60,16 @@ export class MessageIndex {
   readonly sent: SentIndex;
   readonly #sql: SqlDriver;
 
-  constructor(sql: SqlDriver) {
+  /** The greatest `pos` of what the index of sends has not merged; 0 where there is none. To be read before that index is opened, which may merge it. */
+  static newestPos(sql: SqlDriver): number {
+    const [row] = sql.all<{ pos: number | null }>('SELECT max(pos) AS pos FROM messages WHERE id > (SELECT merged_id FROM sent_state WHERE id = 1)');
+    return row?.pos ?? 0;
+  }
+
+  /** `merging`: as of `SentIndex`. */
+  constructor(sql: SqlDriver, merging: () => void = () => {}) {
     this.#sql = sql;
-    this.sent = new SentIndex(sql);
+    this.sent = new SentIndex(sql, merging);
   }
 
   /** The greatest id, or null where there is no message. */

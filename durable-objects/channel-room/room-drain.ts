@@ -15,7 +15,7 @@ export interface RoomDrainPorts extends Omit<LogDrainPorts, 'observe' | 'setAlar
 export function roomDrain({ log, channelId }: Conversation, metrics: RoomMetrics, ports: RoomDrainPorts): LogDrain {
   return new LogDrain(log, storeOf(ports.record, channelId), {
     ...ports,
-    setAlarm: (at) => ports.alarms.set('drain', at),
+    setAlarm: (at) => ports.alarms.arm('drain', at),
     clearAlarm: () => ports.alarms.clear('drain'),
     observe: (step) => count(metrics, step),
   });

@@ -38,6 +38,7 @@ export class SentIndex {
   readonly #sql: SqlDriver;
   /** Hashes differ by room, so that nobody can make ids of which many hash alike, and every look-up slow. */
   readonly #salt: string;
+  readonly #merging: () => void;
   readonly #recent = new Map<string, Recent>();
   /** The names in `#recent`, in the order of their coming. */
   readonly #names: string[] = [];
@@ -45,9 +46,11 @@ export class SentIndex {
   /**
    * Reads what no earlier instance has merged, and merges it as soon as it is due: a room laid before there was this index has merged none of
    * its messages, and all at once would be too much for memory and for one parameter (2 MB, Durable Objects 2026-11). The table `messages` must be there.
+   * `merging` is called within the transaction of each merge: what others derive from the messages that are not merged is to be written then.
    */
-  constructor(sql: SqlDriver) {
+  constructor(sql: SqlDriver, merging: () => void = () => {}) {
     this.#sql = sql;
+    this.#merging = merging;
     const [state] = sql.all<{ salt: string }>('SELECT salt FROM sent_state WHERE id = 1');
     if (state === undefined) throw new Error('the index of sends has no state');
     this.#salt = state.salt;
@@ -87,6 +90,7 @@ export class SentIndex {
         JSON.stringify(rows.map(({ hash, id }) => [hash, id])),
       );
       this.#sql.run('UPDATE sent_state SET merged_id = max(merged_id, ?) WHERE id = 1', last);
+      this.#merging();
     });
     this.rewind(0);
   }

@@ -12,7 +12,6 @@ function newLog(seq = 0): { sql: SqlDriver; log: EventLog } {
 function fill(log: EventLog, sql: SqlDriver, count: number, text = 'x'): void {
   sql.transaction(() => {
     for (let n = 0; n < count; n++) log.append({ seq: log.state.seq + 1, text }, 1_000 + n);
-    log.save();
   });
 }
 
@@ -30,6 +29,13 @@ describe('EventLog', () => {
     const { sql, log } = newLog();
     fill(log, sql, 5);
     log.markDrained(2);
+    expect(EventLog.open(sql).state).toEqual(log.state);
+  });
+
+  it('stands where its newest event does, which alone was written (G1)', () => {
+    const { sql, log } = newLog(41);
+    fill(log, sql, 3, 'é');
+    expect(sql.all('SELECT seq, end_offset FROM log_state')).toEqual([{ seq: 41, end_offset: 0 }]);
     expect(EventLog.open(sql).state).toEqual(log.state);
   });
 

@@ -42,7 +42,7 @@ const ASCII = /^[ -~]*$/;
 
 /**
  * An ordered log in SQLite: `append`, `since`, and the cursor of its drain. Invariants: `seq` has no gaps; nothing is forgotten before
- * it is drained; `state` equals the stored row after every commit.
+ * it is drained; `state` is the stored row, and where the newest event goes beyond its `seq` and `end`, that event. So an append writes the event and nothing else.
  */
 export class EventLog {
   readonly #sql: SqlDriver;
@@ -64,7 +64,8 @@ export class EventLog {
          first_seq AS "firstSeq", first_offset AS "firstOffset" FROM log_state WHERE id = 1`,
     );
     if (state === undefined) throw new Error('the log has no state');
-    return new EventLog(sql, state);
+    const [newest] = sql.all<{ seq: number; end: number }>('SELECT seq, start_offset + bytes AS "end" FROM events ORDER BY seq DESC LIMIT 1');
+    return new EventLog(sql, newest !== undefined && newest.seq > state.seq ? { ...state, ...newest } : state);
   }
 
   private constructor(sql: SqlDriver, state: LogState) {
@@ -89,7 +90,7 @@ export class EventLog {
     this.#state = state;
   }
 
-  /** Appends the event numbered `state.seq + 1`, inside the caller's transaction, which ends with `save`. `at` in epoch milliseconds. */
+  /** Appends the event numbered `state.seq + 1`, inside the caller's transaction. `at` in epoch milliseconds. */
   append(event: object, at: number): LogEvent {
     const json = JSON.stringify(event);
     const bytes = ASCII.test(json) ? json.length : encoder.encode(json).length;
@@ -98,16 +99,6 @@ export class EventLog {
     this.#sql.run('INSERT INTO events (seq, at, start_offset, bytes, json) VALUES (?, ?, ?, ?, ?)', seq, at, end, bytes, json);
     this.#state = { ...this.#state, seq, end: end + bytes };
     return { seq, json, bytes };
-  }
-
-  /** Stores the state: once a transaction, not once an event. */
-  save(): void {
-    const s = this.#state;
-    this.#sql.run(
-      `UPDATE log_state SET epoch = ?, fence = ?, seq = ?, end_offset = ?, drained_seq = ?, drained_end = ?, first_seq = ?, first_offset = ?
-       WHERE id = 1`,
-      s.epoch, s.fence, s.seq, s.end, s.drainedSeq, s.drainedEnd, s.firstSeq, s.firstOffset,
-    );
   }
 
   /**
@@ -141,14 +132,23 @@ export class EventLog {
     this.#sql.transaction(() => {
       this.#state = { ...this.#state, drainedSeq: seq, drainedEnd: this.#offsetAfter(seq) };
       this.#trim();
-      this.save();
+      this.#save();
     });
   }
 
   /** A new claim on the log: every later drain carries it, and Postgres refuses older ones. */
   claim(epoch: number, fence: number): void {
     this.#state = { ...this.#state, epoch, fence };
-    this.save();
+    this.#save();
+  }
+
+  #save(): void {
+    const s = this.#state;
+    this.#sql.run(
+      `UPDATE log_state SET epoch = ?, fence = ?, seq = ?, end_offset = ?, drained_seq = ?, drained_end = ?, first_seq = ?, first_offset = ?
+       WHERE id = 1`,
+      s.epoch, s.fence, s.seq, s.end, s.drainedSeq, s.drainedEnd, s.firstSeq, s.firstOffset,
+    );
   }
 
   #offsetAfter(seq: number): number {

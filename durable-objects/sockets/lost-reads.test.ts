@@ -52,6 +52,7 @@ async function settle(): Promise<void> {
 /** The log's first 1,199 events are in Postgres only. */
 function forgetOldest(): void {
   sql.run('DELETE FROM events WHERE seq < 1200');
+  sql.run('UPDATE log_state SET (seq, end_offset) = (SELECT seq, start_offset + bytes FROM events ORDER BY seq DESC LIMIT 1)');
   sql.run('UPDATE log_state SET drained_seq = seq, drained_end = end_offset, first_seq = 1200, first_offset = (SELECT start_offset FROM events WHERE seq = 1200)');
 }
 const begun = (at: number): SocketRecord => freshRecord({ session: 's', actor: { ...ALICE, expires_at: Number.MAX_SAFE_INTEGER }, epoch: 1 }, at);

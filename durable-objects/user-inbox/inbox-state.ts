@@ -118,10 +118,7 @@ export class InboxState {
     const before = this.log.state;
     this.#appended = [];
     try {
-      this.#sql.transaction(() => {
-        write();
-        if (this.#appended.length > 0) this.log.save();
-      });
+      this.#sql.transaction(write);
       return this.#appended;
     } catch (error) {
       this.log.rewind(before);

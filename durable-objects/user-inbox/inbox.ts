@@ -95,7 +95,7 @@ export class Inbox<S extends RoomSocket> {
     this.#badges = new BadgeFeed(state, this.#fanout, { schedule, owed: () => this.#tidy.guard() });
     this.#drain = new LogDrain(state.log, record, {
       ...ports,
-      setAlarm: (at) => ports.alarms.set('drain', at),
+      setAlarm: (at) => ports.alarms.arm('drain', at),
       clearAlarm: () => ports.alarms.clear('drain'),
       observe: (step) => this.#observe(step),
       epochChanged: () => this.#fanout.closeWhere(() => true, 4009, 'the epoch has changed'),

@@ -9,6 +9,7 @@ import { ROOM_ALARMS } from '../../durable-objects/channel-room/room-alarms.ts';
 import { Room } from '../../durable-objects/channel-room/room.ts';
 import type { RoomPorts } from '../../durable-objects/channel-room/room-ports.ts';
 import type { RoomRecord } from '../../durable-objects/channel-room/room-record.ts';
+import { EventLog } from '../../durable-objects/log/event-log.ts';
 import type { Redeemed } from '../../durable-objects/sockets/actor-api.ts';
 import type { Outcome } from '../../protocol/errors.ts';
 import { NodeObject } from './node-object.ts';
@@ -85,7 +86,7 @@ export class RoomObject extends SimulatedObject<SimulatedRoom> {
       return { problem: { code: 'unavailable', retry_after: 1 } };
     }
     // What it holds is known to be in Postgres.
-    this.#captured = Math.max(this.#captured, this.disk.sql.all<{ seq: number }>('SELECT seq FROM log_state')[0]?.seq ?? 0);
+    this.#captured = Math.max(this.#captured, EventLog.open(this.disk.sql).state.seq);
     life.core = this.open(life);
     return life.core === null ? { problem: { code: 'internal' } } : { ok: life.core };
   }
@@ -105,7 +106,7 @@ export class RoomObject extends SimulatedObject<SimulatedRoom> {
   #undrained(): number | null {
     const found = this.disk.sql.all<{ n: number }>(`SELECT count(*) AS n FROM sqlite_master WHERE name = 'room_state'`);
     if (found[0]?.n !== 1) return null;
-    return this.disk.sql.all<{ n: number }>('SELECT seq - drained_seq AS n FROM log_state')[0]?.n ?? null;
+    return EventLog.open(this.disk.sql).undrainedEvents;
   }
 
   #record(life: Life<SimulatedRoom>): RoomRecord {
