@@ -26,8 +26,11 @@ async function forgetOldest(object: DurableObjectStub): Promise<void> {
 
 const alarmsOf = (object: DurableObjectStub): Promise<unknown[]> =>
   runInDurableObject(object, (_, { storage }) => storage.sql.exec('SELECT purpose FROM alarms').toArray().map(({ purpose }) => purpose));
+/** All is drained, and nothing else is left to do. */
 const isResting = (object: DurableObjectStub): Promise<void> =>
-  vi.waitFor(async () => expect((await alarmsOf(object)).filter((purpose) => purpose === 'net' || purpose === 'drain')).toEqual([]), { timeout: 10_000, interval: 250 });
+  vi.waitFor(async () => expect([await undrainedOf(object), (await alarmsOf(object)).includes('net')]).toEqual([0, false]), { timeout: 10_000, interval: 250 });
+const undrainedOf = (object: DurableObjectStub): Promise<unknown> =>
+  runInDurableObject(object, (_, { storage }) => storage.sql.exec('SELECT (SELECT max(seq) FROM events) - drained_seq AS n FROM log_state').one()['n']);
 
 /** A socket asks for what its object has to read, which is evicted meanwhile. */
 async function evictWhileReading<T>(object: DurableObjectStub, ask: () => T): Promise<Awaited<T>> {
