@@ -38,7 +38,7 @@ it.concurrent('a socket goes on with the credential of a fresh ticket, across th
   socket.send({ type: 'refresh', id: 'foreign', ticket: foreign });
   await vi.waitFor(() => expect(socket.result('foreign')).toMatchObject({ problem: { code: 'unauthenticated' } }));
   socket.send({ type: 'refresh', id: 'good', ticket });
-  await vi.waitFor(() => expect(socket.result('good')?.ok).toEqual({ expires_at: iso(fresh.expires_at) }));
+  await vi.waitFor(() => expect(socket.result('good')?.ok).toMatchObject({ expires_at: iso(fresh.expires_at) }));
   socket.send({ type: 'refresh', id: 'again', ticket });
   await vi.waitFor(() => expect(socket.result('again')).toMatchObject({ problem: { code: 'unauthenticated' } }));
   await evictDurableObject(room);
