@@ -30,6 +30,20 @@ describe('a browser', () => {
     expect(seen).toEqual([[false, true], [false, false]]);
   });
 
+  it('tells when its page is hidden, or gone from, until nobody listens', () => {
+    const { window, document } = fakeBrowser();
+    let leavings = 0;
+    const stop = browserConditions.watchLeaving?.(() => (leavings += 1));
+    document.dispatchEvent(new Event('visibilitychange'));
+    expect(leavings).toBe(0);
+    document.visibilityState = 'hidden';
+    document.dispatchEvent(new Event('visibilitychange'));
+    window.dispatchEvent(new Event('pagehide'));
+    stop?.();
+    window.dispatchEvent(new Event('pagehide'));
+    expect(leavings).toBe(2);
+  });
+
   it('has a user until five minutes after the last input, and again with the next', async () => {
     const { window, document } = fakeBrowser();
     const clock = new FakeClock();

@@ -17,6 +17,12 @@ export const browserConditions: Conditions = {
     const unlisten = [listen(globalThis, ['online', 'offline', 'pageshow'], changed), listen(document, ['visibilitychange'], changed)];
     return () => unlisten.forEach((stop) => stop());
   },
+  // Of the two a browser may send only one: Safari hides no page that is navigated from, and a phone that kills a page in the background sends no `pagehide`.
+  watchLeaving(leaving) {
+    const hidden = () => document.visibilityState === 'hidden' && leaving();
+    const unlisten = [listen(globalThis, ['pagehide'], leaving), listen(document, ['visibilitychange'], hidden)];
+    return () => unlisten.forEach((stop) => stop());
+  },
 };
 
 /** Whether the user is at the page: it is visible, and had input within the last five minutes. */

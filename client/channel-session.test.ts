@@ -7,6 +7,7 @@ import { type Api, createApi } from './http.ts';
 import type { OutboxEntry } from './outbox.ts';
 import { memoryStore } from './stores/memory.ts';
 import { FakeClock, settle } from './testing/fake-clock.ts';
+import { FakeConditions } from './testing/fake-conditions.ts';
 import { FakeServer } from './testing/fake-socket.ts';
 import { seededRandom } from './testing/random.ts';
 import { ME, RoomModel } from './testing/room-model.ts';
@@ -22,6 +23,7 @@ function roomOf(count: number): RoomModel {
 async function setup(room: RoomModel, overrides: Partial<Api> = {}, store = memoryStore()) {
   const clock = new FakeClock();
   const server = new FakeServer();
+  const conditions = new FakeConditions();
   const place = { drained: room.head };
   const marks: number[] = [];
   const failures: unknown[] = [];
@@ -38,7 +40,7 @@ async function setup(room: RoomModel, overrides: Partial<Api> = {}, store = memo
     markRead: async (_, pos) => void marks.push(pos),
     ...overrides,
   };
-  const session = new ChannelSession(entry(), ME, { api, openSocket: server.openSocket, tickets: false, clock, random: () => 0.5, store, newId: () => 'c1' }, {
+  const session = new ChannelSession(entry(), ME, { api, openSocket: server.openSocket, tickets: false, clock, random: () => 0.5, store, newId: () => 'c1', conditions }, {
     outboxChanged: (entries) => (outbox = entries),
     loadFailed: (error) => failures.push(error),
   });
@@ -48,7 +50,7 @@ async function setup(room: RoomModel, overrides: Partial<Api> = {}, store = memo
   const deliver = (from: number) => server.latest.deliver({ type: 'events', epoch: 1, from, to: room.head, events: room.eventsAfter(from - 1) });
   const texts = () => session.state.history?.ids.map((id) => session.state.messages.get(id)?.message.text);
   const expected = () => room.messages(null, room.head).map(({ text }) => text);
-  return { room, clock, server, place, session, marks, failures, deliver, texts, expected, outbox: () => outbox };
+  return { room, clock, server, conditions, place, session, marks, failures, deliver, texts, expected, outbox: () => outbox };
 }
 
 describe('a session', () => {
@@ -238,5 +240,14 @@ describe('a session', () => {
     session.markRead();
     await clock.advance(1_000);
     expect(marks).toEqual([first, room.lastPos()]);
+  });
+
+  it('tells at once how far the user has read when the page may go, by a call that outlives it', async () => {
+    const { room, session, marks, conditions } = await setup(roomOf(5));
+    session.markRead();
+    conditions.leave();
+    expect(marks).toEqual([room.lastPos()]);
+    session.stop();
+    expect(conditions.leaving.size).toBe(0);
   });
 });

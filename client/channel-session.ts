@@ -23,6 +23,7 @@ export class ChannelSession {
   readonly #ports: SessionPorts;
   readonly #listener: Partial<SessionListener>;
   readonly #me: string;
+  readonly #channelId: string;
   readonly #connection: Connection<RoomWire>;
   readonly #outbox: Outbox;
   readonly #readMarker: ReadMarker;
@@ -32,6 +33,7 @@ export class ChannelSession {
   #presence = NOBODY;
   #isWatching = false;
   #cancelRest: () => void = () => {};
+  #unwatchLeaving: (() => void) | null = null;
   #stopped = false;
 
   constructor(channel: MyChannel, me: string, ports: SessionPorts, listener: Partial<SessionListener>) {
@@ -39,6 +41,7 @@ export class ChannelSession {
     this.#ports = ports;
     this.#listener = listener;
     this.#me = me;
+    this.#channelId = channel.id;
     this.#state = channelState(channel);
     this.#connection = new Connection<RoomWire>(
       {
@@ -104,6 +107,7 @@ export class ChannelSession {
   start(): void {
     if (this.#stopped) return;
     this.#cancelRest();
+    this.#unwatchLeaving ??= this.#ports.conditions?.watchLeaving?.(() => this.#leaving()) ?? null;
     this.#connection.start();
     this.#outbox.start();
   }
@@ -115,6 +119,7 @@ export class ChannelSession {
     this.#outbox.stop();
     this.#reader.stop();
     this.#readMarker.stop();
+    this.#unwatchLeaving?.();
     this.#connection.stop();
   }
 
@@ -208,6 +213,11 @@ export class ChannelSession {
   markRead(): void {
     this.readTo(this.#state.lastPos);
     this.#readMarker.moveTo(this.#state.readPos);
+  }
+
+  /** A socket ends with its page, and what was just written to it may too; this call does not. */
+  #leaving(): void {
+    this.#readMarker.flush((pos) => this.#ports.api.markRead(this.#channelId, pos));
   }
 
   /** The read marker was moved on another device. */

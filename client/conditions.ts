@@ -9,6 +9,8 @@ export interface Conditions {
   readonly isVisible: boolean;
   /** Calls `changed` after each change, until the returned function is called. */
   watch(changed: () => void): () => void;
+  /** Calls `leaving` when this may be the last moment: the page is hidden, or gone from. Absent: programs end as they choose. */
+  watchLeaving?(leaving: () => void): () => void;
 }
 
 /** For programs that are never hidden and take the network as it comes. */

@@ -48,6 +48,8 @@ interface RequestOptions {
   readonly body?: unknown;
   readonly headers?: Record<string, string>;
   readonly signal?: AbortSignal;
+  /** The call goes on when the page that made it is gone. */
+  readonly keepalive?: boolean;
 }
 
 export type Api = ReturnType<typeof createApi>;
@@ -79,7 +81,7 @@ export function createApi(options: HttpOptions) {
       call<CommandResult>('PUT', `${message(id, messageId)}/reactions/${encodeURIComponent(emoji)}`),
     unreact: (id: string, messageId: string, emoji: string) =>
       call<CommandResult>('DELETE', `${message(id, messageId)}/reactions/${encodeURIComponent(emoji)}`),
-    markRead: (id: string, readPos: number) => call<unknown>('PUT', `${channel(id)}/read-state`, { body: { read_pos: readPos } }),
+    markRead: (id: string, readPos: number) => call<unknown>('PUT', `${channel(id)}/read-state`, { body: { read_pos: readPos }, keepalive: true }),
     myPresence: () => call<MyPresence>('GET', '/v1/me/presence'),
     /** What the caller is seen as; a `status` of null takes it back. */
     choosePresence: (body: PresenceBody) => call<MyPresence>('PUT', '/v1/me/presence', { body }),
@@ -94,7 +96,7 @@ export function createApi(options: HttpOptions) {
 }
 
 function caller({ baseUrl, token, fetch: send = fetch }: HttpOptions) {
-  return async <T>(method: string, path: string, { query, body, headers, signal }: RequestOptions = {}): Promise<T> => {
+  return async <T>(method: string, path: string, { query, body, headers, signal, keepalive }: RequestOptions = {}): Promise<T> => {
     const timeout = AbortSignal.timeout(TIMEOUT_MS);
     const bearer = typeof token === 'function' ? await token() : token;
     const request: RequestInit = {
@@ -106,6 +108,7 @@ function caller({ baseUrl, token, fetch: send = fetch }: HttpOptions) {
         ...headers,
       },
       ...(body !== undefined && { body: JSON.stringify(body) }),
+      ...(keepalive && { keepalive }),
       signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
     };
     const { response, text } = await exchange(() => send(baseUrl + path + queryString(query), request), signal);

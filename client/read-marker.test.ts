@@ -45,3 +45,42 @@ it('tells nothing once stopped', async () => {
   await clock.advance(60_000);
   expect(calls).toEqual([]);
 });
+
+it('tells at once when its page may go, what is not known to be told, once', async () => {
+  const clock = new FakeClock();
+  const [calls, last]: [number[], number[]] = [[], []];
+  const marker = new ReadMarker(async (pos) => void calls.push(pos), 3, clock);
+  const leave = () => marker.flush(async (pos) => void last.push(pos));
+  leave();
+  marker.moveTo(4);
+  leave();
+  leave();
+  await settle();
+  expect([calls, last]).toEqual([[], [4]]);
+  await clock.advance(60_000);
+  expect([calls, clock.pending]).toEqual([[], 0]);
+  marker.moveTo(5);
+  await clock.advance(1_000);
+  leave();
+  expect([calls, last]).toEqual([[5], [4]]);
+});
+
+it('tells as ever where the page stays, and the last call has failed', async () => {
+  const clock = new FakeClock();
+  const calls: number[] = [];
+  const marker = new ReadMarker(async (pos) => void calls.push(pos), 0, clock);
+  marker.moveTo(4);
+  marker.flush(() => Promise.reject(new NetworkError('away')));
+  await clock.advance(1_000);
+  expect(calls).toEqual([4]);
+});
+
+it('tells again what is under way, for its answer would come too late', async () => {
+  const clock = new FakeClock();
+  const last: number[] = [];
+  const marker = new ReadMarker(() => new Promise(() => {}), 0, clock);
+  marker.moveTo(4);
+  await clock.advance(1_000);
+  marker.flush(async (pos) => void last.push(pos));
+  expect(last).toEqual([4]);
+});

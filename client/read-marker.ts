@@ -9,6 +9,8 @@ export class ReadMarker {
   readonly #clock: Clock;
   #known: number;
   #wanted: number;
+  /** What `flush` has told last. */
+  #flushed = 0;
   #cancel: (() => void) | null = null;
   #busy = false;
 
@@ -24,6 +26,20 @@ export class ReadMarker {
     this.#schedule(DEBOUNCE_MS);
   }
 
+  /**
+   * This may be the last moment: tells by `put` what is not known to be told, though a call for it may be under way. Where the page stays after all, and
+   * the call fails, it is told as ever.
+   */
+  flush(put: (pos: number) => Promise<unknown>): void {
+    const pos = this.#wanted;
+    if (pos <= Math.max(this.#known, this.#flushed)) return;
+    this.#flushed = pos;
+    put(pos).then(
+      () => (this.#known = Math.max(this.#known, pos)),
+      () => (this.#flushed = 0),
+    );
+  }
+
   stop(): void {
     this.#cancel?.();
     this.#cancel = null;
@@ -32,19 +48,20 @@ export class ReadMarker {
 
   #schedule(ms: number): void {
     if (this.#busy || this.#wanted <= this.#known) return;
-    this.#cancel ??= this.#clock.after(ms, () => void this.#flush());
+    this.#cancel ??= this.#clock.after(ms, () => void this.#tell());
   }
 
-  async #flush(): Promise<void> {
+  async #tell(): Promise<void> {
     const pos = this.#wanted;
     this.#cancel = null;
+    if (pos <= this.#known) return;
     this.#busy = true;
     const told = await this.#put(pos).then(
       () => true,
       () => false,
     );
     this.#busy = false;
-    if (told) this.#known = pos;
+    if (told) this.#known = Math.max(this.#known, pos);
     this.#schedule(told ? DEBOUNCE_MS : RETRY_MS);
   }
 }
