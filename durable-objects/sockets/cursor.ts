@@ -1,22 +1,29 @@
 import { SOCKET_WINDOW_BYTES, SOCKET_WINDOW_EVENTS } from '../../protocol/limits.ts';
 
+/** A part is complete with so many bytes; so there are at most eight, and a few frames more. */
+const PART_BYTES = SOCKET_WINDOW_BYTES / 8;
+
+/** Some events that were sent after one another, up to `to`. */
+interface Part {
+  readonly to: number;
+  readonly bytes: number;
+}
+
 /**
- * A socket's place in the log: everything up to `sent` was sent to it, everything up to `acked` it has read. `bytes` is at least what
- * it has not read; it is exact whenever `acked` catches up with `sent`, or passes `mark`.
+ * A socket's place in the log: everything up to `sent` was sent to it, everything up to `acked` it has read. `unread` is what it has not read, in
+ * parts; one that is read in part counts as unread.
  */
 export interface Cursor {
   readonly sent: number;
   readonly acked: number;
-  readonly bytes: number;
-  readonly mark: number;
-  readonly bytesAfterMark: number;
+  readonly unread: readonly Part[];
 }
 
-export const cursorAt = (seq: number): Cursor => ({ sent: seq, acked: seq, bytes: 0, mark: seq, bytesAfterMark: 0 });
+export const cursorAt = (seq: number): Cursor => ({ sent: seq, acked: seq, unread: [] });
 
 /** What the window still takes. A socket that has read everything takes at least one event, however large. */
-export function credit(cursor: Cursor): { readonly events: number; readonly bytes: number } {
-  return { events: SOCKET_WINDOW_EVENTS - (cursor.sent - cursor.acked), bytes: SOCKET_WINDOW_BYTES - cursor.bytes };
+export function credit({ sent, acked, unread }: Cursor): { readonly events: number; readonly bytes: number } {
+  return { events: SOCKET_WINDOW_EVENTS - (sent - acked), bytes: SOCKET_WINDOW_BYTES - unread.reduce((sum, { bytes }) => sum + bytes, 0) };
 }
 
 export function accepts(cursor: Cursor, events: number, bytes: number): boolean {
@@ -25,15 +32,15 @@ export function accepts(cursor: Cursor, events: number, bytes: number): boolean 
   return events <= left.events && bytes <= left.bytes;
 }
 
-export function advance(cursor: Cursor, to: number, bytes: number): Cursor {
-  return { ...cursor, sent: to, bytes: cursor.bytes + bytes, bytesAfterMark: cursor.bytesAfterMark + bytes };
+export function advance({ acked, unread }: Cursor, to: number, bytes: number): Cursor {
+  const last = unread.at(-1);
+  if (last === undefined || last.bytes >= PART_BYTES) return { sent: to, acked, unread: [...unread, { to, bytes }] };
+  return { sent: to, acked, unread: [...unread.slice(0, -1), { to, bytes: last.bytes + bytes }] };
 }
 
 /** Null: the socket cannot have read what was not sent to it. An older ack says nothing new. */
 export function acknowledge(cursor: Cursor, seq: number): Cursor | null {
   if (seq > cursor.sent) return null;
   if (seq <= cursor.acked) return cursor;
-  if (seq === cursor.sent) return cursorAt(seq);
-  if (seq < cursor.mark) return { ...cursor, acked: seq };
-  return { sent: cursor.sent, acked: seq, bytes: cursor.bytesAfterMark, mark: cursor.sent, bytesAfterMark: 0 };
+  return { sent: cursor.sent, acked: seq, unread: cursor.unread.filter(({ to }) => to > seq) };
 }

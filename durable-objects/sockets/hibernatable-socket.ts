@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { CloseCode } from '../../protocol/close-codes.ts';
 import type { RoomSocket, SocketRecord } from './socket-record.ts';
 
-const cursorSchema = z.strictObject({ sent: z.int(), acked: z.int(), bytes: z.int(), mark: z.int(), bytesAfterMark: z.int() });
+const cursorSchema = z.strictObject({ sent: z.int(), acked: z.int(), unread: z.array(z.strictObject({ to: z.int(), bytes: z.int() })) });
 const recordSchema = z.strictObject({
   session: z.string(),
   actor: z.strictObject({ user_id: z.string(), credential_id: z.string(), expires_at: z.number() }),
