@@ -227,13 +227,11 @@ describe('acknowledgements', () => {
     expect(server.latest.frames).toEqual([hello]);
   });
 
-  it('G8: leave after 200 ms for what has gathered (P19)', async () => {
+  it('do not leave for a few events, however long it is quiet (P19)', async () => {
     const { server, clock } = await open();
-    server.latest.deliver(frame(6, 6));
-    server.latest.deliver(frame(7, 9));
+    server.latest.deliver(frame(6, 9));
+    await clock.advance(20_000);
     expect(server.latest.frames).toEqual([hello]);
-    await clock.advance(200);
-    expect(server.latest.frames).toEqual([hello, { type: 'ack', seq: 9 }]);
   });
 
   it('G8: leave at once after 200 events (P19)', async () => {
@@ -242,7 +240,7 @@ describe('acknowledgements', () => {
     expect(server.latest.frames).toEqual([hello, { type: 'ack', seq: 205 }]);
   });
 
-  it('G8: leave at once while catching up, where the window would hold the server back', async () => {
+  it('G8: leave at once while catching up, where the window would hold the server back (P19)', async () => {
     const { server } = await connect();
     server.latest.welcome({ seq: 5, head: 40, recovered: true });
     server.latest.deliver(frame(6, 20));

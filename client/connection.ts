@@ -198,7 +198,7 @@ export class Connection<W extends Wire> {
     const { clock, random, ticket } = this.#options;
     this.#head = welcome.head;
     this.#nextTicket = welcome.next_ticket;
-    this.#acks = new Acks(welcome.seq, welcome.limits, clock, (seq) => link.send({ type: 'ack', seq }));
+    this.#acks = new Acks(welcome.seq, welcome.limits, (seq) => link.send({ type: 'ack', seq }));
     if (ticket) this.#refresh = new CredentialRefresh({ ticket, clock, random, send: (fresh) => link.send({ type: 'refresh', id: REFRESH, ticket: fresh }) });
     link.keepAlive(welcome.heartbeat_seconds);
     // workerd holds a connection it has closed until its object sleeps, unless a message ever came by it (measured 2026-11-23): 4001
@@ -272,7 +272,6 @@ export class Connection<W extends Wire> {
     this.#generation += 1;
     this.#cancelMove();
     this.#commands.untake();
-    this.#acks?.stop();
     this.#refresh?.stop();
     this.#link = null;
     this.#acks = null;

@@ -88,7 +88,6 @@ export class CrowdMember {
 
   close(): void {
     this.#isClosed = true;
-    this.#acks?.stop();
     this.#socket?.close();
   }
 
@@ -101,7 +100,6 @@ export class CrowdMember {
 
   #lost(error: Error): void {
     if (this.#isClosed) return;
-    this.#acks?.stop();
     [this.#socket, this.#acks] = [null, null];
     // As the client SDK: a ticket that somebody refused is used up, one that nobody took is not.
     if (error instanceof RefusedSocket) this.#ticket = undefined;
@@ -139,7 +137,7 @@ export class CrowdMember {
     [this.#place, this.#head, this.#attempt] = [{ epoch, seq }, head, 0];
     this.#ticket = next_ticket;
     const socket = this.#socket;
-    this.#acks = new Acks(seq, limits, systemClock, (read) => socket?.send(`{"type":"ack","seq":${read}}`));
+    this.#acks = new Acks(seq, limits, (read) => socket?.send(`{"type":"ack","seq":${read}}`));
     if (this.#options.speaks === 'room') socket?.send(`{"type":"ack","seq":${seq}}`);
     this.#opened.resolve();
     this.#events.welcomed(how);

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { Acks, type AckWindow } from '../../client/acks.ts';
-import { systemClock } from '../../client/ports.ts';
 import { SUBPROTOCOL } from '../../protocol/version.ts';
 import { openSocket } from './http-client.ts';
 import { encodeText, SocketMessages } from './socket-frames.ts';
@@ -99,13 +98,12 @@ class Session {
     if (!frame.startsWith('{"type":"welcome"')) throw new Error(`unexpected frame ${frame.slice(0, 200)}`);
     const welcome: Welcome = JSON.parse(frame);
     [this.#seq, this.#head] = [welcome.seq, welcome.head];
-    this.#acks = new Acks(welcome.seq, welcome.limits, systemClock, (seq) => this.#send(`{"type":"ack","seq":${seq}}`));
+    this.#acks = new Acks(welcome.seq, welcome.limits, (seq) => this.#send(`{"type":"ack","seq":${seq}}`));
     this.#welcomed.resolve(welcome);
   }
 
   end(error: unknown): void {
     this.#failure ??= error;
-    this.#acks?.stop();
     this.#welcomed.reject(error);
     this.#ended.reject(error);
     for (const result of this.#results.values()) result.reject(error);
