@@ -200,6 +200,22 @@ describe.skipIf(skipped)(`what people see of each other${skipped ? ` (left out: 
     expect(await itemOf(alice, 'not to be stored').count()).toBe(0);
   });
 
+  it('on a phone, channels and members open over the messages and give the focus back', async () => {
+    const { page } = bob;
+    await page.setViewportSize({ width: 390, height: 844 });
+    const menu = page.getByRole('button', { name: 'Channels', exact: true });
+    await menu.click();
+    await page.getByRole('navigation', { name: 'Channels' }).getByRole('link', { name: 'plans' }).waitFor();
+    await page.keyboard.press('Escape');
+    await hasFocus(bob, menu);
+    await page.getByRole('button', { name: /^Members/ }).press('Enter');
+    const panel = await members(bob).boundingBox();
+    expect([panel?.width, panel?.height]).toEqual([390, 844]);
+    await members(bob).getByRole('button', { name: 'Close members' }).click();
+    await hasFocus(bob, page.getByRole('button', { name: /^Members/ }));
+    await page.setViewportSize({ width: 1280, height: 800 });
+  });
+
   it('of a channel of more than 200 members it is told how many are here, not who', { timeout: 180_000 }, async () => {
     const crowd = await createCrowd(200);
     await expect.poll(() => members(alice).getByRole('status').allTextContents(), { timeout: 60_000 }).toEqual([expect.stringMatching(/^\d+ here now\. /)]);
