@@ -42,9 +42,11 @@ const record: RoomRecord = {
 /** A room with 20 events, of which it has the last six itself. */
 function opened(): Room<Socket> {
   const sql = nodeSqlite();
-  appendMessages(conversation({ sql }), 20);
+  const room = conversation({ sql });
+  appendMessages(room, 20);
+  room.log.markDrained(20);
   sql.run('DELETE FROM events WHERE seq < 15');
-  sql.run('UPDATE log_state SET drained_seq = seq, drained_end = end_offset, first_seq = 15, first_offset = (SELECT start_offset FROM events WHERE seq = 15)');
+  sql.run('UPDATE log_state SET first_seq = 15, first_offset = (SELECT start_offset FROM events WHERE seq = 15)');
   return new Room(reopen(sql), {
     clock: () => NOW, random: () => 0.5, schedule: () => {}, durable: async () => {}, alarms: new Alarms(sql, ROOM_ALARMS, { setAlarm: () => {}, clearAlarm: () => {} }),
     record, presences: new PresenceCache(sql), watchInbox: away, nodes: new NodeTable(sql), node: () => ({ publish: away, tell: away, closeWhere: away }),
@@ -91,7 +93,8 @@ it('a resume is not called whole where the log went on in another epoch while Po
   const sql = nodeSqlite();
   const room = conversation({ sql });
   appendMessages(room, 20);
-  sql.run('UPDATE log_state SET drained_seq = seq, drained_end = end_offset, first_seq = 15, first_offset = (SELECT start_offset FROM events WHERE seq = 15)');
+  room.log.markDrained(20);
+  sql.run('UPDATE log_state SET first_seq = 15, first_offset = (SELECT start_offset FROM events WHERE seq = 15)');
   const { log } = reopen(sql);
   const archive = new Archive({ eventsBetween: async (after, before) => older(after, before), poisonBetween: async () => [], failed: () => {} });
   const asking = { log, archive, asking: () => {} };

@@ -9,6 +9,7 @@ import { PresenceCache } from '../channel-room/presence-cache.ts';
 import { ROOM_ALARMS } from '../channel-room/room-alarms.ts';
 import type { RoomRecord } from '../channel-room/room-record.ts';
 import { Room } from '../channel-room/room.ts';
+import { EventLog } from '../log/event-log.ts';
 import type { SqlDriver } from '../log/sql-driver.ts';
 import type { InboxRecord } from '../user-inbox/inbox-record.ts';
 import { freshRecord, type RoomSocket, type SocketRecord } from './socket-record.ts';
@@ -51,9 +52,11 @@ async function settle(): Promise<void> {
 }
 /** The log's first 1,199 events are in Postgres only. */
 function forgetOldest(): void {
+  const log = EventLog.open(sql);
+  log.markDrained(log.state.seq);
   sql.run('DELETE FROM events WHERE seq < 1200');
   sql.run('UPDATE log_state SET (seq, end_offset) = (SELECT seq, start_offset + bytes FROM events ORDER BY seq DESC LIMIT 1)');
-  sql.run('UPDATE log_state SET drained_seq = seq, drained_end = end_offset, first_seq = 1200, first_offset = (SELECT start_offset FROM events WHERE seq = 1200)');
+  sql.run('UPDATE log_state SET first_seq = 1200, first_offset = (SELECT start_offset FROM events WHERE seq = 1200)');
 }
 const begun = (at: number): SocketRecord => freshRecord({ session: 's', actor: { ...ALICE, expires_at: Number.MAX_SAFE_INTEGER }, epoch: 1 }, at);
 
