@@ -25,8 +25,22 @@ describe('MetricsStore', () => {
 
   it('adds counters up, over reports and over its own restarts', () => {
     for (const source of ['a', 'b']) store.add({ source, counters: [{ name: 'colink_room_events_appended_total', add: 3 }] }, NOW);
+    expect(sample('colink_room_events_appended_total')).toBe('6');
     new MetricsStore(sql).add({ source: 'a', counters: [{ name: 'colink_room_events_appended_total', add: 1 }] }, NOW);
     expect(sample('colink_room_events_appended_total')).toBe('7');
+  });
+
+  it('writes counters at once, but then once in 10 s, or when they are read', () => {
+    const count = (now: number) => store.add({ source: 'a', counters: [{ name: 'colink_room_commits_total', add: 1 }] }, now);
+    const stored = () => sql.all<{ value: number }>('SELECT value FROM counters')[0]?.value;
+    count(NOW);
+    count(NOW + 1_000);
+    count(NOW + 9_999);
+    expect(stored()).toBe(1);
+    count(NOW + 10_000);
+    expect(stored()).toBe(4);
+    count(NOW + 10_001);
+    expect([sample('colink_room_commits_total'), stored()]).toEqual(['5', 5]);
   });
 
   it('labels series as the catalog says, and escapes', () => {

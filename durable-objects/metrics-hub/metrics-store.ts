@@ -7,6 +7,8 @@ const MAX_SAMPLES = 500;
 const MAX_SERIES = 5_000;
 const MAX_SOURCES = 10_000;
 const MAX_LABEL = 120;
+/** Counters are written no more often, and when they are read: each row written is billed, and rooms report whenever they fall quiet. */
+const WRITE_EVERY_MS = 10_000;
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS counters (series TEXT PRIMARY KEY, value REAL NOT NULL) WITHOUT ROWID;
@@ -17,10 +19,14 @@ type Labels = Readonly<Record<string, string>>;
 
 /**
  * Sums of all reports. In SQLite, for the object may be evicted between two scrapes; a gauge stays until its source takes it back or
- * reports another, so the lag of a room that died silently goes on growing.
+ * reports another, so the lag of a room that died silently goes on growing. What was counted in the 10 s after counters were written waits in memory for the next report or scrape:
+ * an eviction in between loses it, as it loses a report on its way.
  */
 export class MetricsStore {
   readonly #sql: SqlDriver;
+  /** What was counted since, by series. */
+  readonly #waiting = new Map<string, number>();
+  #writtenAt = Number.NEGATIVE_INFINITY;
 
   constructor(sql: SqlDriver) {
     this.#sql = sql;
@@ -34,10 +40,12 @@ export class MetricsStore {
       for (const { name, labels, value, times } of observations.slice(0, MAX_SAMPLES)) if (isKnown(name, 'histogram')) this.#observe(name, value, labels, times);
       for (const { name, value } of gauges.slice(0, MAX_SAMPLES)) if (isKnown(name, 'gauge')) this.#set(report.source, name, value, now);
     });
+    if (now - this.#writtenAt >= WRITE_EVERY_MS) this.#write(now);
   }
 
   /** Prometheus text format 0.0.4. `now` in epoch milliseconds. */
   render(now: number): string {
+    this.#write(now);
     const counters = this.#sql.all<{ series: string; value: number }>('SELECT series, value FROM counters ORDER BY series');
     return `${(Object.keys(METRICS) as MetricName[]).map((name) => this.#family(name, counters, now)).join('\n')}\n`;
   }
@@ -76,6 +84,17 @@ export class MetricsStore {
   }
 
   #count(series: string, add: number): void {
+    const waiting = this.#waiting.get(series);
+    if (waiting !== undefined || this.#waiting.size < MAX_SERIES) this.#waiting.set(series, (waiting ?? 0) + add);
+  }
+
+  #write(now: number): void {
+    this.#sql.transaction(() => this.#waiting.forEach((add, series) => this.#add(series, add)));
+    this.#waiting.clear();
+    this.#writtenAt = now;
+  }
+
+  #add(series: string, add: number): void {
     const [known] = this.#sql.all('UPDATE counters SET value = value + ? WHERE series = ? RETURNING series', add, series);
     if (known !== undefined) return;
     const [{ count } = { count: 0 }] = this.#sql.all<{ count: number }>('SELECT count(*) AS count FROM counters');
