@@ -145,6 +145,11 @@ describe.skipIf(skipped)(`what people see of each other${skipped ? ` (left out: 
     expect(await page.getByRole('textbox', { name: 'Message #plans' }).inputValue()).toBe('for @bob and you');
     await page.keyboard.press('Enter');
     await expect.poll(() => itemOf(bob, 'and you').locator('mark').allTextContents(), WITHIN).toEqual(['@bob']);
+    await page.keyboard.type('once more @bob');
+    await page.getByRole('listbox').waitFor();
+    await page.keyboard.press('Enter');
+    await itemOf(bob, 'once more').waitFor();
+    expect(await page.getByRole('listbox').count()).toBe(0);
     await page.keyboard.type('@');
     await page.getByRole('listbox').waitFor();
     await page.keyboard.press('Escape');

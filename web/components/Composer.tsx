@@ -26,17 +26,18 @@ export function Composer({ store, rootId, placeholder, autoFocus = matchMedia('(
     setText(value);
     store.drafts.set(rootId ?? '', value);
   };
+  const mentions = useMentions(ref, store, write);
   const send = () => {
     if (text.trim() === '' || text.length > MAX_TEXT) return;
     try {
       store.send(text.trim(), rootId);
       write('');
+      mentions.choice.close();
     } catch (error) {
       notify(error instanceof Error ? error.message : String(error));
     }
     ref.current?.focus();
   };
-  const mentions = useMentions(ref, store, write);
   const handleKey = (event: KeyboardEvent) => {
     if (mentions.handleKey(event)) {
       event.preventDefault();
@@ -73,7 +74,7 @@ export function Composer({ store, rootId, placeholder, autoFocus = matchMedia('(
         }}
         onKeyDown={handleKey}
         onClick={mentions.look}
-        onBlur={() => mentions.choice.decline()}
+        onBlur={() => mentions.choice.close()}
         aria-autocomplete="list"
         {...mentions.described}
       />

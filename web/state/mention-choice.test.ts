@@ -77,6 +77,16 @@ describe('a mention being written', () => {
     expect(handles(choice)).toEqual(['bob']);
   });
 
+  it('is over when its text is: the next one at its place is offered again', () => {
+    const choice = new MentionChoice(() => PEOPLE);
+    choice.look('@a', 2);
+    choice.decline();
+    choice.close();
+    expect(choice.look('@b', 2)).toBe(true);
+    choice.close();
+    expect(choice.isOpen).toBe(false);
+  });
+
   it('is settled where the only one there is has been written out', () => {
     const choice = new MentionChoice(() => PEOPLE);
     choice.look('@bo', 3);

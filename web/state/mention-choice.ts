@@ -35,7 +35,7 @@ export class MentionChoice {
   readonly offered;
   /** Index of the one that Enter takes. */
   readonly at = signal(0);
-  /** The mention for which no offer is wanted any more. */
+  /** Where the mention begins that was declined. */
   #declined: number | null = null;
 
   /** `people` may read signals: what is offered follows them. */
@@ -67,8 +67,15 @@ export class MentionChoice {
     if (count > 0) this.at.value = (this.at.peek() + step + count) % count;
   }
 
+  /** For this mention no offer is wanted any more. */
   decline(): void {
     this.#declined = this.#begun.peek()?.start ?? null;
+    this.#begun.value = null;
+  }
+
+  /** Nothing is being written any more. */
+  close(): void {
+    this.#declined = null;
     this.#begun.value = null;
   }
 
