@@ -6,6 +6,11 @@ export interface AlarmPort {
   clearAlarm(): void;
 }
 
+export interface PurposeAlarm extends AlarmPort {
+  /** When it is set to ring, in epoch milliseconds; null: it is not set. */
+  alarmAt(): number | null;
+}
+
 /** What failed is due again after this time. */
 const RETRY_MS = 30_000;
 /** The platform repeats an alarm that fails six times, for about four minutes (Durable Objects documentation, 2026-11), and then gives it up. */
@@ -44,6 +49,11 @@ export class Alarms<P extends string> {
 
   at(purpose: P): number | null {
     return this.#times.get(purpose) ?? null;
+  }
+
+  /** What sees to one purpose only. */
+  of(purpose: P): PurposeAlarm {
+    return { alarmAt: () => this.at(purpose), setAlarm: (at) => this.set(purpose, at), clearAlarm: () => this.clear(purpose) };
   }
 
   set(purpose: P, time: number): void {

@@ -93,18 +93,12 @@ export class Room<S extends RoomSocket> {
     });
     this.#credentials = new SocketCredentials(this.#fanout, {
       clock,
-      alarmAt: () => ports.alarms.at('auth'),
-      setAlarm: (at) => ports.alarms.set('auth', at),
-      clearAlarm: () => ports.alarms.clear('auth'),
+      ...ports.alarms.of('auth'),
       redeem: (userId, ticket) => ports.redeem(userId, ticket),
       refusal: (actor) => accessProblem(conversation, actor, clock()),
     });
     const admissions = new Admissions(conversation, this.#archive, new MembershipLookup(conversation, record, clock), { clock, asking: () => this.#tidy.touch() });
-    this.#tree = new Tree(ports.nodes, log, {
-      ...ports,
-      setAlarm: (at) => ports.alarms.set('nodes', at),
-      clearAlarm: () => ports.alarms.clear('nodes'),
-    });
+    this.#tree = new Tree(ports.nodes, log, { ...ports, ...ports.alarms.of('nodes') });
     this.#awareness = new Awareness(conversation, this.#fanout, this.#tree, { ...ports, sweepLater: () => ports.alarms.ensure('sweep', clock() + SWEEP_MS) });
     this.#access = new AccessChanges(conversation, this.#fanout, this.#tree, {
       clock,

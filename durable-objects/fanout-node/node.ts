@@ -89,9 +89,7 @@ export class Node<S extends RoomSocket> {
     this.#presence = new NodePresence(this.#fanout, { clock, schedule: (ms, task) => ports.schedule(ms, task), look: () => void ports.room.look().catch(() => {}) });
     this.#credentials = new SocketCredentials(this.#fanout, {
       clock,
-      alarmAt: () => ports.alarms.at('auth'),
-      setAlarm: (at) => ports.alarms.set('auth', at),
-      clearAlarm: () => ports.alarms.clear('auth'),
+      ...ports.alarms.of('auth'),
       redeem: (userId, ticket) => this.#redeem(userId, ticket),
       // The room has looked, with its list of members.
       refusal: ({ expires_at }) => (expires_at <= clock() ? { code: 'unauthenticated' } : null),

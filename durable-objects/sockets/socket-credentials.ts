@@ -1,6 +1,7 @@
 import type { Outcome, Problem } from '../../protocol/errors.ts';
 import type { RefreshResult } from '../../protocol/frames.ts';
 import { AUTH_NOTICE_SECONDS } from '../../protocol/limits.ts';
+import type { PurposeAlarm } from '../alarms.ts';
 import type { Actor, Redeemed } from './actor-api.ts';
 import type { Fanout } from './fanout.ts';
 import type { RoomSocket, SocketRecord } from './socket-record.ts';
@@ -10,12 +11,8 @@ const NOTICE_MS = AUTH_NOTICE_SECONDS * 1_000;
 /** Notices that are due within this time of the alarm go with it, so that credentials that end one after the other do not each wake the object. */
 const GATHER_MS = 5_000;
 
-export interface CredentialPorts {
+export interface CredentialPorts extends PurposeAlarm {
   clock(): number;
-  /** When the alarm for credentials is set to ring, in epoch milliseconds; null: it is not set. */
-  alarmAt(): number | null;
-  setAlarm(at: number): void;
-  clearAlarm(): void;
   /** As `InboxApi.redeemTicket` of this user. Rejects where their inbox cannot be reached. */
   redeem(userId: string, ticket: string): Promise<Redeemed | null>;
   /** Why this actor may not have a socket here, or null. */

@@ -79,9 +79,7 @@ export class Inbox<S extends RoomSocket> {
     });
     this.#credentials = new SocketCredentials(this.#fanout, {
       clock,
-      alarmAt: () => ports.alarms.at('auth'),
-      setAlarm: (at) => ports.alarms.set('auth', at),
-      clearAlarm: () => ports.alarms.clear('auth'),
+      ...ports.alarms.of('auth'),
       redeem: (_, ticket) => ports.redeem(ticket),
       refusal: (actor) => this.#refusal(actor),
     });
