@@ -1,6 +1,7 @@
 import type { Command } from '../../protocol/frames.ts';
 import type { Actor } from '../sockets/actor-api.ts';
 import type { Fanout } from '../sockets/fanout.ts';
+import type { Count } from '../metrics-hub/object-metrics.ts';
 import type { RoomSocket } from '../sockets/socket-record.ts';
 import type { PresenceNotice, WatchedPresence } from '../user-inbox/presence-api.ts';
 import { ChannelPresence, type PresenceTelling } from './channel-presence.ts';
@@ -17,6 +18,7 @@ export interface AwarenessPorts {
   readonly presences: PresenceCache;
   /** Asks a member's inbox, which from then on tells this room of changes. */
   watchInbox(userId: string): Promise<WatchedPresence>;
+  readonly count: Count;
   /** Calls `sweep` in some minutes, unless it is to be called already; kept durably. */
   sweepLater(): void;
 }
@@ -42,7 +44,7 @@ export class Awareness<S extends RoomSocket> {
     this.#typing = new Typing({ ...time, tell: (change) => this.#tellTyping(change) });
     this.#presence = new ChannelPresence<S>(ports.presences, {
       ...time,
-      watchInbox: (userId) => ports.watchInbox(userId),
+      watchInbox: (userId) => this.#lookUp(userId),
       members: (limit) => access.members(limit),
       isMember: (userId) => access.isMember(userId),
       connected: () => this.#countUsers(),
@@ -50,6 +52,11 @@ export class Awareness<S extends RoomSocket> {
       sweepLater: () => ports.sweepLater(),
       tell: (telling, isOwed) => this.#tellPresence(telling, isOwed),
     });
+  }
+
+  /** How many sockets of the room are told who is present. */
+  get watching(): number {
+    return this.#watchers.size;
   }
 
   /** The sockets of an earlier instance are taken over. */
@@ -133,6 +140,17 @@ export class Awareness<S extends RoomSocket> {
     return this.#tree.countUsers(users);
   }
 
+  async #lookUp(userId: string): Promise<WatchedPresence> {
+    try {
+      const watched = await this.#ports.watchInbox(userId);
+      this.#ports.count('colink_presence_lookups_total', 1, { result: 'ok' });
+      return watched;
+    } catch (error) {
+      this.#ports.count('colink_presence_lookups_total', 1, { result: 'failed' });
+      throw error;
+    }
+  }
+
   #tellTyping(change: TypingChange): number {
     const frameFor = typingFrames(change);
     this.#fanout.tell(({ actor }) => frameFor(actor.user_id));
@@ -143,8 +161,11 @@ export class Awareness<S extends RoomSocket> {
   #tellPresence(telling: PresenceTelling, isOwed: (socket: S) => boolean): void {
     const { full, diff } = telling;
     for (const socket of this.#watchers) {
-      const frame = isOwed(socket) ? full : diff;
-      if (frame !== null) this.#fanout.tellSocket(socket, frame);
+      const kind = isOwed(socket) ? 'full' : 'diff';
+      const frame = kind === 'full' ? full : diff;
+      if (frame === null) continue;
+      this.#fanout.tellSocket(socket, frame);
+      this.#ports.count('colink_presence_frames_total', 1, { kind });
     }
     this.#tree.tell({ presence: telling });
   }

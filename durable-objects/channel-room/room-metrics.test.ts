@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { RoomMetrics } from './room-metrics.ts';
 
-const quiet = { sockets: 2, undrained: 0, undrainedSince: null };
+const quiet = { sockets: 2, watchers: 1, undrained: 0, undrainedSince: null };
 
 it('adds counts up by name and labels, and begins anew after each report', () => {
   const metrics = new RoomMetrics('room');
@@ -27,7 +27,7 @@ it('reports at most once in 5 s, but always before it rests (G8)', () => {
 
 it('reports gauges that have changed', () => {
   const metrics = new RoomMetrics('room');
-  expect(metrics.take(quiet, 10_000, true)?.gauges).toHaveLength(4);
+  expect(metrics.take(quiet, 10_000, true)?.gauges).toHaveLength(5);
   expect(metrics.take({ ...quiet, undrained: 1, undrainedSince: 9_000 }, 11_000, true)?.gauges).toEqual([
     { name: 'colink_room_undrained_events', value: 1 },
     { name: 'colink_room_drain_lag_seconds', value: 9_000 },

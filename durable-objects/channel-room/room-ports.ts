@@ -7,7 +7,7 @@ import type { NodeStub } from './node-link.ts';
 import type { NodeTable } from './node-table.ts';
 import type { RoomDrainPorts } from './room-drain.ts';
 
-export interface RoomPorts<S extends RoomSocket> extends Omit<RoomDrainPorts, 'epochChanged'>, Omit<AwarenessPorts, 'sweepLater'> {
+export interface RoomPorts<S extends RoomSocket> extends Omit<RoomDrainPorts, 'epochChanged'>, Omit<AwarenessPorts, 'sweepLater' | 'count'> {
   readonly nodes: NodeTable;
   node(node: number): NodeStub;
   readonly limits: SocketLimits;

@@ -99,7 +99,11 @@ export class Room<S extends RoomSocket> {
     });
     const admissions = new Admissions(conversation, this.#archive, new MembershipLookup(conversation, record, clock), { clock, asking: () => this.#tidy.touch() });
     this.#tree = new Tree(ports.nodes, log, { ...ports, ...ports.alarms.of('nodes') });
-    this.#awareness = new Awareness(conversation, this.#fanout, this.#tree, { ...ports, sweepLater: () => ports.alarms.ensure('sweep', clock() + SWEEP_MS) });
+    this.#awareness = new Awareness(conversation, this.#fanout, this.#tree, {
+      ...ports,
+      count: (...counted) => this.#metrics.count(...counted),
+      sweepLater: () => ports.alarms.ensure('sweep', clock() + SWEEP_MS),
+    });
     this.#access = new AccessChanges(conversation, this.#fanout, this.#tree, {
       clock,
       flush: () => this.#commits.flush(),
@@ -275,7 +279,7 @@ export class Room<S extends RoomSocket> {
 
   #report(last: boolean): void {
     const { log } = this.#conversation;
-    const gauges = { sockets: this.#fanout.size, undrained: log.undrainedEvents, undrainedSince: log.undrainedSince() };
+    const gauges = { sockets: this.#fanout.size, watchers: this.#awareness.watching, undrained: log.undrainedEvents, undrainedSince: log.undrainedSince() };
     const report = this.#metrics.take(gauges, this.#ports.clock(), last);
     if (report !== null) this.#ports.report(report);
   }

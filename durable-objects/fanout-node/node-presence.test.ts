@@ -24,7 +24,7 @@ beforeEach(() => {
   [now, looks, timers] = [NOW, 0, []];
   const archive = new Archive({ eventsBetween: async () => [], poisonBetween: async () => [], failed: () => {} });
   fanout = new Fanout<Socket>(conversation().log, archive, { clock: () => now, schedule: () => {}, unsettled: () => {}, closed: () => {}, caughtUp: () => {} });
-  presence = new NodePresence(fanout, { clock: () => now, schedule: (_, task) => void timers.push(task), look: () => void (looks += 1) });
+  presence = new NodePresence(fanout, { clock: () => now, schedule: (_, task) => void timers.push(task), look: () => void (looks += 1), count: () => {} });
 });
 
 function join(watching = true): Socket {

@@ -1,5 +1,6 @@
 import type { PresenceTelling } from '../channel-room/channel-presence.ts';
 import type { Fanout } from '../sockets/fanout.ts';
+import type { Count } from '../metrics-hub/object-metrics.ts';
 import type { RoomSocket } from '../sockets/socket-record.ts';
 
 /** Whole answers to one socket are so far apart, in milliseconds. */
@@ -8,6 +9,7 @@ const EVERY_MS = 1_000;
 export interface NodePresencePorts {
   clock(): number;
   schedule(ms: number, task: () => void): void;
+  readonly count: Count;
   /** Asks the room to tell its nodes, for somebody looks. */
   look(): void;
 }
@@ -26,6 +28,11 @@ export class NodePresence<S extends RoomSocket> {
   constructor(fanout: Fanout<S>, ports: NodePresencePorts) {
     this.#fanout = fanout;
     this.#ports = ports;
+  }
+
+  /** How many sockets are told who is present. */
+  get watching(): number {
+    return this.#watchers.size;
   }
 
   /** A socket of an earlier instance is taken over. */
@@ -57,7 +64,7 @@ export class NodePresence<S extends RoomSocket> {
     this.#last = telling;
     for (const socket of this.#watchers) {
       if (this.#owed.has(socket)) this.#give(socket, telling.full);
-      else if (telling.diff !== null) this.#fanout.tellSocket(socket, telling.diff);
+      else if (telling.diff !== null) this.#send(socket, telling.diff, 'diff');
     }
   }
 
@@ -85,6 +92,11 @@ export class NodePresence<S extends RoomSocket> {
   #give(socket: S, full: string): void {
     this.#owed.delete(socket);
     this.#givenAt.set(socket, this.#ports.clock());
-    this.#fanout.tellSocket(socket, full);
+    this.#send(socket, full, 'full');
+  }
+
+  #send(socket: S, frame: string, kind: 'full' | 'diff'): void {
+    this.#fanout.tellSocket(socket, frame);
+    this.#ports.count('colink_presence_frames_total', 1, { kind });
   }
 }

@@ -86,7 +86,12 @@ export class Node<S extends RoomSocket> {
       watch: (socket, presence) => this.#presence.watch(socket, presence),
     });
     this.#typing = new NodeTyping(this.#fanout);
-    this.#presence = new NodePresence(this.#fanout, { clock, schedule: (ms, task) => ports.schedule(ms, task), look: () => void ports.room.look().catch(() => {}) });
+    this.#presence = new NodePresence(this.#fanout, {
+      clock,
+      schedule: (ms, task) => ports.schedule(ms, task),
+      look: () => void ports.room.look().catch(() => {}),
+      count: (...counted) => this.#metrics.count(...counted),
+    });
     this.#credentials = new SocketCredentials(this.#fanout, {
       clock,
       ...ports.alarms.of('auth'),
@@ -242,7 +247,7 @@ export class Node<S extends RoomSocket> {
   #tidyRound(): boolean {
     const quiet = [!this.#active, !this.#fanout.isReading, this.#roster.settle()].every(Boolean);
     this.#active = false;
-    const report = this.#metrics.take({ sockets: this.size, undrained: 0, undrainedSince: null }, this.#ports.clock(), quiet);
+    const report = this.#metrics.take({ sockets: this.size, watchers: this.#presence.watching, undrained: 0, undrainedSince: null }, this.#ports.clock(), quiet);
     if (report !== null) this.#ports.report(report);
     return quiet;
   }

@@ -18,9 +18,18 @@ export const METRICS = {
   colink_inbox_sockets: { type: 'gauge', of: 'sum', labels: [], help: 'Open sockets, over all inboxes.' },
   colink_room_undrained_events: { type: 'gauge', of: 'sum', labels: [], help: 'Events not yet in Postgres, over all rooms.' },
   colink_room_drain_lag_seconds: { type: 'gauge', of: 'age', labels: [], help: 'Age of the oldest event not yet in Postgres.' },
+  colink_inbox_events_appended_total: { type: 'counter', labels: [], help: 'Events appended to the logs of inboxes.' },
+  colink_inbox_sockets_closed_total: { type: 'counter', labels: ['code'], help: 'Sockets closed by inboxes.' },
+  colink_inbox_commands_refused_total: { type: 'counter', labels: ['code'], help: 'Commands an inbox refused, by problem.' },
+  colink_inbox_bootstraps_total: { type: 'counter', labels: [], help: 'Inboxes that were filled from Postgres.' },
   colink_inbox_drain_failures_total: { type: 'counter', labels: ['kind'], help: 'Drain batches of inboxes that failed or were refused.' },
   colink_inbox_poison_events_total: { type: 'counter', labels: [], help: 'Events of inboxes that Postgres could not take, kept in dead_letters.' },
   colink_inbox_drain_lag_seconds: { type: 'gauge', of: 'age', labels: [], help: 'Age of the oldest event not yet in Postgres, of inboxes whose drain has failed.' },
+  colink_presence_watchers: { type: 'gauge', of: 'sum', labels: [], help: 'Sockets of rooms that are told who is present.' },
+  colink_presence_frames_total: { type: 'counter', labels: ['kind'], help: 'Presence frames sent by rooms, all of it (full) or what has changed (diff).' },
+  colink_presence_lookups_total: { type: 'counter', labels: ['result'], help: 'Inboxes that rooms have asked who is present.' },
+  colink_presence_transitions_total: { type: 'counter', labels: ['to'], help: 'Changes of what others see of users, by the state they are seen in then.' },
+  colink_presence_leases_expired_total: { type: 'counter', labels: [], help: 'Users who went offline because their connections were silent, not closed.' },
 } as const satisfies Record<string, Metric>;
 
 /** `of`: how the newest values of all sources become one. `age` takes epoch milliseconds and shows the greatest age in seconds. */

@@ -7,9 +7,9 @@ import type { InboxAlarm } from './inbox-alarms.ts';
 import { type Lease, LEASE_MS, leaseUntil, longer, NO_LEASE, type Wish } from './presence.ts';
 import type { DeliveryPorts } from './presence-delivery.ts';
 import type { PresenceTable } from './presence-table.ts';
-import { UserPresence } from './user-presence.ts';
+import { type PresencePorts, UserPresence } from './user-presence.ts';
 
-export interface InboxPresencePorts<S extends RoomSocket> extends DeliveryPorts {
+export interface InboxPresencePorts<S extends RoomSocket> extends DeliveryPorts, Pick<PresencePorts, 'transition'> {
   readonly presences: PresenceTable;
   readonly alarms: Alarms<InboxAlarm>;
   /** When the platform last answered a ping of this socket, in epoch milliseconds; 0: never. */

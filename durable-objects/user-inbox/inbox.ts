@@ -1,10 +1,13 @@
+import type { CloseCode } from '../../protocol/close-codes.ts';
 import type { Outcome, Problem } from '../../protocol/errors.ts';
 import type { ReadResult } from '../../protocol/frames.ts';
+import type { PresenceState } from '../../protocol/presence.ts';
 import type { InboxMemberChange, InboxTelling, TellAnswer } from '../../protocol/tellings.ts';
 import { Archive } from '../log/archive.ts';
 import type { LogEvent } from '../log/event-log.ts';
 import type { DrainStep } from '../log/drain.ts';
 import { LogDrain } from '../log/log-drain.ts';
+import type { MetricsReport } from '../metrics-hub/metrics-api.ts';
 import type { Actor } from '../sockets/actor-api.ts';
 import { Fanout } from '../sockets/fanout.ts';
 import type { RoomSocket, SocketRecord } from '../sockets/socket-record.ts';
@@ -23,7 +26,6 @@ import { InboxSeating } from './inbox-seating.ts';
 import type { InboxState } from './inbox-state.ts';
 import { InboxPresence } from './inbox-presence.ts';
 import type { Wish } from './presence.ts';
-import { SocketGauge } from './socket-gauge.ts';
 import { Wakefulness } from './wakefulness.ts';
 
 /**
@@ -40,7 +42,6 @@ export class Inbox<S extends RoomSocket> {
   readonly #changes: InboxChanges;
   readonly #badges: BadgeFeed<S>;
   readonly #drain: LogDrain;
-  readonly #gauge: SocketGauge;
   readonly #presence: InboxPresence<S>;
   readonly #wakefulness: Wakefulness;
   readonly #metrics: InboxMetrics;
@@ -68,13 +69,13 @@ export class Inbox<S extends RoomSocket> {
       failed: (error) => ports.warn('older events could not be read', { error: String(error) }),
     });
     this.#fanout = new Fanout(state.log, { read: (...range) => this.#tidy.guarded(archive.read(...range)) }, {
-      clock, schedule, unsettled: () => this.#tidy.touch(), closed: (_, code, record) => this.#presence.left(record, code), caughtUp: (socket) => this.#badges.sendAll(socket),
+      clock, schedule, unsettled: () => this.#tidy.touch(), closed: (_, code, record) => this.#closed(code, record), caughtUp: (socket) => this.#badges.sendAll(socket),
     });
     this.#tidy = new TidyLoop(this.#fanout, { ...ports, round: () => this.#tidyRound() });
     this.#commands = new InboxCommands(this.#fanout, {
       clock,
       read: (actor, channelId, pos) => this.read(actor, channelId, pos),
-      refresh: (socket, ticket) => this.#credentials.refresh(socket, ticket),
+      refresh: async (socket, ticket) => this.#counted(await this.#credentials.refresh(socket, ticket)),
       activity: (socket, activity) => this.activity(socket, activity),
     });
     this.#credentials = new SocketCredentials(this.#fanout, {
@@ -83,7 +84,6 @@ export class Inbox<S extends RoomSocket> {
       redeem: (_, ticket) => ports.redeem(ticket),
       refusal: (actor) => this.#refusal(actor),
     });
-    this.#gauge = new SocketGauge(state.userId, (report) => ports.report(report));
     this.#lookup = new ChannelLookup(state.channels, (channelId) => record.findChannel(channelId), clock);
     this.#changes = new InboxChanges(state, {
       clock,
@@ -116,6 +116,7 @@ export class Inbox<S extends RoomSocket> {
       lastPing: (socket) => ports.lastPing(socket),
       tellRoom: (channelId, notice) => ports.tellRoom(channelId, notice),
       log: (event) => this.#touched(record.logPresence(event)),
+      transition: (to, leaseExpired) => this.#transition(to, leaseExpired),
       warn: (message, fields) => ports.warn(message, fields),
     });
     this.#seating = new InboxSeating(this.#fanout, { log: state.log, archive, asking: () => this.#tidy.touch() }, this.#tidy, {
@@ -133,7 +134,7 @@ export class Inbox<S extends RoomSocket> {
     for (const [socket, record] of sockets) this.#fanout.adopt(socket, record, sockets.length);
     this.#credentials.check();
     this.#presence.resume();
-    this.#gauge.found(this.#fanout.size);
+    this.#metrics.found(this.#fanout.size);
     this.#badges.resume();
     this.#wakefulness.check();
     if (this.#state.log.undrainedEvents > 0) this.#drain.wake();
@@ -143,7 +144,7 @@ export class Inbox<S extends RoomSocket> {
   /** Moves the read marker of a channel up to `pos`; it never goes down. */
   async read(actor: Actor, channelId: string, pos: number): Promise<Outcome<ReadResult>> {
     const problem = this.#refusal(actor) ?? (await this.#memberProblem(channelId)) ?? this.#refusal(actor);
-    return problem === null ? this.#changes.read(channelId, pos) : { problem };
+    return this.#counted(problem === null ? this.#changes.read(channelId, pos) : { problem });
   }
 
   /** Whether the user is at this device: what presence is made from. */
@@ -210,6 +211,7 @@ export class Inbox<S extends RoomSocket> {
   #committed(events: readonly LogEvent[]): void {
     this.#tidy.touch();
     if (events.length === 0) return;
+    this.#metrics.count('colink_inbox_events_appended_total', events.length);
     this.#fanout.publish(events);
     this.#drain.wake();
   }
@@ -225,8 +227,26 @@ export class Inbox<S extends RoomSocket> {
   }
 
   #observe(step: DrainStep): void {
-    const report = this.#metrics.observe(step, this.#state.log.undrainedSince());
+    this.#report(this.#metrics.observe(step, this.#state.log.undrainedSince()));
+  }
+
+  #report(report: MetricsReport | null): void {
     if (report !== null) this.#ports.report(report);
+  }
+
+  #counted<T>(outcome: Outcome<T>): Outcome<T> {
+    if ('problem' in outcome) this.#metrics.count('colink_inbox_commands_refused_total', 1, { code: outcome.problem.code });
+    return outcome;
+  }
+
+  #closed(code: CloseCode, record: SocketRecord | undefined): void {
+    this.#presence.left(record, code);
+    this.#metrics.count('colink_inbox_sockets_closed_total', 1, { code: String(code) });
+  }
+
+  #transition(to: PresenceState, leaseExpired: boolean): void {
+    this.#metrics.count('colink_presence_transitions_total', 1, { to });
+    if (leaseExpired) this.#metrics.count('colink_presence_leases_expired_total');
   }
 
   /** A connection to Postgres is in use, and is to be closed soon after. */
@@ -244,10 +264,10 @@ export class Inbox<S extends RoomSocket> {
 
   /** Whether nothing is left to do. */
   #tidyRound(): boolean {
-    this.#gauge.note(this.#fanout.size);
     this.#wakefulness.check();
     const quiet = this.#ports.record.rest() && !this.#drain.isRunning && !this.#wakefulness.isDue && !this.#fanout.isReading && !this.#state.owesBadges;
     if (quiet) this.#drain.rest();
+    this.#report(this.#metrics.take(this.#fanout.size, this.#ports.clock(), quiet));
     return quiet;
   }
 }

@@ -55,7 +55,7 @@ export class UserInbox extends DurableObject<Env> implements InboxApi {
       ...platformPorts(ctx, env),
       stored: () => this.#stored(),
       idOf: ({ userId }) => userId,
-      fill: (userId) => bootstrapInbox(this.#sql, inboxPostgres(this.#burst, userId), this.#presences, userId),
+      fill: (userId) => this.#fill(userId),
       failed: (userId, error) => warningsOf(userId)('bootstrap', { error: String(error) }),
       rest: () => this.#burst.rest(),
     });
@@ -135,6 +135,12 @@ export class UserInbox extends DurableObject<Env> implements InboxApi {
     if (inbox !== null) return await inbox.alarm();
     // It starts over: what was to be done is done when it is opened, and what has rung must not stand in the way of what will be set.
     new Alarms(this.#sql, INBOX_ALARMS, alarmPort(this.ctx)).due(Date.now());
+  }
+
+  async #fill(userId: string): Promise<boolean> {
+    const isFilled = await bootstrapInbox(this.#sql, inboxPostgres(this.#burst, userId), this.#presences, userId);
+    if (isFilled) platformPorts(this.ctx, this.env).report({ source: `inbox ${userId}`, counters: [{ name: 'colink_inbox_bootstraps_total', add: 1 }] });
+    return isFilled;
   }
 
   #stored(): LiveInbox | null {

@@ -30,6 +30,7 @@ class World {
   looking = true;
   away = false;
   readonly notices: PresenceNotice[] = [];
+  readonly transitions: string[] = [];
   readonly events: PresenceEvent[] = [];
   table = new PresenceTable(this.sql);
   presence = this.#instance();
@@ -92,6 +93,7 @@ class World {
       random: () => 0.5,
       newId: () => id(9, this.events.length),
       lease: () => [...this.sockets].reduce<Lease>((lease, { heardAt, idle }) => longer(lease, leaseUntil(heardAt + LEASE_MS, idle)), NO_LEASE),
+      transition: (to, leaseExpired) => void this.transitions.push(leaseExpired ? `${to}, silent` : to),
       setAlarm: (at) => void (this.alarmAt = at),
       tellRoom: async (_, notice) => {
         if (this.away) throw new Error('the room is away');
@@ -143,6 +145,7 @@ describe('a user', () => {
     expect(world.states).toEqual(['online']);
     await world.pass(1);
     expect(world.states).toEqual(['online', 'offline']);
+    expect(world.transitions).toEqual(['online', 'offline, silent']);
     expect(world.alarmAt).toBeNull();
   });
 
@@ -176,6 +179,7 @@ describe('a user', () => {
     world.close(socket);
     await world.pass(CLOSED_MS, true);
     expect(world.states).toEqual(['online', 'offline']);
+    expect(world.transitions).toEqual(['online', 'offline']);
   });
 });
 

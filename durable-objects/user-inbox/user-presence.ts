@@ -1,3 +1,4 @@
+import type { PresenceState } from '../../protocol/presence.ts';
 import { CLOSED_MS, type Lease, LEASE_MS, leaseUntil, longer, mayTellAt, nextChangeAt, sameSeen, type Seen, seenAt, type Wish } from './presence.ts';
 import { PresenceDelivery, type DeliveryPorts } from './presence-delivery.ts';
 import type { PresenceTable } from './presence-table.ts';
@@ -8,6 +9,8 @@ const NET_MS = 15_000;
 export interface PresencePorts extends DeliveryPorts {
   /** What the open sockets of the inbox vouch for: each so long after its last ping or frame (`leaseUntil`). */
   lease(): Lease;
+  /** What others see has changed; `leaseExpired`: because connections that were not closed have been silent for too long. */
+  transition(to: PresenceState, leaseExpired: boolean): void;
   /** The object is to be woken then, at the latest; null: never. Kept durably. */
   setAlarm(at: number | null): void;
 }
@@ -49,7 +52,7 @@ export class UserPresence {
     const open = this.#ports.lease();
     if (isOpen !== open.any > 0) this.#table.save({ isOpen: !isOpen });
     const lease = longer(open, closed);
-    const waits = this.#tell(seenAt(lease, wish, now), now);
+    const waits = this.#tell(seenAt(lease, wish, now), now, open.any > 0 && open.any <= now);
     this.#delivery.start();
     const next = earliest([nextChangeAt(lease, wish, now), waits, this.#delivery.retryAt]);
     // Should this instance die while it tells, the alarm continues.
@@ -57,11 +60,12 @@ export class UserPresence {
   }
 
   /** Tells what has changed, or returns when it may be told. */
-  #tell(seen: Seen, now: number): number | null {
+  #tell(seen: Seen, now: number, isSilent: boolean): number | null {
     const { told } = this.#table.row;
     if (sameSeen(seen, told)) return null;
     if (mayTellAt(told) > now) return mayTellAt(told);
     this.#table.save({ told: { ...seen, at: now, version: told.version + 1 } });
+    this.#ports.transition(seen.state, isSilent && seen.state === 'offline' && this.wish.choice !== 'offline');
     return null;
   }
 
