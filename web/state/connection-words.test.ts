@@ -34,6 +34,7 @@ describe('the words for a connection', () => {
     expect(worseOff(open, waiting(1))).toEqual(waiting(1));
     expect(worseOff(waiting(1), open)).toEqual(waiting(1));
     expect(worseOff({ name: 'idle' }, open)).toEqual(open);
+    expect(worseOff({ name: 'closed', reason: 'stopped' }, open)).toEqual(open);
     expect(worseOff(undefined, open)).toEqual(open);
   });
 });

@@ -50,5 +50,6 @@ function waiting(seconds: number, hasBeenLive: boolean): Status {
 
 /** Of the open channel's connection and the inbox's, the one that is worse off. A channel at rest has no say. */
 export function worseOff(channel: ConnectionState | undefined, inbox: ConnectionState): ConnectionState {
-  return !channel || channel.name === 'open' || channel.name === 'idle' ? inbox : channel;
+  const isAtRest = !channel || channel.name === 'idle' || (channel.name === 'closed' && channel.reason === 'stopped');
+  return isAtRest || channel.name === 'open' ? inbox : channel;
 }

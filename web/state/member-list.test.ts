@@ -40,9 +40,11 @@ describe('the list of members', () => {
   it('G8: ends at its limit', async () => {
     const list = new MemberList(paged(many(1_500), 500).read, () => {});
     await list.open();
+    list.apply([removed('m0'), added('late')]);
     await list.more();
     await list.more();
-    expect(ids(list).length).toBe(MAX_LISTED);
+    list.apply([added('later'), added('m1', 'admin')]);
+    expect([ids(list).length, ids(list).includes('later'), list.roles.value.get('m1')]).toEqual([MAX_LISTED, false, 'admin']);
   });
 
   it('follows who comes, goes and changes role', async () => {

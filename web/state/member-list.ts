@@ -7,6 +7,8 @@ import { type Loading, load } from './loading.ts';
 /** Most members that are listed; of further ones the page says that there are more. */
 export const MAX_LISTED = 1_000;
 
+type MembershipEvent = Extract<ChannelEvent, { type: 'member.added' | 'member.removed' }>;
+
 interface Page {
   readonly data: readonly Member[];
   readonly next_cursor: string | null;
@@ -21,7 +23,7 @@ export class MemberList {
   readonly #read: (cursor?: string) => Promise<Page>;
   readonly #seen: (users: readonly User[]) => void;
   /** What happened while a page was on its way: the page may be older. */
-  #meanwhile: readonly ChannelEvent[] = [];
+  #meanwhile: readonly MembershipEvent[] = [];
   #readings = 0;
 
   constructor(read: (cursor?: string) => Promise<Page>, seen: (users: readonly User[]) => void) {
@@ -44,8 +46,9 @@ export class MemberList {
   }
 
   apply(events: readonly ChannelEvent[]): void {
-    if (this.loading.peek().name === 'loading') this.#meanwhile = [...this.#meanwhile, ...events];
-    if (this.cursor.peek() !== undefined) this.roles.value = applied(this.roles.peek(), events);
+    const changes = events.filter(isMembership);
+    if (this.loading.peek().name === 'loading') this.#meanwhile = [...this.#meanwhile, ...changes];
+    if (this.cursor.peek() !== undefined) this.roles.value = applied(this.roles.peek(), changes);
   }
 
   /** Events were missed: the list is void, and what is on its way as well. */
@@ -74,13 +77,16 @@ export class MemberList {
   }
 }
 
-function applied(roles: ReadonlyMap<string, MemberRole>, events: readonly ChannelEvent[]): ReadonlyMap<string, MemberRole> {
-  const changes = events.filter((event) => event.type === 'member.added' || event.type === 'member.removed');
-  if (changes.length === 0) return roles;
+function isMembership(event: ChannelEvent): event is MembershipEvent {
+  return event.type === 'member.added' || event.type === 'member.removed';
+}
+
+function applied(roles: ReadonlyMap<string, MemberRole>, changes: readonly MembershipEvent[]): ReadonlyMap<string, MemberRole> {
+  if (changes.length === 0 && roles.size <= MAX_LISTED) return roles;
   const after = new Map(roles);
   for (const event of changes) {
     if (event.type === 'member.added') after.set(event.user_id, event.role);
     else after.delete(event.user_id);
   }
-  return after;
+  return new Map([...after].slice(0, MAX_LISTED));
 }
