@@ -47,7 +47,7 @@ it.concurrent('a room stays asleep through heartbeats, and through nothing but t
   expect(socket.pongs).toBe(4);
 }, 40_000);
 
-it.concurrent('a room evicted in the middle of sending gives each socket everything once, or closes it to resume (G2, G4)', async () => {
+it.concurrent('a room evicted in the middle of sending gives each socket everything once, or closes it to resume (G2, G4, P52)', async () => {
   const { channelId, room, alice, bob, connect } = await roomFixture();
   const [reader, puller] = [await connect(bob, { epoch: 1, seq: 0 }), await connect(alice)];
   for (let page = 0; page < 6; page++) await room.executeBatch(channelId, alice, range(1, 200).map((n) => sendOf(`${page} ${n}`)));

@@ -232,7 +232,7 @@ describe('resume', () => {
     expect(socket.seqs).toEqual(range(1_451, 21_501));
   });
 
-  it('closes a socket whose older events cannot be had whole, after none of them', async () => {
+  it('closes a socket whose older events cannot be had whole, after none of them (P52)', async () => {
     append(22_000);
     room.log.markDrained(22_000);
     const socket = join(5);
@@ -330,7 +330,7 @@ describe('across instances', () => {
     expect(socket.saves).toBe(3);
   });
 
-  it('closes a socket of which it cannot know what it was sent (P12)', () => {
+  it('closes a socket of which it cannot know what it was sent (P12, P52)', () => {
     const [partly, ahead] = [join(), join()];
     append(1);
     append(1);

@@ -1,5 +1,7 @@
 import { expect, it } from 'vitest';
+import { CLOSE_CODES } from '../../protocol/close-codes.ts';
 import { id } from '../../tests/support/room-core.ts';
+import { answerClose } from './hibernatable-socket.ts';
 import type { SocketRecord } from './socket-record.ts';
 
 /** What an attachment may take: 16 KiB in the workerd of 2026-11, 2,048 bytes in the documentation before it. The lower holds everywhere; as structured clone a record is about as long as its JSON. */
@@ -14,4 +16,10 @@ it('the largest record of a socket fits into what the platform keeps with it (G8
     settled: false, watching: true, missed: true, noticed: true, activity: { idle: false, at: most },
   };
   expect(JSON.stringify(largest).length).toBeLessThan(ATTACHMENT_BYTES / 2);
+});
+
+it.each(Object.keys(CLOSE_CODES).map(Number))('a close %s by the client is answered with its own code, and with 1000 where that only reports (P41)', (code) => {
+  const answers: (number | undefined)[] = [];
+  answerClose({ close: (answer?: number) => void answers.push(answer) } as Partial<WebSocket> as WebSocket, code);
+  expect(answers).toEqual([code === 1005 || code === 1006 ? 1000 : code]);
 });
