@@ -2,6 +2,7 @@ import type { CloseCode } from '../../protocol/close-codes.ts';
 import type { Batch, BatchAnswer, Telling } from '../fanout-node/node-api.ts';
 import type { FanoutLog } from '../sockets/fanout-log.ts';
 import type { Whose } from '../sockets/whose.ts';
+import type { StoredNode } from './node-table.ts';
 import type { LogHead } from './room-api.ts';
 
 /** What one batch carries at most; one event may exceed the bytes. */
@@ -32,11 +33,14 @@ export interface NodeLinkPorts {
   /** A fresh stub each time: one whose object was aborted stays broken. */
   stub(): NodeStub;
   failed(error: unknown, attempts: number): void;
+  /** It may have sockets of who has no access any more, or has no longer; kept durably. */
+  trusted(isTrusted: boolean): void;
 }
 
 /**
  * A node as the room sees it: a cursor over its log, like a socket. One call is under way at most; what is appended meanwhile leaves with the next, and
- * the next comes no sooner than the node would send it. The count of its sockets is what it said last, and who was placed since.
+ * the next comes no sooner than the node would send it. The count of its sockets is what it said last, and who was placed since. One that could not be told
+ * whose sockets to close is told nothing more before it has closed all it has: whoever has access comes back, and is admitted anew (G5).
  */
 export class NodeLink {
   readonly node: number;
@@ -46,6 +50,8 @@ export class NodeLink {
   #told: LogHead | null;
   #busy = false;
   #attempts = 0;
+  /** Closings that it may not have heard of. */
+  #unheard: number;
   #counted: number | null;
   #onTheWay = 0;
   #admitted = 0;
@@ -53,9 +59,10 @@ export class NodeLink {
   /** When it last had a socket, or may have had. */
   #usedAt: number;
 
-  constructor(node: number, told: LogHead | null, sockets: number | null, log: FanoutLog, ports: NodeLinkPorts) {
+  constructor({ node, told, isTrusted }: StoredNode, sockets: number | null, log: FanoutLog, ports: NodeLinkPorts) {
     this.node = node;
     this.#told = told;
+    this.#unheard = isTrusted ? 0 : 1;
     this.#counted = sockets;
     this.#log = log;
     this.#ports = ports;
@@ -125,13 +132,28 @@ export class NodeLink {
     try {
       await this.#ports.stub().closeWhere(whose, code, reason);
     } catch {
-      await this.#ports.stub().closeWhere(whose, code, reason);
+      await this.#ports.stub().closeWhere(whose, code, reason).catch((error: unknown) => this.#unheardOf(error));
     }
   }
 
+  #unheardOf(error: unknown): never {
+    this.#unheard += 1;
+    this.#ports.trusted(false);
+    this.publish();
+    throw error;
+  }
+
+  async #closeAll(): Promise<void> {
+    const unheard = this.#unheard;
+    await this.#ports.stub().closeWhere('everybody', 1012, 'the channel could not reach this part of it');
+    this.#unheard -= unheard;
+    if (this.#unheard === 0) this.#ports.trusted(true);
+  }
+
   async #tell(): Promise<void> {
-    const batch = this.#nextBatch();
     try {
+      if (this.#unheard > 0) await this.#closeAll();
+      const batch = this.#nextBatch();
       const { pause } = await this.#call(batch);
       this.#attempts = 0;
       this.#told = { epoch: batch.epoch, seq: batch.events.at(-1)?.seq ?? batch.after };
@@ -177,6 +199,6 @@ export class NodeLink {
 
   #isTold(): boolean {
     const { epoch, seq } = this.#log.state;
-    return this.#told?.epoch === epoch && this.#told.seq === seq;
+    return this.#unheard === 0 && this.#told?.epoch === epoch && this.#told.seq === seq;
   }
 }

@@ -3,12 +3,17 @@ import type { LogHead } from './room-api.ts';
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS fanout_nodes (node INTEGER PRIMARY KEY, epoch INTEGER, told INTEGER);
+  CREATE TABLE IF NOT EXISTS distrusted_nodes (node INTEGER PRIMARY KEY);
   CREATE TABLE IF NOT EXISTS node_rosters (node INTEGER PRIMARY KEY, users TEXT NOT NULL, heard_at INTEGER NOT NULL);`;
 
-/** A node and what it has certainly been told; null: something is on its way, or was when the instance died. */
+/**
+ * A node and what it has certainly been told; null: something is on its way, or was when the instance died. `isTrusted` false: it may have sockets of who has no
+ * access any more.
+ */
 export interface StoredNode {
   readonly node: number;
   readonly told: LogHead | null;
+  readonly isTrusted: boolean;
 }
 
 /** Hashed ids of the users who have a socket there, as the node said at that time (epoch milliseconds). */
@@ -28,8 +33,10 @@ export class NodeTable {
   }
 
   all(): StoredNode[] {
-    const rows = this.#sql.all<{ node: number; epoch: number | null; told: number | null }>('SELECT node, epoch, told FROM fanout_nodes ORDER BY node');
-    return rows.map(({ node, epoch, told }) => ({ node, told: epoch === null || told === null ? null : { epoch, seq: told } }));
+    const rows = this.#sql.all<{ node: number; epoch: number | null; told: number | null; trusted: number }>(
+      'SELECT node, epoch, told, node NOT IN (SELECT node FROM distrusted_nodes) AS trusted FROM fanout_nodes ORDER BY node',
+    );
+    return rows.map(({ node, epoch, told, trusted }) => ({ node, isTrusted: trusted === 1, told: epoch === null || told === null ? null : { epoch, seq: told } }));
   }
 
   add(node: number): void {
@@ -39,6 +46,15 @@ export class NodeTable {
   remove(node: number): void {
     this.#sql.run('DELETE FROM fanout_nodes WHERE node = ?', node);
     this.#sql.run('DELETE FROM node_rosters WHERE node = ?', node);
+    this.trust(node);
+  }
+
+  distrust(node: number): void {
+    this.#sql.run('INSERT OR IGNORE INTO distrusted_nodes (node) VALUES (?)', node);
+  }
+
+  trust(node: number): void {
+    this.#sql.run('DELETE FROM distrusted_nodes WHERE node = ?', node);
   }
 
   rosters(): StoredRoster[] {

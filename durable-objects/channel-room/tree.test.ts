@@ -2,12 +2,14 @@ import { beforeEach, expect, it } from 'vitest';
 import { nodeSqlite } from '../../tests/support/node-sqlite.ts';
 import { NOW } from '../../tests/support/room-core.ts';
 import type { Batch, Telling } from '../fanout-node/node-api.ts';
+import type { Whose } from '../sockets/whose.ts';
 import { NodeTable } from './node-table.ts';
 import { Tree } from './tree.ts';
 
 /** How many sockets each node has; one that is missing here cannot be reached. */
 let sockets: Map<number, number>;
 let batches: [number, Batch][];
+let closings: [number, Whose][];
 let told: [number, Telling][];
 let attempts: number;
 let now: number;
@@ -44,7 +46,10 @@ const treeOf = (): Tree =>
           return { sockets: reached(node), pause: 0 };
         },
         tell: async (telling) => void told.push([node, telling]),
-        closeWhere: async () => void reached(node),
+        closeWhere: async (whose) => {
+          reached(node);
+          closings.push([node, whose]);
+        },
       }),
       setAlarm: (at) => (alarm = at),
       clearAlarm: () => (alarm = null),
@@ -54,7 +59,7 @@ const treeOf = (): Tree =>
   );
 
 beforeEach(() => {
-  [sockets, batches, told, attempts, now, alarm, timers, seq] = [new Map([[1, 0], [2, 0], [3, 0]]), [], [], 0, NOW, null, [], 0];
+  [sockets, batches, closings, told, attempts, now, alarm, timers, seq] = [new Map([[1, 0], [2, 0], [3, 0]]), [], [], [], 0, NOW, null, [], 0];
   table = new NodeTable(nodeSqlite());
   tree = treeOf();
 });
@@ -139,4 +144,31 @@ it('has the last node empty where it is sparse, and lets go of it after a minute
   now += 61_000;
   tree.settle();
   expect([table.all().map(({ node }) => node), tree.admit(2), told.length]).toEqual([[1], false, 1]);
+});
+
+const retries = async (): Promise<void> => {
+  for (await turns(); timers.length > 0; await turns()) for (const task of timers.splice(0)) task();
+};
+
+it.each([['the same instance', () => tree], ['the next one', () => (tree = treeOf())]])('a node that could not be told whose sockets to close is told nothing before it has closed all, by %s (G5)', async (_, find) => {
+  await place();
+  await turns();
+  sockets.delete(1);
+  await expect(tree.closeWhere({ user_id: 'bob' }, 4003, 'removed')).rejects.toThrow('away');
+  expect([closings, alarm]).toEqual([[], now + 30_000]);
+  seq = 1;
+  tree.publish();
+  await turns();
+  await retries();
+  const before = batches.length;
+  const later = find();
+  later.retell();
+  await retries();
+  expect([batches.length, closings]).toEqual([before, []]);
+  sockets.set(1, 0);
+  later.retell();
+  await retries();
+  expect([closings, batches.slice(before).map(([, { events }]) => events.length)]).toEqual([[[1, 'everybody']], [expect.any(Number)]]);
+  expect(table.all()).toMatchObject([{ isTrusted: true }]);
+  expect([later.settle(), alarm]).toEqual([true, null]);
 });

@@ -6,8 +6,7 @@ import type { FanoutLog } from '../sockets/fanout-log.ts';
 import type { SocketLimits } from '../sockets/socket-limits.ts';
 import { reconnectFrame } from '../sockets/frames.ts';
 import { NodeLink, type NodeStub } from './node-link.ts';
-import type { NodeTable } from './node-table.ts';
-import type { LogHead } from './room-api.ts';
+import type { NodeTable, StoredNode } from './node-table.ts';
 import { Rosters } from './rosters.ts';
 
 /** Nodes are asked for their counts no more often, unless one has never said. */
@@ -65,8 +64,8 @@ export class Tree {
     this.#ports = ports;
     this.#rosters = new Rosters(table);
     const nodes = table.all();
-    for (const { node, told } of nodes) this.#links.set(node, this.#link(node, told, null));
-    this.#settled = nodes.every(({ told }) => told !== null);
+    for (const stored of nodes) this.#links.set(stored.node, this.#link(stored, null));
+    this.#settled = nodes.every(({ told, isTrusted }) => told !== null && isTrusted);
   }
 
   /** How many sockets the nodes have, as far as they have said. */
@@ -166,7 +165,7 @@ export class Tree {
     let node = 1;
     while (this.#links.has(node)) node += 1;
     // It may have been a node of this room before, and stand where it stood then: it is told where the log stands now.
-    const link = this.#link(node, null, 0);
+    const link = this.#link({ node, told: null, isTrusted: true }, 0);
     this.#table.add(node);
     this.#doubt();
     this.#links.set(node, link);
@@ -174,14 +173,22 @@ export class Tree {
     return link;
   }
 
-  #link(node: number, told: LogHead | null, sockets: number | null): NodeLink {
-    return new NodeLink(node, told, sockets, this.#log, {
+  #link(stored: StoredNode, sockets: number | null): NodeLink {
+    const { node } = stored;
+    return new NodeLink(stored, sockets, this.#log, {
       clock: () => this.#ports.clock(),
       random: () => this.#ports.random(),
       schedule: (ms, task) => this.#ports.schedule(ms, task),
       stub: () => this.#ports.node(node),
       failed: (error, attempts) => this.#ports.warn('a node could not be reached', { node, attempts, error: String(error) }),
+      trusted: (isTrusted) => this.#trust(node, isTrusted),
     });
+  }
+
+  #trust(node: number, isTrusted: boolean): void {
+    if (isTrusted) return this.#table.trust(node);
+    this.#table.distrust(node);
+    this.#doubt();
   }
 
   #doubt(): void {

@@ -1,4 +1,4 @@
-import { evictDurableObject } from 'cloudflare:test';
+import { evictDurableObject, runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { problemSchema } from '../../protocol/errors.ts';
@@ -122,6 +122,23 @@ it('removal and revocation have ended live access on nodes too when they return,
   await vi.waitFor(() => expect(stays.seqs).toEqual([1, 2]));
   await fixture.room.revokeCredentials(fixture.channelId, [fixture.alice]);
   await vi.waitFor(() => expect(stays.closed?.code).toBe(4001));
+});
+
+it('a removal that a node could not be told is answered with a failure, and ends there too before the node hears anything more (G5)', async () => {
+  const fixture = await roomFixture();
+  await crowd(fixture, 2);
+  const [gone, stays] = [await fixture.connect(fixture.bob), (await fixture.connect(fixture.alice)).ackAll()];
+  const withNodes = (NODES: object): Promise<void> => runInDurableObject(fixture.room, (instance) => void Object.assign(instance, { env: { ...env, NODES } }));
+  await withNodes({ getByName: () => ({ ...env.NODES.getByName(nodeName(fixture.channelId, 1)), closeWhere: () => Promise.reject(new Error('away')), publish: () => Promise.reject(new Error('away')) }) });
+  const removal = await fixture.change(fixture.bob, null);
+  expect(await fixture.room.applyMemberChange(fixture.channelId, removal).then(() => 'told', String)).toContain('away');
+  await withNodes(env.NODES);
+  await send(fixture, 'secret');
+  await vi.waitFor(() => expect([gone.closed?.code, stays.closed?.code]).toEqual([1012, 1012]), 10_000);
+  expect(gone.events).toEqual([]);
+  const resume = (who: typeof fixture.alice) => TestSocket.request(fixture.room, { channel_id: fixture.channelId, actor: who, since: { epoch: 1, seq: 0 } });
+  expect(problemSchema.parse(await (await resume(fixture.bob)).json()).code).toBe('not_a_member');
+  expect(await allOf(fixture, stays, 2)).toEqual([1, 2]);
 });
 
 it('who is no member is sent to no node', async () => {

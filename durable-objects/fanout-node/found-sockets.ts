@@ -1,4 +1,4 @@
-import { closeReason, type CloseCode } from '../../protocol/close-codes.ts';
+import { closeReason, closeRule, type CloseCode } from '../../protocol/close-codes.ts';
 import type { LogHead } from '../channel-room/room-api.ts';
 import type { Actor } from '../sockets/actor-api.ts';
 import { reconnectWindowMs } from '../sockets/reconnect-window.ts';
@@ -82,7 +82,9 @@ export class FoundSockets<S extends RoomSocket> {
   }
 
   closeWhere(whose: Whose, code: CloseCode, reason: string): void {
-    for (const [socket, { actor }] of this.#records) if (isOf(whose, actor)) this.#close(socket, code, reason);
+    const gone = [...this.#records].filter(([, { actor }]) => isOf(whose, actor));
+    const said = closeRule(code).reconnect ? closeReason(reason, reconnectWindowMs(gone.length)) : reason;
+    for (const [socket] of gone) this.#close(socket, code, said);
   }
 
   sayAll(frame: string): void {
