@@ -3,6 +3,7 @@ import type { CrowdState } from './load/crowd.ts';
 import { openCrowds, type Crowds } from './load/crowd-threads.ts';
 import { openHttpClient, requestBytes } from './load/http-client.ts';
 import { clock } from './load/timestamps.ts';
+import { processTime } from './process-time.ts';
 import { call, type BenchStack } from './stack.ts';
 import { percentile } from './statistics.ts';
 
@@ -33,6 +34,8 @@ export interface Returned {
   /** Of messages over HTTP while sockets came back. */
   readonly answerTimes: readonly number[];
   readonly refused: number;
+  /** Workerd's processor time for all of it, in milliseconds. */
+  readonly cpuMs: number;
 }
 
 export async function sweepReturns(stack: BenchStack, log: (line: string) => void): Promise<readonly Returned[]> {
@@ -57,18 +60,21 @@ async function strike(stack: BenchStack, channelId: string, crowds: Crowds, msAS
   const { sockets } = crowds;
   const windowMs = RESTART_MS + sockets * msASocket;
   const before = await crowds.state();
+  const { worker } = stack.describe().pids;
+  const cpuBefore = processTime(worker);
   const probe = startProbe(stack, channelId, `${sockets}-${msASocket}`);
   const lostAt = clock();
   await call(stack.port, 'GET', `/bench/room/${channelId}/dismiss/${Math.round(windowMs)}`, '');
   const after = await untilBack(crowds, before, lostAt);
   const backMs = after.open === sockets ? clock() - lostAt : Number.NaN;
   const probed = await probe.stop();
+  const cpuMs = processTime(worker) - cpuBefore;
   const retries = after.lost - before.lost - sockets;
   log(
     `${sockets} sockets, ${msASocket} ms each: back after ${Math.round(backMs)} ms of ${Math.round(windowMs)}, ${retries} retries; ` +
       `others waited p99 ${Math.round(percentile(probed.answerTimes, 0.99))} ms of ${probed.answerTimes.length}`,
   );
-  return { sockets, msASocket, windowMs, backMs, retries, reset: after.reset - before.reset, failures: after.failures.length, ...probed };
+  return { sockets, msASocket, windowMs, backMs, retries, reset: after.reset - before.reset, failures: after.failures.length, cpuMs, ...probed };
 }
 
 async function untilBack(crowds: Crowds, before: CrowdState, lostAt: number): Promise<CrowdState> {
@@ -111,7 +117,7 @@ function startProbe({ port, tokens }: BenchStack, channelId: string, name: strin
 }
 
 export function returnFigures(returns: readonly Returned[]): Record<string, number> {
-  const each = returns.flatMap(({ sockets, msASocket, windowMs, backMs, retries, answerTimes, refused }) =>
+  const each = returns.flatMap(({ sockets, msASocket, windowMs, backMs, retries, answerTimes, refused, cpuMs }) =>
     Object.entries({
       window_ms: windowMs,
       back_ms: backMs,
@@ -119,6 +125,7 @@ export function returnFigures(returns: readonly Returned[]): Record<string, numb
       others_p99_ms: percentile(answerTimes, 0.99),
       others_most_ms: Math.max(...answerTimes),
       others_refused: refused,
+      cpu_ms_a_socket: cpuMs / sockets,
     }).map(([name, value]) => [`return_${sockets}_by_${msASocket}_ms_${name}`, value] as const),
   );
   return Object.fromEntries(each);

@@ -3,6 +3,7 @@ import { SOCKET_LIMITS } from '../durable-objects/sockets/socket-limits.ts';
 import type { Talk, TalkSpec } from './load/crowd.ts';
 import { openCrowds, type Crowds } from './load/crowd-threads.ts';
 import { clock } from './load/timestamps.ts';
+import { processTime } from './process-time.ts';
 import { bar, exact, roundedAll, type Bar, type BenchResult } from './report.ts';
 import { call, withStack, type BenchOptions, type BenchStack } from './stack.ts';
 import { median, percentile } from './statistics.ts';
@@ -14,7 +15,7 @@ import { returnFigures, sweepReturns, type Returned } from './sweep-returns.ts';
  * 250 to 4,000 sockets, and nodes of 1,000 to 4,000 whose rooms have none themselves, are open at the same time and take turns, the second round
  * backwards, so that what disturbs one disturbs all. Some of the sockets send; a result is timed as well as deliveries. Then all sockets of a room
  * are closed at once, to come back within windows of different length (`sweep-returns.ts`). Between them: what commands cost at a node (`sweep-commands.ts`). Figures are medians of the rounds; `noise` is by how much two rounds
- * of the same differ.
+ * of the same differ. `cpu` figures are workerd's processor time, which what else the machine does changes least.
  */
 const SIZES = { room: [250, 500, 1_000, 2_000, 4_000], node: [1_000, 2_500, 4_000] } as const satisfies Record<string, readonly number[]>;
 type Kind = keyof typeof SIZES;
@@ -26,6 +27,8 @@ const SENDERS = 32;
 const SAMPLE_EVERY = 16;
 const PASSES = 6;
 const ROUNDS = 2;
+/** A second round is begun within this time from opening the first place: on a busy machine there is one, and no noise to tell. */
+const BUDGET_MS = 75_000;
 const SETTLE_MS = 20_000;
 
 const LOADS = {
@@ -42,6 +45,7 @@ interface Place {
   readonly channelId: string;
   readonly crowds: Crowds;
   readonly passes: number[];
+  readonly passCpu: number[];
 }
 
 interface Round {
@@ -52,10 +56,12 @@ interface Round {
   readonly latencies: Float64Array;
   readonly answerTimes: Float64Array;
   readonly complete: boolean;
+  /** Of workerd for all of it, in milliseconds. */
+  readonly cpuMs: number;
 }
 
 interface Swept {
-  readonly places: readonly Pick<Place, 'kind' | 'sockets' | 'passes'>[];
+  readonly places: readonly Place[];
   readonly rounds: readonly Round[];
 }
 
@@ -75,11 +81,11 @@ async function limit({ port }: BenchStack, room: number, node: number): Promise<
 
 async function sweep(stack: BenchStack, kind: Kind, log: (line: string) => void): Promise<Swept> {
   await limit(stack, kind === 'room' ? ENOUGH : 0, ENOUGH);
-  const places: Place[] = [];
+  const [places, startedAt]: [Place[], number] = [[], clock()];
   try {
     for (const sockets of SIZES[kind]) places.push(await open(stack, kind, sockets, log));
     const rounds: Round[] = [];
-    for (let n = 0; n < ROUNDS; n++) {
+    for (let n = 0; n < ROUNDS && (n === 0 || clock() < startedAt + BUDGET_MS); n++) {
       for (const place of inTurn(places, n)) await measurePasses(stack, place, n, log);
       for (const load of LOAD_NAMES) for (const place of inTurn(places, n)) rounds.push(await turn(stack, place, load, log));
     }
@@ -98,13 +104,15 @@ async function open(stack: BenchStack, kind: Kind, sockets: number, log: (line: 
   const [channelId, startedAt] = [await stack.createChannel(`bench-${name}`), clock()];
   const crowds = await openCrowds({ port, tokens, texts, sockets, name, paths: [`/v1/channels/${channelId}/socket`], speaks: 'room', deflate: false, sampleEvery: SAMPLE_EVERY }, THREADS);
   log(`${name}: open in ${Math.round(clock() - startedAt)} ms`);
-  return { kind, sockets, channelId, crowds, passes: [] };
+  return { kind, sockets, channelId, crowds, passes: [], passCpu: [] };
 }
 
 /** From asking the object until the last socket has the frame, in milliseconds. */
-async function measurePasses({ port }: BenchStack, { kind, sockets, channelId, crowds, passes }: Place, round: number, log: (line: string) => void): Promise<void> {
+async function measurePasses({ port, describe }: BenchStack, { kind, sockets, channelId, crowds, passes, passCpu }: Place, round: number, log: (line: string) => void): Promise<void> {
   const path = kind === 'room' ? `/bench/room/${channelId}/pass` : `/bench/node/${channelId}/1/pass`;
   const times: number[] = [];
+  const { worker } = describe().pids;
+  const cpuBefore = processTime(worker);
   for (let n = 0; n < PASSES; n++) {
     const startedAt = clock();
     const { sent }: { sent: number } = JSON.parse(await call(port, 'GET', `${path}/${round}_${n}`, ''));
@@ -114,19 +122,23 @@ async function measurePasses({ port }: BenchStack, { kind, sockets, channelId, c
     await sleep(50);
   }
   passes.push(median(times.slice(1)));
+  passCpu.push((processTime(worker) - cpuBefore) / PASSES);
   log(`${kind}-${sockets}: a pass takes ${median(times).toFixed(1)} ms`);
 }
 
 async function turn(stack: BenchStack, { kind, sockets, channelId, crowds }: Place, load: LoadName, log: (line: string) => void): Promise<Round> {
+  const { worker } = stack.describe().pids;
+  const cpuBefore = processTime(worker);
   const talk = await crowds.talk(LOADS[load]);
   const [reach] = await crowds.settle([talk.lastSeq], SETTLE_MS);
   const [latencies, answerTimes] = [await crowds.latencies(), await crowds.answerTimes()];
   await stack.drained(channelId, talk.lastSeq);
+  const cpuMs = processTime(worker) - cpuBefore;
   log(
     `${kind}-${sockets} ${load}: ${Math.round(deliveriesPerSecond(talk))} deliveries/s, p99 ${Math.round(percentile(latencies, 0.99))} ms, ` +
       `results p99 ${Math.round(percentile(answerTimes, 0.99))} ms, loader ${Math.round(talk.busy * 100)} % busy`,
   );
-  return { kind, sockets, load, talk, latencies, answerTimes, complete: reach?.least === talk.lastSeq && reach.most === talk.lastSeq };
+  return { kind, sockets, load, talk, latencies, answerTimes, cpuMs, complete: reach?.least === talk.lastSeq && reach.most === talk.lastSeq };
 }
 
 const sendsPerSecond = ({ measured, measuredMs }: Talk): number => (measured * 1_000) / measuredMs;
@@ -140,13 +152,17 @@ const READINGS: Record<string, (round: Round) => number> = {
   p99_ms: ({ latencies }) => percentile(latencies, 0.99),
   result_p50_ms: ({ answerTimes }) => percentile(answerTimes, 0.5),
   result_p99_ms: ({ answerTimes }) => percentile(answerTimes, 0.99),
+  cpu_us_a_delivery: ({ cpuMs, talk, sockets }) => (cpuMs * 1_000) / (talk.acknowledged * sockets),
 };
 
 type Figures = Record<string, readonly number[]>;
 
 /** Of each round one. */
 function figuresOf({ places, rounds }: Swept): Figures {
-  const passes = places.map(({ kind, sockets, passes }) => [`${kind}_${sockets}_pass_ms`, passes] as const);
+  const passes = places.flatMap(({ kind, sockets, passes, passCpu }) => [
+    [`${kind}_${sockets}_pass_ms`, passes] as const,
+    [`${kind}_${sockets}_pass_cpu_ms`, passCpu] as const,
+  ]);
   const read = places.flatMap(({ kind, sockets }) =>
     LOAD_NAMES.flatMap((load) => {
       const those = rounds.filter((round) => round.kind === kind && round.sockets === sockets && round.load === load);
@@ -167,7 +183,7 @@ function summarise(swept: readonly Swept[], commanded: readonly Commanded[], ret
   const rounds = swept.flatMap((each) => each.rounds);
   const of = (name: string): number => median(figures[name] ?? []);
   const one = (side: string): number => commandFigures(commanded)[`commands_${side}_per_s`] ?? Number.NaN;
-  const noises = ['_pass_ms', '_deliveries_per_s', '_p99_ms'].flatMap((ending) => noise(figures, ending).map((value, index) => [`noise${ending}_${['median', 'most'][index]}`, value] as const));
+  const noises = ['_pass_ms', '_deliveries_per_s', '_p99_ms', '_cpu_us_a_delivery'].flatMap((ending) => noise(figures, ending).map((value, index) => [`noise${ending}_${['median', 'most'][index]}`, value] as const));
   return {
     bench: 'sweep',
     figures: roundedAll({
