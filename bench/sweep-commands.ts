@@ -1,4 +1,5 @@
 import { openCrowds, type Crowds } from './load/crowd-threads.ts';
+import { processTime } from './process-time.ts';
 import { call, type BenchStack } from './stack.ts';
 import { median, percentile } from './statistics.ts';
 
@@ -20,6 +21,8 @@ export interface Commanded {
   readonly side: SideName;
   readonly perSecond: number;
   readonly p99Ms: number;
+  /** Workerd's processor time, in microseconds. */
+  readonly cpuUs: number;
 }
 
 export async function sweepCommands(stack: BenchStack, limit: (room: number) => Promise<void>, log: (line: string) => void): Promise<readonly Commanded[]> {
@@ -46,11 +49,14 @@ async function open(stack: BenchStack, at: string): Promise<Crowds> {
   return await openCrowds({ port, tokens, texts, paths, sockets: SOCKETS, name: `commands-${at}`, speaks: 'room', deflate: false, sampleEvery: SOCKETS }, THREADS);
 }
 
-async function turn({ port }: BenchStack, side: SideName, crowds: Crowds, log: (line: string) => void): Promise<Commanded> {
+async function turn({ port, describe }: BenchStack, side: SideName, crowds: Crowds, log: (line: string) => void): Promise<Commanded> {
   await call(port, 'GET', `/bench/command-group/${SIDES[side].most}`, '');
+  const { worker } = describe().pids;
+  const cpuBefore = processTime(worker);
   const talk = await crowds.talk(LOAD);
-  const commanded = { side, perSecond: (talk.measured * 1_000) / talk.measuredMs, p99Ms: percentile(await crowds.answerTimes(), 0.99) };
-  log(`commands at ${side}: ${Math.round(commanded.perSecond)} a second, results p99 ${Math.round(commanded.p99Ms)} ms`);
+  const cpuUs = ((processTime(worker) - cpuBefore) * 1_000) / talk.acknowledged;
+  const commanded = { side, perSecond: (talk.measured * 1_000) / talk.measuredMs, p99Ms: percentile(await crowds.answerTimes(), 0.99), cpuUs };
+  log(`commands at ${side}: ${Math.round(commanded.perSecond)} a second, results p99 ${Math.round(commanded.p99Ms)} ms, ${Math.round(cpuUs)} us of workerd each`);
   return commanded;
 }
 
@@ -60,6 +66,7 @@ export function commandFigures(commanded: readonly Commanded[]): Record<string, 
     return [
       [`commands_${side}_per_s`, median(those.map(({ perSecond }) => perSecond))] as const,
       [`commands_${side}_result_p99_ms`, median(those.map(({ p99Ms }) => p99Ms))] as const,
+      [`commands_${side}_cpu_us`, median(those.map(({ cpuUs }) => cpuUs))] as const,
     ];
   });
   return Object.fromEntries(each);
