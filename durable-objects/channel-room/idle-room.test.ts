@@ -3,7 +3,7 @@ import { nodeSqlite } from '../../tests/support/node-sqlite.ts';
 import { actor, conversation, NOW } from '../../tests/support/room-core.ts';
 import { Alarms } from '../alarms.ts';
 import type { RoomSocket, SocketRecord } from '../sockets/socket-record.ts';
-import { SOCKET_LIMITS } from '../sockets/socket-limits.ts';
+import { SOCKET_LIMITS, SWEEP_MS } from '../sockets/socket-limits.ts';
 import { NodeTable } from './node-table.ts';
 import { PresenceCache } from './presence-cache.ts';
 import { ROOM_ALARMS } from './room-alarms.ts';
@@ -37,6 +37,8 @@ class World {
   readonly sockets: Socket[] = [];
   timers: { readonly at: number; readonly task: () => void }[] = [];
   asked = 0;
+  /** They ping no more. */
+  readonly silent = new Set<Socket>();
   readonly room: Room<Socket>;
 
   constructor(people: number) {
@@ -95,7 +97,7 @@ class World {
       limits: SOCKET_LIMITS,
       report: () => {},
       warn: () => {},
-      lastPing: () => this.now,
+      lastPing: (socket) => (this.silent.has(socket) ? NOW + 1 : this.now),
       redeem: away,
       restart: () => {},
     };
@@ -114,4 +116,17 @@ it.each([
   expect(world.presenceOf(world.sockets.at(-1))).toMatchObject(told);
   expect(world.asked).toBe(asked);
   expect([world.timers.length, await world.pass(8 * 3_600_000), world.alarms.filter((purpose) => purpose !== 'auth')]).toEqual([0, 0, people > 200 ? ['sweep'] : []]);
+}, 60_000);
+
+it('a large room that somebody looks at counts out who died without a word, with the sweep, and is swept again', async () => {
+  const world = new World(300);
+  await world.enter();
+  await world.pass(30_000);
+  for (const socket of world.sockets.slice(0, 100)) world.silent.add(socket);
+  await world.pass(SWEEP_MS);
+  expect(world.presenceOf(world.sockets.at(-1))).toMatchObject({ present: 300 });
+  await world.room.alarm();
+  await world.pass(10_000);
+  expect(world.presenceOf(world.sockets.at(-1))).toMatchObject({ present: 200 });
+  expect(world.alarms).toContain('sweep');
 }, 60_000);
