@@ -173,16 +173,6 @@ describe('a connection', () => {
     expect(server.sockets).toHaveLength(2);
   });
 
-  it('pings every 25 s, however much it receives: the server knows of it by nothing else (P40)', async () => {
-    const { server, clock, connection } = await open();
-    for (let second = 0; second < 100; second += 5) {
-      await clock.advance(5_000);
-      server.latest.deliver({ type: 'typing', users: [] });
-    }
-    expect(server.latest.sent.filter((data) => data === 'ping')).toHaveLength(4);
-    expect(connection.state.name).toBe('open');
-  });
-
   it('pings, and gives up a socket that does not answer', async () => {
     const { server, clock, connection } = await open();
     await clock.advance(25_000);
