@@ -64,6 +64,7 @@ export class Awareness<S extends RoomSocket> {
     this.#fanout.each((socket) => {
       if (this.#fanout.record(socket)?.watching === true) this.#watchers.add(socket);
     });
+    this.#presence.resume();
   }
 
   /** As any command, but unanswered: of no member, or in no thread of this channel, it is passed over (G5). */
@@ -97,7 +98,7 @@ export class Awareness<S extends RoomSocket> {
 
   /** Dead connections of the room are closed; those of nodes are looked for, and who is gone is told. */
   sweep(): void {
-    this.#tree.tell({ sweep: true });
+    void this.#tree.tell({ sweep: true });
     this.#presence.sweep();
   }
 
@@ -154,7 +155,7 @@ export class Awareness<S extends RoomSocket> {
   #tellTyping(change: TypingChange): number {
     const frameFor = typingFrames(change);
     this.#fanout.tell(({ actor }) => frameFor(actor.user_id));
-    this.#tree.tell({ typing: change });
+    void this.#tree.tell({ typing: change });
     return this.#fanout.size + this.#tree.sockets;
   }
 
@@ -167,6 +168,6 @@ export class Awareness<S extends RoomSocket> {
       this.#fanout.tellSocket(socket, frame);
       this.#ports.count('colink_presence_frames_total', 1, { kind });
     }
-    this.#tree.tell({ presence: telling });
+    void this.#tree.tell({ presence: telling }).then((areTold) => this.#presence.toldNodes(areTold));
   }
 }

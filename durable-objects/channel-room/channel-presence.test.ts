@@ -260,4 +260,54 @@ describe('a channel of more than 200 members', () => {
     expect(world.frames('a')).toEqual([frame(true, null, 40), frame(true, [seen(7, 'online')], 1), frame(true, null, 40)]);
     expect(world.asked).toHaveLength(200);
   });
+
+  it('goes on asking where an earlier instance was lost while it asked', async () => {
+    const world = new World(2);
+    world.inboxes.set(user(1), notice(1, 'online', 1));
+    world.broken = new Set([user(1), user(2)]);
+    await world.look('a');
+    [world.timers, world.broken, world.asked.length] = [[], new Set(), 0];
+    world.sleep();
+    world.presence.resume();
+    await settled();
+    await world.pass(5_000);
+    expect(world.asked).toEqual([user(1), user(2)]);
+    expect(world.frames('a').at(-1)).toMatchObject({ present: 1 });
+    world.sleep();
+    world.presence.resume();
+    expect(world.asked).toHaveLength(2);
+  });
+
+  it('asks whoever becomes a member while it asks', async () => {
+    const world = new World(1);
+    const looking = world.look('a');
+    world.members.add(user(2));
+    world.presence.memberChanged(user(2));
+    await looking;
+    expect(world.asked).toEqual([user(1), user(2)]);
+  });
+
+  it('asks again with the sweep whoever could not be reached for long', async () => {
+    const world = new World(1);
+    world.inboxes.set(user(1), notice(1, 'online', 1));
+    world.broken.add(user(1));
+    await world.look('a');
+    await world.pass(60_000);
+    expect([world.asked.length, world.sweeps]).toEqual([4, 1]);
+    world.broken.clear();
+    world.presence.sweep();
+    await world.pass(5_000);
+    expect(world.frames('a').at(-1)).toMatchObject({ present: 1 });
+  });
+
+  it('tells all again where a node could not be told', async () => {
+    const world = new World(1);
+    world.inboxes.set(user(1), notice(1, 'online', 1));
+    await world.look('a');
+    await world.pass(5_000);
+    const before = world.frames('a').length;
+    world.presence.toldNodes(false);
+    await world.pass(10_000);
+    expect(world.frames('a').slice(before)).toMatchObject([{ full: true, present: 1 }]);
+  });
 });

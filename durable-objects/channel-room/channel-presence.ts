@@ -68,10 +68,17 @@ export class ChannelPresence<S> {
   /** The channel was small and is large, or the reverse. */
   #oweAll = false;
   #oweNodes = false;
+  /** Tellings in a row that did not reach all nodes. */
+  #missed = 0;
 
   constructor(known: PresenceCache, ports: ChannelPresencePorts<S>) {
     this.#known = known;
     this.#ports = ports;
+  }
+
+  /** Asks who was not asked yet: an earlier instance was lost while it asked, or some could not be reached. One that slept had asked, and knows. */
+  resume(): void {
+    if (this.#ports.isWatched() && !this.#isLarge() && this.#unknown().length > 0) void this.#prepare();
   }
 
   /** The socket looks from now on, or has missed what was told: it gets all of it. */
@@ -102,6 +109,15 @@ export class ChannelPresence<S> {
   sweep(): void {
     this.connectedChanged();
     this.#sweepLater();
+    [this.#retries, this.#missed] = [0, 0];
+    if (this.#oweAll) this.#tellSoon(EVERY_MS);
+    this.resume();
+  }
+
+  /** A node that could not be told has missed a change: all is told again, to all. */
+  toldNodes(areTold: boolean): void {
+    if (areTold) this.#missed = 0;
+    else if (this.#ports.isWatched()) this.#retell();
   }
 
   /** From a member's inbox. False: nobody looks, or it is none of this channel's business (G5); the inbox is to tell no more. */
@@ -162,10 +178,13 @@ export class ChannelPresence<S> {
   }
 
   async #askInboxes(): Promise<void> {
-    const unknown = this.#unknown();
+    const asked = new Set<string>();
     let whole = true;
-    while (unknown.length > 0 && this.#ports.isWatched()) {
-      const answers = await Promise.all(unknown.splice(0, CALLS).map((userId) => this.#askInbox(userId)));
+    // Whoever becomes a member meanwhile is asked too.
+    const next = (): string[] => this.#unknown().filter((userId) => !asked.has(userId)).slice(0, CALLS);
+    for (let users = next(); users.length > 0 && this.#ports.isWatched(); users = next()) {
+      for (const userId of users) asked.add(userId);
+      const answers = await Promise.all(users.map((userId) => this.#askInbox(userId)));
       whole &&= answers.every(Boolean);
     }
     if (!whole) this.#retry();
@@ -182,11 +201,19 @@ export class ChannelPresence<S> {
   }
 
   #retry(): void {
-    if (this.#retries >= RETRIES) return;
+    // Whoever cannot be reached for longer is asked with the next sweep.
+    if (this.#retries >= RETRIES) return this.#ports.sweepLater();
     this.#retries += 1;
     this.#ports.schedule(RETRY_MS, () => {
       if (this.#ports.isWatched() && !this.#isLarge()) void this.#ask();
     });
+  }
+
+  #retell(): void {
+    this.#oweAll = true;
+    if (this.#missed >= RETRIES) return this.#ports.sweepLater();
+    this.#missed += 1;
+    this.#ports.schedule(RETRY_MS, () => this.#tellSoon(EVERY_MS));
   }
 
   #tellSoon(every: number): void {

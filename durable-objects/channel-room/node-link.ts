@@ -122,9 +122,14 @@ export class NodeLink {
     await this.#call({ epoch, after, events: [], head: seq });
   }
 
-  /** If it can be reached. */
-  tell(telling: Telling): void {
-    void this.#ports.stub().tell(telling).catch(() => {});
+  /** False: it could not be reached. */
+  async tell(telling: Telling): Promise<boolean> {
+    try {
+      await this.#ports.stub().tell(telling);
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   /** Resolves once the node has closed them. Tried twice, then rejects. */

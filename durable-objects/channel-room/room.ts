@@ -161,7 +161,7 @@ export class Room<S extends RoomSocket> {
   /** Asks all sockets to leave within that time and come back; how many there are, on nodes too. */
   prepareRestart(withinMs: number): number {
     const frame = reconnectFrame(withinMs);
-    this.#tree.tell({ frame });
+    void this.#tree.tell({ frame });
     return this.#fanout.sayAll(frame) + this.#tree.sockets;
   }
 

@@ -138,9 +138,9 @@ export class Tree {
     return this.#rosters.count(own, this.#ports.clock());
   }
 
-  /** As `NodeApi.tell`, to all nodes. */
-  tell(telling: Telling): void {
-    for (const link of this.#links.values()) link.tell(telling);
+  /** As `NodeApi.tell`, to all nodes. False: not all could be reached. */
+  async tell(telling: Telling): Promise<boolean> {
+    return (await Promise.all([...this.#links.values()].map((link) => link.tell(telling)))).every(Boolean);
   }
 
   /** Resolves when the sockets are closed, on all nodes; rejects where a node cannot be told, and is to be repeated. */
@@ -222,7 +222,7 @@ export class Tree {
     if (last === undefined || last.sockets === null || last.sockets === 0 || last.sockets > most * SPARSE) return;
     if (others.reduce((room, { sockets }) => room + most - (sockets ?? most), 0) < most / 2) return;
     this.#movedAt = this.#ports.clock();
-    last.tell({ frame: reconnectFrame(MOVE_WITHIN_MS) });
+    void last.tell({ frame: reconnectFrame(MOVE_WITHIN_MS) });
   }
 
   #drop({ node }: NodeLink): void {

@@ -71,3 +71,13 @@ it('knows the sockets of an earlier instance that look', () => {
   presence.told({ full: 'full 1', diff: 'diff 1', at: 1 });
   expect(socket.got).toEqual(['diff 1']);
 });
+
+it('has the room tell again what is old, for something newer may have got lost', () => {
+  join();
+  presence.told({ full: 'full 1', diff: null, at: 1 });
+  now += 11_000;
+  const late = join();
+  expect([late.got, looks]).toEqual([['full 1'], 2]);
+  presence.told({ full: 'full 2', diff: null, at: 2 });
+  expect(late.got).toEqual(['full 1', 'full 2']);
+});

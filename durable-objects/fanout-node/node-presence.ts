@@ -3,8 +3,9 @@ import type { Fanout } from '../sockets/fanout.ts';
 import type { Count } from '../metrics-hub/object-metrics.ts';
 import type { RoomSocket } from '../sockets/socket-record.ts';
 
-/** Whole answers to one socket are so far apart, in milliseconds. */
+/** Whole answers to one socket are so far apart; what the room told is taken for its newest for so long. Milliseconds. */
 const EVERY_MS = 1_000;
+const CURRENT_MS = 10_000;
 
 export interface NodePresencePorts {
   clock(): number;
@@ -23,6 +24,7 @@ export class NodePresence<S extends RoomSocket> {
   readonly #owed = new Set<S>();
   readonly #givenAt = new WeakMap<S, number>();
   #last: PresenceTelling | null = null;
+  #toldAt = 0;
   #askedAt = Number.NEGATIVE_INFINITY;
 
   constructor(fanout: Fanout<S>, ports: NodePresencePorts) {
@@ -61,7 +63,7 @@ export class NodePresence<S extends RoomSocket> {
   /** From the room. What is overtaken by something newer says nothing. */
   told(telling: PresenceTelling): void {
     if (this.#last !== null && telling.at <= this.#last.at) return;
-    this.#last = telling;
+    [this.#last, this.#toldAt] = [telling, this.#ports.clock()];
     for (const socket of this.#watchers) {
       if (this.#owed.has(socket)) this.#give(socket, telling.full);
       else if (telling.diff !== null) this.#send(socket, telling.diff, 'diff');
@@ -72,9 +74,15 @@ export class NodePresence<S extends RoomSocket> {
     if (this.#owed.has(socket)) return;
     this.#owed.add(socket);
     const wait = (this.#givenAt.get(socket) ?? Number.NEGATIVE_INFINITY) + EVERY_MS - this.#ports.clock();
-    if (this.#last === null) this.#ask();
-    else if (wait <= 0) this.#give(socket, this.#last.full);
+    if (this.#isOld()) this.#ask();
+    if (this.#last === null) return;
+    if (wait <= 0) this.#give(socket, this.#last.full);
     else this.#ports.schedule(wait, () => this.#giveOwed(socket));
+  }
+
+  /** Something newer may have got lost: the room tells it again, and until then what is known is better than nothing. */
+  #isOld(): boolean {
+    return this.#last === null || this.#ports.clock() - this.#toldAt > CURRENT_MS;
   }
 
   /** Once for many. Where it gets lost, the next who looks asks again. */
@@ -90,7 +98,7 @@ export class NodePresence<S extends RoomSocket> {
   }
 
   #give(socket: S, full: string): void {
-    this.#owed.delete(socket);
+    if (!this.#isOld()) this.#owed.delete(socket);
     this.#givenAt.set(socket, this.#ports.clock());
     this.#send(socket, full, 'full');
   }

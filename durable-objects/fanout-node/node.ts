@@ -85,7 +85,7 @@ export class Node<S extends RoomSocket> {
       typing: (actor, threadId) => void ports.room.typed(actor, threadId).catch(() => {}),
       watch: (socket, presence) => this.#presence.watch(socket, presence),
     });
-    this.#typing = new NodeTyping(this.#fanout);
+    this.#typing = new NodeTyping(this.#fanout, clock);
     this.#presence = new NodePresence(this.#fanout, {
       clock,
       schedule: (ms, task) => ports.schedule(ms, task),
