@@ -1,9 +1,11 @@
 import { integer, pick } from '../../client/testing/random.ts';
 import type { Device } from './device.ts';
 import type { Wire } from './wire.ts';
-import { USERS, type World } from './world.ts';
+import { PEOPLE_ACTIONS } from './people-actions.ts';
+import { POISON } from './watch.ts';
+import { type Kind, objectsOf, USERS, type World } from './world.ts';
 
-type Action = (world: World) => void;
+type Action = (world: World) => unknown;
 
 /** What people, programs and fate may do at any moment. The number is how often, among all. */
 const ACTIONS: readonly (readonly [number, Action])[] = [
@@ -28,14 +30,16 @@ const ACTIONS: readonly (readonly [number, Action])[] = [
   [2, ({ reach }) => (reach.away = !reach.away)],
   [3, ({ reach, random }) => (reach.lost = reach.lost > 0 ? 0 : random() / 2)],
   [2, ({ reach, random }) => (reach.latency = pick(random, [1, 20, 20, 1_000, 8_000]))],
-  [2, ({ room, random }) => (pick(random, room.objects).skew = integer(random, 20_000) - 10_000)],
+  [2, skew],
   [5, member],
   [3, (world) => void world.directory.revoke(someone(world).credential)],
   [2, ({ room }) => room.wipe()],
   [2, ({ room }) => room.trim()],
-  [1, restore],
+  [2, poison],
+  [1, (world) => world.kind === 'conversation' && restore(world)],
+  [2, (world) => world.kind === 'conversation' && loseBoth(world)],
 ];
-const TOTAL = ACTIONS.reduce((sum, [weight]) => sum + weight, 0);
+const ACTIONS_OF: Record<Kind, readonly (readonly [number, Action])[]> = { conversation: ACTIONS, people: [...ACTIONS, ...PEOPLE_ACTIONS] };
 
 /** Milliseconds between two actions: mostly at once, now and then long enough for everything to come to rest. */
 const PAUSES = [0, 0, 1, 3, 10, 10, 30, 100, 300, 1_500, 5_000, 20_000];
@@ -43,17 +47,18 @@ const PAUSES = [0, 0, 1, 3, 10, 10, 30, 100, 300, 1_500, 5_000, 20_000];
 export const pause = (random: () => number): number => integer(random, 1 + pick(random, PAUSES));
 
 export function act(world: World): void {
-  let left = integer(world.random, TOTAL);
-  for (const [weight, action] of ACTIONS) {
+  const actions = ACTIONS_OF[world.kind];
+  let left = integer(world.random, actions.reduce((sum, [weight]) => sum + weight, 0));
+  for (const [weight, action] of actions) {
     left -= weight;
-    if (left < 0) return action(world);
+    if (left < 0) return void action(world);
   }
 }
 
 const someone = ({ random, devices }: World): Device => pick(random, devices);
 
 function anyMessage({ random, watch }: World): string | null {
-  const created = watch.events.filter((event) => event.type === 'message.created' && event.thread_id === null);
+  const created = watch.channel.events.filter((event) => event.type === 'message.created' && event.thread_id === null);
   const event = created.length === 0 ? null : pick(random, created.slice(-8));
   return event?.type === 'message.created' ? event.message_id : null;
 }
@@ -78,9 +83,9 @@ function read(world: World): void {
   loading?.catch(() => {});
 }
 
-function someWire({ room, random }: World): Wire | null {
-  const wires = room.objects.flatMap((object) => object.wires);
-  return wires.length === 0 ? null : pick(random, wires);
+function someWire(world: World): Wire | null {
+  const wires = objectsOf(world).flatMap((object) => object.wires);
+  return wires.length === 0 ? null : pick(world.random, wires);
 }
 
 function cut(world: World): void {
@@ -92,6 +97,17 @@ function member({ stored, directory, random }: World): void {
   void directory.setMember(userId, stored.isMember(userId) ? null : 'member');
 }
 
+/** A clock jumps; not where it is measured how long something lasts. */
+function skew({ kind, room, random }: World): void {
+  if (kind === 'conversation') pick(random, room.objects).skew = integer(random, 20_000) - 10_000;
+}
+
+/** Something that Postgres will never take. No reply: how many a message has would differ for whoever saw it. */
+function poison(world: World): void {
+  const device = someone(world);
+  device.send(`${POISON} of ${device.name} ${device.written.length}`, null);
+}
+
 /** A backup of Postgres is put back that lacks at most what the room still holds. */
 function restore({ stored, room, random, trace }: World): void {
   const { firstSeq } = room;
@@ -100,4 +116,14 @@ function restore({ stored, room, random, trace }: World): void {
   const seq = firstSeq - 1 + integer(random, drained_seq - firstSeq + 1);
   trace.note(() => `Postgres is restored to event ${seq} of ${drained_seq}`);
   stored.restore(seq);
+}
+
+/** A backup of Postgres is put back, and the room's own storage is lost with it: what came after the backup is lost for good. */
+function loseBoth({ stored, room, random, trace }: World): void {
+  if (!room.isAsleep) return;
+  const { drained_seq } = stored.place;
+  const seq = integer(random, drained_seq + 1);
+  trace.note(() => `both stores are lost, down to event ${seq} of ${drained_seq}`);
+  stored.restore(seq);
+  room.loseAll();
 }

@@ -1,23 +1,17 @@
 import type { ChannelEvent } from '../../protocol/events.ts';
-import { problemDocument, type ErrorCode } from '../../protocol/errors.ts';
-import type { Actor, Redeemed } from '../../durable-objects/sockets/actor-api.ts';
+import type { Actor } from '../../durable-objects/sockets/actor-api.ts';
 import { ChannelSession } from '../../client/channel-session.ts';
 import type { ChannelState } from '../../client/channel-state.ts';
-import { NetworkError, ProblemError } from '../../client/errors.ts';
 import { type Api, createApi } from '../../client/http.ts';
 import type { OutboxEntry } from '../../client/outbox.ts';
-import type { WebSocketLike } from '../../client/ports.ts';
 import { memoryStore } from '../../client/stores/memory.ts';
-import { integer } from '../../client/testing/random.ts';
 import { channelEntry, messagePage } from './pages.ts';
-import type { Directory } from './directory.ts';
+import { Gateway, type GatewayPorts, problem } from './gateway.ts';
 import type { RoomObject } from './room-object.ts';
 import type { ObjectPorts } from './simulated-object.ts';
-import { Wire } from './wire.ts';
 
-export interface DevicePorts extends Pick<ObjectPorts, 'schedule' | 'random' | 'stored' | 'reach' | 'watch' | 'trace'> {
+export interface DevicePorts extends GatewayPorts, Pick<ObjectPorts, 'stored' | 'watch' | 'trace'> {
   readonly room: RoomObject;
-  readonly directory: Directory;
 }
 
 /** One device of a user: the real client, before a network that fails. */
@@ -28,9 +22,10 @@ export class Device {
   readonly written: string[] = [];
   readonly failed = new Set<string>();
   outbox: readonly OutboxEntry[] = [];
+  isLooking = false;
   readonly #ports: DevicePorts;
   readonly #store = memoryStore();
-  #credential: Actor;
+  readonly #gateway: Gateway;
   #session: ChannelSession | null = null;
   #heard = 0;
   #starts = 0;
@@ -39,7 +34,7 @@ export class Device {
     this.name = name;
     this.userId = userId;
     this.#ports = ports;
-    this.#credential = ports.directory.signIn(userId);
+    this.#gateway = new Gateway(userId, ports);
   }
 
   get session(): ChannelSession | null {
@@ -47,7 +42,7 @@ export class Device {
   }
 
   get credential(): Actor {
-    return this.#credential;
+    return this.#gateway.credential;
   }
 
   /** Opens the channel as a page does: reads the bootstrap, then connects. What an earlier run left unsent goes out. */
@@ -63,7 +58,7 @@ export class Device {
       this.userId,
       {
         api,
-        openSocket: (url, protocols) => this.#openSocket(new URL(url), protocols),
+        openSocket: (url, protocols) => this.#gateway.openSocket(new URL(url), protocols, (...socket) => this.#ports.room.connect(...socket)),
         tickets: true,
         clock: schedule,
         random,
@@ -80,6 +75,13 @@ export class Device {
       },
     );
     this.#session.start();
+    this.#session.watchPresence(this.isLooking);
+  }
+
+  /** Looks who is present from now on, or not any more. */
+  look(isLooking: boolean): void {
+    this.isLooking = isLooking;
+    this.#session?.watchPresence(isLooking);
   }
 
   stop(): void {
@@ -94,11 +96,11 @@ export class Device {
     this.written.push(entry.client_msg_id);
   }
 
-  /** Its user tries again what failed, and lets go of replies to what is deleted. */
+  /** Its user tries again what failed, and lets go of replies to what is gone: deleted, lost, or never in Postgres. */
   retryFailed(): void {
     for (const { state, client_msg_id, reason } of this.outbox) {
       if (state !== 'failed') continue;
-      if (reason === 'The message is deleted') this.#session?.discard(client_msg_id);
+      if (reason !== null && GONE.has(reason)) this.#session?.discard(client_msg_id);
       else this.#session?.retry(client_msg_id);
     }
   }
@@ -111,9 +113,9 @@ export class Device {
   #events(events: readonly ChannelEvent[]): void {
     const { watch } = this.#ports;
     for (const event of events) {
-      if (event.seq !== this.#heard + 1) watch.violate('G4', `${this.name} heard of event ${event.seq} after ${this.#heard}`);
+      if (!watch.follows(watch.channel, this.#heard, event.seq)) watch.violate('G4', `${this.name} heard of event ${event.seq} after ${this.#heard}`);
       this.#heard = event.seq;
-      watch.isTrue(event);
+      watch.isTrue(watch.channel, event, this.#session?.state.epoch ?? 0);
     }
   }
 
@@ -126,56 +128,19 @@ export class Device {
     const { stored } = this.#ports;
     return {
       ...createApi({ baseUrl: 'http://colink.test' }),
-      bootstrap: () => this.#ask(() => ({ me: ME, channels: stored.isMember(this.userId) ? [channelEntry(stored)] : [], users: [], inbox: { epoch: 1, as_of_seq: 0 } })),
-      history: (_, query = {}) => this.#ask(() => this.#asMember(() => messagePage(stored, null, query))),
-      replies: (_, rootId, query = {}) => this.#ask(() => this.#asMember(() => messagePage(stored, rootId, query))),
-      markRead: () => this.#ask(() => {}),
-      socketTicket: () => this.#ask(() => this.#issueTicket()),
+      bootstrap: () => this.#gateway.ask(() => ({ me: ME, channels: stored.isMember(this.userId) ? [channelEntry(stored)] : [], users: [], inbox: { epoch: 1, as_of_seq: 0 } })),
+      history: (_, query = {}) => this.#gateway.ask(() => this.#asMember(() => messagePage(stored, null, query))),
+      replies: (_, rootId, query = {}) => this.#gateway.ask(() => this.#asMember(() => messagePage(stored, rootId, query))),
+      markRead: () => this.#gateway.ask(() => {}),
+      socketTicket: () => this.#gateway.ask(() => this.#gateway.ticket()),
     };
-  }
-
-  async #ask<T>(answer: () => T): Promise<T> {
-    const { schedule, random, reach } = this.#ports;
-    await schedule.delay(integer(random, 30));
-    if (random() < reach.lost / 2) throw new NetworkError('no answer');
-    if (reach.away) throw problem('unavailable');
-    const value = answer();
-    await schedule.delay(integer(random, 30));
-    if (random() < reach.lost / 2) throw new NetworkError('no answer');
-    return value;
   }
 
   #asMember<T>(answer: () => T): T {
     if (!this.#ports.stored.isMember(this.userId)) throw problem('not_a_member');
     return answer();
   }
-
-  /** A credential that has ended is renewed first, as by the identity provider. */
-  #issueTicket(): { ticket: string; expires_in: number } {
-    const { directory } = this.#ports;
-    if (!directory.isGood(this.#credential)) this.#credential = directory.signIn(this.userId);
-    return { ticket: directory.tickets.issue(this.#credential), expires_in: 30 };
-  }
-
-  #openSocket(url: URL, protocols: readonly string[]): WebSocketLike {
-    const { schedule, random, directory } = this.#ports;
-    const wire = new Wire({ schedule, random });
-    const redeemed = directory.tickets.redeem(protocols.at(-1)?.replace('colink.ticket.', '') ?? '');
-    const [epoch, seq] = [url.searchParams.get('epoch'), url.searchParams.get('since')];
-    const since = epoch === null || seq === null ? null : { epoch: Number(epoch), seq: Number(seq) };
-    void this.#handshake(wire, redeemed, since);
-    return wire.client;
-  }
-
-  async #handshake(wire: Wire, redeemed: Redeemed | null, since: { epoch: number; seq: number } | null): Promise<void> {
-    const { schedule, random, room, directory, reach } = this.#ports;
-    await schedule.delay(integer(random, 30));
-    const served = redeemed !== null && directory.isGood(redeemed.actor) && !reach.away && random() >= reach.lost / 2;
-    const joined = served && (await room.connect(wire, redeemed, since).catch(() => false));
-    if (!joined) wire.refuse();
-  }
 }
 
+const GONE = new Set(['The message is deleted', 'There is no such message in this channel']);
 const ME = { id: 'me', handle: 'me', display_name: 'Me', role: 'member' } as const;
-
-const problem = (code: ErrorCode): ProblemError => new ProblemError(problemDocument({ code }));

@@ -1,7 +1,10 @@
+import type { Outcome } from '../../protocol/errors.ts';
 import type { MemberRole } from '../../protocol/events.ts';
 import type { Actor, Redeemed } from '../../durable-objects/sockets/actor-api.ts';
 import { integer } from '../../client/testing/random.ts';
 import { id } from '../support/room-core.ts';
+import type { InboxObject } from './inbox-object.ts';
+import type { StoredChange } from './notifier.ts';
 import type { RoomObject } from './room-object.ts';
 import type { ObjectPorts } from './simulated-object.ts';
 
@@ -26,12 +29,15 @@ export class Tickets {
 
 interface DirectoryPorts extends Pick<ObjectPorts, 'schedule' | 'random' | 'stored' | 'watch' | 'trace' | 'tickets'> {
   readonly room: RoomObject;
+  readonly inboxes: readonly InboxObject[];
 }
 
 /** Members and credentials, as the Workers write them: to Postgres, then to the room, again and again until it was told. */
 export class Directory {
   readonly #ports: DirectoryPorts;
   readonly #revoked = new Set<string>();
+  /** Changes of members, in the order of their commits. */
+  readonly changes: StoredChange[] = [];
   #ids = 0;
   #telling = 0;
 
@@ -66,30 +72,38 @@ export class Directory {
     const eventId = id(4, this.#ids);
     stored.setMember(userId, role);
     if (role !== null) watch.removed.delete(userId);
-    await this.#tell(async (room) => room.applyMemberChange({ event_id: eventId, user_id: userId, actor_id: userId, ...stored.membership(userId) }));
-    if (!stored.isMember(userId)) watch.removed.add(userId);
+    const change = { event_id: eventId, user_id: userId, actor_id: userId, ...stored.membership(userId) };
+    this.changes.push({ ...change, channel_id: stored.channelId });
+    await this.#tell(async () => 'ok' in (await this.#ports.room.call((room) => room.applyMemberChange({ ...change, ...stored.membership(userId) }))));
+    await this.#tellInbox(userId, (inbox) => inbox.callInbox((it) => it.applyMemberChange({ ...change, channel_id: stored.channelId })));
+    // Who was let in again meanwhile is removed when that removal is answered.
+    if (role === null && stored.membership(userId).version === change.version) watch.removed.add(userId);
   }
 
   /** Resolves when the call that revoked it would return. */
-  async revoke({ credential_id, expires_at }: Actor): Promise<void> {
-    const { watch, trace } = this.#ports;
+  async revoke({ user_id, credential_id, expires_at }: Actor): Promise<void> {
+    const { schedule, watch, trace } = this.#ports;
     trace.note(() => `Postgres: ${credential_id} is revoked`);
     this.#revoked.add(credential_id);
-    await this.#tell((room) => room.revokeCredential(credential_id, expires_at));
+    await this.#tell(async () => 'ok' in (await this.#ports.room.call((room) => room.revokeCredential(credential_id, expires_at))));
+    await this.#tellInbox(user_id, (inbox) =>
+      inbox.call((shell) => {
+        shell.tickets.revoke(credential_id, schedule.now());
+        shell.inbox?.revokeCredential(credential_id);
+      }),
+    );
     watch.revoked.add(credential_id);
   }
 
-  async #tell(work: Parameters<RoomObject['call']>[0]): Promise<void> {
-    this.#telling += 1;
-    while (!(await this.#told(work))) await this.#ports.schedule.delay(500);
-    this.#telling -= 1;
+  async #tellInbox(userId: string, call: (inbox: InboxObject) => Promise<Outcome<unknown>>): Promise<void> {
+    const inbox = this.#ports.inboxes.find(({ stored }) => stored.userId === userId);
+    if (inbox !== undefined) await this.#tell(async () => 'ok' in (await call(inbox)));
   }
 
-  async #told(work: Parameters<RoomObject['call']>[0]): Promise<boolean> {
-    try {
-      return 'ok' in (await this.#ports.room.call(work));
-    } catch {
-      return false;
-    }
+  /** Until it was taken. */
+  async #tell(attempt: () => Promise<boolean>): Promise<void> {
+    this.#telling += 1;
+    while (!(await attempt().catch(() => false))) await this.#ports.schedule.delay(500);
+    this.#telling -= 1;
   }
 }

@@ -4,8 +4,10 @@ import { NODE_ALARMS, type NodeAlarm, type NodeRoom } from '../../durable-object
 import type { Room } from '../../durable-objects/channel-room/room.ts';
 import type { Redeemed } from '../../durable-objects/sockets/actor-api.ts';
 import type { Outcome } from '../../protocol/errors.ts';
+import type { ServerFrame } from '../../protocol/frames.ts';
 import { type Life, type ObjectPorts, SimulatedObject, valueOf } from './simulated-object.ts';
-import type { Wire } from './wire.ts';
+import type { Told } from './watch.ts';
+import type { Said, Wire } from './wire.ts';
 
 type SimulatedNode = Node<Wire>;
 
@@ -58,6 +60,10 @@ export class NodeObject extends SimulatedObject<SimulatedNode> {
   }
 
   protected override flushed(): void {}
+
+  protected override tells(told: Told, frame: ServerFrame, said: Said): void {
+    this.ports.watch.tellsMember(told, frame, said);
+  }
 
   #room(life: Life<SimulatedNode>): NodeRoom {
     const ask: <T>(work: (room: Room<Wire>) => T | Promise<T>) => Promise<T> = (work) => this.reach(life, () => valueOf(this.#callRoom(work)));

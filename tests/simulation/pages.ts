@@ -7,9 +7,9 @@ const PAGE = 8;
 
 /** The channel as a bootstrap lists it. */
 export function channelEntry(stored: StoredChannel): MyChannel {
-  const { epoch, drained_seq, drained_pos } = stored.place;
+  const { epoch, drained_seq } = stored.place;
   const fixed = { kind: 'public', name: 'general', topic: '', created_at: '', archived_at: null, version: 1, my_role: 'member' } as const;
-  return { id: stored.channelId, ...fixed, epoch, as_of_seq: drained_seq, last_pos: drained_pos, read_pos: 0 };
+  return { id: stored.channelId, ...fixed, epoch, as_of_seq: drained_seq, last_pos: stored.drainedPos, read_pos: 0 };
 }
 
 /** A page of history, or of a thread, as of what is drained. Its cursors are the `pos` or `tpos` of its ends. */
@@ -35,7 +35,7 @@ const orderAt = (all: readonly MessageState[], index: number): number => {
 };
 
 function endOf(all: readonly MessageState[], before: string | undefined, around: string | undefined): number {
-  if (before !== undefined) return Math.min(all.length, Number(before) - 1);
+  if (before !== undefined) return all.filter((state) => order(state) < Number(before)).length;
   const middle = around === undefined ? -1 : all.findIndex(({ id }) => id === around);
   return middle < 0 ? all.length : Math.min(all.length, middle + PAGE / 2);
 }

@@ -1,21 +1,38 @@
 import { afterEach, expect, it, vi } from 'vitest';
 import { EventLog } from '../../durable-objects/log/event-log.ts';
+import { BadgeFeed } from '../../durable-objects/user-inbox/badge-feed.ts';
+import { GivenNotices } from '../../durable-objects/user-inbox/given-notices.ts';
+import { InboxPresence } from '../../durable-objects/user-inbox/inbox-presence.ts';
+import { PresenceTable } from '../../durable-objects/user-inbox/presence-table.ts';
 import { SentIndex } from '../../durable-objects/channel-room/sent-index.ts';
 import { AccessTable } from '../../durable-objects/channel-room/access-table.ts';
 import { cursorAt } from '../../durable-objects/sockets/cursor.ts';
 import { Fanout } from '../../durable-objects/sockets/fanout.ts';
 import { PendingCommands } from '../../client/commands.ts';
 import { simulate } from './simulate.ts';
+import { StoredLog } from './stored-log.ts';
+import { PEOPLE_EVERY } from './world.ts';
 import { Wire } from './wire.ts';
 
-/** Within so many seeds a bug must show; CI runs a hundred times as many. */
+/** Within so many seeds a bug must show; CI runs a hundred times as many. Every fifth is of people. */
 const SEEDS = 100;
+const PEOPLE_SEEDS = 40;
 
+vi.setConfig({ testTimeout: 120_000 });
 afterEach(() => vi.restoreAllMocks());
 
 /** The guarantee that the first failing seed finds broken; null where none fails. */
 async function caught(planted: Parameters<typeof simulate>[1] = {}): Promise<string | null> {
-  for (let seed = 1; seed <= SEEDS; seed += 1) {
+  return await firstBroken(Array.from({ length: SEEDS }, (_, index) => index + 1), planted);
+}
+
+/** As `caught`, in histories of people with their inboxes alone. */
+async function caughtAmongPeople(): Promise<string | null> {
+  return await firstBroken(Array.from({ length: PEOPLE_SEEDS }, (_, index) => (index + 1) * PEOPLE_EVERY), {});
+}
+
+async function firstBroken(seeds: readonly number[], planted: Parameters<typeof simulate>[1]): Promise<string | null> {
+  for (const seed of seeds) {
     const [first] = await simulate(seed, planted);
     if (first !== undefined) return first.guarantee;
   }
@@ -82,4 +99,44 @@ it('catches a drain that takes for stored what it has not sent', async () => {
 it('catches a client that does not say again what had no answer', async () => {
   vi.spyOn(PendingCommands.prototype, 'untake').mockReturnValue();
   expect(await caught()).toBe('G1');
+});
+
+it('catches an inbox that takes a notice again that it has had', async () => {
+  vi.spyOn(GivenNotices.prototype, 'has').mockReturnValue(false);
+  vi.spyOn(GivenNotices.prototype, 'add').mockReturnValue(null);
+  expect(await caughtAmongPeople()).toMatch(/^G[23]$/);
+});
+
+it('catches badges whose change is told to nobody', async () => {
+  vi.spyOn(BadgeFeed.prototype, 'changed').mockImplementation(() => {});
+  expect(await caughtAmongPeople()).toBe('G7');
+});
+
+it('catches a presence whose lease never ends', async () => {
+  vi.spyOn(InboxPresence.prototype, 'update').mockImplementation(() => {});
+  expect(await caughtAmongPeople()).toMatch(/^G[48]$/);
+});
+
+it('catches a presence that is told at every change', async () => {
+  const save = PresenceTable.prototype.save;
+  vi.spyOn(PresenceTable.prototype, 'save').mockImplementation(function (this: PresenceTable, changed) {
+    // So that the next change seems late enough.
+    save.call(this, changed.told === undefined ? changed : { ...changed, told: { ...changed.told, at: changed.told.at - 5_000 } });
+  });
+  expect(await caughtAmongPeople()).toBe('G8');
+});
+
+it('catches a room that tells whoever does not look', async () => {
+  const save = Wire.prototype.save;
+  vi.spyOn(Wire.prototype, 'save').mockImplementation(function (this: Wire, record) {
+    save.call(this, { ...record, watching: false });
+  });
+  expect(await caughtAmongPeople()).toBe('G5');
+});
+
+it('catches a Postgres that says it has set poison aside, and has not', async () => {
+  vi.spyOn(StoredLog.prototype, 'skip').mockImplementation(function (this: StoredLog<never>) {
+    return { status: 'ok', drained_seq: this.place.drained_seq };
+  });
+  expect(await caught()).not.toBeNull();
 });

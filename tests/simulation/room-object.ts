@@ -11,13 +11,20 @@ import type { RoomPorts } from '../../durable-objects/channel-room/room-ports.ts
 import type { RoomRecord } from '../../durable-objects/channel-room/room-record.ts';
 import { EventLog } from '../../durable-objects/log/event-log.ts';
 import type { Redeemed } from '../../durable-objects/sockets/actor-api.ts';
+import type { WatchedPresence } from '../../durable-objects/user-inbox/presence-api.ts';
 import type { Outcome } from '../../protocol/errors.ts';
+import type { ServerFrame } from '../../protocol/frames.ts';
+import type { Since } from './gateway.ts';
+import type { InboxObject } from './inbox-object.ts';
 import { NodeObject } from './node-object.ts';
-import { simulatedRecord } from './record.ts';
+import { Asking, simulatedRecord } from './record.ts';
 import { type Life, type ObjectPorts, PlatformFailure, SimulatedObject, valueOf } from './simulated-object.ts';
-import type { Wire } from './wire.ts';
+import type { Told } from './watch.ts';
+import type { Said, Wire } from './wire.ts';
 
 type SimulatedRoom = Room<Wire>;
+/** Null: nobody has an inbox here. */
+type InboxOf = (userId: string) => InboxObject | null;
 
 /** The platform under the room of one channel, and its nodes. The shell in `channel-room.ts`, simulated. */
 export class RoomObject extends SimulatedObject<SimulatedRoom> {
@@ -26,9 +33,11 @@ export class RoomObject extends SimulatedObject<SimulatedRoom> {
   /** The newest event that was durable. */
   #captured = 0;
   #ids = 0;
+  readonly #inboxOf: InboxOf;
 
-  constructor(ports: ObjectPorts) {
+  constructor(ports: ObjectPorts, inboxOf: InboxOf) {
     super('the room', ports);
+    this.#inboxOf = inboxOf;
   }
 
   /** The room, and each of its nodes. */
@@ -43,7 +52,7 @@ export class RoomObject extends SimulatedObject<SimulatedRoom> {
   }
 
   /** A client's handshake, by way of a Worker that has authenticated it. */
-  async connect(wire: Wire, redeemed: Redeemed, since: { epoch: number; seq: number } | null): Promise<boolean> {
+  async connect(wire: Wire, redeemed: Redeemed, since: Since): Promise<boolean> {
     const joined = await this.perform((room) => room.join({ channel_id: room.channelId, ...redeemed, since }, () => this.accept(wire, redeemed.actor)));
     const outcome = 'problem' in joined ? joined : joined.ok;
     this.ports.trace.note(() => `handshake of ${redeemed.actor.user_id} since ${JSON.stringify(since)}: ${'problem' in outcome ? outcome.problem.code : 'node' in outcome.ok ? outcome.ok.name : 'joined'}`);
@@ -53,11 +62,24 @@ export class RoomObject extends SimulatedObject<SimulatedRoom> {
 
   /** Its storage is lost, if it is asleep and Postgres has everything: the room starts over in a new epoch. */
   wipe(): void {
-    const { stored, watch, trace } = this.ports;
-    if (this.life !== null || this.#undrained() !== 0 || stored.place.drained_seq !== watch.head) return;
-    trace.note(() => 'the storage of the room is lost');
-    Conversation.forget(this.disk.sql);
-    this.disk.flush();
+    const { stored, watch } = this.ports;
+    if (this.life !== null || this.#undrained() !== 0 || stored.place.drained_seq !== watch.channel.head) return;
+    this.#lose();
+  }
+
+  /** No instance lives, and storage knows the channel. */
+  get isAsleep(): boolean {
+    return this.life === null && this.#undrained() !== null;
+  }
+
+  /** Its storage is lost with whatever Postgres does not have. */
+  loseAll(): void {
+    const { stored, watch } = this.ports;
+    if (!this.isAsleep) return;
+    const { epoch } = this.disk.sql.all<{ epoch: number }>('SELECT epoch FROM log_state')[0] ?? { epoch: 0 };
+    this.#lose();
+    watch.loses(stored.place.drained_seq, epoch);
+    this.#captured = Math.min(this.#captured, stored.place.drained_seq);
   }
 
   /** Everything drained is older than the log retains, as it is after 20,000 events; not while a restored Postgres needs it again. */
@@ -95,11 +117,22 @@ export class RoomObject extends SimulatedObject<SimulatedRoom> {
     return room.alarm();
   }
 
+  protected override tells(told: Told, frame: ServerFrame, said: Said): void {
+    this.ports.watch.tellsMember(told, frame, said);
+    this.ports.watch.tellsTyping(told, frame, said);
+  }
+
   protected override flushed(): void {
     if (this.#undrained() === null) return;
     const rows = this.disk.sql.all<{ seq: number; json: string }>('SELECT seq, json FROM events WHERE seq > ? ORDER BY seq', this.#captured);
-    for (const { seq, json } of rows) this.ports.watch.becameDurable(seq, json);
+    for (const { seq, json } of rows) this.ports.watch.becameDurable(this.ports.watch.channel, seq, json);
     this.#captured = rows.at(-1)?.seq ?? this.#captured;
+  }
+
+  #lose(): void {
+    this.ports.trace.note(() => 'the storage of the room is lost');
+    Conversation.forget(this.disk.sql);
+    this.disk.flush();
   }
 
   /** Events that Postgres does not have; null where the object knows nothing. */
@@ -111,7 +144,7 @@ export class RoomObject extends SimulatedObject<SimulatedRoom> {
 
   #record(life: Life<SimulatedRoom>): RoomRecord {
     const { schedule, random, stored, reach, watch } = this.ports;
-    const known = this.#records.get(life) ?? simulatedRecord({ schedule, random, stored, reach, alive: () => life.alive, drained: (events) => watch.drained(events) });
+    const known = this.#records.get(life) ?? simulatedRecord(stored, new Asking({ schedule, random, reach, alive: () => life.alive }), (events, epoch) => watch.drained(watch.channel, events, epoch));
     this.#records.set(life, known);
     return known;
   }
@@ -133,8 +166,7 @@ export class RoomObject extends SimulatedObject<SimulatedRoom> {
       lastPing: (wire) => this.lastPing(wire),
       redeem: (_, ticket) => this.#redeem(ticket),
       presences: new PresenceCache(this.disk.sql),
-      // No client of these histories looks who is present.
-      watchInbox: () => Promise.reject(new PlatformFailure('there is no inbox')),
+      watchInbox: (userId) => this.#watchInbox(life, userId),
       restart: (reason, forget) => this.#restart(life, reason, forget),
     };
   }
@@ -149,6 +181,13 @@ export class RoomObject extends SimulatedObject<SimulatedRoom> {
     const known = this.#nodes.get(node) ?? new NodeObject(node, this.ports, (work) => this.call(work));
     this.#nodes.set(node, known);
     return known;
+  }
+
+  #watchInbox(life: Life<SimulatedRoom>, userId: string): Promise<WatchedPresence> {
+    const inbox = this.#inboxOf(userId);
+    if (inbox === null) return Promise.reject(new PlatformFailure('there is no inbox'));
+    this.ports.trace.note(() => `the room asks ${inbox.name} who is present`);
+    return this.reach(life, () => valueOf(inbox.call((shell) => shell.watchPresence(this.ports.stored.channelId))));
   }
 
   #stub(life: Life<SimulatedRoom>, node: number): NodeStub {

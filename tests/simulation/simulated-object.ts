@@ -3,7 +3,7 @@ import type { Actor } from '../../durable-objects/sockets/actor-api.ts';
 import type { SocketRecord } from '../../durable-objects/sockets/socket-record.ts';
 import type { SocketLimits } from '../../durable-objects/sockets/socket-limits.ts';
 import type { Outcome } from '../../protocol/errors.ts';
-import type { ClientFrame, ServerFrame } from '../../protocol/frames.ts';
+import type { ClientFrame, InboxServerFrame, ServerFrame } from '../../protocol/frames.ts';
 import type { Tickets } from './directory.ts';
 import { Disk } from './disk.ts';
 import type { Reach } from './record.ts';
@@ -11,7 +11,7 @@ import type { Schedule } from './schedule.ts';
 import type { StoredChannel } from './stored-channel.ts';
 import type { Trace } from './trace.ts';
 import type { Told, Watch } from './watch.ts';
-import type { Wire } from './wire.ts';
+import type { Said, Wire } from './wire.ts';
 
 /** A fault that is built in on purpose, to see whether the simulation finds it: each alters what the platform promises to the core. */
 export interface Planted {
@@ -57,7 +57,7 @@ interface Admitted extends Told {
 }
 
 /** The platform under one object: instances that come and go over storage and sockets that stay. */
-export abstract class SimulatedObject<C extends Core> {
+export abstract class SimulatedObject<C extends Core, F extends ServerFrame | InboxServerFrame = ServerFrame> {
   readonly name: string;
   /** How far the object's clock is ahead of the world's, in milliseconds. */
   skew = 0;
@@ -118,9 +118,11 @@ export abstract class SimulatedObject<C extends Core> {
   /** Finds out what it does not know. */
   protected abstract fill(life: Life<C>): Promise<Outcome<C>>;
   /** The alarm rang. */
-  protected abstract ring(core: C): Promise<void>;
+  protected abstract ring(core: C, life: Life<C>): Promise<void>;
   /** What was written has become durable. */
   protected abstract flushed(): void;
+  /** A frame leaves for a client. */
+  protected abstract tells(told: Told, frame: F, said: Said): void;
 
   /** Sockets of an earlier instance. */
   protected found(): [Wire, SocketRecord][] {
@@ -134,7 +136,7 @@ export abstract class SimulatedObject<C extends Core> {
       received: (from, data) => this.#received(from, data),
       left: (from) => this.#left(from),
       now: () => this.now(),
-      leaves: (to, frame, saidAt) => this.#leaves(to, frame, saidAt),
+      leaves: (to, frame, said) => this.#leaves(to, frame, said),
     });
     return wire;
   }
@@ -243,7 +245,8 @@ export abstract class SimulatedObject<C extends Core> {
   async #ring(): Promise<void> {
     this.disk.setAlarm(null);
     try {
-      const rung = await this.perform((core) => this.ring(core));
+      const life = this.#wake();
+      const rung = await this.perform((core) => this.ring(core, life));
       if ('problem' in rung) throw new PlatformFailure(rung.problem.code);
     } catch {
       // The platform rings again where the handler did not come to its end.
@@ -262,6 +265,7 @@ export abstract class SimulatedObject<C extends Core> {
     if (admitted === undefined) return;
     this.ports.trace.note(() => `${admitted.actor.user_id} says ${data}`);
     const frame: ClientFrame = JSON.parse(data);
+    if (frame.type === 'typing') this.ports.watch.typed.set(admitted.actor.user_id, this.now());
     if (frame.type === 'send') admitted.sends.set(frame.id, frame.client_msg_id);
     this.perform((core) => core.message(wire, data)).catch(() => {});
   }
@@ -271,15 +275,15 @@ export abstract class SimulatedObject<C extends Core> {
     this.perform((core) => core.left(wire)).catch(() => {});
   }
 
-  #leaves(wire: Wire, text: string, saidAt: number): void {
+  #leaves(wire: Wire, text: string, said: Said): void {
     const admitted = this.#admitted.get(wire);
     if (admitted === undefined) return;
     const { watch, trace } = this.ports;
     // A refresh has given the socket another credential.
     admitted.actor = wire.attachment?.actor ?? admitted.actor;
     trace.note(() => `${admitted.actor.user_id} is told by ${this.name}: ${text}`);
-    const frame: ServerFrame = JSON.parse(text);
-    watch.tells(admitted, frame, saidAt);
+    const frame: F = JSON.parse(text);
+    this.tells(admitted, frame, said);
     const clientMsgId = frame.type === 'result' ? admitted.sends.get(frame.re) : undefined;
     if (frame.type === 'result' && clientMsgId !== undefined && frame.ok !== undefined && 'message_id' in frame.ok) watch.acknowledges(admitted.actor, clientMsgId, frame.ok);
   }

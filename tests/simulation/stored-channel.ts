@@ -1,36 +1,27 @@
-import type { ClaimedLog, FoundMembership, LogMove, LogPlace, MemberRow, MessageIndexRow, ReactionRow } from '../../db/queries/room-bootstrap.ts';
-import type { LogClaim } from '../../durable-objects/channel-room/room-record.ts';
-import type { DrainAnswer } from '../../durable-objects/log/drain.ts';
+import type { ClaimedLog, FoundMembership, LogMove, MemberRow, MessageIndexRow, ReactionRow } from '../../db/queries/room-bootstrap.ts';
 import type { ChannelEvent, MemberRole } from '../../protocol/events.ts';
 import { foldMessages, type MessageState } from '../support/fold.ts';
-
-interface Place {
-  readonly epoch: number;
-  readonly fence: number;
-  readonly drained_seq: number;
-  readonly drained_pos: number;
-}
+import { StoredLog } from './stored-log.ts';
 
 interface Row {
   readonly role: MemberRole | null;
   readonly version: number;
 }
 
-/** What Postgres holds of one channel, by the rules of `drain_conversation` and `claimLog`; `stored-channel.pg.test.ts` compares the two. */
-export class StoredChannel {
+/** What Postgres holds of one channel; `stored-channel.pg.test.ts` compares the two. */
+export class StoredChannel extends StoredLog<ChannelEvent> {
   readonly channelId: string;
-  readonly events: ChannelEvent[] = [];
   readonly #members = new Map<string, Row>();
   #membersVersion = 0;
-  #place: Place = { epoch: 1, fence: 0, drained_seq: 0, drained_pos: 0 };
   #fold: Map<string, MessageState> | null = null;
 
   constructor(channelId: string) {
+    super();
     this.channelId = channelId;
   }
 
-  get place(): Place {
-    return this.#place;
+  get drainedPos(): number {
+    return this.events.reduce((most, event) => (event.type === 'message.created' ? Math.max(most, event.pos ?? 0) : most), 0);
   }
 
   /** The messages as the tables have them; a fresh map whenever something was drained. */
@@ -38,42 +29,18 @@ export class StoredChannel {
     return (this.#fold ??= foldMessages(this.events));
   }
 
-  drain({ epoch, fence }: LogClaim, batch: readonly ChannelEvent[]): DrainAnswer {
-    const { drained_seq } = this.#place;
-    if (this.#place.fence > fence || this.#place.epoch !== epoch) return { status: 'fenced', drained_seq };
-    const [first, last] = [batch[0]?.seq ?? 0, batch.at(-1)?.seq ?? 0];
-    if (first > drained_seq + 1) return { status: 'gap', drained_seq };
-    if (last <= drained_seq) return { status: 'ok', drained_seq };
-    if (batch.some(({ seq }, index) => seq !== first + index)) return { status: 'gap', drained_seq };
-    this.events.push(...batch.filter(({ seq }) => seq > drained_seq));
-    this.#fold = null;
-    this.#place = { ...this.#place, fence, drained_seq: last, drained_pos: lastPos(this.events) };
-    return { status: 'ok', drained_seq: last };
-  }
-
   claim(): ClaimedLog {
-    const { epoch, fence, drained_seq, drained_pos } = this.#place;
-    this.#place = { epoch: epoch + (fence > 0 || drained_seq > 0 ? 1 : 0), fence: fence + 1, drained_seq, drained_pos };
-    return { kind: 'public', ...this.#place };
+    return { kind: 'public', ...this.claimPlace(), drained_pos: this.drainedPos };
   }
 
-  findPlace(): LogPlace {
-    const { epoch, fence, drained_seq } = this.#place;
-    return { epoch, fence, drained_seq, event_id: this.events[drained_seq - 1]?.id ?? null };
+  move({ found, ...to }: LogMove): boolean {
+    return this.moveTo(found, to);
   }
 
-  move({ found, epoch, fence, drainedSeq }: LogMove): boolean {
-    const { epoch: atEpoch, fence: atFence, drained_seq } = this.#place;
-    if (atEpoch !== found.epoch || atFence !== found.fence || drained_seq !== found.drained_seq) return false;
-    this.#place = { ...this.#place, epoch, fence, drained_seq: drainedSeq };
-    return true;
-  }
-
-  /** As it was when only `seq` events were drained: a backup was restored. The member list is left as it is. */
-  restore(seq: number): void {
-    this.events.length = seq;
+  /** The member list is left as it is. */
+  override restore(seq: number): void {
+    super.restore(seq);
     this.#fold = null;
-    this.#place = { ...this.#place, fence: Math.max(1, this.#place.fence - 1), drained_seq: seq, drained_pos: lastPos(this.events) };
   }
 
   setMember(userId: string, role: MemberRole | null): void {
@@ -96,6 +63,10 @@ export class StoredChannel {
     return { kind: 'public', role, version: role === null ? null : version };
   }
 
+  get userIds(): string[] {
+    return [...this.#members.keys()];
+  }
+
   memberRows(): MemberRow[] {
     return [...this.#members].flatMap(([user_id, { role, version }]) => (role === null ? [] : [{ user_id, role, version }]));
   }
@@ -105,7 +76,7 @@ export class StoredChannel {
     return states.map((state) => ({
       ...state,
       last_tpos: Math.max(0, ...states.map(({ thread_id, tpos }) => (thread_id === state.id ? (tpos ?? 0) : 0))),
-      at: Date.parse(this.events[state.seq - 1]?.at ?? ''),
+      at: Date.parse(this.events.find(({ seq }) => seq === state.seq)?.at ?? ''),
       text: state.revision === 1 && !state.deleted ? state.text : null,
     }));
   }
@@ -113,6 +84,10 @@ export class StoredChannel {
   reactionRows(): ReactionRow[] {
     const live = [...this.messages.values()].filter(({ deleted }) => !deleted);
     return live.flatMap(({ id, reactions }) => reactions.map((reaction) => ({ message_id: id, ...this.#reaction(id, reaction) })));
+  }
+
+  protected override taken(): void {
+    this.#fold = null;
   }
 
   #reaction(messageId: string, reaction: string): Omit<ReactionRow, 'message_id'> {
@@ -123,6 +98,3 @@ export class StoredChannel {
     return { emoji, user_id, seq: added?.seq ?? 0 };
   }
 }
-
-const lastPos = (events: readonly ChannelEvent[]): number =>
-  events.reduce((most, event) => (event.type === 'message.created' ? Math.max(most, event.pos ?? 0) : most), 0);

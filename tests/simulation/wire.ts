@@ -13,8 +13,14 @@ export interface ServerSide {
   left(wire: Wire): void;
   /** The object's clock. */
   now(): number;
-  /** A frame leaves for the client that the room sent at `saidAt`. */
-  leaves(wire: Wire, frame: string, saidAt: number): void;
+  /** A frame leaves for the client. */
+  leaves(wire: Wire, frame: string, said: Said): void;
+}
+
+/** How it was when a frame was said: the object's clock, and whether the client was looking who is present. */
+export interface Said {
+  readonly at: number;
+  readonly isLooking: boolean;
 }
 
 interface WirePorts {
@@ -62,9 +68,9 @@ export class Wire implements RoomSocket {
   send(frame: string): void {
     if (this.#serverClosed) throw new TypeError("Can't call WebSocket send() after close().");
     const server = this.#server;
-    const saidAt = server?.now() ?? 0;
+    const said = { at: server?.now() ?? 0, isLooking: this.attachment?.watching === true };
     server?.gate(() => {
-      server.leaves(this, frame, saidAt);
+      server.leaves(this, frame, said);
       this.#down(() => this.#emit('message', { data: frame }));
     });
   }

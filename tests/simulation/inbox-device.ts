@@ -1,0 +1,124 @@
+import { createApi } from '../../client/http.ts';
+import { InboxSession } from '../../client/inbox-session.ts';
+import { ReadMarker } from '../../client/read-marker.ts';
+import type { Badge } from '../../protocol/frames.ts';
+import type { InboxEvent } from '../../protocol/inbox-events.ts';
+import { Gateway, type GatewayPorts } from './gateway.ts';
+import type { InboxObject } from './inbox-object.ts';
+import type { ObjectPorts } from './simulated-object.ts';
+
+export interface InboxDevicePorts extends GatewayPorts, Pick<ObjectPorts, 'stored' | 'watch' | 'trace'> {}
+
+/** One device that listens to its user's inbox: the real client, before a network that fails. */
+export class InboxDevice {
+  readonly name: string;
+  readonly inbox: InboxObject;
+  /** The highest marker whose moving was answered. */
+  readPos = 0;
+  readonly #ports: InboxDevicePorts;
+  readonly #gateway: Gateway;
+  #session: InboxSession | null = null;
+  #marker: ReadMarker | null = null;
+  #wanted = 0;
+  #heard = 0;
+  #isActive = true;
+  #activityChanged: () => void = () => {};
+
+  constructor(name: string, inbox: InboxObject, ports: InboxDevicePorts) {
+    this.name = name;
+    this.inbox = inbox;
+    this.#ports = ports;
+    this.#gateway = new Gateway(inbox.stored.userId, ports);
+  }
+
+  get session(): InboxSession | null {
+    return this.#session;
+  }
+
+  get isActive(): boolean {
+    return this.#session !== null && this.#isActive;
+  }
+
+  /** What is unread, as its user sees it. */
+  get unread(): Badge[] {
+    return [...(this.#session?.state.badges.values() ?? [])].filter(({ unread }) => unread > 0);
+  }
+
+  /** `since`: where it stood, as a page that was put to sleep remembers it. */
+  start(): void {
+    const { schedule, random, trace } = this.#ports;
+    this.stop();
+    const api = createApi({ baseUrl: 'http://colink.test' });
+    const bootstrap = { me: ME, channels: [], users: [], inbox: { epoch: 1, as_of_seq: 0 } };
+    const session: InboxSession = new InboxSession(
+      {
+        api: { ...api, bootstrap: () => this.#gateway.ask(() => bootstrap), socketTicket: () => this.#gateway.ask(() => this.#gateway.ticket()) },
+        openSocket: (url, protocols) => this.#gateway.openSocket(new URL(url), protocols, (...socket) => this.inbox.connect(...socket)),
+        tickets: true,
+        clock: schedule,
+        random,
+        activity: this.#activity(),
+      },
+      {
+        connectionChanged: (state) => trace.note(() => `${this.name} is ${JSON.stringify(state)}`),
+        events: (events) => this.#events(events, session.cursor?.epoch ?? 0),
+        reset: ({ seq }) => (this.#heard = seq),
+      },
+    );
+    this.#session = session;
+    this.#marker = new ReadMarker((pos) => this.#markRead(session, pos), this.readPos, schedule);
+    session.start();
+  }
+
+  stop(): void {
+    this.#session?.stop();
+    this.#marker?.stop();
+    [this.#session, this.#marker, this.#wanted] = [null, null, this.readPos];
+  }
+
+  setActive(isActive: boolean): void {
+    this.#isActive = isActive;
+    this.#activityChanged();
+  }
+
+  /** Nothing that its user has read is still to be told. */
+  get hasTold(): boolean {
+    return this.#wanted <= this.readPos;
+  }
+
+  /** Its user has read the channel up to `pos`: told until it was answered. */
+  read(pos: number): void {
+    if (this.#marker === null) return;
+    this.#wanted = Math.max(this.#wanted, pos);
+    this.#marker.moveTo(pos);
+  }
+
+  async #markRead(session: InboxSession, pos: number): Promise<void> {
+    await session.markRead(this.#ports.stored.channelId, pos);
+    this.readPos = Math.max(this.readPos, pos);
+  }
+
+  #activity() {
+    const isActive = (): boolean => this.#isActive;
+    return {
+      get isActive() {
+        return isActive();
+      },
+      watch: (changed: () => void) => {
+        this.#activityChanged = changed;
+        return () => (this.#activityChanged = () => {});
+      },
+    };
+  }
+
+  #events(events: readonly InboxEvent[], epoch: number): void {
+    const { watch } = this.#ports;
+    for (const event of events) {
+      if (event.seq !== this.#heard + 1) watch.violate('G4', `${this.name} heard of event ${event.seq} after ${this.#heard}`);
+      this.#heard = event.seq;
+      watch.isTrue(watch.inbox(this.inbox.stored.userId), event, epoch);
+    }
+  }
+}
+
+const ME = { id: 'me', handle: 'me', display_name: 'Me', role: 'member' } as const;
