@@ -172,9 +172,9 @@ function figuresOf({ places, rounds }: Swept): Figures {
   return Object.fromEntries([...passes, ...read]);
 }
 
-/** By how much rounds of the same differ, as a share of the smaller: of a middle figure, and of the one that differs most in a hundred. */
+/** By how much rounds of the same differ, as a share of the smaller: of a middle figure, and of the one that differs most in a hundred; NaN where there was one round. */
 function noise(figures: Figures, ending: string): number[] {
-  const spread = Object.entries(figures).filter(([name]) => name.endsWith(ending)).map(([, values]) => Math.max(...values) / Math.min(...values) - 1);
+  const spread = Object.entries(figures).filter(([name, values]) => name.endsWith(ending) && values.length > 1).map(([, values]) => Math.max(...values) / Math.min(...values) - 1);
   return [0.5, 0.99].map((share) => percentile(spread, share));
 }
 

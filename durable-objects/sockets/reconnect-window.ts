@@ -2,7 +2,7 @@ import { MAX_RECONNECT_MS } from '../../protocol/limits.ts';
 
 /**
  * What it takes to be back at all, and what each socket adds: an upgrade with its ticket, a welcome, and what was missed. In milliseconds. A local workerd was measured
- * to need 1.6 to 1.9 of them a socket (docs/decisions/0025).
+ * to need 1.5 to 2 of them a socket (docs/decisions/0025).
  */
 const RESTART_MS = 250;
 const SOCKET_MS = 2;
