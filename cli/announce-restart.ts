@@ -1,9 +1,13 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { CAC } from 'cac';
 import { z } from 'zod';
 import { readDevFile } from '../dev/dev-file.ts';
-import { restartAnnouncementSchema } from '../protocol/api.ts';
+import { type RestartAnnouncement, restartAnnouncementSchema } from '../protocol/api.ts';
 import { problemSchema } from '../protocol/errors.ts';
 import { DATA_DIR } from './data-dir.ts';
+
+/** How often a page is asked for again that the API is too busy for. */
+const MAX_WAITS = 5;
 
 /** `60`, `60s` or `2m`, in seconds. */
 export const withinSchema = z
@@ -15,6 +19,7 @@ export const withinSchema = z
 
 const optionsSchema = z.object({
   within: withinSchema,
+  cursor: z.string('--cursor is what an earlier run named').optional(),
   token: z.string('--token is missing: a token of an administrator with the scope admin (COLINK_TOKEN)'),
   url: z.url('nothing runs here: start `npm run dev`, or give --url'),
 });
@@ -25,6 +30,7 @@ export function registerAnnounceRestart(cli: CAC): void {
   cli
     .command('announce-restart', 'Ask all live sockets to come back within a time, before a deploy')
     .option('--within <time>', 'Over how long they spread, up to 2m', { default: '60s' })
+    .option('--cursor <cursor>', 'Go on where a run ended that was cut off')
     .option('--token <token>', 'A token of an administrator with the scope admin (COLINK_TOKEN)')
     .option('--url <url>', 'The API, instead of the running `colink dev` (COLINK_URL)')
     .action(async (flags: object) => {
@@ -35,16 +41,46 @@ export function registerAnnounceRestart(cli: CAC): void {
     });
 }
 
-async function announceRestart({ within, token, url }: Options): Promise<number> {
-  const response = await fetch(new URL('/v1/admin/restart-announcements', url), {
-    method: 'POST',
-    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ within_seconds: within }),
-    signal: AbortSignal.timeout(60_000),
-  });
-  const body: unknown = await response.json();
-  if (!response.ok) throw new Error(problemSchema.safeParse(body).data?.title ?? `the API answered ${response.status}`);
-  const { objects, sockets, unreached } = restartAnnouncementSchema.parse(body);
+async function announceRestart({ within, token, url, cursor }: Options): Promise<number> {
+  const ask = (from: string | null) => announcePage(new URL('/v1/admin/restart-announcements', url), token, within, from);
+  const { objects, sockets, unreached } = await announceAll(ask, cursor ?? null, (line) => console.error(line));
   console.log(`${sockets} sockets of ${objects} channels and inboxes come back within ${within} s; ${unreached} could not be reached`);
   return unreached === 0 ? 0 : 1;
+}
+
+type Told = Pick<RestartAnnouncement, 'objects' | 'sockets' | 'unreached'>;
+
+/** Goes through all pages from `cursor` on. An error says where to go on. */
+export async function announceAll(ask: (cursor: string | null) => Promise<RestartAnnouncement>, cursor: string | null, say: (line: string) => void): Promise<Told> {
+  const told = { objects: 0, sockets: 0, unreached: 0 };
+  for (let at = cursor, isFirst = true; isFirst || at !== null; isFirst = false) {
+    const page = await ask(at).catch((cause: unknown) => {
+      throw new Error(at === null ? reasonOf(cause) : `${reasonOf(cause)}; go on with --cursor ${at}`, { cause });
+    });
+    told.objects += page.objects;
+    told.sockets += page.sockets;
+    told.unreached += page.unreached;
+    at = page.next_cursor;
+    if (at !== null) say(`${told.sockets} sockets of ${told.objects} channels and inboxes so far`);
+  }
+  return told;
+}
+
+const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+async function announcePage(url: URL, token: string, within: number, cursor: string | null): Promise<RestartAnnouncement> {
+  for (let attempt = 0; ; attempt += 1) {
+    const response = await fetch(url, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ within_seconds: within, ...(cursor !== null && { cursor }) }),
+      signal: AbortSignal.timeout(60_000),
+    });
+    const body: unknown = await response.json();
+    if (response.ok) return restartAnnouncementSchema.parse(body);
+    const problem = problemSchema.safeParse(body).data;
+    const wait = response.status === 429 || response.status === 503 ? (problem?.retry_after ?? 1) : null;
+    if (wait === null || attempt >= MAX_WAITS) throw new Error(problem?.title ?? `the API answered ${response.status}`);
+    await sleep(wait * 1_000);
+  }
 }

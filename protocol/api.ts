@@ -108,9 +108,13 @@ export const createChannelBodySchema = z.strictObject({
 export const addMemberBodySchema = z.strictObject({ user_id: idSchema, role: memberRoleSchema.exclude(['owner']).default('member') });
 export const memberRoleBodySchema = z.strictObject({ role: memberRoleSchema });
 /** Clients leave at a random moment within this time, and come back. */
-export const restartAnnouncementBodySchema = z.strictObject({ within_seconds: z.int().min(1).max(120) });
-/** `sockets` that were asked, on so many channels and inboxes; `unreached`: those that could not be told. */
-export const restartAnnouncementSchema = z.strictObject({ objects: z.int(), sockets: z.int(), unreached: z.int() }).meta({ id: 'RestartAnnouncement' });
+/** `cursor`: the `next_cursor` of the answer before. */
+export const restartAnnouncementBodySchema = z.strictObject({ within_seconds: z.int().min(1).max(120), cursor: z.string().min(1).max(100).optional() });
+/** `sockets` that were asked, on so many channels and inboxes, at most 200; `unreached`: those that could not be told. `next_cursor` null: those were the last. */
+export const restartAnnouncementSchema = z
+  .strictObject({ objects: z.int(), sockets: z.int(), unreached: z.int(), next_cursor: z.string().nullable() })
+  .meta({ id: 'RestartAnnouncement' });
+export type RestartAnnouncement = z.infer<typeof restartAnnouncementSchema>;
 export const readStateSchema = z.strictObject({ read_pos: counterSchema });
 
 /** Results in the order of the batch. */

@@ -4,6 +4,7 @@ import { expect, it, vi } from 'vitest';
 import { reconnectWindow } from '../protocol/close-codes.ts';
 import { createApp } from '../workers/app.ts';
 import { expectProblem, newCaller, newChannel, newToken, ORIGIN, send, type Caller } from '../workers/api-fixture.ts';
+import { announce as announcePage } from '../workers/restart.ts';
 import { createServices } from '../workers/services.ts';
 import { bearer, channelSocket, INBOX_SOCKET, offering, openSocket, ticketOf } from '../workers/socket-fixture.ts';
 
@@ -58,13 +59,16 @@ it('a planned restart is announced to all live rooms and inboxes, by administrat
   const sockets = [await openSocket(channelSocket(id), bearer(ada)), await openSocket(INBOX_SOCKET, bearer(ada))];
   const hub = env.METRICS_HUB.getByName('hub');
   await vi.waitFor(async () => {
-    const { channel_ids, user_ids } = await hub.listening();
+    const { channel_ids, user_ids } = await hub.listening(null, 1_000);
     expect([channel_ids.includes(id), user_ids.includes(ada.user.id)]).toEqual([true, true]);
   }, 10_000);
   expectProblem(await announce(ada), 'forbidden');
   const { status, body } = await announce(admin);
   expect([status, body]).toEqual([200, expect.objectContaining({ unreached: 0 })]);
   for (const socket of sockets) await vi.waitFor(() => expect(socket.frames.at(-1)).toEqual({ type: 'reconnect', within_ms: 60_000 }));
+  let cursor: string | null = null;
+  do ({ next_cursor: cursor } = await announcePage(env, 30_000, cursor, 1)); while (cursor !== null);
+  for (const socket of sockets) await vi.waitFor(() => expect(socket.frames.slice(-2)).toEqual([60_000, 30_000].map((within_ms) => ({ type: 'reconnect', within_ms }))));
   for (const socket of sockets) socket.close();
-  await vi.waitFor(async () => expect((await hub.listening()).user_ids).not.toContain(ada.user.id), 10_000);
+  await vi.waitFor(async () => expect((await hub.listening(null, 1_000)).user_ids).not.toContain(ada.user.id), 10_000);
 }, 60_000);

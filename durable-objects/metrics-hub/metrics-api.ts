@@ -13,16 +13,18 @@ export interface MetricsReport {
   readonly gauges?: readonly { readonly name: GaugeName; readonly value: number | null }[];
 }
 
+/** Some of the objects that have sockets. `next`: what to ask for the ones after these with; null: there are none. */
 export interface Listening {
   readonly channel_ids: readonly string[];
   readonly user_ids: readonly string[];
+  readonly next: string | null;
 }
 
 /** The one hub, `METRICS_HUB.getByName('hub')`. Reporters do not wait for it and do not repeat a lost report. */
 export interface MetricsApi {
   report(report: MetricsReport): Promise<void>;
-  /** The objects that have sockets, as they have last said: ids of channels and of users. */
-  listening(): Promise<Listening>;
+  /** The objects that have sockets, as they have last said, at most `limit` of those after `after`: ids of channels, then of users. */
+  listening(after: string | null, limit: number): Promise<Listening>;
   /** Prometheus text format 0.0.4. */
   render(): Promise<string>;
 }

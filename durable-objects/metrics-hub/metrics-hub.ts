@@ -16,8 +16,8 @@ export class MetricsHub extends DurableObject<Env> implements MetricsApi {
     this.#store.add(report, Date.now());
   }
 
-  async listening(): Promise<Listening> {
-    return this.#store.listening();
+  async listening(after: string | null, limit: number): Promise<Listening> {
+    return this.#store.listening(after, limit);
   }
 
   async render(): Promise<string> {

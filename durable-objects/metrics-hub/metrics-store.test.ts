@@ -67,7 +67,10 @@ describe('MetricsStore', () => {
     const said = (source: string, name: 'colink_room_sockets' | 'colink_inbox_sockets', value: number | null) => store.add({ source, gauges: [{ name, value }] }, NOW);
     for (const [source, value] of [['room-b', 2], ['room-a', 1], ['room-a:2', 7], ['room-c', 4], ['room-c', 0]] as const) said(source, 'colink_room_sockets', value);
     for (const [source, value] of [['inbox u', 1], ['inbox v', 3], ['inbox v', null]] as const) said(source, 'colink_inbox_sockets', value);
-    expect(store.listening()).toEqual({ channel_ids: ['room-a', 'room-b'], user_ids: ['u'] });
+    expect(store.listening(null, 10)).toEqual({ channel_ids: ['room-a', 'room-b'], user_ids: ['u'], next: null });
+    const first = store.listening(null, 1);
+    expect(first).toMatchObject({ channel_ids: ['room-a'], user_ids: [] });
+    expect(store.listening(first.next, 2)).toEqual({ channel_ids: ['room-b'], user_ids: ['u'], next: null });
   });
 
   it('shows the greatest lag, which grows while its room is silent, until the room takes it back', () => {

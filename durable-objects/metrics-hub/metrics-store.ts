@@ -17,6 +17,10 @@ const SCHEMA = `
 
 type Labels = Readonly<Record<string, string>>;
 
+const CHANNEL = 'channel:';
+const USER = 'user:';
+const idsOf = (keys: readonly string[], kind: string): string[] => keys.filter((key) => key.startsWith(kind)).map((key) => key.slice(kind.length));
+
 /**
  * Sums of all reports. In SQLite, for the object may be evicted between two scrapes; a gauge stays until its source takes it back or
  * reports another, so the lag of a room that died silently goes on growing. What was counted in the 10 s after counters were written waits in memory for the next report or scrape:
@@ -50,10 +54,14 @@ export class MetricsStore {
     return `${(Object.keys(METRICS) as MetricName[]).map((name) => this.#family(name, counters, now)).join('\n')}\n`;
   }
 
-  listening(): Listening {
+  /** As `MetricsApi`. An object that comes or goes between two calls moves none of the others. */
+  listening(after: string | null, limit: number): Listening {
     // A node reports as `<channel>:<number>`, and is reached by its room.
-    const channels = new Set(this.#sourcesOf('colink_room_sockets').map((source) => source.replace(/:\d+$/, '')));
-    return { channel_ids: [...channels], user_ids: this.#sourcesOf('colink_inbox_sockets').map((source) => source.replace('inbox ', '')) };
+    const channels = this.#sourcesOf('colink_room_sockets').map((source) => CHANNEL + source.replace(/:\d+$/, ''));
+    const users = this.#sourcesOf('colink_inbox_sockets').map((source) => USER + source.replace('inbox ', ''));
+    const left = [...new Set([...channels, ...users])].filter((key) => after === null || key > after).toSorted();
+    const page = left.slice(0, limit);
+    return { channel_ids: idsOf(page, CHANNEL), user_ids: idsOf(page, USER), next: left.length > limit ? (page.at(-1) ?? null) : null };
   }
 
   #sourcesOf(name: GaugeName): string[] {

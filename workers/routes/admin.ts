@@ -34,7 +34,7 @@ const reactivate = apiRoute({ scope: 'admin', limit: 'send' }, '/v1/admin/users/
 
 const announceRestart = apiRoute({ scope: 'admin', limit: 'send' }, '/v1/admin/restart-announcements', {
   method: 'post',
-  summary: 'Before a planned restart, for administrators: asks all live sockets to come back at a random moment within a time',
+  summary: 'Before a planned restart, for administrators: asks the live sockets of 200 channels and inboxes to come back at a random moment within a time',
   request: { headers: keyHeader, ...jsonBody(restartAnnouncementBodySchema) },
   responses: { 200: json(restartAnnouncementSchema, 'Who was asked') },
 });
@@ -58,7 +58,8 @@ export function adminRoutes(): App {
 
   app.openapi(announceRestart, async (c) => {
     await requireAdmin(c);
-    return c.json(await announce(c.env, c.req.valid('json').within_seconds * 1_000), 200);
+    const { within_seconds, cursor = null } = c.req.valid('json');
+    return c.json(await announce(c.env, within_seconds * 1_000, cursor), 200);
   });
 
   return app;
