@@ -49,6 +49,10 @@ export class World {
     return this.#stack.describe().url;
   }
 
+  get postgresUrl(): string {
+    return this.#stack.describe().postgres_url;
+  }
+
   get db(): Database {
     return this.#connection.db;
   }
