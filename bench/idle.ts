@@ -19,7 +19,7 @@ import { call, withStack, type BenchOptions, type BenchStack } from './stack.ts'
 const FEW = 500;
 const MORE = 4_000;
 const LISTENERS = 100;
-const USERS = 16;
+const USERS = 64;
 const THREADS = 2;
 /** A room sleeps 10 s after the last thing that happened. */
 const ASLEEP_MS = 14_000;

@@ -101,6 +101,16 @@ describe('a resume from the tail', () => {
   });
 });
 
+it('lets no member fill a channel: the 101st socket of one is refused, and another\'s first is not (G8, P48)', async () => {
+  const join = (by: Actor) => room.join({ channel_id: CHANNEL, actor: by, since: null }, () => new FakeSocket());
+  const joined = await Promise.all(range(1, 100).map(() => join(ALICE)));
+  expect(await join(ALICE)).toMatchObject({ problem: { code: 'unavailable', retry_after: 30 } });
+  expect(await join(BOB)).toHaveProperty('ok');
+  const [first] = joined;
+  if (first !== undefined && 'ok' in first && 'send' in first.ok) room.left(first.ok);
+  expect(await join(ALICE)).toHaveProperty('ok');
+});
+
 describe('a planned restart', () => {
   it('is told to every socket, however far behind it is', async () => {
     const sockets = [new FakeSocket(), new FakeSocket()];

@@ -115,7 +115,7 @@ export class Room<S extends RoomSocket> {
     });
     this.#seating = new Seating(this.#fanout, this.#tree, admissions, this.#tidy, {
       channelId,
-      maxSockets: ports.limits.room,
+      limits: ports.limits,
       joined: (socket) => this.#joined(socket),
     });
     this.#drain = roomDrain(conversation, this.#metrics, {

@@ -4,6 +4,7 @@ import type { Actor } from '../sockets/actor-api.ts';
 import type { Fanout } from '../sockets/fanout.ts';
 import { welcomeFrame } from '../sockets/frames.ts';
 import { freshRecord, type RoomSocket } from '../sockets/socket-record.ts';
+import { type SocketLimits, userIsFull } from '../sockets/socket-limits.ts';
 import type { TidyLoop } from '../sockets/tidy-loop.ts';
 import type { Admissions } from './admissions.ts';
 import type { Admission, Placement, SocketRequest } from './room-api.ts';
@@ -11,8 +12,8 @@ import type { Tree } from './tree.ts';
 
 export interface SeatingPorts<S> {
   readonly channelId: string;
-  /** Most sockets that the room itself serves. */
-  readonly maxSockets: number;
+  /** Most sockets that the room itself serves, and of one user. */
+  readonly limits: Pick<SocketLimits, 'room' | 'user'>;
   /** The socket is one of the room's. */
   joined(socket: S): void;
 }
@@ -36,7 +37,7 @@ export class Seating<S extends RoomSocket> {
   /** `open` is called once it is certain to be admitted, in the same turn. */
   async join(request: SocketRequest, open: () => S): Promise<Outcome<S | Placement>> {
     if (this.#isFull()) return await this.#place(request.actor);
-    const seated = await this.#admissions.admit(request, (admission) => ({ ok: this.#isFull() ? null : this.#welcome(request, admission, open()) }));
+    const seated = await this.#admissions.admit(request, (admission) => this.#seat(request, admission, open));
     if ('problem' in seated) return seated;
     return seated.ok === null ? await this.#place(request.actor) : { ok: seated.ok };
   }
@@ -49,6 +50,13 @@ export class Seating<S extends RoomSocket> {
     });
   }
 
+  /** Null: the room has its fill. */
+  #seat(request: SocketRequest, admission: Admission, open: () => S): Outcome<S | null> {
+    if (this.#isFull()) return { ok: null };
+    if (this.#tidy.hasLiveOf(request.actor.user_id, this.#ports.limits.user)) return { problem: userIsFull };
+    return { ok: this.#welcome(request, admission, open()) };
+  }
+
   #welcome({ actor, next_ticket }: SocketRequest, admission: Admission, socket: S): S {
     const { session, epoch, seq } = admission;
     socket.send(welcomeFrame(admission, next_ticket));
@@ -59,7 +67,7 @@ export class Seating<S extends RoomSocket> {
   }
 
   #isFull(): boolean {
-    return this.#tidy.hasLive(this.#ports.maxSockets);
+    return this.#tidy.hasLive(this.#ports.limits.room);
   }
 
   /** Nobody is sent on who would be refused there. */

@@ -74,7 +74,7 @@ function nodeOf(...found: (readonly [FakeSocket, SocketRecord])[]): Node<FakeSoc
       look: async () => {},
       roster: async (users) => void rosters.push([...users]),
     },
-    maxSockets: 10,
+    maxSockets: 200,
     alarms: new Alarms(nodeSqlite(), NODE_ALARMS, { setAlarm: () => {}, clearAlarm: () => {} }),
     clock: () => NOW,
     schedule: (_, task) => void timers.push(task),
@@ -198,6 +198,16 @@ it('lets 1,000 messages wait until it knows where the log stands; whose are more
   expect([quiet.closed, quiet.seqs]).toEqual([null, [11]]);
 });
 
+it('lets no member fill it (G8, P48)', async () => {
+  const node = nodeOf();
+  for (let sockets = 0; sockets < 100; sockets++) await join(node);
+  const another = node.join({ channel_id: CHANNEL, actor: ALICE, since: null }, () => new FakeSocket());
+  for (const answer of admit.splice(0)) answer();
+  expect(await another).toMatchObject({ problem: { code: 'unavailable', retry_after: 30 } });
+  await join(node, BOB);
+  expect(node.size).toBe(101);
+});
+
 describe('access (G5)', () => {
   it('ends for those whom it found too', () => {
     const [bob, alice] = [new FakeSocket(), new FakeSocket()];
@@ -219,9 +229,9 @@ describe('access (G5)', () => {
 
   it('is refused past the number of sockets, those on the way included (G8)', async () => {
     const node = nodeOf();
-    const joins = range(1, 12).map(() => node.join({ channel_id: CHANNEL, actor: ALICE, since: null }, () => new FakeSocket()));
+    const joins = range(1, 202).map((n) => node.join({ channel_id: CHANNEL, actor: n % 2 ? ALICE : BOB, since: null }, () => new FakeSocket()));
     for (const answer of admit) answer();
     const refused = (await Promise.all(joins)).filter((outcome) => 'problem' in outcome);
-    expect([refused.length, node.size]).toEqual([2, 10]);
+    expect([refused.length, node.size]).toEqual([2, 200]);
   });
 });

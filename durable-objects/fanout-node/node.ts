@@ -10,6 +10,7 @@ import { freshRecord, type RoomSocket, type SocketRecord } from '../sockets/sock
 import { welcomeFrame } from '../sockets/frames.ts';
 import { SocketCommands } from '../sockets/socket-commands.ts';
 import { SocketCredentials } from '../sockets/socket-credentials.ts';
+import { SOCKET_LIMITS, userIsFull } from '../sockets/socket-limits.ts';
 import { TidyLoop } from '../sockets/tidy-loop.ts';
 import { isOf, type Whose } from '../sockets/whose.ts';
 import { Asking } from './asking.ts';
@@ -214,6 +215,7 @@ export class Node<S extends RoomSocket> {
   #seat(request: SocketRequest, admission: Admission, hasEnded: (actor: Actor) => boolean, open: () => S): Outcome<S> {
     this.#enter(admission.epoch, admission.head, admission.head);
     if (hasEnded(request.actor) || admission.epoch !== this.#ring.state.epoch) return { problem: away };
+    if (this.#tidy.hasLiveOf(request.actor.user_id, SOCKET_LIMITS.user)) return { problem: userIsFull };
     return { ok: this.#welcome(request, admission, open()) };
   }
 

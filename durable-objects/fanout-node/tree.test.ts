@@ -1,6 +1,6 @@
 import { expect, it, vi } from 'vitest';
 import { nodeSqlite } from '../../tests/support/node-sqlite.ts';
-import { ALICE, CHANNEL, must, NOW } from '../../tests/support/room-core.ts';
+import { ALICE, CHANNEL, id, must, NOW } from '../../tests/support/room-core.ts';
 import { TreeWorld } from '../../tests/support/tree-world.ts';
 import { Alarms } from '../alarms.ts';
 import { NodeTable } from '../channel-room/node-table.ts';
@@ -111,7 +111,7 @@ it('a million sockets in one channel get every event, in order (G3)', async () =
   };
   for (let n = 0; n < MILLION; n++) {
     const socket = new CountingSocket();
-    must(await nodeOf(must(await tree.place(0))).join({ channel_id: CHANNEL, actor: ALICE, since: null }, () => socket));
+    must(await nodeOf(must(await tree.place(0))).join({ channel_id: CHANNEL, actor: { ...ALICE, user_id: id(5, n % 100) }, since: null }, () => socket));
     sockets.push(socket);
   }
   expect([nodes.size, await tree.place(0)]).toMatchObject([400, { problem: { code: 'unavailable', retry_after: 30 } }]);

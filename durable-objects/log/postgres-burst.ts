@@ -8,6 +8,11 @@ import { classifyPostgresError } from '../../db/errors.ts';
 const IDLE_MS = 500;
 const QUERY_MS = 15_000;
 
+interface Client {
+  readonly connection: Connection;
+  running: number;
+}
+
 class TimedOut extends Error {}
 
 function openConnection(connectionString: string, applicationName: string): Connection {
@@ -23,7 +28,7 @@ export class PostgresBurst {
   readonly #connectionString: () => string;
   readonly #applicationName: string;
   readonly #clock: () => number;
-  #connection: Connection | null = null;
+  #client: Client | null = null;
   #running = 0;
   #usedAt = 0;
 
@@ -34,31 +39,37 @@ export class PostgresBurst {
   }
 
   async run<T>(work: (sql: Sql) => Promise<T>, limitMs = QUERY_MS): Promise<T> {
-    const connection = (this.#connection ??= openConnection(this.#connectionString(), this.#applicationName));
-    this.#running += 1;
+    const client = (this.#client ??= { connection: openConnection(this.#connectionString(), this.#applicationName), running: 0 });
+    this.#count(client, 1);
     try {
-      return await withLimit(work(connection.sql), limitMs);
+      return await withLimit(work(client.connection.sql), limitMs);
     } catch (error) {
-      // A client that has failed waits before it tries again; the next burst brings its own.
-      if (classifyPostgresError(error) !== 'data') this.#drop(connection, 0);
+      // A client that has failed waits before it tries again; the next query brings its own. What others ask of this one goes on.
+      if (classifyPostgresError(error) !== 'data' && this.#client === client) this.#client = null;
       throw error;
     } finally {
-      this.#running -= 1;
+      this.#count(client, -1);
       this.#usedAt = this.#clock();
+      if (this.#client !== client && client.running === 0) close(client, 0);
     }
   }
 
   /** Closes what is idle. False: it is in use, or was a moment ago. */
   rest(): boolean {
-    if (this.#running > 0 || (this.#connection !== null && this.#clock() - this.#usedAt < IDLE_MS)) return false;
-    if (this.#connection !== null) this.#drop(this.#connection, 1);
+    if (this.#running > 0 || (this.#client !== null && this.#clock() - this.#usedAt < IDLE_MS)) return false;
+    if (this.#client !== null) close(this.#client, 1);
+    this.#client = null;
     return true;
   }
 
-  #drop(connection: Connection, timeoutSeconds: number): void {
-    if (this.#connection === connection) this.#connection = null;
-    connection.close(timeoutSeconds).catch(() => {});
+  #count(client: Client, by: number): void {
+    client.running += by;
+    this.#running += by;
   }
+}
+
+function close({ connection }: Client, timeoutSeconds: number): void {
+  connection.close(timeoutSeconds).catch(() => {});
 }
 
 async function withLimit<T>(work: Promise<T>, limitMs: number): Promise<T> {

@@ -113,6 +113,11 @@ export class Fanout<S extends RoomSocket> {
     for (const [socket] of sockets) this.#dismiss(socket, code, reason, sockets.length);
   }
 
+  /** How many sockets the user has. */
+  countOf(userId: string): number {
+    return this.#readers.countOf(userId);
+  }
+
   each(visit: (socket: S) => void): void {
     for (const [socket] of this.#readers) visit(socket);
   }

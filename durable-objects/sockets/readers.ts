@@ -18,6 +18,8 @@ export interface Reader {
 export class Readers<S extends RoomSocket> {
   readonly #readers = new Map<S, Reader>();
   readonly #unsettled = new Set<S>();
+  /** How many are of which user. */
+  readonly #ofUser = new Map<string, number>();
   readonly #unquiet: () => void;
 
   /** `unquiet`: a frame goes out, the first since `settle`. */
@@ -38,11 +40,18 @@ export class Readers<S extends RoomSocket> {
     return this.#readers.entries();
   }
 
+  countOf(userId: string): number {
+    return this.#ofUser.get(userId) ?? 0;
+  }
+
   add(socket: S, reader: Reader): void {
     this.#readers.set(socket, reader);
+    this.#count(reader, 1);
   }
 
   remove(socket: S): void {
+    const reader = this.#readers.get(socket);
+    if (reader !== undefined) this.#count(reader, -1);
     this.#readers.delete(socket);
     this.#unsettled.delete(socket);
   }
@@ -69,5 +78,12 @@ export class Readers<S extends RoomSocket> {
       if (reader !== undefined) this.change(socket, reader, { settled: true });
     }
     this.#unsettled.clear();
+  }
+
+  /** Whatever else of a record changes, its user does not. */
+  #count({ record: { actor } }: Reader, by: 1 | -1): void {
+    const count = this.countOf(actor.user_id) + by;
+    if (count > 0) this.#ofUser.set(actor.user_id, count);
+    else this.#ofUser.delete(actor.user_id);
   }
 }

@@ -65,6 +65,12 @@ export class TidyLoop<S extends RoomSocket> {
     return this.#fanout.size >= sockets;
   }
 
+  /** The same of the sockets of one user. */
+  hasLiveOf(userId: string, sockets: number): boolean {
+    if (this.#fanout.countOf(userId) >= sockets) this.reap();
+    return this.#fanout.countOf(userId) >= sockets;
+  }
+
   #round(): void {
     if (this.#ports.clock() - this.#reapedAt >= REAP_MS) this.reap();
     this.#fanout.settle();

@@ -2,14 +2,12 @@ import type { Outcome, Problem } from '../../protocol/errors.ts';
 import type { Actor } from '../sockets/actor-api.ts';
 import type { Fanout } from '../sockets/fanout.ts';
 import { welcomeFrame } from '../sockets/frames.ts';
+import { SOCKET_LIMITS, userIsFull } from '../sockets/socket-limits.ts';
 import { type Activity, freshRecord, type RoomSocket } from '../sockets/socket-record.ts';
 import { findStart, type Served, type Start } from '../sockets/start.ts';
 import type { TidyLoop } from '../sockets/tidy-loop.ts';
 import type { InboxSocketRequest } from './inbox-api.ts';
 
-/** Sockets of one user: devices and tabs. */
-const MAX_SOCKETS = 100;
-const full: Problem = { code: 'unavailable', detail: 'The user has as many sockets as they may', retry_after: 30 };
 
 export interface InboxSeatingPorts<S> {
   clock(): number;
@@ -41,7 +39,7 @@ export class InboxSeating<S extends RoomSocket> {
     this.#tidy.touch();
     const start = await findStart(this.#served, request.since);
     if ('problem' in start) return start;
-    const problem = this.#ports.refusal(request.actor) ?? (this.#tidy.hasLive(MAX_SOCKETS) ? full : null);
+    const problem = this.#ports.refusal(request.actor) ?? (this.#tidy.hasLive(SOCKET_LIMITS.user) ? userIsFull : null);
     if (problem !== null) return { problem };
     return { ok: this.#welcome(request, start.ok, open()) };
   }
