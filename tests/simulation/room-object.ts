@@ -72,11 +72,16 @@ export class RoomObject extends SimulatedObject<SimulatedRoom> {
     return this.life === null && this.#undrained() !== null;
   }
 
+  /** Of its log, as storage knows it. */
+  get epoch(): number {
+    return this.disk.sql.all<{ epoch: number }>('SELECT epoch FROM log_state')[0]?.epoch ?? 0;
+  }
+
   /** Its storage is lost with whatever Postgres does not have. */
   loseAll(): void {
     const { stored, watch } = this.ports;
     if (!this.isAsleep) return;
-    const { epoch } = this.disk.sql.all<{ epoch: number }>('SELECT epoch FROM log_state')[0] ?? { epoch: 0 };
+    const { epoch } = this;
     this.#lose();
     watch.loses(stored.place.drained_seq, epoch);
     this.#captured = Math.min(this.#captured, stored.place.drained_seq);

@@ -82,12 +82,17 @@ export class StoredLog<E extends Event> {
     return [...this.poison].filter((seq) => seq > after && seq < before);
   }
 
+  /** The epoch in which this event was drained; 1 before the first. */
+  epochAt(seq: number): number {
+    return this.#epochs[seq - 1] ?? 1;
+  }
+
   /** As it was when only `seq` events were drained: a backup was restored. */
   restore(seq: number): void {
     this.events.splice(this.events.findLastIndex((event) => event.seq <= seq) + 1);
     for (const gone of [this.poison, this.holes]) for (const at of gone) if (at > seq) gone.delete(at);
     this.#epochs = this.#epochs.slice(0, seq);
-    this.#place = { epoch: this.#epochs.at(-1) ?? 1, fence: Math.max(1, this.#place.fence - 1), drained_seq: seq };
+    this.#place = { epoch: this.epochAt(seq), fence: Math.max(1, this.#place.fence - 1), drained_seq: seq };
   }
 
   /** These are new in the tables. */
