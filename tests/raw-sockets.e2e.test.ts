@@ -30,8 +30,8 @@ afterAll(() => world?.close());
 
 const roomPath = (): string => `/v1/channels/${channel}/socket`;
 
-async function open(path: string, headers: Readonly<Record<string, string | undefined>> = {}): Promise<TcpWebSocket> {
-  const socket = await TcpWebSocket.open(world.baseUrl, alice.token, { path, headers });
+async function open(path: string, headers: Readonly<Record<string, string | undefined>> = {}, { token } = alice): Promise<TcpWebSocket> {
+  const socket = await TcpWebSocket.open(world.baseUrl, token, { path, headers });
   await within(PATIENCE.timeout, () => socket.texts[0]?.includes('"welcome"') === true);
   return socket;
 }
@@ -98,7 +98,12 @@ describe('compression is refused to whoever offers it (decision 0016)', () => {
 
   it('on the socket of a node, where the room has its fill', async () => {
     const filling: TcpWebSocket[] = [];
-    while (filling.length < SOCKET_LIMITS.room) filling.push(...(await Promise.all(Array.from({ length: 50 }, () => open(roomPath())))));
+    // Of one user it takes no more than 100.
+    for (let n = 0; filling.length < SOCKET_LIMITS.room; n += 1) {
+      const user = await world.user(`filler-${n}`);
+      await user.api.join(channel);
+      filling.push(...(await Promise.all(Array.from({ length: 50 }, () => open(roomPath(), {}, user)))));
+    }
     const socket = await open(roomPath(), DEFLATE);
     expect([socket.status, socket.head]).toEqual([101, expect.not.stringMatching(/sec-websocket-extensions/i)]);
     for (const one of [...filling, socket]) one.destroy();
