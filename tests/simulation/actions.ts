@@ -129,5 +129,7 @@ function loseBoth({ stored, room, random, trace }: World): void {
   if (stored.epochAt(seq) !== room.epoch) return;
   trace.note(() => `both stores are lost, down to event ${seq} of ${drained_seq}`);
   stored.restore(seq);
+  // What was on its way to the lost Postgres does not arrive at this one.
+  stored.claim();
   room.loseAll();
 }
