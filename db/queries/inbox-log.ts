@@ -1,6 +1,7 @@
 import type postgres from 'postgres';
 import type { MemberRole } from '../../protocol/events.ts';
 import type { Sql } from '../client.ts';
+import { firstEpoch, nextEpoch } from './epochs.ts';
 import type { DrainAnswer } from './drain.ts';
 import type { LogPlace } from './room-bootstrap.ts';
 
@@ -20,9 +21,9 @@ export interface ClaimedInbox {
  */
 export async function claimInbox(sql: Tx, userId: string): Promise<ClaimedInbox | null> {
   const [claimed] = await sql<ClaimedInbox[]>`
-    INSERT INTO inbox_logs AS l (user_id, fence) SELECT u.id, 1 FROM users u WHERE u.id = ${userId}
+    INSERT INTO inbox_logs AS l (user_id, fence, epoch) SELECT o.id, 1, ${firstEpoch(sql)} FROM users o WHERE o.id = ${userId}
     ON CONFLICT (user_id) DO UPDATE
-      SET fence = l.fence + 1, is_awake = false, epoch = l.epoch + CASE WHEN l.fence > 0 OR l.drained_seq > 0 THEN 1 ELSE 0 END
+      SET fence = l.fence + 1, is_awake = false, epoch = CASE WHEN l.fence > 0 OR l.drained_seq > 0 THEN ${nextEpoch(sql)} ELSE EXCLUDED.epoch END
     RETURNING l.epoch, l.fence::float8 AS fence, l.drained_seq::float8 AS drained_seq, l.awake_version::float8 AS awake_version`;
   return claimed ?? null;
 }

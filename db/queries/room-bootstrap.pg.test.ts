@@ -62,8 +62,23 @@ describe('claimLog', () => {
   it('moves the epoch on for the next that knows nothing, and fences the one before', async () => {
     await claim();
     await drainSome(1, 2);
-    expect(await claim()).toEqual({ kind: 'private', epoch: 2, fence: 3, drained_seq: 5, drained_pos: 2 });
+    const next = await claim();
+    expect(next).toEqual({ kind: 'private', epoch: expect.any(Number), fence: 3, drained_seq: 5, drained_pos: 2 });
+    expect(next?.epoch).toBeGreaterThan(1);
     expect((await drainBatch(sql, { channelId: channel, epoch: 1, fence: 2, eventsJson: '[{"seq":6}]' })).status).toBe('fenced');
+  });
+
+  it('gives out no epoch below the minute it begins in, whatever backup was put back, and be it of before the first claim: none comes again (G4)', async () => {
+    const [{ minute }] = await sql<[{ minute: number }]>`SELECT floor(extract(epoch FROM now()) / 60)::int AS minute`;
+    await claim();
+    const epochs = [await claim(), await claim()].map((claimed) => claimed?.epoch ?? 0);
+    await sql`UPDATE conversation_logs SET epoch = 1, fence = 1 WHERE channel_id = ${channel}`;
+    epochs.push((await claim())?.epoch ?? 0);
+    await sql`DELETE FROM conversation_logs WHERE channel_id = ${channel}`;
+    await sql`UPDATE channels SET created_at = now() - interval '1 day' WHERE id = ${channel}`;
+    epochs.push((await claim())?.epoch ?? 0);
+    expect(Math.min(...epochs)).toBeGreaterThanOrEqual(minute);
+    expect(epochs[1]).toBe((epochs[0] ?? 0) + 1);
   });
 
   it('finds no channel that is not there', async () => {

@@ -1,6 +1,7 @@
 import type postgres from 'postgres';
 import type { MemberRole } from '../../protocol/events.ts';
 import type { Sql } from '../client.ts';
+import { firstEpoch, nextEpoch } from './epochs.ts';
 
 /** Within the transaction of `claimLog`. */
 type Tx = postgres.TransactionSql;
@@ -24,10 +25,10 @@ export interface ClaimedLog {
 export async function claimLog(sql: Tx, channelId: string): Promise<ClaimedLog | null> {
   const [claimed] = await sql<ClaimedLog[]>`
     WITH claimed AS (
-      INSERT INTO conversation_logs AS l (channel_id, fence)
-      SELECT c.id, 1 FROM channels c WHERE c.id = ${channelId}
+      INSERT INTO conversation_logs AS l (channel_id, fence, epoch)
+      SELECT o.id, 1, ${firstEpoch(sql)} FROM channels o WHERE o.id = ${channelId}
       ON CONFLICT (channel_id) DO UPDATE
-        SET fence = l.fence + 1, epoch = l.epoch + CASE WHEN l.fence > 0 OR l.drained_seq > 0 THEN 1 ELSE 0 END
+        SET fence = l.fence + 1, epoch = CASE WHEN l.fence > 0 OR l.drained_seq > 0 THEN ${nextEpoch(sql)} ELSE EXCLUDED.epoch END
       RETURNING channel_id, epoch, fence, drained_seq, drained_pos
     )
     SELECT c.kind, l.epoch, l.fence::float8 AS fence, l.drained_seq::float8 AS drained_seq, l.drained_pos::float8 AS drained_pos

@@ -42,7 +42,7 @@ describe('an inbox', () => {
     await evictDurableObject(inbox);
     const { epoch, seq } = first.welcome;
     const again = await open({ epoch, seq });
-    expect(again.welcome).toMatchObject({ epoch: 2, seq: 2, recovered: false });
+    expect(again.welcome).toMatchObject({ epoch: expect.any(Number), seq: 2, recovered: false });
     await inbox.tell(alice.user_id, telling({ notices: [noticeOf(channelId, 5), noticeOf(channelId, 6)] }));
     expect(await inbox.read(alice, channelId, 2)).toEqual({ ok: { read_pos: 3 } });
     await vi.waitFor(() => expect(again.events).toMatchObject([{ seq: 3, type: 'message.notified', channel_seq: 6 }]));

@@ -118,15 +118,11 @@ function restore({ stored, room, random, trace }: World): void {
   stored.restore(seq);
 }
 
-/**
- * A backup of Postgres is put back, and the room's own storage is lost with it: what came after the backup is lost for good. Not one of an earlier epoch:
- * the number of the epoch that follows would come again, and cursors of a lost history would seem good.
- */
+/** A backup of Postgres is put back, and the room's own storage is lost with it: what came after the backup is lost for good. */
 function loseBoth({ stored, room, random, trace }: World): void {
   if (!room.isAsleep) return;
   const { drained_seq } = stored.place;
   const seq = integer(random, drained_seq + 1);
-  if (stored.epochAt(seq) !== room.epoch) return;
   trace.note(() => `both stores are lost, down to event ${seq} of ${drained_seq}`);
   stored.restore(seq);
   // What was on its way to the lost Postgres does not arrive at this one.

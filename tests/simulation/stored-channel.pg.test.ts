@@ -1,7 +1,8 @@
+import type postgres from 'postgres';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Sql } from '../../db/client.ts';
 import { drainBatch } from '../../db/queries/drain.ts';
-import { claimLog, findLogPlace, moveLog } from '../../db/queries/room-bootstrap.ts';
+import { type ClaimedLog, claimLog, findLogPlace, moveLog } from '../../db/queries/room-bootstrap.ts';
 import { integer, pick, seededRandom } from '../../client/testing/random.ts';
 import type { ChannelEvent } from '../../protocol/events.ts';
 import { createConversation, EventWriter } from '../support/conversation.ts';
@@ -16,11 +17,18 @@ beforeAll(async () => {
 });
 afterAll(() => database.drop());
 
+/** The model by Postgres' own clock. */
+async function claimAt(tx: postgres.TransactionSql, model: StoredChannel): Promise<ClaimedLog> {
+  const [now] = await tx<[{ minute: number }]>`SELECT floor(extract(epoch FROM now()) / 60)::int AS minute`;
+  model.minute = now.minute;
+  return model.claim();
+}
+
 /** Both sides of a random step, asked the same. */
 async function step(random: () => number, channelId: string, model: StoredChannel, events: readonly ChannelEvent[]): Promise<[unknown, unknown]> {
   const { epoch, fence, drained_seq } = model.place;
   const what = pick(random, ['drain', 'drain', 'drain', 'claim', 'move'] as const);
-  if (what === 'claim') return [await sql.begin((tx) => claimLog(tx, channelId)), model.claim()];
+  if (what === 'claim') return await sql.begin(async (tx) => [await claimLog(tx, channelId), await claimAt(tx, model)]);
   if (what === 'move') {
     const found = { ...model.findPlace(), ...(random() < 0.3 && { fence: fence + 1 }) };
     const to = { epoch, fence: fence + 1, drainedSeq: drained_seq };

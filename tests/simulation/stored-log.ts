@@ -22,6 +22,8 @@ export class StoredLog<E extends Event> {
   readonly poison = new Set<number>();
   /** What it lost in a restore, and the object did not hold any more: the log goes on behind it. */
   readonly holes = new Set<number>();
+  /** Of its clock, from 1970 on. A backup is put back in a later one than that in which it was made. */
+  minute = 1_000_000;
   #place: Place = { epoch: 1, fence: 0, drained_seq: 0 };
   /** The epoch in which each event was drained. */
   #epochs: number[] = [];
@@ -58,7 +60,7 @@ export class StoredLog<E extends Event> {
 
   claimPlace(): Place {
     const { epoch, fence, drained_seq } = this.#place;
-    this.#place = { epoch: epoch + (fence > 0 || drained_seq > 0 ? 1 : 0), fence: fence + 1, drained_seq };
+    this.#place = { epoch: fence > 0 || drained_seq > 0 ? Math.max(epoch + 1, this.minute) : epoch, fence: fence + 1, drained_seq };
     return this.#place;
   }
 
@@ -92,6 +94,7 @@ export class StoredLog<E extends Event> {
     this.events.splice(this.events.findLastIndex((event) => event.seq <= seq) + 1);
     for (const gone of [this.poison, this.holes]) for (const at of gone) if (at > seq) gone.delete(at);
     this.#epochs = this.#epochs.slice(0, seq);
+    this.minute += 1_000;
     this.#place = { epoch: this.epochAt(seq), fence: Math.max(1, this.#place.fence - 1), drained_seq: seq };
   }
 
