@@ -134,6 +134,7 @@ export class Fanout<S extends RoomSocket> {
   reap(lastPing: (socket: S) => number): void {
     const silentSince = this.#ports.clock() - SILENT_MS;
     for (const [socket, { heardAt, since }] of this.#readers) {
+      if (heardAt !== null && heardAt >= silentSince) continue;
       const ping = lastPing(socket);
       const heard = heardAt ?? (ping === 0 ? since : 0);
       if (Math.max(heard, ping) < silentSince) this.close(socket, 1001, 'no heartbeat');

@@ -6,6 +6,8 @@ import type { RoomSocket } from './socket-record.ts';
 const TIDY_MS = 1_000;
 /** How often an active object looks for dead sockets. A quiet one has nothing to send them. */
 const REAP_MS = 60_000;
+/** How often at most it does for want of room. */
+const REAP_NOW_MS = 1_000;
 /** When another instance sees to what one was lost with, if nothing else wakes it. */
 const NET_MS = 30_000;
 
@@ -61,14 +63,19 @@ export class TidyLoop<S extends RoomSocket> {
 
   /** Whether there are so many sockets, and all of them alive as far as can be told. */
   hasLive(sockets: number): boolean {
-    if (this.#fanout.size >= sockets) this.reap();
+    if (this.#fanout.size >= sockets) this.#reapNow();
     return this.#fanout.size >= sockets;
   }
 
   /** The same of the sockets of one user. */
   hasLiveOf(userId: string, sockets: number): boolean {
-    if (this.#fanout.countOf(userId) >= sockets) this.reap();
+    if (this.#fanout.countOf(userId) >= sockets) this.#reapNow();
     return this.#fanout.countOf(userId) >= sockets;
+  }
+
+  /** Where there is no room left, everyone who comes asks for this. */
+  #reapNow(): void {
+    if (this.#ports.clock() - this.#reapedAt >= REAP_NOW_MS) this.reap();
   }
 
   #round(): void {
