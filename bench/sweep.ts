@@ -1,10 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { SOCKET_LIMITS } from '../durable-objects/sockets/socket-limits.ts';
 import type { Talk, TalkSpec } from './load/crowd.ts';
 import { openCrowds, type Crowds } from './load/crowd-threads.ts';
 import { clock } from './load/timestamps.ts';
 import { processTime } from './process-time.ts';
-import { bar, exact, roundedAll, type Bar, type BenchResult } from './report.ts';
+import { exact, roundedAll, type BenchResult } from './report.ts';
 import { call, withStack, type BenchOptions, type BenchStack } from './stack.ts';
 import { median, percentile } from './statistics.ts';
 import { commandFigures, type Commanded, sweepCommands } from './sweep-commands.ts';
@@ -194,19 +193,9 @@ function summarise(swept: readonly Swept[], commanded: readonly Commanded[], ret
     }),
     ratios: roundedAll({ commands_node_to_one_by_one: one('node') / one('node_one_by_one'), ...Object.fromEntries(noises) }),
     bars: [
-      ...(['room', 'node'] as const).flatMap((kind) => barsOf(kind, SOCKET_LIMITS[kind], of)),
       exact('rounds_complete', rounds.filter(({ complete }) => complete).length, rounds.length),
       exact('refused', rounds.reduce((sum, { talk }) => sum + talk.refused, 0), 0),
       exact('sockets_that_began_anew_or_found_a_gap', returns.reduce((sum, { reset, failures }) => sum + reset + failures, 0), 0),
     ],
   };
-}
-
-/** What the limit in force was chosen for. */
-function barsOf(kind: Kind, sockets: number, of: (name: string) => number): Bar[] {
-  const name = `${kind}_${sockets}`;
-  return [
-    bar(`${name}_saturated_p99_ms`, of(`${name}_saturated_p99_ms`), { at_most: kind === 'room' ? 300 : 600 }),
-    bar(`${name}_rate_100_result_p99_ms`, of(`${name}_rate_100_result_p99_ms`), { at_most: kind === 'room' ? 100 : 200 }),
-  ];
 }
