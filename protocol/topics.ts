@@ -12,8 +12,11 @@ export const TOPICS = {
 } as const;
 export type Topic = keyof typeof TOPICS;
 
+/** Every type of event that is logged. */
+export type LoggedEventType = ChannelEventType | DirectoryEventType | PresenceEvent['type'] | InboxEventType;
+
 /** `ce_type` of an event: its name with the major version of its shape. A consumer refuses a major version it does not know. */
-export const ceType = (type: ChannelEventType | DirectoryEventType | PresenceEvent['type'] | InboxEventType, major = 1): string => `colink.${type}.v${major}`;
+export const ceType = (type: LoggedEventType, major = 1): string => `colink.${type}.v${major}`;
 
 /** Events of the directory, written to `event_log` by the transaction that changes it. */
 export type DirectoryEventType =
@@ -23,6 +26,32 @@ export type DirectoryEventType =
   | 'channel.updated'
   | 'channel.member_added'
   | 'channel.member_removed';
+
+const TOPIC_OF_TYPE: Readonly<Record<LoggedEventType, Topic>> = {
+  'message.created': 'message.events',
+  'message.edited': 'message.events',
+  'message.deleted': 'message.events',
+  'reaction.added': 'message.events',
+  'reaction.removed': 'message.events',
+  'member.added': 'message.events',
+  'member.removed': 'message.events',
+  'user.created': 'user.events',
+  'user.updated': 'user.events',
+  'channel.created': 'channel.events',
+  'channel.updated': 'channel.events',
+  'channel.member_added': 'channel.events',
+  'channel.member_removed': 'channel.events',
+  'presence.changed': 'presence.events',
+  'read.moved': 'user.events',
+  'channel.joined': 'user.events',
+  'channel.left': 'user.events',
+  'message.notified': 'user.events',
+  'presence.chosen': 'user.events',
+};
+const topicsByType: ReadonlyMap<string, Topic> = new Map(Object.entries(TOPIC_OF_TYPE));
+
+/** The one topic on which events of a type are: their key means something only there. Undefined for a type that is not known (yet). */
+export const topicOf = (type: string): Topic | undefined => topicsByType.get(type);
 
 /** Binary-mode CloudEvents headers of every record, with Colink's own. */
 export const HEADERS = {

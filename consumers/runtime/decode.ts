@@ -1,5 +1,5 @@
 import { idSchema } from '../../protocol/primitives.ts';
-import { HEADERS } from '../../protocol/topics.ts';
+import { HEADERS, topicOf } from '../../protocol/topics.ts';
 import type { Failure } from './classify.ts';
 import type { Consumed, ConsumerGroup } from './group.ts';
 import type { SourceRecord } from './record.ts';
@@ -22,6 +22,7 @@ export function decode<E extends { readonly type: string }>(group: ConsumerGroup
   const type = readHeader(record, HEADERS.type);
   const name = type === null ? null : (CE_TYPE.exec(type)?.[1] ?? null);
   if (type === null || name === null) return fatal('bad_type', `${HEADERS.type} is missing or not of the form colink.<name>.v<major>`);
+  if ((topicOf(name) ?? record.topic) !== record.topic) return fatal('wrong_topic', `${type} belongs on another topic`);
   if (!group.types.has(type)) {
     return knowsName(group, name) ? fatal('unknown_version', `${type} is of a major version this group does not know`) : { kind: 'passed', record };
   }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { counterSchema } from '../primitives.ts';
 import { RESUME_DAYS } from '../limits.ts';
-import { deadLetterTopic, TOPICS, type Topic } from '../topics.ts';
+import { deadLetterTopic, topicOf, TOPICS, type Topic } from '../topics.ts';
 import { SUBPROTOCOL, TICKET_SUBPROTOCOL_PREFIX } from '../version.ts';
 import { CHANNEL_EVENTS, CLIENT_FRAMES, DIRECTORY_EVENTS, INBOX_EVENTS, type JsonSchema, type Message, PRESENCE_EVENTS, SERVER_FRAMES } from './messages.ts';
 
@@ -59,22 +59,24 @@ const socket = (address: string, title: string, description: string, frames: rea
   bindings: socketBinding(),
 });
 
-const TOPIC_MESSAGES: Readonly<Record<Topic, { readonly key: string; readonly messages: readonly Message[] }>> = {
-  'message.events': { key: 'the channel\'s id', messages: CHANNEL_EVENTS },
-  'user.events': { key: 'the user\'s id', messages: [...DIRECTORY_EVENTS.filter(({ type }) => type.startsWith('user.')), ...INBOX_EVENTS] },
-  'channel.events': { key: 'the channel\'s id', messages: DIRECTORY_EVENTS.filter(({ type }) => type.startsWith('channel.')) },
-  'presence.events': { key: 'the user\'s id', messages: PRESENCE_EVENTS },
-  'file.events': { key: 'the file\'s id', messages: [] },
+const TOPIC_KEYS: Readonly<Record<Topic, string>> = {
+  'message.events': 'the channel\'s id',
+  'user.events': 'the user\'s id',
+  'channel.events': 'the channel\'s id',
+  'presence.events': 'the user\'s id',
+  'file.events': 'the file\'s id',
 };
+const LOGGED = [...CHANNEL_EVENTS, ...DIRECTORY_EVENTS, ...INBOX_EVENTS, ...PRESENCE_EVENTS];
 const topicNames = Object.keys(TOPICS) as Topic[];
+const messagesOf = (name: Topic): Message[] => LOGGED.filter(({ type }) => topicOf(type) === name);
 
 function topic(name: Topic): Channel {
   const { partitions, retentionDays } = TOPICS[name];
-  const { key, messages } = TOPIC_MESSAGES[name];
+  const messages = messagesOf(name);
   return {
     address: name,
     title: `The topic ${name}`,
-    description: `Keyed by ${key}, which keeps its order. At least once: log_position rises per key.${messages.length === 0 ? ' Nothing is written to it yet.' : ''}`,
+    description: `Keyed by ${TOPIC_KEYS[name]}, which keeps its order. At least once: log_position rises per key.${messages.length === 0 ? ' Nothing is written to it yet.' : ''}`,
     servers: [ref('servers', 'kafka')],
     ...(messages.length > 0 && { messages: references(namesOf(messages)) }),
     bindings: { kafka: { topic: name, partitions, topicConfiguration: { 'cleanup.policy': ['delete'], 'retention.ms': retentionDays * MS_OF_DAY }, bindingVersion: '0.5.0' } },
@@ -90,7 +92,7 @@ const deadLetters = (name: Topic): Channel => ({
   bindings: { kafka: { topic: deadLetterTopic(name), bindingVersion: '0.5.0' } },
 });
 
-export const TOPICS_WITH_MESSAGES = topicNames.filter((name) => TOPIC_MESSAGES[name].messages.length > 0);
+export const TOPICS_WITH_MESSAGES = topicNames.filter((name) => messagesOf(name).length > 0);
 
 export const CHANNELS: Readonly<Record<string, Channel>> = {
   room: {
