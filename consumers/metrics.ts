@@ -22,6 +22,7 @@ export class FleetMetrics {
   readonly #relayProgress = this.#gauge('colink_relay_last_progress_timestamp_seconds', 'When the relay last stored its place', []);
   readonly #leading = this.#gauge('colink_relay_leading', '1 while this process leads the relay', []);
   readonly #records = this.#counter('colink_consumer_records_total', 'Records taken over, by what became of them', ['group', 'outcome']);
+  readonly #startedOver = this.#counter('colink_consumer_topics_started_over_total', 'Partitions read from their start because their topic was made anew', ['group', 'topic']);
   readonly #progress = this.#gauge('colink_consumer_last_progress_timestamp_seconds', 'When the group last stored a batch', ['group']);
 
   constructor() {
@@ -64,6 +65,10 @@ export class FleetMetrics {
   taken(group: string, taken: Taken): void {
     for (const [outcome, records] of Object.entries(taken)) this.#records.inc({ group, outcome }, records);
     this.#progress.setToCurrentTime({ group });
+  }
+
+  startedOver(group: string, topic: string): void {
+    this.#startedOver.inc({ group, topic });
   }
 
   #asked(name: string, help: string, labelNames: string[], ask: (gauge: Gauge) => Promise<void>): void {

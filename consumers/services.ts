@@ -29,7 +29,7 @@ import { searchIndexer } from './search-indexer/group.ts';
 type Group = ConsumerGroup<ChannelEvent | NotifierEvent>;
 
 /** Every consumer group of a fleet of this configuration. */
-const groupsOf = ({ worker }: FleetConfig): Group[] => [searchIndexer, ...(worker === null ? [] : [notifier(workerInboxes(worker, Date.now))])];
+export const groupsOf = ({ worker }: FleetConfig): Group[] => [searchIndexer, ...(worker === null ? [] : [notifier(workerInboxes(worker, Date.now))])];
 
 export interface FleetParts {
   readonly config: FleetConfig;
@@ -66,9 +66,9 @@ export function assemble(parts: FleetParts): Services {
   return { consuming, relay: kafka !== null && isRelaying ? relayService(parts, kafka) : null, sources };
 }
 
-function createSource({ config, sql, log }: FleetParts, kafka: Kafka | null, { id: groupId, topics }: Group): EventSource {
+function createSource({ config, sql, log, metrics }: FleetParts, kafka: Kafka | null, { id: groupId, topics }: Group): EventSource {
   const child = log.child({ group: groupId });
-  if (kafka !== null) return new KafkaSource({ kafka, sql, groupId, topics, log: child });
+  if (kafka !== null) return new KafkaSource({ kafka, sql, groupId, topics, log: child, onStartOver: (topic) => metrics.startedOver(groupId, topic) });
   const onError = (error: unknown): void => child.warn(failureFields(error), 'the batch waits');
   return createEventLogSource({ databaseUrl: config.databaseUrl, sql, groupId, topics, onError });
 }

@@ -101,7 +101,8 @@ function toBatch(topic: Topic, from: string | null, { rows, next }: LogStep): So
   return { topic, partition: 0, records, cursor: formatLogCursor(next.cursor), unseen: (stored) => (stored === from ? records : null) };
 }
 
-function logPort(sql: Sql, topic: Topic): LogPort {
+/** The event log of one topic, as `walkLog` reads it. */
+export function logPort(sql: Sql, topic: Topic): LogPort {
   return {
     survey: (cursor) => surveyLog(sql, cursor, topic),
     readPage: (cursor, window, limit) => readLogPage(sql, cursor, window, limit, topic),

@@ -1,12 +1,16 @@
-import type { Consumer, EachBatchPayload, Kafka } from 'kafkajs';
+import type { Batch, Consumer, EachBatchPayload, Kafka } from 'kafkajs';
 import type { Logger } from 'pino';
 import type { Sql } from '../../db/client.ts';
-import { readCursor, readCursors } from '../../db/queries/consumer-offsets.ts';
+import { readCursor, readCursors, type Stream } from '../../db/queries/consumer-offsets.ts';
 import type { Topic } from '../../protocol/topics.ts';
 import { backoffDelay, pause } from './backoff.ts';
 import { failureFields } from './classify.ts';
+import { logPort } from './event-log-source.ts';
 import type { BatchHandler, EventSource } from './event-source.ts';
-import { cutFetched, offsetOf } from './kafka-batch.ts';
+import { cutFetched } from './kafka-batch.ts';
+import { behind, nextStep, offsetOf, type Place } from './kafka-cursor.ts';
+import type { LogPlace } from './log-walk.ts';
+import { REPLAY_START, replayPage } from './topic-replay.ts';
 
 export interface KafkaSourceOptions {
   readonly kafka: Kafka;
@@ -14,6 +18,8 @@ export interface KafkaSourceOptions {
   readonly groupId: string;
   readonly topics: readonly Topic[];
   readonly log: Logger;
+  /** Told when a partition is found to be of another topic than the stored cursor, and is started over. */
+  readonly onStartOver?: (topic: Topic) => void;
   readonly batchRecords?: number;
   /** Milliseconds of silence after which the group gives a member's partitions away. */
   readonly sessionTimeout?: number;
@@ -27,21 +33,27 @@ const FAILURE = { first: 200, most: 5_000 };
 const PARTITIONS_AT_ONCE = 3;
 /** kafkajs' name for the first offset a partition still has. */
 const EARLIEST = '-2';
+/** Rows of the event log read at once in a replay. */
+const REPLAY_ROWS = 5_000;
 
 /**
  * Reads topics as a member of a Kafka consumer group. The offset row in Postgres is the truth: a partition is read from there on after
  * every assignment, and Kafka's own committed offset, written after the transaction, only shows the lag to Kafka's tools.
  *
- *   assigned ─▶ seek to the stored cursor ─▶ hand over ─taken─▶ hand over the next …
- *                          ▲                    │  ▲
- *                          └───────stale────────┤  └─ pause, heartbeating
- *                                               └─ rejected ─▶ (until the partition is given away, or the end)
+ *   assigned ─▶ seek the record before the stored cursor ─it is the one─▶ hand over ─taken─▶ hand over the next …
+ *                 ▲        │                                               │  ▲
+ *                 │        └─another─▶ hand over the event log, seek the first record  └─ pause, heartbeating
+ *                 └──────────────────────────stale─────────────────────────┤
+ *                                                                          └─ rejected ─▶ (until the partition is given away, or the end)
+ *
+ * A topic that was deleted and made anew has other records under the same offsets, and what it held is gone. The group takes that from the event
+ * log, then reads the topic from its start; what it has had already is dropped by its position.
  */
 export class KafkaSource implements EventSource {
   readonly #options: KafkaSourceOptions;
   readonly #ending = new AbortController();
-  /** The cursor each assigned partition is read on from; absent: not sought since the last assignment. */
-  readonly #froms = new Map<string, string | null>();
+  /** Of each assigned partition; absent: not known since the last assignment. */
+  readonly #places = new Map<string, Place>();
   #generation = 0;
   #consumer: Consumer | null = null;
   #running: Promise<void> | null = null;
@@ -67,20 +79,16 @@ export class KafkaSource implements EventSource {
   }
 
   async lag(): Promise<number> {
-    const admin = this.#options.kafka.admin();
-    await admin.connect();
-    try {
-      let lag = 0n;
-      for (const topic of this.#options.topics) {
-        const cursors = await readCursors(this.#options.sql, this.#options.groupId, topic);
-        for (const { partition, high, low } of await admin.fetchTopicOffsets(topic)) {
-          lag += BigInt(high) - (offsetOf(cursors.get(partition) ?? null) ?? BigInt(low));
-        }
+    let lag = 0n;
+    for (const topic of this.#options.topics) {
+      const cursors = await readCursors(this.#options.sql, this.#options.groupId, topic);
+      for (const { partition, high, low } of await this.#readEnds(topic)) {
+        const next = offsetOf(cursors.get(partition) ?? null) ?? BigInt(low);
+        // A cursor past the end is of a topic that is no more.
+        lag += BigInt(high) - (next > BigInt(high) ? BigInt(low) : next);
       }
-      return Number(lag);
-    } finally {
-      await admin.disconnect();
     }
+    return Number(lag);
   }
 
   async #rejoinUntilEnd(handler: BatchHandler): Promise<void> {
@@ -104,7 +112,7 @@ export class KafkaSource implements EventSource {
     consumer.on(consumer.events.CRASH, ({ payload }) => reject(payload.error));
     consumer.on(consumer.events.GROUP_JOIN, () => {
       this.#generation += 1;
-      this.#froms.clear();
+      this.#places.clear();
     });
     try {
       await consumer.connect();
@@ -152,43 +160,115 @@ export class KafkaSource implements EventSource {
     const generation = this.#generation;
     const topic = this.#options.topics.find((known) => known === batch.topic);
     if (topic === undefined) return;
-    const { partition, messages } = batch;
-    const from = await this.#position(topic, partition, messages[0]?.offset, signal);
-    if (from === undefined) return;
-    for (const part of cutFetched({ topic, partition, messages, from }, this.#options.batchRecords ?? BATCH_RECORDS)) {
+    const stream = { groupId: this.#options.groupId, topic, partition: batch.partition };
+    const place = await this.#placeFor(stream, batch, handler, signal);
+    if (place === undefined) return;
+    const messages = behind(place, batch.messages);
+    if (messages.length === 0) payload.resolveOffset(batch.lastOffset());
+    const fetched = { ...stream, messages, from: place.from, isAnew: place.state === 'anew' };
+    for (const part of cutFetched(fetched, this.#options.batchRecords ?? BATCH_RECORDS)) {
       if (signal.aborted || !payload.isRunning() || payload.isStale() || generation !== this.#generation) return;
       const outcome = await this.#patiently(() => handler(part), signal);
       if (outcome === undefined || generation !== this.#generation) return;
       if (outcome === 'stale') {
-        await this.#seek(topic, partition, signal);
+        await this.#returnToStored(stream, signal);
         return;
       }
-      this.#froms.set(streamKey(topic, partition), part.cursor);
+      this.#places.set(streamKey(stream), { from: part.cursor, state: 'following' });
       payload.resolveOffset(part.lastOffset);
       // Only for Kafka's own tools; a rebalance in between shows in the next heartbeat.
-      await payload.commitOffsetsIfNecessary({ topics: [{ topic, partitions: [{ partition, offset: part.cursor }] }] }).catch(() => {});
+      const offset = String(BigInt(part.lastOffset) + 1n);
+      await payload.commitOffsetsIfNecessary({ topics: [{ topic, partitions: [{ partition: stream.partition, offset }] }] }).catch(() => {});
     }
   }
 
-  /** The stored cursor the fetched records follow; undefined if they do not, or it cannot be known now: a seek is under way then. */
-  async #position(topic: Topic, partition: number, firstOffset: string | undefined, signal: AbortSignal): Promise<string | null | undefined> {
-    const known = this.#froms.get(streamKey(topic, partition));
-    if (known !== undefined) return known;
-    const from = await this.#seek(topic, partition, signal, firstOffset);
-    return from;
+  /** The place that the fetched records continue; undefined if they do not, or it cannot be known now: the next fetch begins elsewhere then. */
+  async #placeFor(stream: Stream, batch: Batch, handler: BatchHandler, signal: AbortSignal): Promise<Place | undefined> {
+    const generation = this.#generation;
+    const place = this.#places.get(streamKey(stream)) ?? (await this.#storedPlace(stream, signal));
+    if (place === undefined) return undefined;
+    const isPast = await this.#endsBefore(stream, place, batch, signal);
+    if (isPast === undefined || generation !== this.#generation) return undefined;
+    const step = isPast ? 'another' : nextStep(place, batch.messages);
+    if (step === 'another') await this.#startOver(stream, place, handler, signal);
+    else if (step !== 'take') this.#seek(stream, place, step);
+    else this.#keepPlace(stream, place, batch);
+    return step === 'take' ? place : undefined;
   }
 
-  /** Reads the stored cursor and makes the next fetch begin there. Returns it if `firstOffset` is just that place, undefined otherwise. */
-  async #seek(topic: Topic, partition: number, signal: AbortSignal, firstOffset?: string): Promise<string | null | undefined> {
-    const { sql, groupId } = this.#options;
+  async #storedPlace(stream: Stream, signal: AbortSignal): Promise<Place | undefined> {
+    const from = await this.#patiently(() => readCursor(this.#options.sql, stream), signal);
+    return from === undefined ? undefined : { from, state: 'unsought' };
+  }
+
+  async #returnToStored(stream: Stream, signal: AbortSignal): Promise<void> {
     const generation = this.#generation;
-    const stored = await this.#patiently(() => readCursor(sql, { groupId, topic, partition }), signal);
-    if (stored === undefined || generation !== this.#generation) return undefined;
-    this.#froms.set(streamKey(topic, partition), stored);
-    const offset = offsetOf(stored);
-    if (offset !== null && String(offset) === firstOffset) return stored;
-    this.#consumer?.seek({ topic, partition, offset: offset === null ? EARLIEST : String(offset) });
-    return undefined;
+    const place = await this.#storedPlace(stream, signal);
+    if (place !== undefined && generation === this.#generation) this.#seek(stream, place, offsetOf(place.from) ? 'seek' : 'begin');
+  }
+
+  /** Makes the next fetch begin where `step` says. */
+  #seek(stream: Stream, { from }: Place, step: 'seek' | 'begin'): void {
+    const { topic, partition } = stream;
+    const next = offsetOf(from);
+    const isSought = step === 'seek' && next !== null;
+    this.#places.set(streamKey(stream), { from, state: isSought ? 'sought' : 'anew' });
+    this.#consumer?.seek({ topic, partition, offset: isSought ? String(next - 1n) : EARLIEST });
+  }
+
+  #keepPlace(stream: Stream, { from, state }: Place, batch: Batch): void {
+    if (state === 'anew') return;
+    this.#places.set(streamKey(stream), { from, state: 'following' });
+    const [next, first] = [offsetOf(from), BigInt(batch.messages[0]?.offset ?? 0)];
+    if (state === 'sought' && next !== null && first > next) {
+      const { topic, partition } = stream;
+      this.#options.log.error({ topic, partition, next: String(next), first: String(first) }, 'records were past the retention of the topic before they were taken');
+    }
+  }
+
+  /** The topic is another than the cursor is of. Where the replay is cut off, the next fetch finds that out again. */
+  async #startOver(stream: Stream, place: Place, handler: BatchHandler, signal: AbortSignal): Promise<void> {
+    const { topic, partition } = stream;
+    this.#options.log.error({ topic, partition, cursor: place.from }, 'the topic was made anew: what it lost is taken from the event log');
+    this.#options.onStartOver?.(topic);
+    const generation = this.#generation;
+    const isReplayed = await this.#replay(stream, place.from, handler, signal);
+    if (generation !== this.#generation) return;
+    if (isReplayed) this.#seek(stream, place, 'begin');
+    else this.#places.delete(streamKey(stream));
+  }
+
+  /** False if it was cut off, or others have moved the cursor. */
+  async #replay({ topic, partition }: Stream, from: string | null, handler: BatchHandler, signal: AbortSignal): Promise<boolean> {
+    const ends = await this.#patiently(() => this.#readEnds(topic), signal);
+    if (ends === undefined) return false;
+    const of = { topic, partition, partitions: ends.length };
+    for (let place: LogPlace | null = REPLAY_START; place !== null; ) {
+      const at: LogPlace = place;
+      const step = await this.#patiently(() => replayPage(at, logPort(this.#options.sql, topic), of, from, REPLAY_ROWS), signal);
+      const { batch } = step ?? { batch: null };
+      const outcome = batch === null ? 'taken' : await this.#patiently(() => handler(batch), signal);
+      if (step === undefined || outcome !== 'taken') return false;
+      place = step.next;
+    }
+    return true;
+  }
+
+  /**
+   * Whether a partition ends before a place in it. A leader that has just taken over names too early an end with the records it serves, but not
+   * when it is asked for the end itself. Undefined if `signal` aborts first.
+   */
+  async #endsBefore({ topic, partition }: Stream, { from, state }: Place, { highWatermark }: Batch, signal: AbortSignal): Promise<boolean | undefined> {
+    const next = offsetOf(from);
+    if (state === 'anew' || next === null || BigInt(highWatermark) >= next) return false;
+    const ends = await this.#patiently(() => this.#readEnds(topic), signal);
+    return ends && BigInt(ends.find((end) => end.partition === partition)?.high ?? next) < next;
+  }
+
+  async #readEnds(topic: Topic): Promise<{ partition: number; high: string; low: string }[]> {
+    const admin = this.#options.kafka.admin();
+    await admin.connect();
+    return admin.fetchTopicOffsets(topic).finally(() => admin.disconnect());
   }
 
   /** Tries until it succeeds; undefined if `signal` aborts first. */
@@ -205,6 +285,6 @@ export class KafkaSource implements EventSource {
   }
 }
 
-function streamKey(topic: Topic, partition: number): string {
+function streamKey({ topic, partition }: Stream): string {
   return `${topic}/${partition}`;
 }
