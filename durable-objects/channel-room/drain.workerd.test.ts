@@ -157,8 +157,9 @@ it('starts over from Postgres in a new epoch where that has another log, and kee
   await vi.waitFor(async () => expect((await fixture.drained()).epoch).toBe(7), 5_000);
   await vi.waitFor(async () => expect(await fixture.room.execute(channelId, alice, sendOf('anew', 'anew'))).toMatchObject({ ok: { seq: 4, pos: 4 } }), 5_000);
   await isDrained(fixture, 4);
-  expect((await logState(fixture.room))['epoch']).toBe(8);
-  expect((await connect(alice, { epoch: 1, seq: 2 })).welcome).toMatchObject({ epoch: 8, recovered: false });
+  const { epoch } = await logState(fixture.room);
+  expect(epoch).toBeGreaterThan(7);
+  expect((await connect(alice, { epoch: 1, seq: 2 })).welcome).toMatchObject({ epoch, recovered: false });
   const [letter] = await withPostgres((sql) => sql`SELECT convert_from(record_value, 'UTF8') AS value FROM dead_letters WHERE error_class = 'forked_log' AND record_key = convert_to(${channelId}::text, 'UTF8')`);
   expect(String(letter?.['value'])).toContain('given up');
 });
