@@ -3,11 +3,12 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'vite';
 import { expect, it } from 'vitest';
 
-const MAX_BYTES = 12 * 1024;
+const MAX_BYTES = 12_000;
 
 it('G8: the client is at most 12 kB compressed, and brings nothing but itself', async () => {
   const entry = ['channel-session', 'inbox-session', 'http', 'browser', 'stores/indexed-db'].map((name) => fileURLToPath(new URL(`${name}.ts`, import.meta.url)));
-  const built = await build({ configFile: false, logLevel: 'silent', build: { write: false, minify: true, lib: { entry, formats: ['es'] } } });
+  // As a page's bundler makes it: a library build would leave white space in.
+  const built = await build({ configFile: false, logLevel: 'silent', build: { write: false, minify: true, modulePreload: false, rolldownOptions: { input: entry, preserveEntrySignatures: 'strict' } } });
   const output = (Array.isArray(built) ? built : [built]).flatMap((one) => ('output' in one ? one.output : []));
   const code = output.map((file) => (file.type === 'chunk' ? file.code : '')).join('');
   expect(code).toContain('welcome');
