@@ -6,13 +6,13 @@ const DATABASE_URL = 'postgres://colink@127.0.0.1:5432/colink';
 describe('readConfig', () => {
   it('runs everything on the embedded transport unless told otherwise', () => {
     expect(readConfig([], { DATABASE_URL })).toEqual({
-      run: 'all', databaseUrl: DATABASE_URL, brokers: [], replicationFactor: 1, worker: null, host: '127.0.0.1', port: 0, logLevel: 'info',
+      run: 'all', databaseUrl: DATABASE_URL, brokers: [], replicationFactor: 1, relayShards: 1, worker: null, host: '127.0.0.1', port: 0, logLevel: 'info',
     });
   });
 
   it('reads what it is told', () => {
-    const config = readConfig(['--run', 'relay'], { DATABASE_URL, KAFKA_BROKERS: 'a:1, b:2', KAFKA_REPLICATION_FACTOR: '3', HOST: '0.0.0.0', PORT: '9100' });
-    expect(config).toMatchObject({ run: 'relay', brokers: ['a:1', 'b:2'], replicationFactor: 3, host: '0.0.0.0', port: 9100 });
+    const config = readConfig(['--run', 'relay'], { DATABASE_URL, KAFKA_BROKERS: 'a:1, b:2', KAFKA_REPLICATION_FACTOR: '3', RELAY_SHARDS: '4', HOST: '0.0.0.0', PORT: '9100' });
+    expect(config).toMatchObject({ run: 'relay', brokers: ['a:1', 'b:2'], replicationFactor: 3, relayShards: 4, host: '0.0.0.0', port: 9100 });
   });
 
   it.each([
@@ -20,6 +20,7 @@ describe('readConfig', () => {
     ['a relay without a broker', ['--run', 'relay'], { DATABASE_URL }, 'KAFKA_BROKERS'],
     ['a Worker without its token', [], { DATABASE_URL, WORKER_URL: 'https://colink.example' }, 'FLEET_TOKEN'],
     ['a role there is not', ['--run', 'everything'], { DATABASE_URL }, '--run'],
+    ['more shards than pay', [], { DATABASE_URL, RELAY_SHARDS: '17' }, 'RELAY_SHARDS'],
     ['a port there is not', [], { DATABASE_URL, PORT: '70000' }, 'PORT'],
     ['an option there is not', ['--fast'], { DATABASE_URL }, '--fast'],
   ])('refuses %s and names it', (_, args, environment, named) => {

@@ -4,11 +4,16 @@ import type { WorkerAddress } from './notifier/inboxes.ts';
 
 const ROLES = ['relay', 'groups', 'all'] as const;
 
+/** Each shard reads all new rows of the log to find its own: more than so many cost Postgres more than they carry. */
+const MOST_RELAY_SHARDS = 16;
+
 const environmentSchema = z.object({
   DATABASE_URL: z.url({ protocol: /^postgres(?:ql)?$/ }),
   /** Comma-separated `host:port`. Without it the embedded transport is used. */
   KAFKA_BROKERS: z.string().default(''),
   KAFKA_REPLICATION_FACTOR: z.coerce.number().int().min(1).default(1),
+  /** Into how many shards the relay is laid out. Whichever process starts last decides for all. */
+  RELAY_SHARDS: z.coerce.number().int().min(1).max(MOST_RELAY_SHARDS).default(1),
   PORT: z.coerce.number().int().min(0).max(65_535).default(0),
   /** Where health and metrics are served. */
   HOST: z.string().default('127.0.0.1'),
@@ -24,6 +29,8 @@ export interface FleetConfig {
   /** Empty: the embedded transport. */
   readonly brokers: readonly string[];
   readonly replicationFactor: number;
+  /** From 1 to 16. */
+  readonly relayShards: number;
   /** Null: the group `notifier` does not run. */
   readonly worker: WorkerAddress | null;
   readonly host: string;
@@ -38,10 +45,12 @@ export function readConfig(args: readonly string[], environment: Readonly<Record
   if (run === undefined) throw new Error(`--run must be one of ${ROLES.join(', ')}`);
   const parsed = environmentSchema.safeParse(environment);
   if (!parsed.success) throw new Error(z.prettifyError(parsed.error));
-  const { DATABASE_URL, KAFKA_BROKERS, KAFKA_REPLICATION_FACTOR, WORKER_URL, FLEET_TOKEN, HOST, PORT, LOG_LEVEL } = parsed.data;
+  const { DATABASE_URL, KAFKA_BROKERS, KAFKA_REPLICATION_FACTOR, RELAY_SHARDS, WORKER_URL, FLEET_TOKEN, HOST, PORT, LOG_LEVEL } = parsed.data;
   const brokers = KAFKA_BROKERS.split(',').map((broker) => broker.trim()).filter((broker) => broker !== '');
   if (run === 'relay' && brokers.length === 0) throw new Error('--run relay needs KAFKA_BROKERS');
   if ((WORKER_URL === '') !== (FLEET_TOKEN === '')) throw new Error('WORKER_URL and FLEET_TOKEN go together');
   const worker = WORKER_URL === '' ? null : { url: WORKER_URL, token: FLEET_TOKEN };
-  return { run, databaseUrl: DATABASE_URL, brokers, replicationFactor: KAFKA_REPLICATION_FACTOR, worker, host: HOST, port: PORT, logLevel: LOG_LEVEL };
+  return {
+    run, databaseUrl: DATABASE_URL, brokers, replicationFactor: KAFKA_REPLICATION_FACTOR, relayShards: RELAY_SHARDS, worker, host: HOST, port: PORT, logLevel: LOG_LEVEL,
+  };
 }

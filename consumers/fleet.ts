@@ -3,9 +3,8 @@ import type { Logger } from 'pino';
 import { connect, type Sql } from '../db/client.ts';
 import { missingPartitions } from '../db/partitions.ts';
 import { countPendingDeadLetters } from '../db/queries/dead-letters.ts';
-import { readOldestBehind } from '../db/queries/event-log.ts';
 import { countParkedKeys } from '../db/queries/parking.ts';
-import { readRelayCursor } from '../db/queries/relay.ts';
+import { readOldestUnrelayed } from '../db/queries/relay-layout.ts';
 import type { FleetConfig } from './config.ts';
 import { serveFleet } from './http-server.ts';
 import { FleetMetrics, type Probes } from './metrics.ts';
@@ -78,7 +77,7 @@ async function reaches(sql: Sql): Promise<boolean> {
 
 function probesOf(sql: Sql, { brokers }: FleetConfig, sources: ReadonlyMap<string, EventSource>): Probes {
   return {
-    ...(brokers.length > 0 && { oldestUnrelayed: async () => readOldestBehind(sql, await readRelayCursor(sql, 0)) }),
+    ...(brokers.length > 0 && { oldestUnrelayed: () => readOldestUnrelayed(sql) }),
     lags: async () => new Map(await Promise.all([...sources].map(async ([group, source]) => [group, await source.lag()] as const))),
     parkedKeys: () => countParkedKeys(sql),
     deadLetters: () => countPendingDeadLetters(sql),

@@ -20,7 +20,7 @@ export class FleetMetrics {
   readonly registry = new Registry();
   readonly #relayed = this.#counter('colink_relay_records_total', 'Records acknowledged by Kafka', []);
   readonly #relayProgress = this.#gauge('colink_relay_last_progress_timestamp_seconds', 'When the relay last stored its place', []);
-  readonly #leading = this.#gauge('colink_relay_leading', '1 while this process leads the relay', []);
+  readonly #leading = this.#gauge('colink_relay_leading', 'Shards of the relay that this process leads', []);
   readonly #records = this.#counter('colink_consumer_records_total', 'Records taken over, by what became of them', ['group', 'outcome']);
   readonly #startedOver = this.#counter('colink_consumer_topics_started_over_total', 'Partitions read from their start because their topic was made anew', ['group', 'topic']);
   readonly #progress = this.#gauge('colink_consumer_last_progress_timestamp_seconds', 'When the group last stored a batch', ['group']);
@@ -58,8 +58,9 @@ export class FleetMetrics {
     this.#relayProgress.setToCurrentTime();
   }
 
+  /** Told at each beginning and each end of a shard's lead. */
   leading(isLeading: boolean): void {
-    this.#leading.set(isLeading ? 1 : 0);
+    this.#leading.inc(isLeading ? 1 : -1);
   }
 
   taken(group: string, taken: Taken): void {

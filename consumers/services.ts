@@ -10,7 +10,7 @@ import { RecordSender } from './kafka/record-sender.ts';
 import { createMaintenance } from './maintenance.ts';
 import type { FleetMetrics } from './metrics.ts';
 import { kafkaSink } from './outbox-relay/kafka-sink.ts';
-import { createRelay } from './outbox-relay/relay.ts';
+import { createShardedRelay } from './outbox-relay/sharded-relay.ts';
 import type { NotifierEvent } from './notifier/batch.ts';
 import { notifier } from './notifier/group.ts';
 import { workerInboxes } from './notifier/inboxes.ts';
@@ -84,9 +84,10 @@ function groupServices({ sql, log, metrics }: FleetParts, groups: readonly Group
 }
 
 function relayService({ config, log, metrics }: FleetParts, kafka: Kafka): Service {
-  return createRelay({
+  return createShardedRelay({
     databaseUrl: config.databaseUrl,
-    sink: kafkaSink(new RecordSender(kafka)),
+    shards: config.relayShards,
+    openSink: () => kafkaSink(new RecordSender(kafka)),
     log: log.child({ service: 'outbox-relay' }),
     onSent: metrics.relayed.bind(metrics),
     onLeading: metrics.leading.bind(metrics),

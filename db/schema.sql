@@ -235,6 +235,7 @@ CREATE TABLE relay_states (
   target_taken_at timestamp with time zone,
   after_position bigint DEFAULT 0 NOT NULL,
   updated_at timestamp with time zone DEFAULT now() NOT NULL,
+  shards integer DEFAULT 1 NOT NULL,
   CONSTRAINT relay_states_pkey PRIMARY KEY (shard)
 );
 

@@ -1,12 +1,12 @@
 import type { Logger } from 'pino';
-import { type LogRow, readLogPage, surveyLog } from '../../db/queries/event-log.ts';
+import { ALL_KEYS, type LogRow, type LogShard, readLogPage, surveyLog } from '../../db/queries/event-log.ts';
 import { type RelayTerm, saveRelayCursor, takeOverRelay } from '../../db/queries/relay.ts';
 import { failureFields } from '../runtime/classify.ts';
 import { ExclusiveSession } from '../runtime/exclusive-session.ts';
-import type { LogPlace, LogPort } from '../runtime/log-walk.ts';
+import type { LogPort } from '../runtime/log-walk.ts';
 import { Poller } from '../runtime/poller.ts';
 import type { Service } from '../runtime/service.ts';
-import { relayPage } from './core.ts';
+import { relayPage, type RelayPlace } from './core.ts';
 
 /** Where records go. */
 export interface RecordSink {
@@ -25,7 +25,8 @@ export interface RelayOptions {
   /** Told when this relay begins or ends to lead. */
   readonly onLeading?: (isLeading: boolean) => void;
   readonly pageRows?: number;
-  readonly shard?: number;
+  /** Default: all keys. */
+  readonly keys?: LogShard;
 }
 
 const PAGE_ROWS = 5_000;
@@ -37,7 +38,7 @@ const IDLE_SAVE = 60_000;
 interface Leadership {
   readonly session: number;
   readonly term: RelayTerm;
-  place: LogPlace;
+  place: RelayPlace;
   savedAt: number;
 }
 
@@ -46,7 +47,8 @@ interface Leadership {
  * fence in `relay_states`, and the others take over within about a second of its end.
  */
 export function createRelay(options: RelayOptions): Service {
-  const { sink, log, shard = 0 } = options;
+  const { sink, log, keys = ALL_KEYS } = options;
+  const { shard } = keys;
   const session = new ExclusiveSession(options.databaseUrl, 'colink-relay', { relayOfShard: shard });
   let leadership: Leadership | null = null;
 
@@ -54,7 +56,10 @@ export function createRelay(options: RelayOptions): Service {
     const held = await session.term();
     if (held === null) return stepDown();
     if (leadership?.session === held) return leadership;
-    const { term, cursor } = await takeOverRelay(session.sql, shard);
+    stepDown();
+    const taken = await takeOverRelay(session.sql, keys);
+    if (taken === null) return null;
+    const { term, cursor } = taken;
     leadership = { session: held, term, place: { cursor, window: null }, savedAt: Date.now() };
     log.info({ shard, fence: term.fence }, 'the relay leads');
     options.onLeading?.(true);
@@ -71,23 +76,25 @@ export function createRelay(options: RelayOptions): Service {
     const leading = await lead();
     if (leading === null) return false;
     const ports = {
-      log: logPort(session),
+      log: logPort(session, keys),
       produce: (rows: readonly LogRow[]) => sink.send(rows),
-      save: (cursor: LogPlace['cursor']) => saveRelayCursor(session.sql, leading.term, cursor),
+      save: (cursor: RelayPlace['cursor']) => saveRelayCursor(session.sql, leading.term, cursor),
     };
     const { outcome, place } = await relayPage(leading.place, ports, options.pageRows ?? PAGE_ROWS);
     leading.place = place;
+    if (outcome.kind === 'idle' && Date.now() - leading.savedAt < IDLE_SAVE) return false;
+    const isSaved = outcome.kind === 'idle' ? await ports.save(place.cursor) : outcome.kind === 'sent';
+    if (!isSaved) return giveWay(leading);
+    leading.savedAt = Date.now();
     if (outcome.kind === 'sent') options.onSent(outcome.rows);
-    const isSaved = outcome.kind === 'idle' && Date.now() - leading.savedAt > IDLE_SAVE ? await ports.save(place.cursor) : outcome.kind === 'sent';
-    if (isSaved) leading.savedAt = Date.now();
-    if (outcome.kind === 'fenced') giveWay(leading);
     return outcome.kind === 'sent';
   }
 
-  function giveWay({ term }: Leadership): void {
+  function giveWay({ term }: Leadership): false {
     log.warn({ shard, fence: term.fence }, 'another relay leads');
     session.doubt();
     stepDown();
+    return false;
   }
 
   return new Poller({
@@ -107,9 +114,9 @@ export function createRelay(options: RelayOptions): Service {
   });
 }
 
-function logPort(session: ExclusiveSession): LogPort {
+function logPort(session: ExclusiveSession, keys: LogShard): LogPort {
   return {
-    survey: (cursor) => surveyLog(session.sql, cursor, null),
-    readPage: (cursor, window, limit) => readLogPage(session.sql, cursor, window, limit, null),
+    survey: (cursor) => surveyLog(session.sql, cursor, null, keys),
+    readPage: (cursor, window, limit) => readLogPage(session.sql, cursor, window, limit, null, keys),
   };
 }

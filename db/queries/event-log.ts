@@ -31,6 +31,14 @@ export interface LogWindow {
   readonly count: number;
 }
 
+/** The keys of one shard of so many: those whose last 16 bits, divided by `shards`, leave `shard`. Colink's keys are random there. */
+export interface LogShard {
+  readonly shard: number;
+  readonly shards: number;
+}
+
+export const ALL_KEYS: LogShard = { shard: 0, shards: 1 };
+
 export interface LogRow {
   readonly position: number;
   readonly topic: Topic;
@@ -45,13 +53,19 @@ export interface LogRow {
   readonly at: string;
 }
 
+/** A condition on `e.key` for a WHERE clause; none where all keys are meant, so that their plans stay what they are. */
+function andOfShard(sql: AnySql, { shard, shards }: LogShard): postgres.PendingQuery<postgres.Row[]> {
+  if (shards === 1) return sql``;
+  return sql`AND (get_byte(uuid_send(e.key), 14) * 256 + get_byte(uuid_send(e.key), 15)) % ${shards}::integer = ${shard}::integer`;
+}
+
 /**
  * Surveys what lies between `cursor` and its target, or a target taken now. `topic` null: all topics. What `base` does not see began
  * after it or was open then; asking for the two apart keeps the cost to the new rows, however long some transaction stays open.
  */
-export async function surveyLog(sql: AnySql, cursor: LogCursor, topic: Topic | null): Promise<LogWindow> {
+export async function surveyLog(sql: AnySql, cursor: LogCursor, topic: Topic | null, keys: LogShard = ALL_KEYS): Promise<LogWindow> {
   const isWanted = sql`pg_visible_in_snapshot(e.xid, t.target) AND e.position > ${cursor.after}::bigint
-    AND e.logged_at > ${cursor.baseTakenAt}::timestamptz - interval '1 day' AND (${topic}::text IS NULL OR e.topic = ${topic}::text)`;
+    AND e.logged_at > ${cursor.baseTakenAt}::timestamptz - interval '1 day' AND (${topic}::text IS NULL OR e.topic = ${topic}::text) ${andOfShard(sql, keys)}`;
   const [window] = await sql<[LogWindow]>`
     SELECT t.target::text AS target, t.taken_at::text AS "targetTakenAt", w.first::float8 AS first, w.last::float8 AS last,
       w.count::float8 AS count
@@ -72,7 +86,9 @@ export async function surveyLog(sql: AnySql, cursor: LogCursor, topic: Topic | n
  * Reads at most `limit` rows of a window in position order: those after `cursor.after` up to `window.last`. There is no condition on
  * the range of `xid`, so that the planner walks the key's index instead of sorting the whole window for each page.
  */
-export async function readLogPage(sql: AnySql, cursor: LogCursor, window: LogWindow, limit: number, topic: Topic | null): Promise<LogRow[]> {
+export async function readLogPage(
+  sql: AnySql, cursor: LogCursor, window: LogWindow, limit: number, topic: Topic | null, keys: LogShard = ALL_KEYS,
+): Promise<LogRow[]> {
   const after = Math.max(cursor.after, (window.first ?? 1) - 1);
   return sql<LogRow[]>`
     SELECT e.position::float8 AS position, e.topic, e.key::text AS key, e.event_id::text AS "eventId", e.type,
@@ -82,7 +98,7 @@ export async function readLogPage(sql: AnySql, cursor: LogCursor, window: LogWin
     WHERE e.position > ${after}::bigint AND e.position <= ${window.last}::bigint
       AND e.logged_at > ${cursor.baseTakenAt}::timestamptz - interval '1 day'
       AND pg_visible_in_snapshot(e.xid, ${window.target}::pg_snapshot) AND NOT pg_visible_in_snapshot(e.xid, ${cursor.base}::pg_snapshot)
-      AND (${topic}::text IS NULL OR e.topic = ${topic}::text)
+      AND (${topic}::text IS NULL OR e.topic = ${topic}::text) ${andOfShard(sql, keys)}
     ORDER BY e.position LIMIT ${limit}`;
 }
 
@@ -90,9 +106,9 @@ export async function readLogPage(sql: AnySql, cursor: LogCursor, window: LogWin
  * When the first transaction behind a cursor began, in milliseconds since 1970; null: nothing is behind it. Walks one index to its first hit,
  * so it stays cheap however long the backlog; transactions that overlap may hide one that began up to a day (the longest run) earlier.
  */
-export async function readOldestBehind(sql: AnySql, cursor: LogCursor): Promise<number | null> {
+export async function readOldestBehind(sql: AnySql, cursor: LogCursor, keys: LogShard = ALL_KEYS): Promise<number | null> {
   const isBehind = sql`(${cursor.target}::pg_snapshot IS NULL OR NOT pg_visible_in_snapshot(e.xid, ${cursor.target}::pg_snapshot)
-      OR e.position > ${cursor.after}::bigint) AND e.logged_at > ${cursor.baseTakenAt}::timestamptz - interval '1 day'`;
+      OR e.position > ${cursor.after}::bigint) AND e.logged_at > ${cursor.baseTakenAt}::timestamptz - interval '1 day' ${andOfShard(sql, keys)}`;
   const [row] = await sql<[{ at: number | null }]>`
     SELECT (extract(epoch FROM least(
       (SELECT e.logged_at FROM event_log e WHERE e.xid >= pg_snapshot_xmax(${cursor.base}::pg_snapshot) AND ${isBehind}

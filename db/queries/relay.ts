@@ -1,6 +1,5 @@
 import type postgres from 'postgres';
-import type { LogCursor } from './event-log.ts';
-import { LOG_START } from './event-log.ts';
+import { LOG_START, type LogCursor, type LogShard } from './event-log.ts';
 
 type AnySql = postgres.ISql;
 
@@ -13,15 +12,15 @@ export type Role = { readonly relayOfShard: number } | { readonly readerForGroup
 
 /**
  * Tries to take a role for the session of `sql`, which keeps it while it lives. Returns the session's backend, or null if another holds the
- * role. A session that then stays silent for a minute is ended by the server, so that a half-open connection does not hold a role. Its
- * statements use generic plans: those walk indexes, while plans for the values at hand sorted 200,000 rows for each page of them (25 times
+ * role. A session that then is silent for 5 s, or does not take what it is sent for 10 s, is ended by the server, so that a frozen process
+ * or a half-open connection does not hold a role: the holder has to ask for something every second. Its statements use generic plans: those walk indexes, while plans for the values at hand sorted 200,000 rows for each page of them (25 times
  * slower, 2026-11-23, PostgreSQL 18 before its first ANALYZE of the day's partition).
  */
 export async function tryRole(sql: AnySql, role: Role): Promise<number | null> {
   const [lock, id] = 'relayOfShard' in role ? [RELAY_LOCK, String(role.relayOfShard)] : [GROUP_LOCK, role.readerForGroup];
   const [row] = await sql<[{ locked: boolean; backend: number }]>`
     SELECT pg_try_advisory_lock(${lock}, hashtext(${id})) AS locked, pg_backend_pid() AS backend,
-      set_config('idle_session_timeout', '60s', false), set_config('plan_cache_mode', 'force_generic_plan', false)`;
+      set_config('idle_session_timeout', '5s', false), set_config('tcp_user_timeout', '10s', false), set_config('plan_cache_mode', 'force_generic_plan', false)`;
   return row.locked ? row.backend : null;
 }
 
@@ -38,19 +37,24 @@ export interface RelayTerm {
   readonly backend: number;
 }
 
-/** Begins a term: fences off every earlier leader and returns where the shard stands. */
-export async function takeOverRelay(sql: AnySql, shard: number): Promise<{ term: RelayTerm; cursor: LogCursor }> {
-  const [row] = await sql<[LogCursor & { fence: string; backend: number }]>`
-    INSERT INTO relay_states AS r (shard, fence, base, base_taken_at)
-    VALUES (${shard}, 1, ${LOG_START.base}::pg_snapshot, ${LOG_START.baseTakenAt}::timestamptz)
+/**
+ * Begins a term: fences off every earlier leader and returns where the shard stands. Null: the relay is laid out in another number of shards,
+ * and nobody may lead this one.
+ */
+export async function takeOverRelay(sql: AnySql, { shard, shards }: LogShard): Promise<{ term: RelayTerm; cursor: LogCursor } | null> {
+  const [row] = await sql<(LogCursor & { fence: string; backend: number })[]>`
+    INSERT INTO relay_states AS r (shard, shards, fence, base, base_taken_at)
+    SELECT ${shard}::integer, ${shards}::integer, 1, ${LOG_START.base}::pg_snapshot, ${LOG_START.baseTakenAt}::timestamptz
+    WHERE NOT EXISTS (SELECT FROM relay_states o WHERE o.shards <> ${shards}::integer)
     ON CONFLICT (shard) DO UPDATE SET fence = r.fence + 1, updated_at = now()
     RETURNING r.fence::text AS fence, pg_backend_pid() AS backend, r.base::text AS base, r.base_taken_at::text AS "baseTakenAt",
       r.target::text AS target, r.target_taken_at::text AS "targetTakenAt", r.after_position::float8 AS after`;
+  if (row === undefined) return null;
   const { fence, backend, ...cursor } = row;
   return { term: { shard, fence, backend }, cursor };
 }
 
-/** Stores how far the shard is sent. False: the term is over, because another leader began one or the session with the lock is gone. */
+/** Stores how far the shard is sent. False: the term is over: another leader began one, the shards were laid out anew, or the session with the lock is gone. */
 export async function saveRelayCursor(sql: AnySql, term: RelayTerm, cursor: LogCursor): Promise<boolean> {
   const saved = await sql`
     UPDATE relay_states SET base = ${cursor.base}::pg_snapshot, base_taken_at = ${cursor.baseTakenAt}::timestamptz,
@@ -58,13 +62,4 @@ export async function saveRelayCursor(sql: AnySql, term: RelayTerm, cursor: LogC
       after_position = ${cursor.after}::bigint, updated_at = now()
     WHERE shard = ${term.shard} AND fence = ${term.fence}::bigint AND pg_backend_pid() = ${term.backend}`;
   return saved.count === 1;
-}
-
-/** Where a shard stands, for metrics and maintenance; the start of the log if no relay ever ran. */
-export async function readRelayCursor(sql: AnySql, shard: number): Promise<LogCursor> {
-  const [cursor] = await sql<LogCursor[]>`
-    SELECT r.base::text AS base, r.base_taken_at::text AS "baseTakenAt", r.target::text AS target,
-      r.target_taken_at::text AS "targetTakenAt", r.after_position::float8 AS after
-    FROM relay_states r WHERE r.shard = ${shard}`;
-  return cursor ?? LOG_START;
 }

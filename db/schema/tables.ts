@@ -156,6 +156,7 @@ export const relayStates = pgTable('relay_states', {
   target_taken_at: moment(),
   after_position: counter().notNull().default(0),
   updated_at: moment().notNull().defaultNow(),
+  shards: integer().notNull().default(1),
 });
 
 export const consumerOffsets = pgTable('consumer_offsets', {

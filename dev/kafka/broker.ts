@@ -15,6 +15,8 @@ export interface KafkaOptions {
   /** Ports on loopback; free ones by default. */
   readonly port?: number;
   readonly controllerPort?: number;
+  /** Where clients are told to go; its own port by default. */
+  readonly advertisedPort?: number;
   /** Where the broker's output goes (default `<dataDir>/kafka.log`). */
   readonly logFile?: string;
   /** Most heap in MiB (default 256). */
@@ -22,7 +24,7 @@ export interface KafkaOptions {
 }
 
 export interface KafkaBroker extends Running {
-  /** For clients: `127.0.0.1:<port>`. */
+  /** For clients: `127.0.0.1:<advertised port>`. */
   readonly brokers: string;
   readonly port: number;
 }
@@ -41,12 +43,12 @@ export async function startKafka(options: KafkaOptions): Promise<KafkaBroker> {
   const port = options.port ?? (await freePort());
   const controllerPort = options.controllerPort ?? (await freePort());
   const logFile = options.logFile ?? join(options.dataDir, 'kafka.log');
-  const configFile = await writeConfig(options.dataDir, port, controllerPort);
+  const configFile = await writeConfig(options.dataDir, { port, controllerPort, advertisedPort: options.advertisedPort ?? port });
   const jvm = jvmArguments(classpath, options.heapMegabytes ?? 256);
   await formatOnce(java, jvm, options.dataDir, configFile);
   const running = await startChild({ command: java, args: [...jvm, 'kafka.Kafka', configFile], logFile, graceMs: 8_000 });
   await untilReady(running, () => probe(running), START_TIMEOUT_MS);
-  return { ...running, brokers: `127.0.0.1:${port}`, port };
+  return { ...running, brokers: `127.0.0.1:${options.advertisedPort ?? port}`, port };
 }
 
 async function findBroker(): Promise<{ java: string; classpath: string }> {
@@ -79,21 +81,27 @@ function jvmArguments(classpath: string, heapMegabytes: number): string[] {
   ];
 }
 
-async function writeConfig(dataDir: string, port: number, controllerPort: number): Promise<string> {
+interface Ports {
+  readonly port: number;
+  readonly controllerPort: number;
+  readonly advertisedPort: number;
+}
+
+async function writeConfig(dataDir: string, ports: Ports): Promise<string> {
   const file = join(dataDir, 'server.properties');
   await mkdir(dataDir, { recursive: true });
-  await writeFile(file, brokerConfig(join(dataDir, 'log'), port, controllerPort));
+  await writeFile(file, brokerConfig(join(dataDir, 'log'), ports));
   return file;
 }
 
 /** The broker's settings: one node, small, nothing created by accident, no waiting for more consumers. */
-function brokerConfig(logDirectory: string, port: number, controllerPort: number): string {
+function brokerConfig(logDirectory: string, { port, controllerPort, advertisedPort }: Ports): string {
   const settings = {
     'process.roles': 'broker,controller',
     'node.id': '1',
     'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
     listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}`,
+    'advertised.listeners': `PLAINTEXT://127.0.0.1:${advertisedPort}`,
     'controller.listener.names': 'CONTROLLER',
     'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
     'log.dirs': logDirectory,

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
 export interface FleetProcess {
+  readonly pid: number;
   /** `http://127.0.0.1:<port>` of health, readiness and metrics. */
   readonly url: string;
   /** Every line it has logged. */
@@ -26,7 +27,8 @@ export async function startFleetProcess(environment: Readonly<Record<string, str
       if (msg === 'the fleet runs' && announced !== undefined) resolve(announced);
     });
   });
-  return { url: `http://127.0.0.1:${port}`, lines, end: (signal) => end(child, signal) };
+  if (child.pid === undefined) throw new Error('the fleet has no process id');
+  return { pid: child.pid, url: `http://127.0.0.1:${port}`, lines, end: (signal) => end(child, signal) };
 }
 
 async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<number | NodeJS.Signals> {

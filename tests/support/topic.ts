@@ -7,11 +7,24 @@ import type { LogRecord } from './fold.ts';
 const TOPIC = 'message.events';
 const WITHIN_MS = 30_000;
 
+/** A record as it lies in the topic. */
+export interface TopicRecord {
+  readonly position: number;
+  readonly key: string;
+  readonly value: string;
+}
+
 /** All records of a channel on `message.events`, in offset order, up to where the topic ended when this was called. */
 export async function readTopic(brokers: string, channelId: string): Promise<LogRecord[]> {
+  const records = await readRecords(brokers, new Set([channelId]));
+  return records.map(({ position, value }) => ({ position, event: channelEventSchema.parse(JSON.parse(value)) }));
+}
+
+/** The records of these keys on `message.events`, each key's in offset order, up to where the topic ended when this was called. */
+export async function readRecords(brokers: string, keys: ReadonlySet<string>): Promise<TopicRecord[]> {
   const kafka = new Kafka({ clientId: 'colink-tests', brokers: [brokers], logLevel: logLevel.NOTHING });
   const ends = await endOffsets(kafka);
-  const records: LogRecord[] = [];
+  const records: TopicRecord[] = [];
   const consumer = kafka.consumer({ groupId: `tests-${crypto.randomUUID()}`, maxWaitTimeInMs: 100 });
   await consumer.connect();
   try {
@@ -19,7 +32,7 @@ export async function readTopic(brokers: string, channelId: string): Promise<Log
     await consumer.run({
       autoCommit: false,
       eachBatch: async ({ batch }) => {
-        records.push(...batch.messages.filter(({ key }) => key?.toString() === channelId).map(recordOf));
+        for (const message of batch.messages) if (keys.has(message.key?.toString() ?? '')) records.push(recordOf(message));
         if (Number(batch.lastOffset()) + 1 >= (ends.get(batch.partition) ?? 0)) ends.delete(batch.partition);
       },
     });
@@ -44,7 +57,6 @@ async function endOffsets(kafka: Kafka): Promise<Map<number, number>> {
   }
 }
 
-function recordOf({ value, headers }: KafkaMessage): LogRecord {
-  const position = Number(headers?.[HEADERS.position]?.toString());
-  return { position, event: channelEventSchema.parse(JSON.parse(value?.toString() ?? 'null')) };
+function recordOf({ key, value, headers }: KafkaMessage): TopicRecord {
+  return { position: Number(headers?.[HEADERS.position]?.toString()), key: key?.toString() ?? '', value: value?.toString() ?? 'null' };
 }
