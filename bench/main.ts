@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { benchFanout } from './fanout.ts';
 import { benchFreshness } from './freshness.ts';
 import { benchIdle } from './idle.ts';
+import { benchRelay } from './relay.ts';
 import { toJsonLine, toTable, type BenchResult } from './report.ts';
 import { benchResume } from './resume.ts';
 import { benchSend } from './send.ts';
@@ -14,6 +15,7 @@ const BENCHES: Readonly<Record<string, (options: BenchOptions) => Promise<BenchR
   send: benchSend,
   resume: benchResume,
   freshness: benchFreshness,
+  relay: benchRelay,
   fanout: benchFanout,
   storm: benchStorm,
   idle: benchIdle,

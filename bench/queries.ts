@@ -80,3 +80,21 @@ export async function insertMembers(sql: Sql, channelId: string, userIds: readon
     SELECT ${channelId}, u.id::uuid, 'member', moved.members_version - u.n + 1, now()
     FROM moved, jsonb_array_elements_text(${JSON.stringify(userIds)}::text::jsonb) WITH ORDINALITY AS u (id, n)`;
 }
+
+/** An event for the outbox; `data` is its JSON text. */
+export interface OutboxEvent {
+  readonly key: string;
+  readonly id: string;
+  readonly seq: number;
+  readonly data: string;
+}
+
+/** Appends events to `message.events` of the outbox in their order, in one transaction, as a drain does. Returns their positions. */
+export async function appendEvents(sql: Sql, events: readonly OutboxEvent[]): Promise<number[]> {
+  const rows = await sql<{ position: number }[]>`
+    INSERT INTO event_log (topic, key, event_id, type, channel_seq, data)
+    SELECT 'message.events', (r.value ->> 'key')::uuid, (r.value ->> 'id')::uuid, 'colink.message.created.v1', (r.value ->> 'seq')::bigint, (r.value ->> 'data')::jsonb
+    FROM json_array_elements(${JSON.stringify(events)}::text::json) WITH ORDINALITY AS r (value, place) ORDER BY r.place
+    RETURNING position::float8 AS position`;
+  return rows.map(({ position }) => position);
+}

@@ -75,7 +75,8 @@ async function withConnection<T>(stack: Stack, work: (connection: Connection) =>
   return await work(connection).finally(() => connection.close());
 }
 
-function interruption(): { readonly signal: AbortSignal; readonly reached: Promise<never>; release(): void } {
+/** Ctrl-C as a promise, so that what was started is ended. */
+export function interruption(): { readonly signal: AbortSignal; readonly reached: Promise<never>; release(): void } {
   const controller = new AbortController();
   const reached = Promise.withResolvers<never>();
   reached.promise.catch(() => {});
