@@ -6,6 +6,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<(cli: CAC) => void>>> = {
   token: async () => (await import('./token.ts')).registerToken,
   migrate: async () => (await import('./migrate.ts')).registerMigrate,
   'announce-restart': async () => (await import('./announce-restart.ts')).registerAnnounceRestart,
+  dlq: async () => (await import('./dlq.ts')).registerDlq,
   import: async () => (await import('./import-irc.ts')).registerImport,
 };
 

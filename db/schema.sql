@@ -86,6 +86,18 @@ CREATE TABLE credentials (
   CONSTRAINT credentials_kind_check CHECK (kind = ANY (ARRAY['session'::text, 'personal'::text, 'bot'::text]))
 );
 
+CREATE TABLE dead_letter_acts (
+  id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+  dead_letter_id uuid NOT NULL,
+  at timestamp with time zone DEFAULT now() NOT NULL,
+  actor text NOT NULL,
+  act text NOT NULL,
+  reason text,
+  detail jsonb DEFAULT '{}'::jsonb NOT NULL,
+  CONSTRAINT dead_letter_acts_pkey PRIMARY KEY (id),
+  CONSTRAINT dead_letter_acts_act_check CHECK (act = ANY (ARRAY['edit'::text, 'redrive'::text, 'discard'::text, 'succeed'::text, 'fail'::text]))
+);
+
 CREATE TABLE dead_letters (
   id uuid DEFAULT gen_random_uuid() NOT NULL,
   stage text NOT NULL,
@@ -103,9 +115,14 @@ CREATE TABLE dead_letters (
   last_failed_at timestamp with time zone NOT NULL,
   status text DEFAULT 'pending'::text NOT NULL,
   published_at timestamp with time zone,
+  number bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+  version integer DEFAULT 1 NOT NULL,
+  edited_key bytea,
+  edited_value bytea,
+  edited_headers jsonb,
   CONSTRAINT dead_letters_pkey PRIMARY KEY (id),
   CONSTRAINT dead_letters_stage_check CHECK (stage = ANY (ARRAY['drain'::text, 'consumer'::text])),
-  CONSTRAINT dead_letters_status_check CHECK (status = ANY (ARRAY['pending'::text, 'redriven'::text, 'discarded'::text]))
+  CONSTRAINT dead_letters_status_check CHECK (status = ANY (ARRAY['pending'::text, 'redriving'::text, 'redriven'::text, 'discarded'::text]))
 );
 
 CREATE TABLE event_log (
@@ -206,6 +223,8 @@ CREATE TABLE parked_records (
   record_key bytea,
   record_value bytea,
   headers jsonb NOT NULL,
+  "position" bigint GENERATED ALWAYS AS (((headers ->> 'log_position'::text))::bigint) STORED NOT NULL,
+  dead_letter_id uuid,
   CONSTRAINT parked_records_pkey PRIMARY KEY (id)
 );
 
@@ -293,6 +312,8 @@ ALTER TABLE conversation_logs ADD CONSTRAINT conversation_logs_channel_id_fkey F
 
 ALTER TABLE credentials ADD CONSTRAINT credentials_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
 
+ALTER TABLE dead_letter_acts ADD CONSTRAINT dead_letter_acts_dead_letter_id_fkey FOREIGN KEY (dead_letter_id) REFERENCES dead_letters(id);
+
 ALTER TABLE former_members ADD CONSTRAINT former_members_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES channels(id);
 
 ALTER TABLE former_members ADD CONSTRAINT former_members_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
@@ -302,6 +323,8 @@ ALTER TABLE inbox_logs ADD CONSTRAINT inbox_logs_user_id_fkey FOREIGN KEY (user_
 ALTER TABLE members ADD CONSTRAINT members_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES channels(id);
 
 ALTER TABLE members ADD CONSTRAINT members_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
+
+ALTER TABLE parked_records ADD CONSTRAINT parked_records_dead_letter_id_fkey FOREIGN KEY (dead_letter_id) REFERENCES dead_letters(id);
 
 ALTER TABLE parked_records ADD CONSTRAINT parked_records_group_id_topic_key_fkey FOREIGN KEY (group_id, topic, key) REFERENCES parked_keys(group_id, topic, key) ON DELETE CASCADE;
 
@@ -314,6 +337,10 @@ ALTER TABLE user_presence ADD CONSTRAINT user_presence_user_id_fkey FOREIGN KEY 
 CREATE UNIQUE INDEX channels_name ON channels USING btree (lower(name));
 
 CREATE INDEX credentials_user ON credentials USING btree (user_id);
+
+CREATE INDEX dead_letter_acts_letter ON dead_letter_acts USING btree (dead_letter_id, id);
+
+CREATE UNIQUE INDEX dead_letters_number ON dead_letters USING btree (number);
 
 CREATE INDEX dead_letters_pending ON dead_letters USING btree (topic, group_id) WHERE status = 'pending'::text;
 
@@ -333,7 +360,7 @@ CREATE INDEX messages_thread ON messages USING btree (thread_id, tpos) WHERE thr
 
 CREATE INDEX parked_keys_due ON parked_keys USING btree (group_id, next_retry_at);
 
-CREATE INDEX parked_records_key ON parked_records USING btree (group_id, topic, key, id);
+CREATE INDEX parked_records_key ON parked_records USING btree (group_id, topic, key, "position", id);
 
 CREATE INDEX reactions_channel ON reactions USING btree (channel_id);
 
@@ -547,6 +574,14 @@ BEGIN
     last_reply_at = excluded.last_reply_at;
 END $function$;
 
+CREATE OR REPLACE FUNCTION public.refuse_act_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  RAISE EXCEPTION 'dead_letter_acts takes new rows only' USING ERRCODE = 'restrict_violation';
+END $function$;
+
 CREATE OR REPLACE FUNCTION public.skip_poison_event(p_channel uuid, p_epoch integer, p_fence bigint, p_seq bigint, p_event bytea, p_class text, p_message text)
  RETURNS TABLE(status text, drained_seq bigint)
  LANGUAGE plpgsql
@@ -586,3 +621,5 @@ BEGIN
   END IF;
   RETURN QUERY SELECT 'ok', greatest(p_seq, log.drained_seq);
 END $function$;
+
+CREATE TRIGGER dead_letter_acts_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON dead_letter_acts FOR EACH STATEMENT EXECUTE FUNCTION refuse_act_change();

@@ -1,4 +1,4 @@
-import { idSchema } from '../../protocol/primitives.ts';
+import { CE_TYPE, parseJson, parseKey, parsePosition } from '../../db/record-fields.ts';
 import { HEADERS, topicOf } from '../../protocol/topics.ts';
 import type { Failure } from './classify.ts';
 import type { Consumed, ConsumerGroup } from './group.ts';
@@ -10,13 +10,10 @@ export type Decoded<E> =
   | { readonly kind: 'passed'; readonly record: SourceRecord }
   | { readonly kind: 'fatal'; readonly record: SourceRecord; readonly key: string | null; readonly position: number | null; readonly failure: Failure };
 
-const CE_TYPE = /^colink\.([a-z_]+(?:\.[a-z_]+)+)\.v([0-9]{1,4})$/;
-const POSITION = /^[1-9][0-9]{0,15}$/;
-
 /** The one border of a group: what leaves it as an event is trusted. Never throws, and its messages never quote the value. */
 export function decode<E extends { readonly type: string }>(group: ConsumerGroup<E>, record: SourceRecord): Decoded<E> {
-  const key = readKey(record);
-  const position = readPosition(record);
+  const key = parseKey(record.key);
+  const position = parsePosition(readHeader(record, HEADERS.position));
   const fatal = (errorClass: string, errorMessage: string): Decoded<E> => ({ kind: 'fatal', record, key, position, failure: { errorClass, errorMessage } });
 
   const type = readHeader(record, HEADERS.type);
@@ -45,24 +42,4 @@ function knowsName({ types }: { types: ReadonlySet<string> }, name: string): boo
 function readHeader({ headers }: SourceRecord, name: string): string | null {
   const value = headers[name];
   return value === undefined || Array.isArray(value) ? null : value.toString();
-}
-
-function readKey({ key }: SourceRecord): string | null {
-  const parsed = idSchema.safeParse(key?.toString());
-  return parsed.success ? parsed.data : null;
-}
-
-function readPosition(record: SourceRecord): number | null {
-  const text = readHeader(record, HEADERS.position);
-  return text !== null && POSITION.test(text) ? Number(text) : null;
-}
-
-const utf8 = new TextDecoder('utf-8', { fatal: true });
-
-function parseJson(value: Buffer): unknown {
-  try {
-    return JSON.parse(utf8.decode(value));
-  } catch {
-    return undefined;
-  }
 }

@@ -62,6 +62,33 @@ export async function markPublished(tx: AnySql, ids: readonly string[]): Promise
     FROM json_array_elements_text(${JSON.stringify(ids)}::text::json) AS p (id) WHERE d.id = p.id::uuid`;
 }
 
+/** What became of a dead letter that was redriven; `failure` null: its group took it. Times are RFC 3339. */
+export interface RedriveOutcome {
+  readonly id: string;
+  readonly failure: Pick<DeadLetter, 'errorClass' | 'errorMessage' | 'lastFailedAt'> | null;
+}
+
+/** A letter that failed again is pending again, with the new failure, and is owed to its topic once more. */
+export async function settleRedriven(tx: AnySql, groupId: string, outcomes: readonly RedriveOutcome[]): Promise<void> {
+  if (outcomes.length === 0) return;
+  const rows = JSON.stringify(outcomes.map(({ id, failure }) => ({ id, ...failure })));
+  await tx`
+    WITH outcome AS (
+      SELECT r.id, r."errorClass" AS class, r."errorMessage" AS message, r."lastFailedAt" AS at
+      FROM json_to_recordset(${rows}::text::json) AS r (id uuid, "errorClass" text, "errorMessage" text, "lastFailedAt" timestamptz)
+    ), succeeded AS (
+      UPDATE dead_letters d SET status = 'redriven', version = d.version + 1 FROM outcome o WHERE d.id = o.id AND o.class IS NULL
+    ), failed AS (
+      UPDATE dead_letters d SET status = 'pending', version = d.version + 1, attempts = d.attempts + 1, error_class = o.class,
+        error_message = o.message, last_failed_at = o.at, published_at = NULL
+      FROM outcome o WHERE d.id = o.id AND o.class IS NOT NULL
+    )
+    INSERT INTO dead_letter_acts (dead_letter_id, actor, act, detail)
+    SELECT o.id, ${`group:${groupId}`}, CASE WHEN o.class IS NULL THEN 'succeed' ELSE 'fail' END,
+      jsonb_strip_nulls(jsonb_build_object('error_class', o.class, 'error_message', o.message))
+    FROM outcome o`;
+}
+
 /** Dead letters nobody has redriven or discarded yet, by topic and group (`drain` for what the drain gave up). */
 export async function countPendingDeadLetters(sql: AnySql): Promise<{ topic: Topic; groupId: string; letters: number }[]> {
   return sql<{ topic: Topic; groupId: string; letters: number }[]>`

@@ -74,13 +74,17 @@ export async function claimDueKey(tx: AnySql, groupId: string, now: Date): Promi
   return key ?? null;
 }
 
-/** The head of a parked key's queue, oldest first. */
+/** `deadLetterId`: the record is a dead letter that is redriven. */
+export type ParkedRecord = StoredRecord & { readonly id: string; readonly deadLetterId: string | null };
+
+/** The head of a parked key's queue, in the order of the log: a dead letter that is redriven stands before whatever came after it. */
 export async function readParkedRecords(
   tx: AnySql, { groupId, topic, key }: Pick<ParkedKey, 'groupId' | 'topic' | 'key'>, limit: number,
-): Promise<(StoredRecord & { id: string })[]> {
-  return tx<(StoredRecord & { id: string })[]>`
-    SELECT r.id::text AS id, r.partition, r.record_offset AS offset, r.record_key AS key, r.record_value AS value, r.headers
-    FROM parked_records r WHERE r.group_id = ${groupId} AND r.topic = ${topic} AND r.key = ${key}::uuid ORDER BY r.id LIMIT ${limit}`;
+): Promise<ParkedRecord[]> {
+  return tx<ParkedRecord[]>`
+    SELECT r.id::text AS id, r.dead_letter_id AS "deadLetterId", r.partition, r.record_offset AS offset, r.record_key AS key,
+      r.record_value AS value, r.headers
+    FROM parked_records r WHERE r.group_id = ${groupId} AND r.topic = ${topic} AND r.key = ${key}::uuid ORDER BY r.position, r.id LIMIT ${limit}`;
 }
 
 export async function deleteParkedRecords(tx: AnySql, ids: readonly string[]): Promise<void> {

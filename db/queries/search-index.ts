@@ -6,7 +6,10 @@ export type IndexChange =
   | { readonly op: 'edit'; readonly id: string; readonly seq: number; readonly text: string }
   | { readonly op: 'delete'; readonly id: string; readonly seq: number };
 
-/** Applies at most one change a message. A change older than the row it meets does nothing, so a replay never takes the index back. */
+/**
+ * Applies at most one change a message. A change older than the row it meets does nothing, so a replay never takes the index back. Nor does a
+ * message that comes after its own edits and its deletion, as a dead letter redriven does: `messages` is ahead of every log, and knows them.
+ */
 export async function applyIndexChanges(tx: postgres.ISql, changes: readonly IndexChange[]): Promise<void> {
   if (changes.length === 0) return;
   await tx`
@@ -19,6 +22,7 @@ export async function applyIndexChanges(tx: postgres.ISql, changes: readonly Ind
       UPDATE search_messages s SET text = c.text, seq = c.seq FROM change c WHERE c.op = 'edit' AND s.id = c.id AND s.seq < c.seq
     )
     INSERT INTO search_messages AS s (id, channel_id, author_id, seq, text)
-    SELECT c.id, c.channel_id, c.author_id, c.seq, c.text FROM change c WHERE c.op = 'put'
+    SELECT c.id, c.channel_id, c.author_id, c.seq, coalesce(m.text, c.text)
+    FROM change c LEFT JOIN messages m ON m.id = c.id WHERE c.op = 'put' AND m.deleted_at IS NULL
     ON CONFLICT (id) DO UPDATE SET text = excluded.text, seq = excluded.seq WHERE s.seq < excluded.seq`;
 }

@@ -1,4 +1,6 @@
+import { sql } from 'drizzle-orm';
 import { bigint, boolean, customType, integer, jsonb, pgTable, text, timestamp, uuid } from 'drizzle-orm/pg-core';
+import type { DeadLetterAct, DeadLetterStatus } from '../../protocol/dead-letters.ts';
 import type { MemberRole, Origin } from '../../protocol/events.ts';
 import type { PresenceChoice } from '../../protocol/presence.ts';
 import type { Topic } from '../../protocol/topics.ts';
@@ -201,6 +203,8 @@ export const parkedRecords = pgTable('parked_records', {
   record_key: bytea(),
   record_value: bytea(),
   headers: jsonb().notNull(),
+  position: counter().notNull().generatedAlwaysAs(sql`(headers ->> 'log_position')::bigint`),
+  dead_letter_id: uuid(),
 });
 
 export const deadLetters = pgTable('dead_letters', {
@@ -218,8 +222,23 @@ export const deadLetters = pgTable('dead_letters', {
   attempts: integer().notNull(),
   first_failed_at: moment().notNull(),
   last_failed_at: moment().notNull(),
-  status: text().$type<'pending' | 'redriven' | 'discarded'>().notNull().default('pending'),
+  status: text().$type<DeadLetterStatus>().notNull().default('pending'),
   published_at: moment(),
+  number: counter().notNull().generatedAlwaysAsIdentity(),
+  version: integer().notNull().default(1),
+  edited_key: bytea(),
+  edited_value: bytea(),
+  edited_headers: jsonb(),
+});
+
+export const deadLetterActs = pgTable('dead_letter_acts', {
+  id: counter().primaryKey().generatedAlwaysAsIdentity(),
+  dead_letter_id: uuid().notNull(),
+  at: moment().notNull().defaultNow(),
+  actor: text().notNull(),
+  act: text().$type<DeadLetterAct['act']>().notNull(),
+  reason: text(),
+  detail: jsonb().notNull().default({}),
 });
 
 export const searchMessages = pgTable('search_messages', {

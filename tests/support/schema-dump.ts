@@ -6,7 +6,7 @@ const HEAD = `-- What all migrations together make, without partitions. Written 
 
 /** The schema `public` as SQL that makes it again: no partitions, so that it is the same on every day. */
 export async function dumpSchema(sql: Sql): Promise<string> {
-  const parts = [await extensions(sql), await types(sql), await sequences(sql), await tables(sql), await foreignKeys(sql), await indexes(sql), await functions(sql)];
+  const parts = [await extensions(sql), await types(sql), await sequences(sql), await tables(sql), await foreignKeys(sql), await indexes(sql), await functions(sql), await triggers(sql)];
   return [HEAD, ...parts.flat().map(({ ddl }) => `${ddl};\n`)].join('\n');
 }
 
@@ -68,3 +68,8 @@ const functions = (sql: Sql): Promise<Ddl> => sql`
   WHERE p.pronamespace = 'public'::regnamespace
     AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
   ORDER BY p.proname <> 'uuid_floor', p.proname <> 'missing_partitions', p.proname`;
+
+const triggers = (sql: Sql): Promise<Ddl> => sql`
+  SELECT pg_get_triggerdef(t.oid, true) AS ddl FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+  WHERE c.relnamespace = 'public'::regnamespace AND NOT t.tgisinternal AND t.tgparentid = 0
+  ORDER BY c.relname, t.tgname`;
