@@ -38,7 +38,7 @@ export interface Answer {
 export async function fetchApi(path: string, init: RequestInit = {}): Promise<Answer> {
   const response = await exports.default.fetch(new Request(new URL(path, ORIGIN), { redirect: 'manual', ...init }));
   const text = await response.text();
-  const isJson = response.headers.get('content-type')?.includes('json') === true;
+  const isJson = /\bjson\b/.test(response.headers.get('content-type') ?? '');
   return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text };
 }
 

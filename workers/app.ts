@@ -10,6 +10,7 @@ import { registerSecurity } from './openapi.ts';
 import { answerError, problemResponse } from './problems.ts';
 import { adminRoutes } from './routes/admin.ts';
 import { channelRoutes } from './routes/channels.ts';
+import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { docsRoutes } from './routes/docs.ts';
 import { historyRoutes } from './routes/history.ts';
 import { internalRoutes } from './routes/internal.ts';
@@ -43,7 +44,7 @@ export function createApp(services: Services): App {
   app.use('/v1/*', authenticate(services.identities));
   for (const routes of [meRoutes(), channelRoutes(), memberRoutes(), historyRoutes(), messageRoutes(services)]) app.route('/', routes);
   app.route('/', presenceRoutes());
-  for (const routes of [readStateRoutes(), searchRoutes(), socketTicketRoutes(), userRoutes(services), adminRoutes()]) app.route('/', routes);
+  for (const routes of [readStateRoutes(), searchRoutes(), socketTicketRoutes(), userRoutes(services), adminRoutes(), deadLetterRoutes()]) app.route('/', routes);
 
   refuseOtherMethods(app);
   return app;

@@ -14,7 +14,7 @@ export function limitBody(): MiddlewareHandler<AppEnv> {
   };
 }
 
-const isBatch = (path: string): boolean => path.endsWith('/message-batches') || path === '/internal/inboxes';
+const isBatch = (path: string): boolean => path.endsWith('/message-batches') || path === '/internal/inboxes' || path.startsWith('/v1/admin/dead-letters/');
 
 function limiter(maxBytes: number): MiddlewareHandler<AppEnv> {
   const counted = bodyLimit({ maxSize: maxBytes, onError: (c) => problemResponse(c, { code: 'body_too_large', detail: `at most ${maxBytes} bytes` }) });

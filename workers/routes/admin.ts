@@ -3,15 +3,15 @@ import type { Context } from 'hono';
 import { uuidv7 } from 'uuidv7';
 import type { Transaction } from '../../db/client.ts';
 import { deactivateUser, findRevokedAccess, reactivateUser, type UserRequest } from '../../db/queries/deactivation.ts';
-import { findMe } from '../../db/queries/users.ts';
 import { restartAnnouncementBodySchema, restartAnnouncementSchema } from '../../protocol/api.ts';
 import type { Outcome } from '../../protocol/errors.ts';
 import { idSchema } from '../../protocol/primitives.ts';
+import { isAdmin } from '../admin.ts';
 import { apiRoute, json, jsonBody, keyHeader, problemAnswer } from '../api-route.ts';
 import { writeDirectory } from '../directory.ts';
 import type { App, AppEnv } from '../env.ts';
 import { withPostgres } from '../postgres.ts';
-import { ProblemError, unwrap } from '../problems.ts';
+import { unwrap } from '../problems.ts';
 import { announce } from '../restart.ts';
 import { endAccess } from '../revocation.ts';
 import { traceparentOf } from '../traceparent.ts';
@@ -57,17 +57,12 @@ export function adminRoutes(): App {
   });
 
   app.openapi(announceRestart, async (c) => {
-    await requireAdmin(c);
+    unwrap(await withPostgres(c, (db) => isAdmin(c, db)));
     const { within_seconds, cursor = null } = c.req.valid('json');
     return c.json(await announce(c.env, within_seconds * 1_000, cursor), 200);
   });
 
   return app;
-}
-
-async function requireAdmin(c: Context<AppEnv>): Promise<void> {
-  const me = unwrap(await withPostgres(c, (db) => findMe(db, c.get('identity').actor.credential_id)));
-  if (me.role !== 'admin') throw new ProblemError({ code: 'forbidden', detail: 'this is for administrators' });
 }
 
 async function changeUser(c: Context<AppEnv>, userId: string, change: (tx: Transaction, request: UserRequest) => Promise<Outcome<boolean>>): Promise<void> {
