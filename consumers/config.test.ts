@@ -6,7 +6,7 @@ const DATABASE_URL = 'postgres://colink@127.0.0.1:5432/colink';
 describe('readConfig', () => {
   it('runs everything on the embedded transport unless told otherwise', () => {
     expect(readConfig([], { DATABASE_URL })).toEqual({
-      run: 'all', databaseUrl: DATABASE_URL, brokers: [], replicationFactor: 1, relayShards: 1, worker: null, host: '127.0.0.1', port: 0, logLevel: 'info',
+      run: 'all', databaseUrl: DATABASE_URL, brokers: [], replicationFactor: 1, relayShards: 1, worker: null, redis: null, host: '127.0.0.1', port: 0, logLevel: 'info',
     });
   });
 
@@ -15,10 +15,16 @@ describe('readConfig', () => {
     expect(config).toMatchObject({ run: 'relay', brokers: ['a:1', 'b:2'], replicationFactor: 3, relayShards: 4, host: '0.0.0.0', port: 9100 });
   });
 
+  it('knows the Worker and the cache by address and secret', () => {
+    const environment = { DATABASE_URL, WORKER_URL: 'https://colink.example', FLEET_TOKEN: 'a', UPSTASH_REDIS_REST_URL: 'https://redis.example', UPSTASH_REDIS_REST_TOKEN: 'b' };
+    expect(readConfig([], environment)).toMatchObject({ worker: { url: 'https://colink.example', token: 'a' }, redis: { url: 'https://redis.example', token: 'b' } });
+  });
+
   it.each([
     ['no database', [], {}, 'DATABASE_URL'],
     ['a relay without a broker', ['--run', 'relay'], { DATABASE_URL }, 'KAFKA_BROKERS'],
     ['a Worker without its token', [], { DATABASE_URL, WORKER_URL: 'https://colink.example' }, 'FLEET_TOKEN'],
+    ['a Redis without its token', [], { DATABASE_URL, UPSTASH_REDIS_REST_URL: 'https://redis.example' }, 'UPSTASH_REDIS_REST_TOKEN'],
     ['a role there is not', ['--run', 'everything'], { DATABASE_URL }, '--run'],
     ['more shards than pay', [], { DATABASE_URL, RELAY_SHARDS: '17' }, 'RELAY_SHARDS'],
     ['a port there is not', [], { DATABASE_URL, PORT: '70000' }, 'PORT'],

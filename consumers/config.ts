@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
-import type { WorkerAddress } from './notifier/inboxes.ts';
+import type { RedisAddress } from './cache-invalidator/redis.ts';
+import type { WorkerAddress } from './worker-calls.ts';
 
 const ROLES = ['relay', 'groups', 'all'] as const;
 
@@ -20,6 +21,9 @@ const environmentSchema = z.object({
   /** Where the Worker is reached, and the secret it knows as FLEET_TOKEN. Without both nobody is notified. */
   WORKER_URL: z.union([z.literal(''), z.url({ protocol: /^https?$/ })]).default(''),
   FLEET_TOKEN: z.string().default(''),
+  /** The second cache level, by Upstash's REST protocol. Without both nothing is deleted there. */
+  UPSTASH_REDIS_REST_URL: z.union([z.literal(''), z.url({ protocol: /^https?$/ })]).default(''),
+  UPSTASH_REDIS_REST_TOKEN: z.string().default(''),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 });
 
@@ -31,8 +35,10 @@ export interface FleetConfig {
   readonly replicationFactor: number;
   /** From 1 to 16. */
   readonly relayShards: number;
-  /** Null: the group `notifier` does not run. */
+  /** Null: the groups `notifier`, `room-announcer` and `user-redactor` do not run. */
   readonly worker: WorkerAddress | null;
+  /** Null: the group `cache-invalidator` does not run. */
+  readonly redis: RedisAddress | null;
   readonly host: string;
   readonly port: number;
   readonly logLevel: string;
@@ -45,12 +51,20 @@ export function readConfig(args: readonly string[], environment: Readonly<Record
   if (run === undefined) throw new Error(`--run must be one of ${ROLES.join(', ')}`);
   const parsed = environmentSchema.safeParse(environment);
   if (!parsed.success) throw new Error(z.prettifyError(parsed.error));
-  const { DATABASE_URL, KAFKA_BROKERS, KAFKA_REPLICATION_FACTOR, RELAY_SHARDS, WORKER_URL, FLEET_TOKEN, HOST, PORT, LOG_LEVEL } = parsed.data;
+  const { DATABASE_URL, KAFKA_BROKERS, KAFKA_REPLICATION_FACTOR, RELAY_SHARDS, HOST, PORT, LOG_LEVEL } = parsed.data;
   const brokers = KAFKA_BROKERS.split(',').map((broker) => broker.trim()).filter((broker) => broker !== '');
   if (run === 'relay' && brokers.length === 0) throw new Error('--run relay needs KAFKA_BROKERS');
-  if ((WORKER_URL === '') !== (FLEET_TOKEN === '')) throw new Error('WORKER_URL and FLEET_TOKEN go together');
-  const worker = WORKER_URL === '' ? null : { url: WORKER_URL, token: FLEET_TOKEN };
+  const worker = readAddress(parsed.data, 'WORKER_URL', 'FLEET_TOKEN');
+  const redis = readAddress(parsed.data, 'UPSTASH_REDIS_REST_URL', 'UPSTASH_REDIS_REST_TOKEN');
+  const relayShards = RELAY_SHARDS;
   return {
-    run, databaseUrl: DATABASE_URL, brokers, replicationFactor: KAFKA_REPLICATION_FACTOR, relayShards: RELAY_SHARDS, worker, host: HOST, port: PORT, logLevel: LOG_LEVEL,
+    run, databaseUrl: DATABASE_URL, brokers, replicationFactor: KAFKA_REPLICATION_FACTOR, relayShards, worker, redis, host: HOST, port: PORT, logLevel: LOG_LEVEL,
   };
+}
+
+/** Where a service is, and the secret for it: both, or neither. */
+function readAddress<N extends string>(environment: Readonly<Record<N, string>>, urlName: N, tokenName: N): { url: string; token: string } | null {
+  const { [urlName]: url, [tokenName]: token } = environment;
+  if ((url === '') !== (token === '')) throw new Error(`${urlName} and ${tokenName} go together`);
+  return url === '' ? null : { url, token };
 }

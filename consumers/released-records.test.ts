@@ -19,7 +19,7 @@ import { groupsOf } from './services.ts';
  */
 const RELEASED: Readonly<Record<string, readonly string[]>> = {
   'channel.events.v1.json': [
-    '367995f12b49a9a2', '4672ea51e3ca204c', 'd776ba9554df26d8',
+    '367995f12b49a9a2', '4672ea51e3ca204c', 'd776ba9554df26d8', 'cfa5a2ab36e9a78f',
   ],
   'message.events.v1.json': [
     'f7b3761bb47582a1', '5a0af35fb94b3f94', '3b1badb5d2004a14', 'd1efbe6bcc24dfee', 'c77a18d4e5d4bb10', 'b785f1f2ff760980', 'd98da065d7ac218e', 'a8fe2178d40c5695',
@@ -28,7 +28,7 @@ const RELEASED: Readonly<Record<string, readonly string[]>> = {
     'b94f3f49f08f80fe', '3760cbf58f902ab3', '6f19162494152469', 'e7a5726ab3a601f8',
   ],
   'user.events.v1.json': [
-    '50097b94be0bbeb0', '87d0b65e14304d9f', '788618762b76ebed', '0de8ec604205bf3e', 'f4f0ce10d704f815', '8a533869328533b0', '8509cac27fadfdf8', 'ab71a2382ecb842c', '5aa8eb9379d5f662',
+    '50097b94be0bbeb0', '87d0b65e14304d9f', '788618762b76ebed', '0de8ec604205bf3e', 'f4f0ce10d704f815', '8a533869328533b0', '8509cac27fadfdf8', 'ab71a2382ecb842c', '5aa8eb9379d5f662', 'e745264b623c28f7', '76d6cf73ef4f9616',
   ],
 };
 
@@ -57,8 +57,9 @@ function toRecord(topic: Topic, { key, headers, value }: Fixture): SourceRecord 
 }
 
 const schemas = [...channelEventSchema.options, ...directoryEventSchema.options, ...inboxEventSchema.options, presenceEventSchema];
+const REDIS = { UPSTASH_REDIS_REST_URL: 'http://127.0.0.1', UPSTASH_REDIS_REST_TOKEN: 'secret' };
 /** All groups: with whatever each of them needs in order to run. */
-const groups = groupsOf(readConfig([], { DATABASE_URL: 'postgres://127.0.0.1/colink', WORKER_URL: 'http://127.0.0.1', FLEET_TOKEN: 'secret' }));
+const groups = groupsOf(readConfig([], { DATABASE_URL: 'postgres://127.0.0.1/colink', WORKER_URL: 'http://127.0.0.1', FLEET_TOKEN: 'secret', ...REDIS }));
 
 describe('released records', () => {
   it('are as they were released', () => {

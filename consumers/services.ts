@@ -3,7 +3,10 @@ import type { Logger } from 'pino';
 import type { Sql } from '../db/client.ts';
 import { readCursors } from '../db/queries/consumer-offsets.ts';
 import { LOG_START, type LogCursor } from '../db/queries/event-log.ts';
+import type { DirectoryEvent } from '../protocol/directory-events.ts';
 import type { ChannelEvent } from '../protocol/events.ts';
+import { cacheInvalidator } from './cache-invalidator/group.ts';
+import { redisCache } from './cache-invalidator/redis.ts';
 import type { FleetConfig } from './config.ts';
 import { createKafka, createTopics } from './kafka/client.ts';
 import { RecordSender } from './kafka/record-sender.ts';
@@ -14,6 +17,8 @@ import { createShardedRelay } from './outbox-relay/sharded-relay.ts';
 import type { NotifierEvent } from './notifier/batch.ts';
 import { notifier } from './notifier/group.ts';
 import { workerInboxes } from './notifier/inboxes.ts';
+import { roomAnnouncer } from './room-announcer/group.ts';
+import { workerAnnouncer } from './room-announcer/rooms.ts';
 import { failureFields } from './runtime/classify.ts';
 import { publishDeadLetters } from './runtime/dead-letter-publisher.ts';
 import { createEventLogSource } from './runtime/event-log-source.ts';
@@ -25,11 +30,25 @@ import { parseLogCursor } from './runtime/log-cursor.ts';
 import { Poller } from './runtime/poller.ts';
 import type { Service } from './runtime/service.ts';
 import { searchIndexer } from './search-indexer/group.ts';
+import { userRedactor } from './user-redactor/group.ts';
+import { workerRedactor } from './user-redactor/rooms.ts';
+import type { WorkerAddress } from './worker-calls.ts';
 
-type Group = ConsumerGroup<ChannelEvent | NotifierEvent>;
+type Group = ConsumerGroup<ChannelEvent | DirectoryEvent | NotifierEvent>;
 
 /** Every consumer group of a fleet of this configuration. */
-export const groupsOf = ({ worker }: FleetConfig): Group[] => [searchIndexer, ...(worker === null ? [] : [notifier(workerInboxes(worker, Date.now))])];
+export const groupsOf = ({ worker, redis }: FleetConfig): Group[] => [
+  searchIndexer,
+  ...(worker === null ? [] : groupsByWorker(worker)),
+  ...(redis === null ? [] : [cacheInvalidator(redisCache(redis), Date.now)]),
+];
+
+/** Those that have rooms and inboxes do something. */
+const groupsByWorker = (worker: WorkerAddress): Group[] => [
+  notifier(workerInboxes(worker, Date.now)),
+  roomAnnouncer(workerAnnouncer(worker, Date.now)),
+  userRedactor(workerRedactor(worker, Date.now)),
+];
 
 export interface FleetParts {
   readonly config: FleetConfig;

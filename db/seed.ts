@@ -1,11 +1,13 @@
+import { eq } from 'drizzle-orm';
 import { uuidv7 } from 'uuidv7';
 import type { Outcome } from '../protocol/errors.ts';
 import type { Database, Transaction } from './client.ts';
 import { createChannel, findGeneralChannel } from './queries/channels.ts';
-import { insertCredential, revokeCredential } from './queries/credentials.ts';
+import { insertCredential } from './queries/credentials.ts';
 import { moveLoopbackUsers } from './queries/loopback-users.ts';
 import { enrol } from './queries/members.ts';
 import { signIn } from './queries/users.ts';
+import { credentials } from './schema/tables.ts';
 
 export interface DemoAccount {
   /** Also its subject at the issuer. */
@@ -43,6 +45,6 @@ async function seedGeneral(tx: Transaction, owner: string, now: Date): Promise<s
   const expires_at = new Date(now.getTime() + 60_000);
   await insertCredential(tx, { id, secret_hash, kind: 'personal', user_id: owner, name: 'seed', scopes: [], expires_at });
   const channel = okOrThrow(await createChannel(tx, { credential_id: id, user_id: owner }, { name: 'general', kind: 'public', topic: '' }, { eventId: uuidv7(), now, traceparent: null }));
-  await revokeCredential(tx, secret_hash, now);
+  await tx.update(credentials).set({ revoked_at: now }).where(eq(credentials.id, id));
   return channel.id;
 }

@@ -122,6 +122,9 @@ export function workerPart(dataDir: string, settings: HostSettings): StartPart {
   };
 }
 
+/** What this process itself is told of a Redis is not for a stack that has none. */
+const NO_REDIS = { UPSTASH_REDIS_REST_URL: '', UPSTASH_REDIS_REST_TOKEN: '' };
+
 export interface FleetSettings {
   readonly name: 'relay' | 'fleet';
   readonly run: 'relay' | 'groups';
@@ -131,16 +134,20 @@ export interface FleetSettings {
   readonly brokers: readonly string[];
   readonly workerUrl: string;
   readonly fleetToken: string;
+  /** The variables of the second cache level; none where there is none. */
+  readonly redis: Readonly<Record<string, string>>;
 }
 
 /** The relay or the consumer groups. They drain for up to 8 s when asked to stop. */
-export function fleetPart(dataDir: string, { name, run, port, postgresUrl, brokers, workerUrl, fleetToken }: FleetSettings): StartPart {
+export function fleetPart(dataDir: string, { name, run, port, postgresUrl, brokers, workerUrl, fleetToken, redis }: FleetSettings): StartPart {
   return nodePart({
     name,
     dataDir,
     port,
     args: ['--disable-warning=TimeoutNegativeWarning', join(import.meta.dirname, '..', 'consumers', 'main.ts'), '--run', run],
-    env: { DATABASE_URL: postgresUrl, KAFKA_BROKERS: brokers.join(','), PORT: String(port), WORKER_URL: workerUrl, FLEET_TOKEN: fleetToken },
+    env: {
+      DATABASE_URL: postgresUrl, KAFKA_BROKERS: brokers.join(','), PORT: String(port), WORKER_URL: workerUrl, FLEET_TOKEN: fleetToken, ...NO_REDIS, ...redis,
+    },
     probe: () => probe(`http://127.0.0.1:${port}/health`),
     graceMs: 8_000,
   });

@@ -119,7 +119,7 @@ class Assembly implements Stack {
   async start(): Promise<void> {
     const redis = this.#startRedis();
     await Promise.all([this.#startRecord(), this.#startKafka(), this.#startIdentity(), redis, this.#startWorker(redis)]);
-    if (this.#options.consumers ?? true) await this.#startConsumers();
+    if (this.#options.consumers ?? true) await this.#startConsumers(await redis);
     await this.#held.releaseAll();
     this.#isUp = true;
     this.#publish();
@@ -194,7 +194,7 @@ class Assembly implements Stack {
     this.#line('identity', issuerAt(idp), 'OpenID provider for development, no passwords');
   }
 
-  /** The Worker's variables for the second cache level; none where there is no Redis. */
+  /** The Worker's and the fleet's variables for the second cache level; none where there is no Redis. */
   async #startRedis(): Promise<Record<string, string>> {
     const { UPSTASH_REDIS_REST_URL, UPSTASH_REDIS_REST_TOKEN } = process.env;
     if (this.#options.redis === false) return this.#withoutRedis('asked for');
@@ -242,10 +242,10 @@ class Assembly implements Stack {
     this.#line('worker', `127.0.0.1:${worker}`, `API, sockets, Durable Objects in workerd, ${seconds(since)}; ${page}`);
   }
 
-  async #startConsumers(): Promise<void> {
+  async #startConsumers(redis: Record<string, string>): Promise<void> {
     const { fleet, relay, worker } = this.#ports;
     const brokers = this.#brokers();
-    const common = { postgresUrl: this.#postgresUrl(), brokers, workerUrl: `http://127.0.0.1:${worker}`, fleetToken: this.#fleetToken };
+    const common = { postgresUrl: this.#postgresUrl(), brokers, workerUrl: `http://127.0.0.1:${worker}`, fleetToken: this.#fleetToken, redis };
     const starts = [this.#add('fleet', fleetPart(this.dataDir, { ...common, name: 'fleet', run: 'groups', port: fleet }))];
     if (brokers.length > 0) starts.push(this.#add('relay', fleetPart(this.dataDir, { ...common, name: 'relay', run: 'relay', port: relay })));
     await Promise.all(starts);

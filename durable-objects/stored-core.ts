@@ -35,6 +35,11 @@ export class StoredCore<C> {
     return this.#core;
   }
 
+  /** Nobody has needed it, and nobody is waiting for it. */
+  get isUnused(): boolean {
+    return this.#core === null && this.#filling === null;
+  }
+
   /** Rejects where the object is another's. */
   async open(id: string): Promise<Outcome<C>> {
     const opened = this.#core === null ? await this.#fillOnce(id) : { ok: this.#core };

@@ -5,7 +5,8 @@ import { counterSchema, idSchema, timeSchema } from './primitives.ts';
 
 /**
  * `event_log.data` of the directory's topics. `user.events` is keyed by the user's id, `channel.events` by the channel's. Unlike the
- * events of a channel's log these have no `seq`: `version` orders the changes of one user, one channel or one member list.
+ * events of a channel's log these have no `seq`: `version` orders the changes of one user, one channel or one member list;
+ * a credential is revoked once and for all, and has none.
  */
 const base = { id: idSchema, at: timeSchema, actor_id: idSchema };
 
@@ -16,7 +17,13 @@ export const directoryEventSchema = z.discriminatedUnion('type', [
   z.strictObject({ ...userChange, type: z.literal('user.created') }),
   /** `deactivated`: whether the user's access was taken, or given back; missing where that is not what changed. */
   z.strictObject({ ...userChange, type: z.literal('user.updated'), deactivated: z.boolean().optional() }),
+  /** A credential of the user is void before its end: they signed out. Deactivation voids all of theirs, and is told by `user.updated` alone. */
+  z.strictObject({ ...base, type: z.literal('user.credential_revoked'), user_id: idSchema, credential_id: idSchema }),
+  /** All messages of the user, who is deactivated, are to be deleted. */
+  z.strictObject({ ...base, type: z.literal('user.redaction_requested'), user_id: idSchema }),
   z.strictObject({ ...base, type: z.literal('channel.created'), channel: channelState, version: z.int() }),
+  /** The channel was archived, or is open again. `version` as in `Channel`. */
+  z.strictObject({ ...base, type: z.literal('channel.updated'), channel: channelState, archived: z.boolean(), version: z.int() }),
   z.strictObject({
     ...base,
     type: z.literal('channel.member_added'),

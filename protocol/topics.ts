@@ -22,6 +22,8 @@ export const ceType = (type: LoggedEventType, major = 1): string => `colink.${ty
 export type DirectoryEventType =
   | 'user.created'
   | 'user.updated'
+  | 'user.credential_revoked'
+  | 'user.redaction_requested'
   | 'channel.created'
   | 'channel.updated'
   | 'channel.member_added'
@@ -37,6 +39,8 @@ const TOPIC_OF_TYPE: Readonly<Record<LoggedEventType, Topic>> = {
   'member.removed': 'message.events',
   'user.created': 'user.events',
   'user.updated': 'user.events',
+  'user.credential_revoked': 'user.events',
+  'user.redaction_requested': 'user.events',
   'channel.created': 'channel.events',
   'channel.updated': 'channel.events',
   'channel.member_added': 'channel.events',

@@ -5,6 +5,7 @@ import type { Transaction } from '../db/client.ts';
 import { claimKey, keepAnswer, type KeyedRequest } from '../db/queries/idempotency.ts';
 import { findMembership, type MemberRequest } from '../db/queries/members.ts';
 import { findMe } from '../db/queries/users.ts';
+import type { Channel } from '../protocol/api.ts';
 import type { Outcome } from '../protocol/errors.ts';
 import type { AppEnv } from './env.ts';
 import { idempotencyKey } from './idempotency-key.ts';
@@ -123,6 +124,16 @@ export async function tellInbox(c: Context<AppEnv>, telling: Telling): Promise<v
   }
 }
 
+/** Tells a room whether its channel is archived, before the answer. Throws `unavailable` where it cannot be told; a repetition tells it again, and so does the fleet. */
+export async function tellStanding(c: Context<AppEnv>, { id, archived_at, version }: Channel): Promise<void> {
+  try {
+    await callRoom(c.env, id, (room) => room.setStanding(id, { archived: archived_at !== null, version }));
+  } catch (error) {
+    warnNotTold(c, id, error);
+    throw new ProblemError({ code: 'unavailable', detail: 'the change is made, but the channel could not be told: try again' });
+  }
+}
+
 /** What Postgres holds of a member now; null for who never was one. */
 async function changeOf(c: Context<AppEnv>, { channelId, userId, actorId, eventId }: Telling) {
   const membership = await withPostgres(c, (db) => findMembership(db, channelId, userId));
@@ -130,5 +141,5 @@ async function changeOf(c: Context<AppEnv>, { channelId, userId, actorId, eventI
 }
 
 function warnNotTold(c: Context<AppEnv>, channelId: string, error: unknown): void {
-  console.warn(JSON.stringify({ level: 'warn', request_id: c.get('requestId'), event: 'member_change_not_told', channel_id: channelId, error: String(error) }));
+  console.warn(JSON.stringify({ level: 'warn', request_id: c.get('requestId'), event: 'change_not_told', channel_id: channelId, error: String(error) }));
 }

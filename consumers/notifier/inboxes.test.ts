@@ -4,7 +4,7 @@ import { uuidv7 } from 'uuidv7';
 import { afterEach, describe, expect, it } from 'vitest';
 import { MAX_TELLINGS, type TellAnswer, tellingsSchema, type UserTelling } from '../../protocol/tellings.ts';
 import { classify } from '../runtime/classify.ts';
-import { portions, workerInboxes } from './inboxes.ts';
+import { workerInboxes } from './inboxes.ts';
 
 const telling = (user_id = uuidv7()): UserTelling => ({ user_id, changes: [], notices: [], badges: [] });
 
@@ -79,13 +79,5 @@ describe('workerInboxes', () => {
   it('a Worker that is away is waited for', async () => {
     const failure = await workerInboxes({ url: 'http://127.0.0.1:1', token: 'x' }, Date.now).tell([telling()]).catch((error: unknown) => error);
     expect(classify(failure)).toBe('infrastructure');
-  });
-});
-
-describe('portions', () => {
-  it('are cut by size too (G8)', () => {
-    const notice = { event_id: uuidv7(), role: 'member', version: 1, reason: 'mention', channel_id: uuidv7(), message_id: uuidv7(), author_id: uuidv7(), channel_seq: 1, pos: 1, thread_id: null } as const;
-    const large = { ...telling(), notices: Array.from({ length: 2_500 }, () => notice) };
-    expect([...portions([large, large, large, telling()])].map((portion) => portion.length)).toEqual([1, 1, 2]);
   });
 });

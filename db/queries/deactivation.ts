@@ -37,6 +37,16 @@ export async function reactivateUser(tx: Transaction, request: UserRequest): Pro
   return { ok: true };
 }
 
+/** Asks for all messages of a deactivated user to be deleted. Repeating it asks again, which does nothing where it is done. */
+export async function requestRedaction(tx: Transaction, request: UserRequest): Promise<Outcome<boolean>> {
+  const found = await lockForAdmin(tx, request);
+  if ('problem' in found) return found;
+  if (found.ok.deactivated_at === null) return { problem: { code: 'conflict', detail: 'the user has to be deactivated first' } };
+  const { eventId: id, actorId: actor_id, userId: user_id, now, traceparent } = request;
+  await appendDirectoryEvent(tx, { type: 'user.redaction_requested', id, at: now.toISOString(), actor_id, user_id }, traceparent);
+  return { ok: true };
+}
+
 type LockedUser = User & { readonly version: number; readonly deactivated_at: Date | null };
 
 /** A sign-in takes the same lock: it is either seen here, with its credential, or sees that the user is deactivated. */

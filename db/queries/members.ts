@@ -67,7 +67,7 @@ const eventOf = ({ channelId, userId, actorId, eventId, now }: MemberChange) => 
 type LockedStanding = Standing & { archived: boolean; [column: string]: unknown };
 
 /** Read after the lock, in a statement of its own: it then sees what the lock's last holder committed. */
-async function standingUnderLock(tx: Transaction, credentialId: string, channelId: string): Promise<LockedStanding | undefined> {
+export async function standingUnderLock(tx: Transaction, credentialId: string, channelId: string): Promise<LockedStanding | undefined> {
   await lockChannel(tx, channelId);
   const [row] = await tx.execute<LockedStanding>(sql`
     SELECT ${standingColumns}, ch.archived_at IS NOT NULL AS archived FROM ${standingTables(credentialId, channelId)}`);
@@ -106,10 +106,10 @@ export async function leaveChannel(tx: Transaction, request: MemberRequest): Pro
 
 const manages = ({ my_role }: Standing): boolean => my_role === 'owner' || my_role === 'admin';
 
-function refuseManager(standing: Standing | undefined): Problem | null {
+export function refuseManager(standing: Standing | undefined): Problem | null {
   if (standing === undefined) return { code: 'unauthenticated' };
   if (!maySee(standing)) return { code: 'not_found' };
-  return manages(standing) ? null : { code: 'forbidden', detail: 'only an owner or admin of the channel may change its members' };
+  return manages(standing) ? null : { code: 'forbidden', detail: 'only an owner or admin of the channel may do this' };
 }
 
 /** An owner or admin adds someone. One who is a member already keeps their role. */

@@ -56,14 +56,14 @@ async function all<T>(pages: AsyncIterable<readonly T[]>): Promise<T[]> {
 
 describe('claimLog', () => {
   it('begins a log that was never claimed, also where its row is missing', async () => {
-    expect(await claim()).toEqual({ kind: 'private', epoch: 1, fence: 1, drained_seq: 0, drained_pos: 0 });
+    expect(await claim()).toEqual({ kind: 'private', archived: false, version: 1, epoch: 1, fence: 1, drained_seq: 0, drained_pos: 0 });
   });
 
   it('moves the epoch on for the next that knows nothing, and fences the one before', async () => {
     await claim();
     await drainSome(1, 2);
     const next = await claim();
-    expect(next).toEqual({ kind: 'private', epoch: expect.any(Number), fence: 3, drained_seq: 5, drained_pos: 2 });
+    expect(next).toEqual({ kind: 'private', archived: false, version: 1, epoch: expect.any(Number), fence: 3, drained_seq: 5, drained_pos: 2 });
     expect(next?.epoch).toBeGreaterThan(1);
     expect((await drainBatch(sql, { channelId: channel, epoch: 1, fence: 2, eventsJson: '[{"seq":6}]' })).status).toBe('fenced');
   });

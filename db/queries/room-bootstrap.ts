@@ -11,6 +11,9 @@ const ROWS = 2_000;
 
 export interface ClaimedLog {
   readonly kind: 'public' | 'private' | 'direct';
+  readonly archived: boolean;
+  /** Of the channel: what `archived` is as of. */
+  readonly version: number;
   readonly epoch: number;
   readonly fence: number;
   readonly drained_seq: number;
@@ -31,20 +34,24 @@ export async function claimLog(sql: Tx, channelId: string): Promise<ClaimedLog |
         SET fence = l.fence + 1, epoch = CASE WHEN l.fence > 0 OR l.drained_seq > 0 THEN ${nextEpoch(sql)} ELSE EXCLUDED.epoch END
       RETURNING channel_id, epoch, fence, drained_seq, drained_pos
     )
-    SELECT c.kind, l.epoch, l.fence::float8 AS fence, l.drained_seq::float8 AS drained_seq, l.drained_pos::float8 AS drained_pos
+    SELECT c.kind, c.archived_at IS NOT NULL AS archived, c.version, l.epoch, l.fence::float8 AS fence, l.drained_seq::float8 AS drained_seq,
+      l.drained_pos::float8 AS drained_pos
     FROM claimed l JOIN channels c ON c.id = l.channel_id`;
   return claimed ?? null;
 }
 
+/** `role` null: was a member; so the room knows an older change again by its version. */
 export interface MemberRow {
   readonly user_id: string;
-  readonly role: MemberRole;
+  readonly role: MemberRole | null;
   readonly version: number;
 }
 
 export async function* channelMembers(sql: Tx, channelId: string): AsyncGenerator<readonly MemberRow[]> {
   yield* sql<MemberRow[]>`
-    SELECT m.user_id, m.role, m.version::float8 AS version FROM members m WHERE m.channel_id = ${channelId}`.cursor(ROWS);
+    SELECT m.user_id, m.role, m.version::float8 AS version FROM members m WHERE m.channel_id = ${channelId}
+    UNION ALL
+    SELECT f.user_id, NULL, f.version::float8 FROM former_members f WHERE f.channel_id = ${channelId}`.cursor(ROWS);
 }
 
 /** `text` is null where the message no longer says what was first sent. `at` in epoch milliseconds. */

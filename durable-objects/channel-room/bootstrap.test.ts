@@ -35,7 +35,7 @@ const channel: StoredChannel = {
   reactions: () => pages([{ message_id: id(8, 1), emoji: '+1', user_id: ALICE.user_id, seq: 9 }]),
 };
 
-const CLAIMED: ClaimedLog = { kind: 'public', epoch: 2, fence: 5, drained_seq: COUNT, drained_pos: TOP_LEVEL };
+const CLAIMED: ClaimedLog = { kind: 'public', archived: false, version: 3, epoch: 2, fence: 5, drained_seq: COUNT, drained_pos: TOP_LEVEL };
 
 const recordOf = (stored: StoredChannel | null): Pick<RoomRecord, 'readChannel'> => ({
   readChannel: async (_, read) => {

@@ -13,11 +13,11 @@ import type { RoomRecord, StoredChannel } from './room-record.ts';
 export async function bootstrap(sql: SqlDriver, record: Pick<RoomRecord, 'readChannel'>, channelId: string): Promise<boolean> {
   const claimed = await record.readChannel(channelId, (channel) => fill(sql, channel));
   if (claimed === null) return false;
-  const { kind, epoch, fence, drained_seq: seq, drained_pos: pos } = claimed;
+  const { kind, archived, version, epoch, fence, drained_seq: seq, drained_pos: pos } = claimed;
   sql.transaction(() => {
     // No event was ever logged, so none can have announced these members: let the announcements that are still on their way do it.
     if (seq === 0) new AccessTable(sql).forgetAnnouncements();
-    Conversation.complete(sql, { channelId, kind, epoch, fence, seq, pos });
+    Conversation.complete(sql, { channelId, kind, standing: { archived, version }, epoch, fence, seq, pos });
   });
   return true;
 }

@@ -1,6 +1,8 @@
 import { DurableObject } from 'cloudflare:workers';
+import type { AnnounceAnswer, ChannelStanding, RoomNews } from '../../protocol/announcements.ts';
 import type { Outcome } from '../../protocol/errors.ts';
 import type { Command, CommandResult } from '../../protocol/frames.ts';
+import type { RedactAnswer, Redaction } from '../../protocol/redactions.ts';
 import { Alarms } from '../alarms.ts';
 import { alarmPort, platformPorts, restarting, risingIds, warnings } from '../platform.ts';
 import { StoredCore } from '../stored-core.ts';
@@ -109,6 +111,27 @@ export class ChannelRoom extends DurableObject<Env> implements RoomApi {
   async revokeCredentials(channelId: string, credentials: readonly RevokedCredential[]): Promise<void> {
     const room = await this.#room.mustOpen(channelId);
     await Promise.all(credentials.map(({ credential_id, expires_at }) => room.revokeCredential(credential_id, expires_at)));
+  }
+
+  async setStanding(channelId: string, standing: ChannelStanding): Promise<void> {
+    (await this.#room.mustOpen(channelId)).setStanding(standing);
+  }
+
+  async announce(channelId: string, { changes, revoked, channel }: RoomNews): Promise<AnnounceAnswer> {
+    // Nobody is in a room that was never opened, and it learns its channel when it is; but whom to keep out it has to be told.
+    if (this.#room.isUnused && revoked.length === 0) return { status: 'told' };
+    const room = await this.#room.open(channelId);
+    if ('problem' in room) return { status: room.problem.code === 'not_found' ? 'unknown' : 'unavailable' };
+    if (channel !== null) room.ok.setStanding(channel);
+    for (const change of changes) await room.ok.applyMemberChange(change);
+    await this.revokeCredentials(channelId, revoked);
+    return { status: 'told' };
+  }
+
+  async redact(redaction: Redaction): Promise<RedactAnswer> {
+    const room = await this.#room.open(redaction.channel_id);
+    if ('problem' in room) return { status: room.problem.code === 'not_found' ? 'unknown' : 'unavailable' };
+    return room.ok.redact(redaction);
   }
 
   /** A room that is not open has no sockets that look. */

@@ -67,6 +67,20 @@ describe('send', () => {
   });
 });
 
+describe('an archived channel', () => {
+  it('takes nothing new, knows a send that it has taken, and goes on when it is open again (G2)', () => {
+    const first = sent('a');
+    const { message_id } = first;
+    room.setStanding({ archived: true, version: 2 });
+    const commands: Command[] = [send('b'), { type: 'edit', message_id, text: 'y' }, { type: 'delete', message_id }, { type: 'react', message_id, emoji: '+1' }, { type: 'unreact', message_id, emoji: '+1' }];
+    expect(commands.map((command) => problem(run(command)))).toEqual(Array(5).fill('channel_archived'));
+    expect(must(run(send('a')))).toEqual({ ...first, changed: false });
+    expect(problem(run(send('c'), EVE))).toBe('not_a_member');
+    room.setStanding({ archived: false, version: 3 });
+    expect(must(run(send('b')))).toMatchObject({ seq: 2 });
+  });
+});
+
 describe('a thread', () => {
   it('counts its replies by tpos and leaves pos alone', () => {
     const root = sent('a');

@@ -23,7 +23,7 @@ interface Context {
  * written nothing. Throws only where the store itself fails.
  */
 export function applyCommand(room: Conversation, actor: Actor, command: Command, now: number): Outcome<CommandResult> {
-  const problem = accessProblem(room, actor, now) ?? backlogProblem(room, actor, command);
+  const problem = accessProblem(room, actor, now) ?? closedProblem(room, actor, command);
   if (problem !== null) return { problem };
   const context = { room, actor, now };
   switch (command.type) {
@@ -47,11 +47,16 @@ export function accessProblem(room: Conversation, actor: Actor, now: number): Pr
   return { code: room.kind === 'public' ? 'not_a_member' : 'not_found' };
 }
 
-/** A full room takes nothing new, but still knows a send that it has taken before. */
-function backlogProblem(room: Conversation, actor: Actor, command: Command): Problem | null {
-  const { undrainedEvents, undrainedBytes } = room.log;
+/** A room that is full, or archived, takes nothing new, but still knows a send that it has taken before. */
+function closedProblem(room: Conversation, actor: Actor, command: Command): Problem | null {
+  const problem = room.isArchived ? archived : backlogProblem(room);
+  if (problem === null || command.type !== 'send') return problem;
+  return room.messages.findSent(actor.user_id, command.client_msg_id) === undefined ? problem : null;
+}
+
+/** A room that holds as many events as it may until they are in Postgres, or null (G8). */
+export function backlogProblem({ log: { undrainedEvents, undrainedBytes } }: Conversation): Problem | null {
   if (undrainedEvents < MAX_UNDRAINED_EVENTS && undrainedBytes < MAX_UNDRAINED_BYTES) return null;
-  if (command.type === 'send' && room.messages.findSent(actor.user_id, command.client_msg_id) !== undefined) return null;
   return { code: 'room_backlogged', retry_after: BACKLOG_RETRY_AFTER };
 }
 
@@ -140,6 +145,7 @@ function unreact({ room, actor, now }: Context, { message_id, emoji }: CommandOf
   return { ok: result(message.ok, seq, now, true) };
 }
 
+const archived: Problem = { code: 'channel_archived' };
 const unknown = { problem: { code: 'not_found', detail: 'There is no such message in this channel' } } as const;
 const deleted = { problem: { code: 'conflict', detail: 'The message is deleted' } } as const;
 const foreign = { problem: { code: 'forbidden', detail: 'Only its author may change a message' } } as const;

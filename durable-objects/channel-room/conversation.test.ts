@@ -232,3 +232,21 @@ it('a room laid before edits were indexed takes the next one as new, and knows t
   const later = reopen(sql);
   expect([edit(later), edit(later)]).toMatchObject([{ changed: true, seq: 3 }, { changed: false, seq: 3 }]);
 });
+
+describe('the standing of the channel', () => {
+  it('is the newest that was told, in whichever order, and is kept (G2)', () => {
+    room.setStanding({ archived: true, version: 5 });
+    for (const version of [4, 5]) room.setStanding({ archived: false, version });
+    expect([room.isArchived, reopen(sql).isArchived]).toEqual([true, true]);
+    reopen(sql).setStanding({ archived: false, version: 6 });
+    expect(reopen(sql).isArchived).toBe(false);
+  });
+
+  it('is open for a room laid before there was one, until it is told', () => {
+    sql.run('DROP TABLE standing');
+    const later = reopen(sql);
+    expect(later.isArchived).toBe(false);
+    later.setStanding({ archived: true, version: 2 });
+    expect(reopen(sql).isArchived).toBe(true);
+  });
+});

@@ -1,3 +1,4 @@
+import type { ChannelStanding } from '../../protocol/announcements.ts';
 import type { ChannelEvent } from '../../protocol/events.ts';
 import { EventLog, LOG_SCHEMA, type LogEvent } from '../log/event-log.ts';
 import type { SqlDriver } from '../log/sql-driver.ts';
@@ -20,6 +21,7 @@ export type EventBody = WithoutBase<ChannelEvent>;
 export interface Origin {
   readonly channelId: string;
   readonly kind: ChannelKind;
+  readonly standing: ChannelStanding;
   readonly epoch: number;
   readonly fence: number;
   /** Where the log goes on: everything up to here is in Postgres. */
@@ -32,21 +34,33 @@ export interface ConversationOptions {
   readonly newId: (now: number) => string;
 }
 
+/** Whether the channel is archived, as of a version of it; no row: nobody has said so. */
+const STANDING_SCHEMA = 'CREATE TABLE standing (id INTEGER PRIMARY KEY CHECK (id = 1), archived INTEGER NOT NULL, version INTEGER NOT NULL);';
+
 const ROOM_SCHEMA = `CREATE TABLE room_state (id INTEGER PRIMARY KEY CHECK (id = 1), channel_id TEXT NOT NULL, kind TEXT NOT NULL, pos INTEGER NOT NULL);`;
 
 /**
  * Not the alarms: the instance that ends may still set its own, and the next one finds what they were for. Nor what is revoked: nobody tells it a second
  * time (G5).
  */
-const TABLES = ['room_state', 'events', 'log_state', 'messages', 'edits', 'sent', 'sent_state', 'reactions', 'members', 'presences'];
+const TABLES = ['room_state', 'standing', 'events', 'log_state', 'messages', 'edits', 'sent', 'sent_state', 'reactions', 'members', 'presences'];
 
-const LATER_TABLES = [['sent', SENT_SCHEMA], ['edits', EDIT_SCHEMA]] as const;
+const LATER_TABLES = [['sent', SENT_SCHEMA], ['edits', EDIT_SCHEMA], ['standing', STANDING_SCHEMA]] as const;
 
 /** `pos` is that of the newest top-level message that the index of sends has merged, or a later one: those after it tell theirs. */
 type RoomRow = { channel_id: string; kind: ChannelKind; pos: number };
 
 /** One millisecond after a UUIDv7 was made (RFC 9562, section 5.7): what is made then is greater. */
 const idTime = (id: string | null): number => (id === null ? 0 : Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16) + 1);
+
+function putStanding(sql: SqlDriver, { archived, version }: ChannelStanding): void {
+  sql.run('INSERT OR REPLACE INTO standing (id, archived, version) VALUES (1, ?, ?)', archived ? 1 : 0, version);
+}
+
+function readStanding(sql: SqlDriver): ChannelStanding {
+  const [row] = sql.all<{ archived: number; version: number }>('SELECT archived, version FROM standing WHERE id = 1');
+  return row === undefined ? { archived: false, version: 0 } : { archived: row.archived === 1, version: row.version };
+}
 
 /** All a room knows of its channel, in SQLite: the log, the index of messages, who may act. Everything is synchronous. */
 export class Conversation {
@@ -57,6 +71,7 @@ export class Conversation {
   readonly #sql: SqlDriver;
   readonly #newId: (now: number) => string;
   #kind: ChannelKind;
+  #standing: ChannelStanding;
   #pos: number;
   #appended: LogEvent[] = [];
   #commits = 0;
@@ -77,7 +92,8 @@ export class Conversation {
   static complete(sql: SqlDriver, origin: Origin): void {
     sql.transaction(() => {
       EventLog.create(sql, origin.epoch, origin.fence, origin.seq);
-      sql.run(ROOM_SCHEMA);
+      sql.run(ROOM_SCHEMA + STANDING_SCHEMA);
+      putStanding(sql, origin.standing);
       sql.run('INSERT INTO room_state (id, channel_id, kind, pos) VALUES (1, ?, ?, ?)', origin.channelId, origin.kind, origin.pos);
     });
   }
@@ -86,7 +102,7 @@ export class Conversation {
   static open(sql: SqlDriver, options: ConversationOptions): Conversation | null {
     const found = new Set(sql.all<{ name: string }>(`SELECT name FROM sqlite_master WHERE type = 'table'`).map(({ name }) => name));
     if (!found.has('room_state')) return null;
-    // A room laid before there was an index of sends (2026-11-23), or of edits, has none: the first is filled from the messages.
+    // A room laid before there was an index of sends (2026-11-23), of edits, or its channel's standing, has none: the first is filled from the messages.
     for (const [table, schema] of LATER_TABLES) if (!found.has(table)) sql.transaction(() => sql.run(schema));
     const [row] = sql.all<RoomRow>('SELECT channel_id, kind, pos FROM room_state WHERE id = 1');
     return row === undefined ? null : new Conversation(sql, row, options);
@@ -97,6 +113,7 @@ export class Conversation {
     this.#newId = options.newId;
     this.channelId = row.channel_id;
     this.#kind = row.kind;
+    this.#standing = readStanding(sql);
     this.#pos = Math.max(row.pos, MessageIndex.newestPos(sql));
     this.log = EventLog.open(sql);
     this.messages = new MessageIndex(sql, () => this.#savePos());
@@ -117,6 +134,18 @@ export class Conversation {
     if (kind === this.#kind) return;
     this.#sql.run('UPDATE room_state SET kind = ? WHERE id = 1', kind);
     this.#kind = kind;
+  }
+
+  /** It takes nothing new. */
+  get isArchived(): boolean {
+    return this.#standing.archived;
+  }
+
+  /** What is not newer than what the room knows does nothing. */
+  setStanding(standing: ChannelStanding): void {
+    if (standing.version <= this.#standing.version) return;
+    putStanding(this.#sql, standing);
+    this.#standing = standing;
   }
 
   get nextSeq(): number {

@@ -91,6 +91,11 @@ export class MessageIndex {
     return this.#sql.all<Row>(`SELECT ${COLUMNS} FROM messages WHERE id = ?`, id)[0];
   }
 
+  /** Messages of an author that are not deleted, by their ids: at most `limit` of those after `after`. Walks the whole index to find few. */
+  liveOf(authorId: string, after: string | null, limit: number): IndexedMessage[] {
+    return this.#sql.all<Row>(`SELECT ${COLUMNS} FROM messages WHERE id > ? AND author_id = ? AND deleted = 0 ORDER BY id LIMIT ?`, after ?? '', authorId, limit);
+  }
+
   findSent(authorId: string, clientMsgId: string): IndexedMessage | undefined {
     const id = this.sent.find(authorId, clientMsgId);
     return id === undefined ? undefined : this.find(id);

@@ -1,6 +1,8 @@
+import type { AnnounceAnswer, ChannelStanding, RoomNews } from '../../protocol/announcements.ts';
 import type { MemberRole } from '../../protocol/events.ts';
 import type { Command, CommandResult } from '../../protocol/frames.ts';
 import type { Outcome } from '../../protocol/errors.ts';
+import type { RedactAnswer, Redaction } from '../../protocol/redactions.ts';
 import type { ArchivedChunk } from '../log/archive.ts';
 import type { PresenceNotice } from '../user-inbox/presence-api.ts';
 import type { Actor, Redeemed } from '../sockets/actor-api.ts';
@@ -79,6 +81,12 @@ export interface RoomApi extends RoomOfNodes {
   applyMemberChange(channelId: string, change: MemberChange): Promise<void>;
   /** Ends the live access of credentials in this room: closes their sockets (4001) and refuses their commands until they expire. */
   revokeCredentials(channelId: string, credentials: readonly RevokedCredential[]): Promise<void>;
+  /** Whether the channel is archived, as Postgres committed it: where it is, the room takes nothing new. Repeating it, or an older one, does nothing. */
+  setStanding(channelId: string, standing: ChannelStanding): Promise<void>;
+  /** Does again what `applyMemberChange`, `setStanding` and `revokeCredentials` may not have been called for. Rejects as they do. */
+  announce(channelId: string, news: RoomNews): Promise<AnnounceAnswer>;
+  /** Deletes the next messages of a user, at most 500, durably before it returns. Repeating it goes on where there are any left. */
+  redact(redaction: Redaction): Promise<RedactAnswer>;
   /** What others see of a member has changed. False: nobody in this room looks, or it is no member; the inbox is to tell it no more. */
   presenceChanged(channelId: string, notice: PresenceNotice): Promise<boolean>;
   /** Asks all sockets to leave at a random moment within so many milliseconds, and to come back; how many there are. */

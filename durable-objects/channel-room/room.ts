@@ -1,6 +1,8 @@
+import type { ChannelStanding } from '../../protocol/announcements.ts';
 import type { CloseCode } from '../../protocol/close-codes.ts';
 import type { Outcome } from '../../protocol/errors.ts';
 import type { Command, CommandResult } from '../../protocol/frames.ts';
+import type { RedactAnswer, Redaction } from '../../protocol/redactions.ts';
 import { Archive, type ArchivedChunk } from '../log/archive.ts';
 import type { LogEvent } from '../log/event-log.ts';
 import type { LogDrain } from '../log/log-drain.ts';
@@ -23,6 +25,7 @@ import type { Conversation } from './conversation.ts';
 import { GroupCommit } from './group-commit.ts';
 import { MembershipLookup } from './membership.ts';
 import { readForNode } from './node-reads.ts';
+import { redact } from './redaction.ts';
 import type { RoomAlarm } from './room-alarms.ts';
 import type { ActorCommand, Admission, LogHead, MemberChange, Placement, SocketRequest } from './room-api.ts';
 import { roomDrain } from './room-drain.ts';
@@ -151,6 +154,20 @@ export class Room<S extends RoomSocket> {
   /** As `AccessChanges`. */
   async applyMemberChange(change: MemberChange): Promise<void> {
     await this.#access.applyMemberChange(change);
+  }
+
+  /** Whether the channel is archived: from then on it takes nothing new. What waits was sent before. */
+  setStanding(standing: ChannelStanding): void {
+    this.#commits.flush();
+    this.#conversation.setStanding(standing);
+  }
+
+  /** As `RoomApi`. */
+  redact(redaction: Redaction): RedactAnswer {
+    this.#commits.flush();
+    const { answer, events } = redact(this.#conversation, redaction, this.#ports.clock());
+    if (events.length > 0) this.#committed(events);
+    return answer;
   }
 
   /** As `AccessChanges`. */

@@ -93,6 +93,7 @@ export const INBOX_EVENT_NOTES: Notes<InboxEvent> = {
   },
 };
 
+const CREDENTIAL = '019abcde-0000-7000-8000-0000000000d1';
 const channel = { id: CHANNEL, kind: 'private', name: 'engines', topic: '' } as const;
 const user = { id: ADA, handle: 'ada', display_name: 'Ada Lovelace', role: 'member' } as const;
 
@@ -106,7 +107,22 @@ export const DIRECTORY_EVENT_NOTES: Notes<DirectoryEvent> = {
       { ...by(6), type: 'user.updated', user, version: 3, deactivated: true },
     ],
   },
+  'user.credential_revoked': {
+    title: 'A credential was revoked',
+    summary: 'Key: the user. They signed out; rooms and inboxes close its sockets.',
+    examples: [{ ...by(8), type: 'user.credential_revoked', user_id: ADA, credential_id: CREDENTIAL }],
+  },
+  'user.redaction_requested': {
+    title: 'All messages of a user are to be deleted',
+    summary: 'Key: the user, who is deactivated. Their rooms are told of it by the consumer group user-redactor, and each deletion is a message.deleted.',
+    examples: [{ ...by(10), type: 'user.redaction_requested', user_id: BOB }],
+  },
   'channel.created': { title: 'A channel was made', summary: 'Key: the channel.', examples: [{ ...by(3), type: 'channel.created', channel, version: 1 }] },
+  'channel.updated': {
+    title: 'A channel has changed',
+    summary: 'Key: the channel. archived tells whether it takes messages.',
+    examples: [{ ...by(9), type: 'channel.updated', channel, archived: true, version: 2 }],
+  },
   'channel.member_added': {
     title: 'A member was added to a channel',
     summary: 'Key: the channel. Written by the transaction that did it; the room then announces it as member.added.',

@@ -30,7 +30,7 @@ export class StoredChannel extends StoredLog<ChannelEvent> {
   }
 
   claim(): ClaimedLog {
-    return { kind: 'public', ...this.claimPlace(), drained_pos: this.drainedPos };
+    return { kind: 'public', archived: false, version: 1, ...this.claimPlace(), drained_pos: this.drainedPos };
   }
 
   move({ found, ...to }: LogMove): boolean {
@@ -68,7 +68,7 @@ export class StoredChannel extends StoredLog<ChannelEvent> {
   }
 
   memberRows(): MemberRow[] {
-    return [...this.#members].flatMap(([user_id, { role, version }]) => (role === null ? [] : [{ user_id, role, version }]));
+    return [...this.#members].map(([user_id, { role, version }]) => ({ user_id, role, version }));
   }
 
   messageRows(): MessageIndexRow[] {

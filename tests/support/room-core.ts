@@ -35,7 +35,7 @@ export function conversation({ kind = 'public', sql = nodeSqlite(), members = ME
   for (const [userId, role] of Object.entries(members)) {
     access.setMembership(userId, { role, version: 1, announced: 1 });
   }
-  Conversation.complete(sql, { channelId: CHANNEL, kind, epoch: 1, fence: 1, seq: 0, pos: 0 });
+  Conversation.complete(sql, { channelId: CHANNEL, kind, standing: { archived: false, version: 1 }, epoch: 1, fence: 1, seq: 0, pos: 0 });
   return reopen(sql);
 }
 

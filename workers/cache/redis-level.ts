@@ -1,9 +1,9 @@
 import { Redis } from '@upstash/redis/cloudflare';
 import { CircuitState, ConsecutiveBreaker, circuitBreaker, handleAll, type CircuitBreakerPolicy } from 'cockatiel';
+import { CACHE_SECONDS, profileKey } from '../../db/cache-keys.ts';
 import { userSchema, type User } from '../../protocol/api.ts';
 import type { SharedLevel } from './profile-cache.ts';
 
-const TTL_SECONDS = 300;
 /** Longest a command may take, in milliseconds: past it Postgres is the quicker way. */
 const PATIENCE_MS = 250;
 
@@ -28,10 +28,8 @@ export function redisLevel(address: RedisAddress, breaker: CircuitBreakerPolicy,
     return work;
   };
   return {
-    get: async (id): Promise<User | null> => userSchema.safeParse(await attempt(() => redis.get(keyOf(id)))).data ?? null,
-    set: async (user) => void (await attempt(() => redis.set(keyOf(user.id), user, { ex: TTL_SECONDS }))),
-    delete: async (id) => void (await attempt(() => redis.del(keyOf(id)))),
+    get: async (id): Promise<User | null> => userSchema.safeParse(await attempt(() => redis.get(profileKey(id)))).data ?? null,
+    set: async (user) => void (await attempt(() => redis.set(profileKey(user.id), user, { ex: CACHE_SECONDS }))),
+    delete: async (id) => void (await attempt(() => redis.del(profileKey(id)))),
   };
 }
-
-const keyOf = (id: string): string => `user:${id}`;

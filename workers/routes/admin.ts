@@ -2,7 +2,7 @@ import { OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { uuidv7 } from 'uuidv7';
 import type { Transaction } from '../../db/client.ts';
-import { deactivateUser, findRevokedAccess, reactivateUser, type UserRequest } from '../../db/queries/deactivation.ts';
+import { deactivateUser, findRevokedAccess, reactivateUser, requestRedaction, type UserRequest } from '../../db/queries/deactivation.ts';
 import { restartAnnouncementBodySchema, restartAnnouncementSchema } from '../../protocol/api.ts';
 import type { Outcome } from '../../protocol/errors.ts';
 import { idSchema } from '../../protocol/primitives.ts';
@@ -32,6 +32,13 @@ const reactivate = apiRoute({ scope: 'admin', limit: 'send' }, '/v1/admin/users/
   responses: { 204: { description: 'Active' } },
 });
 
+const redact = apiRoute({ scope: 'admin', limit: 'send' }, '/v1/admin/users/{id}/redact', {
+  method: 'post',
+  summary: 'Delete all messages of a deactivated user, for administrators. It is begun when this returns, and ends soon',
+  request: { headers: keyHeader, params: userParams },
+  responses: { 202: { description: 'It will be done' }, 409: problemAnswer('conflict') },
+});
+
 const announceRestart = apiRoute({ scope: 'admin', limit: 'send' }, '/v1/admin/restart-announcements', {
   method: 'post',
   summary: 'Before a planned restart, for administrators: asks the live sockets of 200 channels and inboxes to come back at a random moment within a time',
@@ -54,6 +61,11 @@ export function adminRoutes(): App {
   app.openapi(reactivate, async (c) => {
     await changeUser(c, c.req.valid('param').id, reactivateUser);
     return c.body(null, 204);
+  });
+
+  app.openapi(redact, async (c) => {
+    await changeUser(c, c.req.valid('param').id, requestRedaction);
+    return c.body(null, 202);
   });
 
   app.openapi(announceRestart, async (c) => {

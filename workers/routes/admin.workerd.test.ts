@@ -42,7 +42,7 @@ describe('deactivation', () => {
     for (let n = 0; n < 2; n++) expect((await deactivate(admin, ada)).status).toBe(204);
     for (let n = 0; n < 2; n++) expect((await deactivate(admin, ada, 'key')).status).toBe(204);
     expect((await reactivate(admin, ada)).status).toBe(204);
-    const rows = await onPostgres((db) => db.execute<{ data: unknown }>(sql`SELECT data FROM event_log WHERE topic = 'user.events' AND key = ${ada.user.id} ORDER BY position`));
+    const rows = await onPostgres((db) => db.execute<{ data: unknown }>(sql`SELECT data FROM event_log WHERE type LIKE 'colink.user.%' AND key = ${ada.user.id} ORDER BY position`));
     expect(rows.map(({ data }) => directoryEventSchema.parse(data))).toMatchObject([
       { type: 'user.updated', actor_id: admin.user.id, version: 2, deactivated: true },
       { type: 'user.updated', actor_id: admin.user.id, version: 3, deactivated: false },
@@ -75,5 +75,18 @@ describe('deactivation', () => {
     expectProblem(await deactivate(admin, admin), 'conflict');
     expectProblem(await admin.call('POST', `/v1/admin/users/${uuidv7()}/deactivate`), 'not_found');
     expect((await ada.call('GET', '/v1/me')).status).toBe(200);
+  });
+});
+
+describe('redaction', () => {
+  const redact = (by: Caller, who: Caller) => by.call('POST', `/v1/admin/users/${who.user.id}/redact`);
+
+  it('is asked for by administrators, of users who are deactivated, and told in the outbox', async () => {
+    expectProblem(await redact(ada, ada), 'forbidden');
+    expectProblem(await redact(admin, ada), 'conflict');
+    await deactivate(admin, ada);
+    expect((await redact(admin, ada)).status).toBe(202);
+    const rows = await onPostgres((db) => db.execute<{ data: unknown }>(sql`SELECT data FROM event_log WHERE type LIKE 'colink.user.%' AND key = ${ada.user.id} ORDER BY position DESC LIMIT 1`));
+    expect(rows.map(({ data }) => directoryEventSchema.parse(data))).toMatchObject([{ type: 'user.redaction_requested', actor_id: admin.user.id, user_id: ada.user.id }]);
   });
 });

@@ -1,9 +1,11 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi';
+import type { Context } from 'hono';
 import { uuidv7 } from 'uuidv7';
+import { setArchived } from '../../db/queries/archiving.ts';
 import { createChannel, findChannel, listChannels } from '../../db/queries/channels.ts';
-import { channelPageSchema, channelSchema, createChannelBodySchema } from '../../protocol/api.ts';
+import { type Channel, channelPageSchema, channelSchema, createChannelBodySchema } from '../../protocol/api.ts';
 import { apiRoute, channelParams, json, jsonBody, keyHeader, problemAnswer } from '../api-route.ts';
-import { tellInbox, writeDirectory } from '../directory.ts';
+import { tellInbox, tellStanding, writeDirectory } from '../directory.ts';
 import type { App, AppEnv } from '../env.ts';
 import { cursorSchema, decodeId, encodeCursor, limitSchema, linkHeader } from '../paging.ts';
 import { withPostgres } from '../postgres.ts';
@@ -32,6 +34,15 @@ const read = apiRoute({ scope: 'channels:read', limit: 'read' }, '/v1/channels/{
   request: { params: channelParams },
   responses: { 200: json(channelSchema, 'The channel') },
 });
+
+const archiving = (summary: string) => ({
+  method: 'post' as const,
+  summary,
+  request: { headers: keyHeader, params: channelParams },
+  responses: { 200: json(channelSchema, 'The channel') },
+});
+const archive = apiRoute({ scope: 'channels:write', limit: 'send' }, '/v1/channels/{id}/archive', archiving('Close a channel for all that is new, for its owners and admins. It takes nothing more when this returns'));
+const unarchive = apiRoute({ scope: 'channels:write', limit: 'send' }, '/v1/channels/{id}/unarchive', archiving('Open an archived channel again, for its owners and admins'));
 
 export function channelRoutes(): App {
   const app = new OpenAPIHono<AppEnv>();
@@ -65,5 +76,19 @@ export function channelRoutes(): App {
     return c.json(unwrap(await withPostgres(c, (db) => findChannel(db, c.get('identity').actor.credential_id, id))), 200);
   });
 
+  app.openapi(archive, async (c) => c.json(await setArchivedHere(c, c.req.valid('param').id, true), 200));
+  app.openapi(unarchive, async (c) => c.json(await setArchivedHere(c, c.req.valid('param').id, false), 200));
+
   return app;
+}
+
+async function setArchivedHere(c: Context<AppEnv>, channelId: string, archived: boolean): Promise<Channel> {
+  const { credential_id: credentialId, user_id: actorId } = c.get('identity').actor;
+  const request = { credentialId, actorId, channelId, archived, eventId: uuidv7(), traceparent: traceparentOf(c.req.raw.headers) };
+  const { body } = await writeDirectory(c, { body: channelSchema, statuses: [200] }, async (tx, now) => {
+    const changed = await setArchived(tx, { ...request, now });
+    return 'problem' in changed ? changed : { ok: { status: 200, body: changed.ok } };
+  });
+  await tellStanding(c, body);
+  return body;
 }

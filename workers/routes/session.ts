@@ -8,6 +8,7 @@ import { signIn, type SignIn } from '../../db/queries/users.ts';
 import type { Transaction } from '../../db/client.ts';
 import { SESSION_SCOPES } from '../../protocol/scopes.ts';
 import { problemAnswer } from '../api-route.ts';
+import { redisLevel } from '../cache/redis-level.ts';
 import { tellRoom } from '../directory.ts';
 import type { App, AppEnv } from '../env.ts';
 import { personOf } from '../identity/claims.ts';
@@ -16,10 +17,11 @@ import { decodeLoginState, encodeLoginState, localPath, type LoginState } from '
 import { isRefusal, providerSettings, type Provider, type ProviderSettings } from '../identity/provider.ts';
 import { hashSecret, looksLikeSecret, mintSessionSecret } from '../identity/secret.ts';
 import { secretOf } from '../middleware/authenticate.ts';
-import { inTransaction, withPostgres } from '../postgres.ts';
+import { inTransaction } from '../postgres.ts';
 import { ProblemError, unwrap } from '../problems.ts';
 import { endAccess } from '../revocation.ts';
 import type { Services } from '../services.ts';
+import { traceparentOf } from '../traceparent.ts';
 
 /** Life of a browser's session. */
 const SESSION_SECONDS = 14 * 86_400;
@@ -47,7 +49,7 @@ const logout = createRoute({
   responses: { 204: { description: 'Signed out' }, 401: problemAnswer('unauthenticated'), 503: problemAnswer('unavailable') },
 });
 
-export function sessionRoutes({ provider, identities }: Pick<Services, 'provider' | 'identities'>): App {
+export function sessionRoutes({ provider, identities, redisBreaker }: Pick<Services, 'provider' | 'identities' | 'redisBreaker'>): App {
   const app = new OpenAPIHono<AppEnv>();
 
   app.openapi(login, async (c) => {
@@ -62,7 +64,8 @@ export function sessionRoutes({ provider, identities }: Pick<Services, 'provider
     const state = decodeLoginState(readLoginCookie(c));
     clearLoginCookie(c);
     if (state === null) throw new ProblemError({ code: 'unauthenticated', detail: 'the sign-in took too long, or began in another browser' });
-    const secret = await openSession(c, await identifyPerson(c, provider, settingsOf(c), state));
+    const { secret, userId } = await openSession(c, await identifyPerson(c, provider, settingsOf(c), state));
+    forgetProfile(c, redisBreaker, userId);
     setSessionCookie(c, secret, SESSION_SECONDS);
     return c.redirect(state.return_to, 303);
   });
@@ -72,7 +75,7 @@ export function sessionRoutes({ provider, identities }: Pick<Services, 'provider
     clearSessionCookie(c);
     if (secret === undefined || !looksLikeSecret(secret)) throw new ProblemError({ code: 'unauthenticated' });
     const hash = await hashSecret(secret);
-    const revoked = await withPostgres(c, (db) => revokeCredential(db, hash, new Date()));
+    const revoked = await inTransaction(c, (tx) => revokeCredential(tx, hash, { eventId: uuidv7(), now: new Date(), traceparent: traceparentOf(c.req.raw.headers) }));
     if (!revoked) throw new ProblemError({ code: 'unauthenticated' });
     identities.forget(secret);
     await endAccess(c, revoked);
@@ -103,19 +106,26 @@ async function identifyPerson(c: Context<AppEnv>, provider: Provider, settings: 
   return personOf(await asked(provider.finish(settings, new URL(c.req.url), state)));
 }
 
-/** Makes or refreshes the user and a session for them. Returns the session's secret, which is kept nowhere. */
-async function openSession(c: Context<AppEnv>, person: SignIn): Promise<string> {
+/** Makes or refreshes the user and a session for them. The session's secret is kept nowhere. */
+async function openSession(c: Context<AppEnv>, person: SignIn): Promise<{ secret: string; userId: string }> {
   const secret = mintSessionSecret();
   const secret_hash = await hashSecret(secret);
-  const joined = await inTransaction(c, async (tx) => {
+  const { userId, joined } = await inTransaction(c, async (tx) => {
     const now = new Date();
     const { user, created } = unwrap(await signIn(tx, person, now));
     const expires_at = new Date(now.getTime() + SESSION_SECONDS * 1_000);
     await insertCredential(tx, { id: uuidv7(), secret_hash, kind: 'session', user_id: user.id, name: 'browser', scopes: SESSION_SCOPES, expires_at });
-    return created ? welcome(tx, user.id, now) : null;
+    return { userId: user.id, joined: created ? await welcome(tx, user.id, now) : null };
   });
   if (joined) await tellRoom(c, joined);
-  return secret;
+  return { secret, userId };
+}
+
+/** The provider may have given the user another name. */
+function forgetProfile(c: Context<AppEnv>, breaker: Services['redisBreaker'], userId: string): void {
+  const later = (work: Promise<unknown>) => c.executionCtx.waitUntil(work);
+  const shared = redisLevel(c.env, breaker, later);
+  if (shared) later(shared.delete(userId));
 }
 
 /** Who is new joins the general channel, if there is one. */

@@ -1,0 +1,62 @@
+import type { ChannelStandingRow, LoggedChange, MembershipRow, RevokedCredentialRow, RevokedOf } from '../../db/queries/announcements.ts';
+import type { Announcement, RoomAnnouncement } from '../../protocol/announcements.ts';
+import type { DirectoryEvent } from '../../protocol/directory-events.ts';
+
+export type MemberEvent = Extract<DirectoryEvent, { type: 'channel.member_added' | 'channel.member_removed' }>;
+
+const isMemberEvent = (event: DirectoryEvent): event is MemberEvent => event.type === 'channel.member_added' || event.type === 'channel.member_removed';
+
+/** The channel's maker, whom the room learns as it opens: nobody has told it of them before, and it says so to nobody. */
+const isMaker = (event: MemberEvent): boolean => event.type === 'channel.member_added' && event.role === 'owner' && event.version === 1 && event.user_id === event.actor_id;
+
+/** The member changes of a batch that rooms are to hear of, in order. */
+export const memberEvents = (events: readonly DirectoryEvent[]): MemberEvent[] => events.filter(isMemberEvent).filter((event) => !isMaker(event));
+
+export const loggedChanges = (events: readonly MemberEvent[]): LoggedChange[] =>
+  events.map(({ channel_id, user_id, version }, n) => ({ n, channel_id, user_id, version }));
+
+/** Channels that the events have archived, or opened again. */
+export const updatedChannels = (events: readonly DirectoryEvent[]): string[] => [
+  ...new Set(events.flatMap((event) => (event.type === 'channel.updated' ? [event.channel.id] : []))),
+];
+
+/** Whose credentials the events of a batch have made void. */
+export function revokedBy(events: readonly DirectoryEvent[]): RevokedOf {
+  const users = new Set<string>();
+  const credentials = new Set<string>();
+  for (const event of events) {
+    if (event.type === 'user.updated' && event.deactivated === true) users.add(event.user.id);
+    if (event.type === 'user.credential_revoked') credentials.add(event.credential_id);
+  }
+  return { users: [...users], credentials: [...credentials] };
+}
+
+/** What Postgres says to a batch. */
+export interface Findings {
+  readonly changes: readonly MemberEvent[];
+  readonly channels: readonly ChannelStandingRow[];
+  readonly revoked: readonly RevokedCredentialRow[];
+  /** Of the users of `revoked`. */
+  readonly memberships: readonly MembershipRow[];
+}
+
+/** By room, each once; then by inbox. */
+export function announcementsOf({ changes, channels, revoked, memberships }: Findings): Announcement[] {
+  const rooms = new Map<string, RoomAnnouncement>();
+  const roomOf = (channel_id: string): RoomAnnouncement => {
+    const room = rooms.get(channel_id) ?? { to: 'room' as const, channel_id, changes: [], revoked: [], channel: null };
+    rooms.set(channel_id, room);
+    return room;
+  };
+  for (const change of changes) roomOf(change.channel_id).changes.push(changeOf(change));
+  for (const { channel_id, ...channel } of channels) roomOf(channel_id).channel = channel;
+  for (const { channel_id, user_id } of memberships) {
+    for (const { credential_id, expires_at } of revoked.filter((row) => row.user_id === user_id)) roomOf(channel_id).revoked.push({ credential_id, expires_at });
+  }
+  return [...rooms.values(), ...revoked.map(({ user_id, credential_id }) => ({ to: 'inbox' as const, user_id, credential_id }))];
+}
+
+function changeOf(event: MemberEvent): RoomAnnouncement['changes'][number] {
+  const { id: event_id, user_id, actor_id, version } = event;
+  return { event_id, user_id, actor_id, version, role: event.type === 'channel.member_added' ? event.role : null };
+}

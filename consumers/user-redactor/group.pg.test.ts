@@ -1,0 +1,60 @@
+import { pino } from 'pino';
+import { uuidv7 } from 'uuidv7';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { insertCredential } from '../../db/queries/credentials.ts';
+import { deactivateUser, requestRedaction } from '../../db/queries/deactivation.ts';
+import type { Redaction } from '../../protocol/redactions.ts';
+import { eventually } from '../../tests/support/event-log.ts';
+import { type TestDatabase, testDatabase } from '../../tests/support/postgres.ts';
+import { InfrastructureError } from '../runtime/classify.ts';
+import { createEventLogSource } from '../runtime/event-log-source.ts';
+import { groupService } from '../runtime/group-runner.ts';
+import type { Service } from '../runtime/service.ts';
+import { userRedactor } from './group.ts';
+
+let database: TestDatabase;
+let service: Service;
+let lag: () => Promise<number>;
+let asked: (readonly Redaction[])[];
+let isAway: boolean;
+
+beforeEach(async () => {
+  database = await testDatabase();
+  [asked, isAway] = [[], false];
+  const { sql } = database.connection;
+  const source = createEventLogSource({ databaseUrl: database.url, sql, groupId: 'user-redactor', topics: ['user.events'], onError: () => {} });
+  const redact = async (redactions: readonly Redaction[]): Promise<void> => {
+    asked.push(redactions);
+    if (isAway) throw new InfrastructureError('there is more to delete');
+  };
+  service = groupService(userRedactor({ redact }), source, { sql, log: pino({ level: 'silent' }), chance: { now: () => new Date(), random: Math.random }, onTaken: () => {} });
+  lag = () => source.lag();
+  void service.run();
+});
+
+afterEach(async () => {
+  await service.stop();
+  await database.drop();
+});
+
+it('asks the rooms of all channels the user is or was a member of, and again until all is deleted (G7)', async () => {
+  const { sql, db } = database.connection;
+  const [admin, user, credentialId, joined, left, other] = [uuidv7(), uuidv7(), uuidv7(), uuidv7(), uuidv7(), uuidv7()];
+  for (const [id, role] of [[admin, 'admin'], [user, 'member']] as const) await sql`INSERT INTO users (id, issuer, subject, handle, display_name, role) VALUES (${id}, 'test', ${id}, ${id}, 'Somebody', ${role})`;
+  for (const id of [joined, left, other]) await sql`INSERT INTO channels (id, kind, name, created_by, members_version) VALUES (${id}, 'public', ${id}, ${admin}, 2)`;
+  await sql`INSERT INTO members (channel_id, user_id, role, version) VALUES (${joined}, ${user}, 'member', 2), (${other}, ${admin}, 'owner', 1)`;
+  await sql`INSERT INTO former_members (channel_id, user_id, version) VALUES (${left}, ${user}, 2)`;
+  await insertCredential(db, { id: credentialId, secret_hash: crypto.getRandomValues(new Uint8Array(32)), kind: 'session', user_id: admin, name: 'test', scopes: [], expires_at: new Date(Date.now() + 60_000) });
+  const request = () => ({ credentialId, actorId: admin, userId: user, eventId: uuidv7(), now: new Date(), traceparent: null });
+
+  expect(await db.transaction((tx) => requestRedaction(tx, request()))).toMatchObject({ problem: { code: 'conflict' } });
+  await db.transaction((tx) => deactivateUser(tx, request()));
+  isAway = true;
+  expect(await db.transaction((tx) => requestRedaction(tx, request()))).toEqual({ ok: true });
+  await eventually(() => asked.length >= 2);
+  expect(await lag()).toBeGreaterThan(0);
+  isAway = false;
+  await eventually(async () => (await lag()) === 0);
+  const wanted = [joined, left].toSorted().map((channel_id) => ({ channel_id, user_id: user, actor_id: admin, after: null }));
+  expect(asked.every((redactions) => JSON.stringify(redactions) === JSON.stringify(wanted))).toBe(true);
+});
