@@ -149,6 +149,41 @@ describe('relay core', () => {
     expect(outcome).toEqual({ kind: 'idle' });
   });
 
+  it('reads the next page of a window while it produces one, and nothing beyond the window', async () => {
+    const outbox = new Outbox();
+    const transaction = outbox.begin();
+    for (let row = 0; row < 5; row += 1) outbox.insert(transaction, 'k');
+    outbox.commit(transaction);
+    const steps: string[] = [];
+    const log: LogPort = {
+      survey: (cursor) => (steps.push('survey'), outbox.survey(cursor)),
+      readPage: (...args) => (steps.push('read'), outbox.readPage(...args)),
+    };
+    const produce = async (rows: readonly LogRow[]) => void steps.push(`produce ${rows.length}`);
+    const save = async () => true;
+    const first = await relayPage({ cursor: LOG_START, window: null }, { log, produce, save }, 3);
+    await relayPage(first.place, { log, produce, save }, 3);
+    expect(steps).toEqual(['survey', 'read', 'read', 'produce 3', 'produce 2']);
+  });
+
+  it('reads a page again that was read ahead of one that could not be produced', async () => {
+    const outbox = new Outbox();
+    const transaction = outbox.begin();
+    for (let row = 0; row < 5; row += 1) outbox.insert(transaction, 'k');
+    outbox.commit(transaction);
+    const sent: number[] = [];
+    const place: LogPlace = { cursor: LOG_START, window: null };
+    const save = async () => true;
+    const refuse = async () => {
+      throw new Death();
+    };
+    await expect(relayPage(place, { log: outbox, produce: refuse, save }, 3)).rejects.toThrow(Death);
+    const produce = async (rows: readonly LogRow[]) => void sent.push(...rows.map(({ position }) => position));
+    const first = await relayPage(place, { log: outbox, produce, save }, 3);
+    await relayPage(first.place, { log: outbox, produce, save }, 3);
+    expect(sent).toEqual([1, 2, 3, 4, 5]);
+  });
+
   it('keeps its place when another leader has taken over', async () => {
     const outbox = new Outbox();
     const transaction = outbox.begin();
