@@ -11,12 +11,12 @@ const PUBLISH_BATCH = 100;
  * again, under the same `dlq.id`. The table is the record of dead letters, the topic a copy for whoever listens: with no broker none is owed
  * anything, `published_at` stays null, and a broker that comes later is sent them all.
  */
-export async function publishDeadLetters(sql: Sql, sender: RecordSender): Promise<number> {
+export async function publishDeadLetters(sql: Sql, sender: Pick<RecordSender, 'send'>): Promise<number> {
   const published = await sql.begin(async (tx) => {
     const letters = await claimOwedDeadLetters(tx, PUBLISH_BATCH);
     if (letters.length === 0) return 0;
     await sender.send(letters.map(toRecord));
-    await markPublished(tx, letters.map(({ id }) => id));
+    await markPublished(tx, letters);
     return letters.length;
   });
   return published;

@@ -9,8 +9,10 @@ import type { Selection } from '../../db/queries/dead-letter-selection.ts';
 import { countParkedKeys } from '../../db/queries/parking.ts';
 import { created } from '../../tests/support/event-log.ts';
 import { type TestDatabase, testDatabase } from '../../tests/support/postgres.ts';
+import type { OutgoingRecord } from '../kafka/record-sender.ts';
 import { takeBatch } from './batch.ts';
 import { InfrastructureError } from './classify.ts';
+import { publishDeadLetters } from './dead-letter-publisher.ts';
 import type { SourceBatch } from './event-source.ts';
 import { createLedger, ledgerGroup, readLedger } from './ledger.fixture.ts';
 import { retryDueKey } from './parked-retrier.ts';
@@ -185,6 +187,23 @@ describe('redriving dead letters', () => {
     await redrive();
     await retryAll();
     expect(await ledgerOf(key)).toEqual([1]);
+  });
+
+  it('is not held up by a topic of dead letters that does not answer; what fails again meanwhile is sent again', async () => {
+    const { id } = await oneLetter();
+    isPoison = () => true;
+    const { promise: mayGoOn, resolve: goOn } = Promise.withResolvers<void>();
+    const { promise: isSending, resolve: sending } = Promise.withResolvers<void>();
+    const sent: OutgoingRecord[] = [];
+    const sender = { send: async (records: readonly OutgoingRecord[]) => { sending(); await mayGoOn; sent.push(...records); } };
+    const published = publishDeadLetters(connection.sql, sender);
+    await isSending;
+    expect(await publishDeadLetters(connection.sql, sender)).toBe(0);
+    expect((await redrive()).ids).toEqual([id]);
+    expect(await retry()).toEqual({ applied: 0, dead: 1 });
+    goOn();
+    expect([await published, await publishDeadLetters(connection.sql, sender), await publishDeadLetters(connection.sql, sender)]).toEqual([1, 1, 0]);
+    expect(sent.map(({ headers }) => headers['dlq.attempts'])).toEqual(['4', '5']);
   });
 
   it('hands over an edit that came before it, and refuses one that comes behind it', async () => {

@@ -32,6 +32,7 @@ export async function insertDeadLetters(tx: AnySql, letters: readonly DeadLetter
 /** A dead letter that is still to be produced to `dlq.<topic>`. What the drain gave up has no group, partition or offset. */
 export interface OwedDeadLetter {
   readonly id: string;
+  readonly version: number;
   readonly stage: 'drain' | 'consumer';
   readonly groupId: string | null;
   readonly topic: Topic;
@@ -47,19 +48,26 @@ export interface OwedDeadLetter {
   readonly lastFailedAt: string;
 }
 
-/** Takes hold of the oldest dead letters still owed to the topic, for the rest of the transaction. */
+/**
+ * The oldest dead letters still owed to the topic; none while another transaction publishes. The rows themselves stay free: a broker that does
+ * not answer must not keep anybody from redriving, editing or discarding them.
+ */
 export async function claimOwedDeadLetters(tx: AnySql, limit: number): Promise<OwedDeadLetter[]> {
+  const [lock] = await tx<[{ held: boolean }]>`SELECT pg_try_advisory_xact_lock(hashtextextended('colink.dead-letter-publisher', 0)) AS held`;
+  if (!lock.held) return [];
   return tx<OwedDeadLetter[]>`
-    SELECT d.id::text AS id, d.stage, d.group_id AS "groupId", d.topic, d.partition, d.record_offset AS offset, d.record_key AS key,
+    SELECT d.id::text AS id, d.version, d.stage, d.group_id AS "groupId", d.topic, d.partition, d.record_offset AS offset, d.record_key AS key,
       d.record_value AS value, d.headers, d.error_class AS "errorClass", d.error_message AS "errorMessage", d.attempts,
       to_json(d.first_failed_at) #>> '{}' AS "firstFailedAt", to_json(d.last_failed_at) #>> '{}' AS "lastFailedAt"
-    FROM dead_letters d WHERE d.published_at IS NULL ORDER BY d.last_failed_at LIMIT ${limit} FOR UPDATE SKIP LOCKED`;
+    FROM dead_letters d WHERE d.published_at IS NULL ORDER BY d.last_failed_at LIMIT ${limit}`;
 }
 
-export async function markPublished(tx: AnySql, ids: readonly string[]): Promise<void> {
+/** What has changed meanwhile stays owed: it may have failed again. */
+export async function markPublished(tx: AnySql, letters: readonly Pick<OwedDeadLetter, 'id' | 'version'>[]): Promise<void> {
   await tx`
     UPDATE dead_letters d SET published_at = now()
-    FROM json_array_elements_text(${JSON.stringify(ids)}::text::json) AS p (id) WHERE d.id = p.id::uuid`;
+    FROM json_to_recordset(${JSON.stringify(letters.map(({ id, version }) => ({ id, version })))}::text::json) AS p (id uuid, version integer)
+    WHERE d.id = p.id AND d.version = p.version`;
 }
 
 /** What became of a dead letter that was redriven; `failure` null: its group took it. Times are RFC 3339. */
