@@ -32,8 +32,11 @@ export interface RelayOptions {
 const PAGE_ROWS = 5_000;
 const IDLE = { first: 20, most: 200 };
 const FAILURE = { first: 200, most: 5_000 };
-/** Milliseconds after which an idle relay stores its place too, so that old partitions are seen to be done with. */
-const IDLE_SAVE = 60_000;
+/**
+ * Milliseconds after which an idle relay stores its place too: old partitions are then seen to be done with, and another layout of the shards
+ * begins at most so far back for the sake of a shard that had nothing to send.
+ */
+const IDLE_SAVE = 5_000;
 
 interface Leadership {
   readonly session: number;
