@@ -74,6 +74,21 @@ describe('batch transaction', () => {
     expect((await readLedger(sql, GROUP)).get(BAD)).toEqual([1, 2, 3, 4, 5]);
   });
 
+  it('G3: finds each record that fails among many, in few tries, whatever else fails', async () => {
+    const keys = Array.from({ length: 64 }, () => randomUUID());
+    const isBad = (n: number): boolean => n === 17 || n === 40;
+    let tries = 0;
+    const stumbling = faults((text) => text === 'poison');
+    const group = ledgerGroup(GROUP, { before: (events) => ((tries += 1), stumbling.before?.(events)) });
+    const records = [1, 2, 3].flatMap((seq) => keys.map((key, n) => record(key, seq, seq === 2 && isBad(n) ? 'poison' : 'good')));
+    expect(await takeBatch(sql, group, batchOf(records), chance)).toEqual({ applied: 62 * 3 + 2, duplicates: 0, parked: 4, dead: 0 });
+    expect(tries).toBeLessThan(40);
+    expect(await readLedger(sql, GROUP)).toEqual(new Map(keys.map((key, n) => [key, isBad(n) ? [1] : [1, 2, 3]])));
+    expect(await retryAfter(60)).toEqual({ applied: 2, dead: 0 });
+    expect(await retryAfter(0)).toEqual({ applied: 2, dead: 0 });
+    expect(await readLedger(sql, GROUP)).toEqual(new Map(keys.map((key) => [key, [1, 2, 3]])));
+  });
+
   it('gives a record up after 3 retries, byte by byte, and goes on behind it', async () => {
     const group = ledgerGroup(GROUP, faults((text) => text === 'poison'));
     const poison = record(BAD, 1, 'poison');

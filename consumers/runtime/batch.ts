@@ -38,7 +38,7 @@ type Apply<E extends Typed> = (tx: Tx, group: ConsumerGroup<E>, fresh: Intake<E>
 
 /**
  * Takes a batch over in one transaction: lock the cursor, skip what lies before it, skip repetitions, apply the rest, store positions
- * and cursor. If the group's code fails by the data, the transaction is done again record by record, each in a savepoint, and a key
+ * and cursor. If the group's code fails by the data, the transaction is done again in ever smaller parts, each in a savepoint, and a key
  * whose record fails is parked. Null: the batch does not continue the stored cursor.
  * @throws what is not the data's fault; nothing is stored then.
  */
@@ -49,7 +49,7 @@ export async function takeBatch<E extends Typed>(sql: Sql, group: ConsumerGroup<
     if (!(error instanceof ApplyError)) throw error;
     if (classify(error.cause) === 'infrastructure') throw error.cause;
   }
-  return attempt(sql, group, batch, chance, applyEach);
+  return attempt(sql, group, batch, chance, applyByHalves);
 }
 
 async function attempt<E extends Typed>(sql: Sql, group: ConsumerGroup<E>, batch: SourceBatch, chance: Chance, apply: Apply<E>): Promise<Taken | null> {
@@ -93,26 +93,45 @@ async function applyTogether<E extends Typed>(tx: Tx, group: ConsumerGroup<E>, f
   return { applied: fresh.length, parked: [], queued: [] };
 }
 
-async function applyEach<E extends Typed>(tx: Tx, group: ConsumerGroup<E>, fresh: Intake<E>['fresh'], chance: Chance): Promise<Applied> {
+/** Halves what fails until it is one record: a batch with one bad record costs some twenty tries, not one a record. */
+async function applyByHalves<E extends Typed>(tx: Tx, group: ConsumerGroup<E>, fresh: Intake<E>['fresh'], chance: Chance): Promise<Applied> {
   const parked = new Map<string, ParkedKey>();
   const queued: Intake<E>['queued'] = [];
   let applied = 0;
-  for (const item of fresh) {
-    const error = parked.has(item.key) ? null : await tryOne(tx, group, item);
-    if (error !== null) parked.set(item.key, failedTry({ groupId: group.id, topic: item.record.topic, key: item.key }, null, error.cause, chance));
-    if (parked.has(item.key)) queued.push({ parkedKey: item.key, record: item.record });
-    else applied += 1;
+  async function take(items: Intake<E>['fresh']): Promise<void> {
+    for (const { key, record } of items) if (parked.has(key)) queued.push({ parkedKey: key, record });
+    const open = items.filter(({ key }) => !parked.has(key));
+    const [first] = open;
+    if (first === undefined) return;
+    const error = await tryTogether(tx, group, open);
+    if (error === null) applied += open.length;
+    else if (open.length > 1) await takeHalves(open);
+    else park(first, error);
   }
+  async function takeHalves(items: Intake<E>['fresh']): Promise<void> {
+    const half = items.length >> 1;
+    await take(items.slice(0, half));
+    await take(items.slice(half));
+  }
+  function park({ key, record }: Intake<E>['fresh'][number], error: ApplyError): void {
+    parked.set(key, failedTry({ groupId: group.id, topic: record.topic, key }, null, error.cause, chance));
+    queued.push({ parkedKey: key, record });
+  }
+  await take(fresh);
   return { applied, parked: [...parked.values()], queued };
 }
 
 /** Applies one event in a savepoint; returns the failure that is its own fault, throws any other. */
-export async function tryOne<E extends Typed>(tx: Tx, group: ConsumerGroup<E>, item: Intake<E>['fresh'][number]): Promise<ApplyError | null> {
+export function tryOne<E extends Typed>(tx: Tx, group: ConsumerGroup<E>, item: Intake<E>['fresh'][number]): Promise<ApplyError | null> {
+  return tryTogether(tx, group, [item]);
+}
+
+async function tryTogether<E extends Typed>(tx: Tx, group: ConsumerGroup<E>, items: Intake<E>['fresh']): Promise<ApplyError | null> {
   try {
-    await tx.savepoint((inner) => group.apply(inner, [item]));
+    await tx.savepoint((inner) => group.apply(inner, items));
     return null;
   } catch (cause) {
     if (classify(cause) === 'infrastructure') throw cause;
-    return new ApplyError('the group could not apply a record', { cause });
+    return new ApplyError('the group could not apply what it was given', { cause });
   }
 }

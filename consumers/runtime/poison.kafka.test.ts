@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { Sql } from '../../db/client.ts';
 import { countParkedKeys } from '../../db/queries/parking.ts';
+import type { ChannelEvent } from '../../protocol/events.ts';
 import { created, eventually } from '../../tests/support/event-log.ts';
 import { beginAtEnd } from '../../tests/support/kafka-group.ts';
 import { type TestDatabase, testDatabase } from '../../tests/support/postgres.ts';
@@ -11,6 +12,7 @@ import { createKafka, createTopics } from '../kafka/client.ts';
 import { RecordSender } from '../kafka/record-sender.ts';
 import type { Taken } from './batch.ts';
 import { publishDeadLetters } from './dead-letter-publisher.ts';
+import type { Consumed } from './group.ts';
 import { groupService } from './group-runner.ts';
 import { KafkaSource } from './kafka-source.ts';
 import { createLedger, ledgerGroup, readLedger } from './ledger.fixture.ts';
@@ -59,6 +61,12 @@ const POISONS: readonly [string, string, () => Message][] = [
   ['a key with a NUL', 'bad_key', () => bad({ key: `${BAD.slice(0, -1)}\0` })],
 ];
 
+const UNWANTED = 'the group stumbles over this';
+
+function refuseUnwanted(events: readonly Consumed<ChannelEvent>[]): void {
+  if (events.some(({ event }) => event.type === 'message.created' && event.text === UNWANTED)) throw new TypeError('stumbled');
+}
+
 interface Letter {
   readonly error_class: string;
   readonly record_key: Buffer | null;
@@ -86,7 +94,7 @@ describe.skipIf(broker === '')('poison through Kafka', () => {
     await beginAtEnd(kafka, sql, groupId, TOPIC);
     producer = kafka.producer();
     await producer.connect();
-    const group = ledgerGroup(groupId);
+    const group = ledgerGroup(groupId, { before: refuseUnwanted });
     source = new KafkaSource({ kafka, sql, groupId, topics: group.topics, log, sessionTimeout: 6_000 });
     service = groupService(group, source, { sql, log, chance: { now: () => new Date(), random: Math.random }, onTaken: (_, one) => taken.push(one) });
     void service.run();
@@ -132,6 +140,14 @@ describe.skipIf(broker === '')('poison through Kafka', () => {
     expect(await countParkedKeys(sql)).toEqual([]);
     const sum = (of: keyof Taken): number => taken.reduce((total, one) => total + one[of], 0);
     expect([sum('applied') + sum('dead'), sum('duplicates'), sum('parked')]).toEqual([position, 0, 0]);
+  });
+
+  it('G3: a record that the group cannot apply parks its key, and delays a batch full of others by less than a second', async () => {
+    const others = () => Array.from({ length: 498 }, () => message(randomUUID()));
+    const alone = await delayOf(...others());
+    const parked = message(randomUUID(), { value: JSON.stringify(created(1, UNWANTED)) });
+    expect((await delayOf(...others().toSpliced(250, 0, parked))) - alone).toBeLessThan(MOST_DELAY);
+    expect(await countParkedKeys(sql)).toEqual([{ groupId, keys: 1 }]);
   });
 
   it('publishes them with key, value and headers untouched beside the story of the failure', async () => {
