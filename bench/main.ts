@@ -2,8 +2,10 @@ import { parseArgs } from 'node:util';
 import { benchFanout } from './fanout.ts';
 import { benchFreshness } from './freshness.ts';
 import { benchIdle } from './idle.ts';
+import { benchIndex } from './indexing.ts';
 import { benchRelay } from './relay.ts';
 import { toJsonLine, toTable, type BenchResult } from './report.ts';
+import { benchRecover } from './recover.ts';
 import { benchResume } from './resume.ts';
 import { benchSend } from './send.ts';
 import type { BenchOptions } from './stack.ts';
@@ -16,6 +18,8 @@ const BENCHES: Readonly<Record<string, (options: BenchOptions) => Promise<BenchR
   resume: benchResume,
   freshness: benchFreshness,
   relay: benchRelay,
+  index: benchIndex,
+  recover: benchRecover,
   fanout: benchFanout,
   storm: benchStorm,
   idle: benchIdle,

@@ -16,7 +16,10 @@ import { type BenchOptions, interruption } from './stack.ts';
 export interface Outbox {
   readonly sql: Sql;
   readonly databaseUrl: string;
+  readonly brokers: string;
   readonly kafka: Kafka;
+  /** Removed at the end. */
+  readonly directory: string;
   /** Real messages. */
   readonly texts: readonly string[];
 }
@@ -55,7 +58,7 @@ async function start(directory: string, endings: (() => Promise<unknown>)[]): Pr
   await prepareTopics(kafka);
   const texts: string[] = [];
   for await (const { text } of readIrcMessages(TEXTS, 0, 20_000)) texts.push(text);
-  return { sql, databaseUrl: postgres.url, kafka, texts };
+  return { sql, databaseUrl: postgres.url, brokers: broker.brokers, kafka, directory, texts };
 }
 
 /** Records of `message.events` bear the time at which the broker appended them. */
@@ -77,7 +80,8 @@ export async function countRecords(kafka: Kafka, topic: string): Promise<number>
   return [...(await readEnds(kafka, topic)).values()].reduce((sum, end) => sum + end, 0);
 }
 
-async function readEnds(kafka: Kafka, topic: string): Promise<Map<number, number>> {
+/** By partition, the offset behind its last record. */
+export async function readEnds(kafka: Kafka, topic: string): Promise<Map<number, number>> {
   const admin = kafka.admin();
   await admin.connect();
   const offsets = await admin.fetchTopicOffsets(topic);

@@ -2,12 +2,12 @@ import { loadavg } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Message, Partitioners } from 'kafkajs';
 import { pino } from 'pino';
-import { uuidv7 } from 'uuidv7';
 import { RecordSender } from '../consumers/kafka/record-sender.ts';
 import { kafkaSink } from '../consumers/outbox-relay/kafka-sink.ts';
 import { createRelay, type RecordSink } from '../consumers/outbox-relay/relay.ts';
 import { logHeaders } from '../consumers/runtime/record.ts';
 import type { LogRow } from '../db/queries/event-log.ts';
+import { eventsOf, take } from './messages.ts';
 import { countRecords, type Outbox, PEER_TOPIC, readArrivals, TOPIC, withOutbox } from './outbox.ts';
 import { appendEvents, type OutboxEvent } from './queries.ts';
 import { bar, exact, type BenchResult, roundedAll } from './report.ts';
@@ -19,7 +19,6 @@ import { median, percentile } from './statistics.ts';
  * producer, which sends the same records from memory in batches as large. And how long an event takes from its commit into the topic at a
  * steady rate.
  */
-const KEYS = 200;
 const BACKLOG = 40_000;
 const WARM_UP = 15_000;
 const ROUNDS = 3;
@@ -45,21 +44,6 @@ export function benchRelay(options: BenchOptions): Promise<BenchResult> {
     return summarise(rounds, steady, (await countRecords(outbox.kafka, TOPIC)) - WARM_UP - ROUNDS * BACKLOG - PER_SECOND * SECONDS);
   });
 }
-
-/** Messages of real people in `KEYS` channels, as their rooms announce them; without end. */
-function* eventsOf(texts: readonly string[]): Generator<OutboxEvent, never> {
-  const [keys, author] = [Array.from({ length: KEYS }, () => uuidv7()), uuidv7()];
-  for (let n = 0; ; n += 1) {
-    const [id, key, seq] = [uuidv7(), keys[n % KEYS] ?? '', 1 + Math.floor(n / KEYS)];
-    const event = {
-      type: 'message.created', seq, id, at: new Date().toISOString(), actor_id: author, message_id: id, client_msg_id: id,
-      text: texts[n % texts.length], pos: seq, thread_id: null, tpos: null, origin: null,
-    };
-    yield { key, id, seq, data: JSON.stringify(event) };
-  }
-}
-
-const take = (events: Iterator<OutboxEvent, never>, count: number): OutboxEvent[] => Array.from({ length: count }, () => events.next().value);
 
 /** Events a second. */
 interface Round {

@@ -27,7 +27,7 @@ export interface KafkaSourceOptions {
 
 const BATCH_RECORDS = 500;
 /** How long a killed member's partitions wait for it, in milliseconds. The broker takes no less than 6 s by default. */
-const SESSION_TIMEOUT = 10_000;
+export const SESSION_TIMEOUT = 10_000;
 const HEARTBEATS_A_SESSION = 10;
 const FAILURE = { first: 200, most: 5_000 };
 const PARTITIONS_AT_ONCE = 3;
