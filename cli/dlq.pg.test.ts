@@ -1,5 +1,6 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -80,6 +81,24 @@ describe('colink dlq, with a fleet that reads the log itself', { timeout: 120_00
     expect((await indexed()).toSorted()).toEqual(keys.toSorted());
     expect((await dlq('show', ids[0] ?? '')).out.join('\n')).toMatch(/acts\n.*edit.*"v9 was never released".*\n(.*\n)*.*cli:ada {2}redrive\n.*group:search-indexer {2}succeed/);
     expect((await dlq('stats')).notes).toBe('nothing is pending\n');
+  });
+
+  it('a redrive that is interrupted ends between two letters, and the same command goes on', async () => {
+    const keys = await poison(3);
+    await database.connection.sql`UPDATE dead_letters SET edited_headers = headers || '{"ce_type": "colink.message.created.v1"}'`;
+    const args = [MAIN, 'dlq', 'redrive', '--group', 'search-indexer', '--rate', '0.2/s'];
+    const child = spawn(process.execPath, args, { env: { PATH: process.env['PATH'], DATABASE_URL: database.url }, stdio: ['ignore', 'ignore', 'pipe'] });
+    let notes = '';
+    child.stderr.on('data', (bytes) => {
+      notes += String(bytes);
+      if (!child.killed && notes.includes('1 handed over')) child.kill('SIGINT');
+    });
+    expect(await once(child, 'close')).toEqual([130, null]);
+    expect(notes).toContain('interrupted: the same command goes on from here');
+    expect(notes).toContain('2 of the selection are pending');
+    expect(await dlq('redrive', '--group', 'search-indexer')).toMatchObject({ code: 0, notes: expect.stringContaining('2 redriven') });
+    await eventually(async () => (await indexed()).length === 3);
+    expect((await indexed()).toSorted()).toEqual(keys.toSorted());
   });
 
   it('edits a value from a file by the event\'s schema, and keeps what came', async () => {

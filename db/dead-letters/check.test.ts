@@ -1,5 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import { globSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { TOPICS, type Topic } from '../../protocol/topics.ts';
 import { created } from '../../tests/support/event-log.ts';
 import { faultsOf, type KeptRecord } from './check.ts';
 
@@ -10,7 +13,18 @@ const good: KeptRecord = {
   headers: { ce_type: 'colink.message.created.v1', log_position: '7' },
 };
 
+const fixtureSchema = z.array(z.object({ key: z.string(), headers: z.record(z.string(), z.string()), value: z.string() }));
+/** Every record ever released, by topic. */
+const released = (Object.keys(TOPICS) as Topic[]).map((topic) => ({
+  topic,
+  records: globSync(`protocol/fixtures/records/${topic}.v*.json`).flatMap((file) => fixtureSchema.parse(JSON.parse(readFileSync(file, 'utf8')))),
+}));
+
 describe('faults of a record', () => {
+  it.each(released)('has none of all that was ever released on $topic', ({ topic, records }) => {
+    for (const { key, headers, value } of records) expect(faultsOf(topic, { key: Buffer.from(key), value: Buffer.from(value), headers })).toEqual([]);
+  });
+
   it('has none where a group would take it', () => {
     expect(faultsOf('message.events', good)).toEqual([]);
   });
