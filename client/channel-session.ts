@@ -257,10 +257,11 @@ export class ChannelSession {
 
   /** What was shown is read again: the history if it was, the open threads, and the counters. */
   #reset(cursor: Cursor): void {
-    const { history, threads } = this.#state;
+    const { epoch, history, threads } = this.#state;
     this.#setState(resetState(this.#state, cursor));
-    // A result may come before its event, which is now behind the cursor and comes no more.
-    this.#outbox.applied(cursor.seq, new Set());
+    // A result may come before its event, which is now behind the cursor and comes no more, or was of another epoch.
+    if (epoch === cursor.epoch) this.#outbox.applied(cursor.seq, new Set());
+    else this.#outbox.resend();
     void this.#reader.reload([...(history ? [null] : []), ...threads.keys()]);
   }
 

@@ -65,6 +65,19 @@ describe('an outbox', () => {
     expect(states()).toEqual(['one sent', 'two sent']);
   });
 
+  it('sends what was confirmed once more, under its id, where the log began anew before it was seen (G1, G2)', async () => {
+    const { outbox, sends, states, store } = setup((text, again) => Promise.resolve(done(text === 'one' && again > 0 ? 2 : 10)));
+    outbox.add('one', null);
+    await settle();
+    const [entry] = outbox.entries;
+    outbox.resend();
+    expect([outbox.entries[0]?.client_msg_id, states()]).toEqual([entry?.client_msg_id, ['one queued']]);
+    await settle();
+    expect([sends, states()]).toEqual([['one', 'one'], ['one sent']]);
+    outbox.applied(2, new Set());
+    expect([states(), await store.entries('outbox.')]).toEqual([[], []]);
+  });
+
   it('waits as long as the server asks', async () => {
     const busy = new ProblemError(problemDocument({ code: 'rate_limited', retry_after: 20 }));
     const { outbox, sends, clock } = setup((_, again) => (again === 0 ? Promise.reject(busy) : Promise.resolve(done(1))));

@@ -104,6 +104,15 @@ export class Outbox {
     if (left.length !== this.#entries.length) this.#set(left);
   }
 
+  /** The log began anew: whether it has what was confirmed is open, so that is sent once more, under its id (G1, G2). */
+  resend(): void {
+    const confirmed = this.#entries.filter(({ state }) => state === 'sent');
+    if (confirmed.length === 0) return;
+    for (const entry of confirmed) this.#keep(entry);
+    this.#set(this.#entries.map((entry) => (entry.state === 'sent' ? queued(entry) : entry)));
+    void this.#pump();
+  }
+
   async #pump(): Promise<void> {
     if (this.#pumping) return;
     this.#pumping = true;
