@@ -2,7 +2,7 @@ import { loadavg } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RecordSender } from '../consumers/kafka/record-sender.ts';
 import { kafkaSink } from '../consumers/outbox-relay/kafka-sink.ts';
-import { SESSION_TIMEOUT } from '../consumers/runtime/kafka-source.ts';
+import { SESSION_TIMEOUT } from '../consumers/runtime/kafka-member.ts';
 import { logHeaders } from '../consumers/runtime/record.ts';
 import type { Sql } from '../db/client.ts';
 import type { LogRow } from '../db/queries/event-log.ts';

@@ -8,6 +8,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<(cli: CAC) => void>>> = {
   'announce-restart': async () => (await import('./announce-restart.ts')).registerAnnounceRestart,
   dlq: async () => (await import('./dlq.ts')).registerDlq,
   import: async () => (await import('./import-irc.ts')).registerImport,
+  fleet: async () => (await import('./fleet.ts')).registerFleet,
 };
 
 async function main(args: readonly string[]): Promise<void> {

@@ -27,6 +27,9 @@ const environmentSchema = z.object({
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 });
 
+/** The names of all variables that configure the fleet. */
+export const FLEET_VARIABLES: readonly string[] = Object.keys(environmentSchema.shape);
+
 export interface FleetConfig {
   readonly run: (typeof ROLES)[number];
   readonly databaseUrl: string;

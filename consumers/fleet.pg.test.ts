@@ -42,6 +42,11 @@ describe('fleet on the embedded transport', () => {
     const metrics = await (await fetch(`${fleet.url}/metrics`)).text();
     expect(metrics).toContain('colink_consumer_records_total{group="search-indexer",outcome="applied"} 50');
     expect(metrics).toContain('colink_consumer_lag_records{group="search-indexer"} 0');
+    expect(metrics).toContain('colink_consumer_partition_lag_records{group="search-indexer",topic="message.events",partition="0"} 0');
+    expect(metrics).toContain('colink_consumer_partition_records_total{group="search-indexer",topic="message.events",partition="0"} 51');
+    expect(metrics).toMatch(/colink_consumer_partition_last_progress_timestamp_seconds\{group="search-indexer",topic="message.events",partition="0"\} \d/);
+    expect(metrics).toContain('colink_consumer_stalls_total{group="search-indexer"} 0');
+    expect(metrics).toContain('colink_dependency_up{dependency="postgres"} 1');
     expect(metrics).toContain('colink_consumer_parked_keys{group="search-indexer"} 0');
     expect(metrics).toContain('colink_dead_letters_pending{topic="message.events",group="search-indexer"} 1');
     expect(metrics).toContain('colink_partitions_missing 0');
@@ -80,7 +85,8 @@ describe('fleet on the embedded transport', () => {
     const fleet = await startFleetProcess({ DATABASE_URL: database.url, KAFKA_BROKERS: '127.0.0.1:1' });
     fleets.add(fleet);
     await eventually(() => fleet.lines.some((line) => line.includes('the relay leads')));
-    expect((await fetch(`${fleet.url}/ready`)).status).toBe(200);
+    const ready = await fetch(`${fleet.url}/ready`);
+    expect({ status: ready.status, body: await ready.json() }).toEqual({ status: 200, body: { status: 'degraded', postgres: 'ok', kafka: 'unavailable' } });
     const begun = Date.now();
     expect(await fleet.end('SIGTERM')).toBe(0);
     expect(Date.now() - begun).toBeLessThan(25_000);

@@ -1,4 +1,3 @@
-import { timeout, TimeoutStrategy } from 'cockatiel';
 import type { Logger } from 'pino';
 import { connect, type Sql } from '../db/client.ts';
 import { missingPartitions } from '../db/partitions.ts';
@@ -6,6 +5,7 @@ import { countPendingDeadLetters } from '../db/queries/dead-letters.ts';
 import { countParkedKeys } from '../db/queries/parking.ts';
 import { readOldestUnrelayed } from '../db/queries/relay-layout.ts';
 import type { FleetConfig } from './config.ts';
+import { askAll, dependenciesOf } from './dependencies.ts';
 import { serveFleet } from './http-server.ts';
 import { FleetMetrics, type Probes } from './metrics.ts';
 import type { EventSource } from './runtime/event-source.ts';
@@ -22,19 +22,21 @@ export interface Fleet {
 }
 
 const POSTGRES_SOCKETS = 8;
-const readinessPatience = timeout(2_000, TimeoutStrategy.Aggressive);
+/** A batch that hangs in the middle of its transaction holds its offset row against whoever comes next, for so many milliseconds. */
+const IDLE_IN_TRANSACTION = 180_000;
 
 /** Starts all that a process of this configuration runs. Neither Postgres nor Kafka need be there yet. */
 export async function startFleet(config: FleetConfig, log: Logger): Promise<Fleet> {
-  const connection = connect(config.databaseUrl, { max: POSTGRES_SOCKETS, applicationName: 'colink-fleet' });
+  const connection = connect(config.databaseUrl, { max: POSTGRES_SOCKETS, applicationName: 'colink-fleet', idleInTransaction: IDLE_IN_TRANSACTION });
   const { sql } = connection;
   const metrics = new FleetMetrics();
   const { consuming, relay, sources } = assemble({ config, sql, log, metrics });
-  metrics.watch(probesOf(sql, config, sources), [...sources.keys()]);
+  const dependencies = dependenciesOf(config, sql);
+  metrics.watch({ ...probesOf(sql, config, sources), dependencies: () => askAll(dependencies) }, [...sources.keys()]);
   let isServing = true;
   const server = await serveFleet(config.host, config.port, metrics.registry, {
     isServing: () => isServing,
-    reachesPostgres: () => reaches(sql),
+    dependencies: () => askAll(dependencies),
   });
   const services = relay === null ? consuming : [...consuming, relay];
   const broken = watchOver(services);
@@ -71,11 +73,7 @@ async function within(ms: number, work: Promise<unknown>): Promise<boolean> {
   return Promise.race([done, late]).finally(() => clearTimeout(timer));
 }
 
-async function reaches(sql: Sql): Promise<boolean> {
-  return readinessPatience.execute(() => sql`SELECT 1 AS one`).then(() => true, () => false);
-}
-
-function probesOf(sql: Sql, { brokers }: FleetConfig, sources: ReadonlyMap<string, EventSource>): Probes {
+function probesOf(sql: Sql, { brokers }: FleetConfig, sources: ReadonlyMap<string, EventSource>): Omit<Probes, 'dependencies'> {
   return {
     ...(brokers.length > 0 && { oldestUnrelayed: () => readOldestUnrelayed(sql) }),
     lags: async () => new Map(await Promise.all([...sources].map(async ([group, source]) => [group, await source.lag()] as const))),

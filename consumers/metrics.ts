@@ -1,16 +1,22 @@
 import { timeout, TimeoutStrategy } from 'cockatiel';
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
+import type { DependencyState } from './dependencies.ts';
 import type { Taken } from './runtime/batch.ts';
+import { type StreamLag, totalLag } from './runtime/stream-lag.ts';
 
 /** Values that are asked for at each scrape. */
 export interface Probes {
   /** Milliseconds since 1970 at which the oldest unrelayed row was logged; null: none. Absent where no broker is used. */
   readonly oldestUnrelayed?: () => Promise<number | null>;
-  readonly lags: () => Promise<ReadonlyMap<string, number>>;
+  /** By group. */
+  readonly lags: () => Promise<ReadonlyMap<string, readonly StreamLag[]>>;
   readonly parkedKeys: () => Promise<readonly { groupId: string; keys: number }[]>;
   readonly deadLetters: () => Promise<readonly { topic: string; groupId: string; letters: number }[]>;
   readonly missingPartitions: () => Promise<number>;
+  readonly dependencies: () => Promise<readonly DependencyState[]>;
 }
+
+const STREAM = ['group', 'topic', 'partition'];
 
 /** What takes longer is left out of the scrape. */
 const patience = timeout(3_000, TimeoutStrategy.Aggressive);
@@ -24,6 +30,9 @@ export class FleetMetrics {
   readonly #records = this.#counter('colink_consumer_records_total', 'Records taken over, by what became of them', ['group', 'outcome']);
   readonly #startedOver = this.#counter('colink_consumer_topics_started_over_total', 'Partitions read from their start because their topic was made anew', ['group', 'topic']);
   readonly #progress = this.#gauge('colink_consumer_last_progress_timestamp_seconds', 'When the group last stored a batch', ['group']);
+  readonly #streamRecords = this.#counter('colink_consumer_partition_records_total', 'Records taken over, by the partition they came from', STREAM);
+  readonly #waits = this.#counter('colink_consumer_waits_total', 'Batches that had to wait for a part that is away', ['group']);
+  readonly #stalls = this.#counter('colink_consumer_stalls_total', 'Sources started again because the group stood still without a word', ['group']);
 
   constructor() {
     collectDefaultMetrics({ register: this.registry, prefix: 'colink_' });
@@ -38,15 +47,16 @@ export class FleetMetrics {
         gauge.set(at === null ? 0 : Math.max(0, (Date.now() - at) / 1_000));
       });
     }
-    this.#asked('colink_consumer_lag_records', 'Records a group has not taken yet', ['group'], async (gauge) => {
-      for (const [group, lag] of await probes.lags()) gauge.set({ group }, lag);
-    });
+    this.#watchStreams(probes, groups);
     this.#asked('colink_consumer_parked_keys', 'Keys that wait for a retry', ['group'], async (gauge) => {
       for (const group of groups) gauge.set({ group }, 0);
       for (const { groupId, keys } of await probes.parkedKeys()) gauge.set({ group: groupId }, keys);
     });
     this.#asked('colink_dead_letters_pending', 'Dead letters nobody has redriven or discarded', ['topic', 'group'], async (gauge) => {
       for (const { topic, groupId, letters } of await probes.deadLetters()) gauge.set({ topic, group: groupId }, letters);
+    });
+    this.#asked('colink_dependency_up', '1 where the fleet reaches it', ['dependency'], async (gauge) => {
+      for (const { name, isReached } of await probes.dependencies()) gauge.set({ dependency: name }, isReached ? 1 : 0);
     });
     this.#asked('colink_partitions_missing', 'Partitions the present and the next period need and do not have', [], async (gauge) => {
       gauge.set(await probes.missingPartitions());
@@ -63,13 +73,44 @@ export class FleetMetrics {
     this.#leading.inc(isLeading ? 1 : -1);
   }
 
-  taken(group: string, taken: Taken): void {
+  /** `stream`: where the records came from; null: from parked keys. */
+  taken(group: string, taken: Taken, stream: { readonly topic: string; readonly partition: number } | null): void {
     for (const [outcome, records] of Object.entries(taken)) this.#records.inc({ group, outcome }, records);
+    if (stream !== null) this.#streamRecords.inc({ group, topic: stream.topic, partition: stream.partition }, sumOf(taken));
     this.#progress.setToCurrentTime({ group });
   }
 
   startedOver(group: string, topic: string): void {
     this.#startedOver.inc({ group, topic });
+  }
+
+  waited(group: string): void {
+    this.#waits.inc({ group });
+  }
+
+  stalled(group: string): void {
+    this.#stalls.inc({ group });
+  }
+
+  /** The lags of a scrape are read once, for all three. Groups without a stall so far have a 0, so that the first one is seen to rise. */
+  #watchStreams({ lags }: Probes, groups: readonly string[]): void {
+    for (const group of groups) this.#stalls.inc({ group }, 0);
+    let shared: Promise<ReadonlyMap<string, readonly StreamLag[]>> | null = null;
+    const once = (): NonNullable<typeof shared> => {
+      shared ??= lags().finally(() => (shared = null));
+      return shared;
+    };
+    this.#asked('colink_consumer_lag_records', 'Records a group has not taken yet', ['group'], async (gauge) => {
+      for (const [group, streams] of await once()) gauge.set({ group }, totalLag(streams));
+    });
+    this.#asked('colink_consumer_partition_lag_records', 'Records a group has not taken yet of a partition', STREAM, async (gauge) => {
+      for (const [group, streams] of await once()) for (const { topic, partition, records } of streams) gauge.set({ group, topic, partition }, records);
+    });
+    this.#asked('colink_consumer_partition_last_progress_timestamp_seconds', 'When the last batch of a partition was stored', STREAM, async (gauge) => {
+      for (const [group, streams] of await once()) {
+        for (const { topic, partition, takenAt } of streams) if (takenAt !== null) gauge.set({ group, topic, partition }, takenAt / 1_000);
+      }
+    });
   }
 
   #asked(name: string, help: string, labelNames: string[], ask: (gauge: Gauge) => Promise<void>): void {
@@ -94,3 +135,5 @@ export class FleetMetrics {
     return new Gauge({ name, help, labelNames, registers: [this.registry] });
   }
 }
+
+const sumOf = ({ applied, duplicates, parked, dead }: Taken): number => applied + duplicates + parked + dead;

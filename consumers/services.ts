@@ -17,6 +17,7 @@ import { createShardedRelay } from './outbox-relay/sharded-relay.ts';
 import type { NotifierEvent } from './notifier/batch.ts';
 import { notifier } from './notifier/group.ts';
 import { workerInboxes } from './notifier/inboxes.ts';
+import { processName } from './process-name.ts';
 import { roomAnnouncer } from './room-announcer/group.ts';
 import { workerAnnouncer } from './room-announcer/rooms.ts';
 import { failureFields } from './runtime/classify.ts';
@@ -24,11 +25,13 @@ import { publishDeadLetters } from './runtime/dead-letter-publisher.ts';
 import { createEventLogSource } from './runtime/event-log-source.ts';
 import type { EventSource } from './runtime/event-source.ts';
 import type { ConsumerGroup } from './runtime/group.ts';
-import { groupService, retrierService } from './runtime/group-runner.ts';
+import { type GroupPorts, groupService, retrierService } from './runtime/group-runner.ts';
 import { KafkaSource } from './runtime/kafka-source.ts';
 import { parseLogCursor } from './runtime/log-cursor.ts';
 import { Poller } from './runtime/poller.ts';
+import { RestartableSource } from './runtime/restartable-source.ts';
 import type { Service } from './runtime/service.ts';
+import { createWatchdog, StreamActs } from './runtime/watchdog.ts';
 import { searchIndexer } from './search-indexer/group.ts';
 import { userRedactor } from './user-redactor/group.ts';
 import { workerRedactor } from './user-redactor/rooms.ts';
@@ -72,9 +75,9 @@ const HOUR_MS = 60 * 60 * 1_000;
 /** Assembles what a process of this configuration runs. */
 export function assemble(parts: FleetParts): Services {
   const { config, log } = parts;
-  const kafka = config.brokers.length === 0 ? null : createKafka({ brokers: config.brokers, clientId: 'colink', log });
+  const kafka = config.brokers.length === 0 ? null : createKafka({ brokers: config.brokers, clientId: processName('colink'), log });
   const groups = groupsOf(config);
-  const sources = new Map(groups.map((group) => [group.id, createSource(parts, kafka, group)]));
+  const sources = new Map(groups.map((group) => [group.id, new RestartableSource(() => createSource(parts, kafka, group))]));
   const isRelaying = config.run !== 'groups';
   const consuming = [
     ...(config.run === 'relay' ? [] : groupServices(parts, groups, sources)),
@@ -92,14 +95,25 @@ function createSource({ config, sql, log, metrics }: FleetParts, kafka: Kafka | 
   return createEventLogSource({ databaseUrl: config.databaseUrl, sql, groupId, topics, onError });
 }
 
-function groupServices({ sql, log, metrics }: FleetParts, groups: readonly Group[], sources: ReadonlyMap<string, EventSource>): Service[] {
+function groupServices({ sql, log, metrics }: FleetParts, groups: readonly Group[], sources: ReadonlyMap<string, RestartableSource>): Service[] {
   const chance = { now: () => new Date(), random: Math.random };
-  return groups.flatMap((group) => {
+  const acts = new StreamActs(Date.now);
+  const onTaken: GroupPorts['onTaken'] = (groupId, taken, stream) => {
+    if (stream !== null) acts.note(groupId, stream);
+    metrics.taken(groupId, taken, stream);
+  };
+  const onFailed: GroupPorts['onFailed'] = (groupId, stream) => {
+    acts.note(groupId, stream);
+    metrics.waited(groupId);
+  };
+  const services = groups.flatMap((group) => {
     const source = sources.get(group.id);
     if (source === undefined) return [];
-    const ports = { sql, log: log.child({ group: group.id }), chance, onTaken: metrics.taken.bind(metrics) };
+    const ports = { sql, log: log.child({ group: group.id }), chance, onTaken, onFailed };
     return [groupService(group, source, ports), retrierService(group, ports)];
   });
+  const watched = [...sources].map(([id, source]) => ({ id, source, actedAt: acts.of(id) }));
+  return [...services, createWatchdog({ groups: watched, log, now: Date.now, onStalled: metrics.stalled.bind(metrics) })];
 }
 
 function relayService({ config, log, metrics }: FleetParts, kafka: Kafka): Service {

@@ -24,6 +24,8 @@ export interface ConnectOptions {
   readonly idleTimeout?: number;
   /** Seconds a connect may take. */
   readonly connectTimeout?: number;
+  /** Milliseconds after which Postgres ends a session that has a transaction open and asks nothing; none by default. */
+  readonly idleInTransaction?: number;
   /** Opens the TCP connections; the driver does it itself otherwise. Without TLS: Hyperdrive's addresses have none. */
   readonly openSocket?: (address: { readonly hostname: string; readonly port: number }) => DriverSocket;
 }
@@ -36,7 +38,10 @@ export function connect(url: string, options: ConnectOptions): Connection {
     prepare: true,
     idle_timeout: options.idleTimeout ?? 0,
     connect_timeout: options.connectTimeout ?? 5,
-    connection: { application_name: options.applicationName },
+    connection: {
+      application_name: options.applicationName,
+      ...(options.idleInTransaction !== undefined && { idle_in_transaction_session_timeout: options.idleInTransaction }),
+    },
     onnotice: () => {},
     ...(options.openSocket && { socket: opener(options.openSocket) }),
   });

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { CLOSE_CODES, type CloseRule } from '../protocol/close-codes.ts';
 
 const pages = ['README.md', ...globSync('docs/**/*.md')];
-const FOLDERS = ['bench', 'cli', 'client', 'consumers', 'db', 'dev', 'docs', 'durable-objects', 'protocol', 'scripts', 'tests', 'web', 'workers'];
+const FOLDERS = ['bench', 'cli', 'client', 'consumers', 'db', 'dev', 'docs', 'durable-objects', 'ops', 'protocol', 'scripts', 'tests', 'web', 'workers'];
 const PATH = new RegExp(`\`((?:${FOLDERS.join('|')})/[\\w./-]*)\``, 'g');
 
 const yes = (is: boolean): string => (is ? 'yes' : 'no');

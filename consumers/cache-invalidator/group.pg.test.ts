@@ -20,6 +20,7 @@ import { createEventLogSource } from '../runtime/event-log-source.ts';
 import type { EventSource } from '../runtime/event-source.ts';
 import { groupService } from '../runtime/group-runner.ts';
 import type { Service } from '../runtime/service.ts';
+import { totalLag } from '../runtime/stream-lag.ts';
 import { cacheInvalidator } from './group.ts';
 import { redisCache } from './redis.ts';
 
@@ -71,7 +72,7 @@ describe.skipIf(!isPresent(redis))('cache-invalidator, on a real Redis', () => {
   const named = (subject: string, display_name: string): Promise<User> =>
     database.connection.db.transaction(async (tx) => must(await signIn(tx, { issuer: 'test', subject, handles: [subject], display_name }, new Date())).user);
 
-  const quiet = (): Promise<void> => eventually(async () => (await source.lag()) === 0, 25_000);
+  const quiet = (): Promise<void> => eventually(async () => totalLag(await source.lag()) === 0, 25_000);
 
   it('deletes the profile of who has changed, and nobody else\'s (G7)', async () => {
     await startRedis();

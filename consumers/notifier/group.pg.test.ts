@@ -14,6 +14,7 @@ import { insertParkedKeys, queueParkedRecords, type StoredRecord } from '../../d
 import { createEventLogSource } from '../runtime/event-log-source.ts';
 import { groupService } from '../runtime/group-runner.ts';
 import { retryDueKey } from '../runtime/parked-retrier.ts';
+import { totalLag } from '../runtime/stream-lag.ts';
 import { notifier } from './group.ts';
 import type { Inboxes } from './inboxes.ts';
 
@@ -97,7 +98,7 @@ describe('notifier', () => {
     const service = groupService(notifier(reached), source, { sql, log, chance: { now: () => new Date(), random: Math.random }, onTaken: () => {} });
     start = () => void service.run();
     if (!task.name.startsWith('on a database older')) start();
-    [stop, lag] = [() => service.stop(), () => source.lag()];
+    [stop, lag] = [() => service.stop(), async () => totalLag(await source.lag())];
   });
 
   afterEach(async () => {

@@ -143,7 +143,7 @@ describe('relay on Postgres', () => {
     slow.rows.push = (...rows) => topic.rows.push(...rows);
     start(slow);
     await isHeld;
-    await sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'colink-relay' AND datname = current_database()`;
+    await sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'colink-relay@%' AND datname = current_database()`;
     start(topic);
     await eventually(() => topic.seqs(key).includes(20));
     await appendRun(sql, key, 21, 30);

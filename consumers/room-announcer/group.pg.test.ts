@@ -21,6 +21,7 @@ import { createEventLogSource } from '../runtime/event-log-source.ts';
 import type { EventSource } from '../runtime/event-source.ts';
 import { groupService } from '../runtime/group-runner.ts';
 import type { Service } from '../runtime/service.ts';
+import { totalLag } from '../runtime/stream-lag.ts';
 import { roomAnnouncer } from './group.ts';
 
 const TOPICS = ['channel.events', 'user.events'] as const;
@@ -82,7 +83,7 @@ function roomOf(channelId: string): Conversation {
 }
 
 const inTransaction = <T>(work: (tx: Transaction) => Promise<T>): Promise<T> => database.connection.db.transaction(work);
-const quiet = (): Promise<void> => eventually(async () => (await source.lag()) === 0, 15_000);
+const quiet = (): Promise<void> => eventually(async () => totalLag(await source.lag()) === 0, 15_000);
 
 async function person(role: 'admin' | 'member' = 'member'): Promise<Person> {
   const [id, credential, secretHash] = [uuidv7(), uuidv7(), crypto.getRandomValues(new Uint8Array(32))];

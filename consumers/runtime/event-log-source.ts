@@ -1,10 +1,11 @@
 import type { Sql } from '../../db/client.ts';
 import { readCursor } from '../../db/queries/consumer-offsets.ts';
-import { LOG_START, type LogCursor, readLogPage, surveyLog } from '../../db/queries/event-log.ts';
+import { readLogPage, surveyLog } from '../../db/queries/event-log.ts';
 import type { Topic } from '../../protocol/topics.ts';
+import { cursorOf, eventLogLag } from './event-log-lag.ts';
 import type { BatchHandler, EventSource, SourceBatch } from './event-source.ts';
 import { ExclusiveSession } from './exclusive-session.ts';
-import { formatLogCursor, parseLogCursor } from './log-cursor.ts';
+import { formatLogCursor } from './log-cursor.ts';
 import { type LogPlace, type LogPort, type LogStep, walkLog } from './log-walk.ts';
 import { Poller } from './poller.ts';
 import { logRecord } from './record.ts';
@@ -84,16 +85,10 @@ export function createEventLogSource(options: EventLogSourceOptions): EventSourc
     },
     drain: async () => poller?.drain(),
     stop: async () => poller?.stop(),
-    lag: async () => {
-      let lag = 0;
-      for (const topic of topics) lag += await countBehind(options.sql, cursorOf(await readCursor(options.sql, { groupId, topic, partition: 0 })), topic);
-      return lag;
-    },
+    lag: () => eventLogLag(options.sql).lag(groupId, topics),
+    // Who waits for the role does so on purpose.
+    holds: () => term !== null,
   };
-}
-
-function cursorOf(stored: string | null): LogCursor {
-  return (stored === null ? null : parseLogCursor(stored)) ?? LOG_START;
 }
 
 function toBatch(topic: Topic, from: string | null, { rows, next }: LogStep): SourceBatch {
@@ -107,12 +102,4 @@ export function logPort(sql: Sql, topic: Topic): LogPort {
     survey: (cursor) => surveyLog(sql, cursor, topic),
     readPage: (cursor, window, limit) => readLogPage(sql, cursor, window, limit, topic),
   };
-}
-
-/** Rows of a topic behind a cursor: the rest of its window, and what was committed since. */
-async function countBehind(sql: Sql, cursor: LogCursor, topic: Topic): Promise<number> {
-  const window = await surveyLog(sql, cursor, topic);
-  if (cursor.target === null) return window.count;
-  const since = { base: window.target, baseTakenAt: window.targetTakenAt, target: null, targetTakenAt: null, after: 0 };
-  return window.count + (await surveyLog(sql, since, topic)).count;
 }

@@ -9,6 +9,9 @@ import type { BatchHandler, EventSource } from './event-source.ts';
 import type { ConsumerGroup } from './group.ts';
 import { groupService } from './group-runner.ts';
 import { ledgerGroup, type LedgerFaults, readLedger } from './ledger.fixture.ts';
+import { RestartableSource } from './restartable-source.ts';
+import { totalLag } from './stream-lag.ts';
+import { createWatchdog } from './watchdog.ts';
 
 /** What the suite needs of a transport. Its records come from `event_log` in either case. */
 export interface SourceHarness {
@@ -185,12 +188,53 @@ export function describeEventSource(name: string, getHarness: () => SourceHarnes
     it('counts what is not taken yet', async () => {
       const { append, createSource, eventually, sql } = getHarness();
       const idle = createSource(ledgerGroup(group('lag')));
-      const before = await idle.lag();
+      const lag = async (): Promise<number> => totalLag(await idle.lag());
+      const before = await lag();
       await append(sql, randomUUID(), 1, 12);
-      await eventually(async () => (await idle.lag()) >= before + 12);
-      expect(await idle.lag()).toBe(before + 12);
+      await eventually(async () => (await lag()) >= before + 12);
+      expect(await lag()).toBe(before + 12);
       start(group('lag'));
-      await eventually(async () => (await idle.lag()) === 0);
+      await eventually(async () => (await lag()) === 0);
+      expect((await idle.lag()).some(({ takenAt, cursor }) => takenAt !== null && cursor !== null)).toBe(true);
+    });
+
+    it('G1, G2: the watchdog leaves a source behind that hangs in its handler, and another instance takes all it had', async () => {
+      const { append, createSource, eventually, sql } = getHarness();
+      const [key, id] = [randomUUID(), group('hung')];
+      const ledger = ledgerGroup(id);
+      const source = new RestartableSource(() => createSource(ledger));
+      const stalls: string[] = [];
+      const watchdog = createWatchdog({
+        groups: [{ id, source, actedAt: () => null }], log, now: Date.now, onStalled: (stalled) => stalls.push(stalled), stallMs: 1_500, lookEveryMs: 200,
+      });
+      open.add(source).add(watchdog);
+      const hung = Promise.withResolvers<void>();
+      let calls = 0;
+      void source.run(async (batch) => {
+        calls += 1;
+        if (calls === 2) await hung.promise;
+        return (await takeBatch(sql, ledger, batch, chance)) === null ? 'stale' : 'taken';
+      });
+      void watchdog.run();
+      await append(sql, key, 1, 40);
+      let expected: Seqs = new Map([[key, upTo(40)]]);
+      expect(await takenBy(id, expected)).toEqual(expected);
+      expect(stalls).not.toEqual([]);
+      hung.resolve();
+      await append(sql, key, 41, 50);
+      expected = new Map([[key, upTo(50)]]);
+      expect(await takenBy(id, expected)).toEqual(expected);
+      await eventually(async () => totalLag(await source.lag()) === 0);
+      await watchdog.drain();
+      await source.drain();
+    });
+
+    it('a drain ends although the source has only begun', async () => {
+      const { source, done } = startWith(group('begun'), (take) => take);
+      const begun = Date.now();
+      await source.drain();
+      await done;
+      expect(Date.now() - begun).toBeLessThan(8_000);
     });
   });
 }

@@ -1,5 +1,6 @@
 import type { Topic } from '../../protocol/topics.ts';
 import type { SourceRecord } from './record.ts';
+import type { StreamLag } from './stream-lag.ts';
 
 /** Records of one stream, in its order. */
 export interface SourceBatch {
@@ -32,6 +33,8 @@ export interface EventSource {
   drain(): Promise<void>;
   /** Leaves without waiting for the batch under way. */
   stop(): Promise<void>;
-  /** Records not yet taken. */
-  lag(): Promise<number>;
+  /** Records not yet taken of each stream, whoever reads it. Rejects where they cannot be known now. */
+  lag(): Promise<readonly StreamLag[]>;
+  /** Whether it falls to this instance to read the stream now. True, too, while it is to be learnt, as before a group is joined. */
+  holds(topic: Topic, partition: number): boolean;
 }

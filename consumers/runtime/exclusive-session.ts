@@ -1,5 +1,6 @@
 import { connect, type Connection, type Sql } from '../../db/client.ts';
 import { readBackend, type Role, tryRole } from '../../db/queries/relay.ts';
+import { processName } from '../process-name.ts';
 
 /** Milliseconds between two tries to take the role, and between two looks whether it is still held. */
 const TRY_EVERY = 1_000;
@@ -29,7 +30,7 @@ export class ExclusiveSession {
 
   constructor(url: string, name: string, role: Role) {
     this.#url = url;
-    this.#name = name;
+    this.#name = processName(name);
     this.#role = role;
     this.#connection = this.#connect();
   }

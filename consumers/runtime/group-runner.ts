@@ -1,8 +1,9 @@
 import type { Logger } from 'pino';
 import type { Sql } from '../../db/client.ts';
+import type { Stream } from '../../db/queries/consumer-offsets.ts';
 import { takeBatch, type Taken } from './batch.ts';
 import { failureFields } from './classify.ts';
-import type { EventSource } from './event-source.ts';
+import type { EventSource, SourceBatch } from './event-source.ts';
 import type { ConsumerGroup } from './group.ts';
 import { retryDueKey } from './parked-retrier.ts';
 import { Poller } from './poller.ts';
@@ -15,26 +16,34 @@ export interface GroupPorts {
   readonly sql: Sql;
   readonly log: Logger;
   readonly chance: Chance;
-  /** Told of every batch, and of every try of a parked key, that is stored. */
-  readonly onTaken: (groupId: string, taken: Taken) => void;
+  /** Told of every batch, and of every try of a parked key, that is stored; `stream` null: of the latter. */
+  readonly onTaken: (groupId: string, taken: Taken, stream: Pick<Stream, 'topic' | 'partition'> | null) => void;
+  /** Told of every batch that could not be taken for reasons outside its data, and will come again. */
+  readonly onFailed?: (groupId: string, stream: Pick<Stream, 'topic' | 'partition'>) => void;
 }
 
 /** A group at work: its source's records through the batch transaction. */
 export function groupService<E extends Typed>(group: ConsumerGroup<E>, source: EventSource, ports: GroupPorts): Service {
-  const { sql, log, chance, onTaken } = ports;
   return {
     name: group.id,
     run: () =>
-      source.run(async (batch) => {
-        const taken = await takeBatch(sql, group, batch, chance);
-        if (taken === null) return 'stale';
-        onTaken(group.id, taken);
-        if (taken.parked > 0 || taken.dead > 0) log.warn({ group: group.id, topic: batch.topic, ...taken }, 'records failed');
-        return 'taken';
-      }),
+      source.run((batch) =>
+        take(group, batch, ports).catch((error: unknown) => {
+          ports.onFailed?.(group.id, batch);
+          throw error;
+        }),
+      ),
     drain: () => source.drain(),
     stop: () => source.stop(),
   };
+}
+
+async function take<E extends Typed>(group: ConsumerGroup<E>, batch: SourceBatch, { sql, log, chance, onTaken }: GroupPorts): Promise<'taken' | 'stale'> {
+  const taken = await takeBatch(sql, group, batch, chance);
+  if (taken === null) return 'stale';
+  onTaken(group.id, taken, batch);
+  if (taken.parked > 0 || taken.dead > 0) log.warn({ group: group.id, topic: batch.topic, ...taken }, 'records failed');
+  return 'taken';
 }
 
 const RETRY_IDLE = { first: 500, most: 1_000 };
@@ -50,7 +59,7 @@ export function retrierService<E extends Typed>(group: ConsumerGroup<E>, { sql, 
     step: async () => {
       const retried = await retryDueKey(sql, group, chance);
       if (retried === null) return false;
-      onTaken(group.id, { ...retried, duplicates: 0, parked: 0 });
+      onTaken(group.id, { ...retried, duplicates: 0, parked: 0 }, null);
       if (retried.dead > 0) log.warn({ group: group.id, ...retried }, 'records are out of retries');
       return true;
     },

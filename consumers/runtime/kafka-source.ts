@@ -1,7 +1,7 @@
 import type { Batch, Consumer, EachBatchPayload, Kafka } from 'kafkajs';
 import type { Logger } from 'pino';
 import type { Sql } from '../../db/client.ts';
-import { readCursor, readCursors, type Stream } from '../../db/queries/consumer-offsets.ts';
+import { readCursor, type Stream } from '../../db/queries/consumer-offsets.ts';
 import type { Topic } from '../../protocol/topics.ts';
 import { backoffDelay, pause } from './backoff.ts';
 import { failureFields } from './classify.ts';
@@ -9,7 +9,10 @@ import { logPort } from './event-log-source.ts';
 import type { BatchHandler, EventSource } from './event-source.ts';
 import { cutFetched } from './kafka-batch.ts';
 import { behind, nextStep, offsetOf, type Place } from './kafka-cursor.ts';
+import { kafkaLag, withAdmin } from './kafka-lag.ts';
+import { createMember, heartbeatEvery, leaveGroup, SESSION_TIMEOUT, streamsOf } from './kafka-member.ts';
 import type { LogPlace } from './log-walk.ts';
+import { type StreamLag, streamName } from './stream-lag.ts';
 import { REPLAY_START, replayPage } from './topic-replay.ts';
 
 export interface KafkaSourceOptions {
@@ -26,9 +29,6 @@ export interface KafkaSourceOptions {
 }
 
 const BATCH_RECORDS = 500;
-/** How long a killed member's partitions wait for it, in milliseconds. The broker takes no less than 6 s by default. */
-export const SESSION_TIMEOUT = 10_000;
-const HEARTBEATS_A_SESSION = 10;
 const FAILURE = { first: 200, most: 5_000 };
 const PARTITIONS_AT_ONCE = 3;
 /** kafkajs' name for the first offset a partition still has. */
@@ -54,6 +54,10 @@ export class KafkaSource implements EventSource {
   readonly #ending = new AbortController();
   /** Of each assigned partition; absent: not known since the last assignment. */
   readonly #places = new Map<string, Place>();
+  readonly #abandoned = new AbortController();
+  readonly #underWay = new Set<Promise<void>>();
+  /** The streams that the group has given to this member, by name; null: it has not joined. */
+  #held: ReadonlySet<string> | null = null;
   #generation = 0;
   #consumer: Consumer | null = null;
   #running: Promise<void> | null = null;
@@ -74,21 +78,17 @@ export class KafkaSource implements EventSource {
 
   /** What is under way goes on beside it; the stored cursor keeps it from doing harm. */
   async stop(): Promise<void> {
+    this.#abandoned.abort();
     this.#ending.abort();
-    this.#consumer?.disconnect().catch(() => {});
   }
 
-  async lag(): Promise<number> {
-    let lag = 0n;
-    for (const topic of this.#options.topics) {
-      const cursors = await readCursors(this.#options.sql, this.#options.groupId, topic);
-      for (const { partition, high, low } of await this.#readEnds(topic)) {
-        const next = offsetOf(cursors.get(partition) ?? null) ?? BigInt(low);
-        // A cursor past the end is of a topic that is no more.
-        lag += BigInt(high) - (next > BigInt(high) ? BigInt(low) : next);
-      }
-    }
-    return Number(lag);
+  lag(): Promise<readonly StreamLag[]> {
+    const { kafka, sql, groupId, topics } = this.#options;
+    return kafkaLag(kafka, sql).lag(groupId, topics);
+  }
+
+  holds(topic: Topic, partition: number): boolean {
+    return this.#held?.has(streamName({ topic, partition })) ?? true;
   }
 
   async #rejoinUntilEnd(handler: BatchHandler): Promise<void> {
@@ -104,51 +104,57 @@ export class KafkaSource implements EventSource {
 
   /** One membership, from joining to its end: resolves when it is to end, rejects when it broke. */
   async #consume(handler: BatchHandler): Promise<void> {
-    const consumer = this.#createConsumer();
+    const { kafka, groupId, sessionTimeout = SESSION_TIMEOUT } = this.#options;
+    const consumer = createMember(kafka, groupId, sessionTimeout);
     this.#consumer = consumer;
     const { promise: over, resolve, reject } = Promise.withResolvers<void>();
     const end = (): void => resolve();
     this.#ending.signal.addEventListener('abort', end, { once: true });
     consumer.on(consumer.events.CRASH, ({ payload }) => reject(payload.error));
-    consumer.on(consumer.events.GROUP_JOIN, () => {
-      this.#generation += 1;
-      this.#places.clear();
-    });
+    consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => this.#joined(payload.memberAssignment));
+    const started = this.#start(consumer, handler);
     try {
-      await consumer.connect();
-      await consumer.subscribe({ topics: [...this.#options.topics], fromBeginning: true });
-      await consumer.run({
-        autoCommit: false,
-        eachBatchAutoResolve: false,
-        partitionsConsumedConcurrently: PARTITIONS_AT_ONCE,
-        eachBatch: (payload) => this.#eachBatch(payload, handler),
-      });
+      await Promise.race([started, over]);
       await over;
     } finally {
       this.#ending.signal.removeEventListener('abort', end);
-      await consumer.disconnect();
+      this.#held = null;
+      const isDraining = this.#ending.signal.aborted && !this.#abandoned.signal.aborted;
+      await leaveGroup(consumer, started, isDraining ? this.#underWay : []);
     }
   }
 
-  #createConsumer(): Consumer {
-    const { kafka, groupId, sessionTimeout = SESSION_TIMEOUT } = this.#options;
-    return kafka.consumer({
-      groupId,
-      sessionTimeout,
-      heartbeatInterval: sessionTimeout / HEARTBEATS_A_SESSION,
-      maxWaitTimeInMs: 200,
-      allowAutoTopicCreation: false,
-      // A broken membership is replaced here: kafkajs' own restart cannot be called off while it waits.
-      retry: { initialRetryTime: 100, retries: 2, restartOnFailure: async () => false },
+  /** Resolves when the group is joined, for which the broker waits for the other members, or for those that died without a word. */
+  async #start(consumer: Consumer, handler: BatchHandler): Promise<void> {
+    await consumer.connect();
+    await consumer.subscribe({ topics: [...this.#options.topics], fromBeginning: true });
+    await consumer.run({
+      autoCommit: false,
+      eachBatchAutoResolve: false,
+      partitionsConsumedConcurrently: PARTITIONS_AT_ONCE,
+      eachBatch: (payload) => this.#eachBatch(payload, handler),
     });
   }
 
+  #joined(assignment: Readonly<Record<string, readonly number[]>>): void {
+    this.#generation += 1;
+    this.#places.clear();
+    this.#held = streamsOf(assignment);
+  }
+
   async #eachBatch(payload: EachBatchPayload, handler: BatchHandler): Promise<void> {
+    const taking = this.#takeBeating(payload, handler);
+    this.#underWay.add(taking);
+    await taking.finally(() => this.#underWay.delete(taking));
+  }
+
+  /** An abandoned member beats no more, so that its partitions become another's. */
+  async #takeBeating(payload: EachBatchPayload, handler: BatchHandler): Promise<void> {
     const lost = new AbortController();
-    const every = (this.#options.sessionTimeout ?? SESSION_TIMEOUT) / HEARTBEATS_A_SESSION;
     const heart = setInterval(() => {
-      payload.heartbeat().catch(() => lost.abort());
-    }, every);
+      if (this.#abandoned.signal.aborted) clearInterval(heart);
+      else payload.heartbeat().catch(() => lost.abort());
+    }, heartbeatEvery(this.#options.sessionTimeout ?? SESSION_TIMEOUT));
     try {
       await this.#takeFetched(payload, handler, AbortSignal.any([lost.signal, this.#ending.signal]));
     } finally {
@@ -174,7 +180,7 @@ export class KafkaSource implements EventSource {
         await this.#returnToStored(stream, signal);
         return;
       }
-      this.#places.set(streamKey(stream), { from: part.cursor, state: 'following' });
+      this.#places.set(streamName(stream), { from: part.cursor, state: 'following' });
       payload.resolveOffset(part.lastOffset);
       // Only for Kafka's own tools; a rebalance in between shows in the next heartbeat.
       const offset = String(BigInt(part.lastOffset) + 1n);
@@ -185,7 +191,7 @@ export class KafkaSource implements EventSource {
   /** The place that the fetched records continue; undefined if they do not, or it cannot be known now: the next fetch begins elsewhere then. */
   async #placeFor(stream: Stream, batch: Batch, handler: BatchHandler, signal: AbortSignal): Promise<Place | undefined> {
     const generation = this.#generation;
-    const place = this.#places.get(streamKey(stream)) ?? (await this.#storedPlace(stream, signal));
+    const place = this.#places.get(streamName(stream)) ?? (await this.#storedPlace(stream, signal));
     if (place === undefined) return undefined;
     const isPast = await this.#endsBefore(stream, place, batch, signal);
     if (isPast === undefined || generation !== this.#generation) return undefined;
@@ -212,13 +218,13 @@ export class KafkaSource implements EventSource {
     const { topic, partition } = stream;
     const next = offsetOf(from);
     const isSought = step === 'seek' && next !== null;
-    this.#places.set(streamKey(stream), { from, state: isSought ? 'sought' : 'anew' });
+    this.#places.set(streamName(stream), { from, state: isSought ? 'sought' : 'anew' });
     this.#consumer?.seek({ topic, partition, offset: isSought ? String(next - 1n) : EARLIEST });
   }
 
   #keepPlace(stream: Stream, { from, state }: Place, batch: Batch): void {
     if (state === 'anew') return;
-    this.#places.set(streamKey(stream), { from, state: 'following' });
+    this.#places.set(streamName(stream), { from, state: 'following' });
     const [next, first] = [offsetOf(from), BigInt(batch.messages[0]?.offset ?? 0)];
     if (state === 'sought' && next !== null && first > next) {
       const { topic, partition } = stream;
@@ -235,7 +241,7 @@ export class KafkaSource implements EventSource {
     const isReplayed = await this.#replay(stream, place.from, handler, signal);
     if (generation !== this.#generation) return;
     if (isReplayed) this.#seek(stream, place, 'begin');
-    else this.#places.delete(streamKey(stream));
+    else this.#places.delete(streamName(stream));
   }
 
   /** False if it was cut off, or others have moved the cursor. */
@@ -265,10 +271,8 @@ export class KafkaSource implements EventSource {
     return ends && BigInt(ends.find((end) => end.partition === partition)?.high ?? next) < next;
   }
 
-  async #readEnds(topic: Topic): Promise<{ partition: number; high: string; low: string }[]> {
-    const admin = this.#options.kafka.admin();
-    await admin.connect();
-    return admin.fetchTopicOffsets(topic).finally(() => admin.disconnect());
+  #readEnds(topic: Topic): Promise<{ partition: number; high: string; low: string }[]> {
+    return withAdmin(this.#options.kafka, (admin) => admin.fetchTopicOffsets(topic));
   }
 
   /** Tries until it succeeds; undefined if `signal` aborts first. */
@@ -283,8 +287,4 @@ export class KafkaSource implements EventSource {
     }
     return undefined;
   }
-}
-
-function streamKey({ topic, partition }: Stream): string {
-  return `${topic}/${partition}`;
 }

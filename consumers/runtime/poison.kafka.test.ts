@@ -17,6 +17,7 @@ import { groupService } from './group-runner.ts';
 import { KafkaSource } from './kafka-source.ts';
 import { createLedger, ledgerGroup, readLedger } from './ledger.fixture.ts';
 import type { Service } from './service.ts';
+import { totalLag } from './stream-lag.ts';
 
 const broker = inject('kafkaBrokers');
 const log = pino({ level: 'silent' });
@@ -136,7 +137,7 @@ describe.skipIf(broker === '')('poison through Kafka', () => {
     await delayOf(...poisons, next);
     expect((await letters()).slice(before).map(({ error_class }) => error_class)).toEqual(POISONS.map(([, errorClass]) => errorClass));
     expect((await readLedger(sql, groupId)).get(BAD)).toContain(expected);
-    await eventually(async () => (await source.lag()) === 0);
+    await eventually(async () => totalLag(await source.lag()) === 0);
     expect(await countParkedKeys(sql)).toEqual([]);
     const sum = (of: keyof Taken): number => taken.reduce((total, one) => total + one[of], 0);
     expect([sum('applied') + sum('dead'), sum('duplicates'), sum('parked')]).toEqual([position, 0, 0]);

@@ -15,6 +15,7 @@ import { offsetOf } from './kafka-cursor.ts';
 import { KafkaSource } from './kafka-source.ts';
 import { createLedger, ledgerGroup, readLedger } from './ledger.fixture.ts';
 import type { Service } from './service.ts';
+import { totalLag } from './stream-lag.ts';
 
 const broker = inject('kafkaBrokers');
 const log = pino({ level: 'silent' });
@@ -78,7 +79,7 @@ describe.skipIf(broker === '')('a topic that is deleted and made anew', { timeou
   async function expectAll({ source }: { source: KafkaSource }): Promise<void> {
     const { sql } = database.connection;
     const ledger = async () => (await readLedger(sql, groupId)).get(key) ?? [];
-    await eventually(async () => (await ledger()).length >= last && (await source.lag()) === 0, PATIENCE, () => ({ last, startedOver }));
+    await eventually(async () => (await ledger()).length >= last && totalLag(await source.lag()) === 0, PATIENCE, () => ({ last, startedOver }));
     expect(await ledger()).toEqual(upTo(last));
     const ends = (await admin.fetchTopicOffsets(TOPIC)).filter(({ high }) => high !== '0');
     const cursors = await readCursors(sql, groupId, TOPIC);

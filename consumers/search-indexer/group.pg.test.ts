@@ -11,6 +11,7 @@ import { InfrastructureError } from '../runtime/classify.ts';
 import { createEventLogSource } from '../runtime/event-log-source.ts';
 import type { ConsumerGroup } from '../runtime/group.ts';
 import { groupService } from '../runtime/group-runner.ts';
+import { totalLag } from '../runtime/stream-lag.ts';
 import { searchIndexer } from './group.ts';
 
 const seed = Math.floor(Math.random() * 2 ** 31);
@@ -62,7 +63,7 @@ describe('search-indexer', () => {
 
   async function indexAll(group = searchIndexer): Promise<void> {
     const { service, source } = start(group);
-    await eventually(async () => (await source.lag()) === 0);
+    await eventually(async () => totalLag(await source.lag()) === 0);
     await service.drain();
   }
 

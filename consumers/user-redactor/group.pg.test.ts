@@ -10,6 +10,7 @@ import { InfrastructureError } from '../runtime/classify.ts';
 import { createEventLogSource } from '../runtime/event-log-source.ts';
 import { groupService } from '../runtime/group-runner.ts';
 import type { Service } from '../runtime/service.ts';
+import { totalLag } from '../runtime/stream-lag.ts';
 import { userRedactor } from './group.ts';
 
 let database: TestDatabase;
@@ -28,7 +29,7 @@ beforeEach(async () => {
     if (isAway) throw new InfrastructureError('there is more to delete');
   };
   service = groupService(userRedactor({ redact }), source, { sql, log: pino({ level: 'silent' }), chance: { now: () => new Date(), random: Math.random }, onTaken: () => {} });
-  lag = () => source.lag();
+  lag = async () => totalLag(await source.lag());
   void service.run();
 });
 

@@ -24,6 +24,20 @@ export async function readCursors(sql: AnySql, groupId: string, topic: Topic): P
   return new Map(rows.map(({ partition, cursor }) => [partition, cursor]));
 }
 
+/** A stream that a group has read of. `takenAt`: when its last batch was stored, by Postgres' clock, in milliseconds since 1970. */
+export interface StreamState extends Stream {
+  readonly cursor: string;
+  readonly takenAt: number;
+}
+
+/** Every stream that any group has read of, or this group. */
+export async function readStreams(sql: AnySql, groupId: string | null = null): Promise<StreamState[]> {
+  return sql<StreamState[]>`
+    SELECT o.group_id AS "groupId", o.topic, o.partition, o.cursor, (extract(epoch FROM o.updated_at) * 1000)::float8 AS "takenAt"
+    FROM consumer_offsets o WHERE o.cursor <> '' AND (${groupId}::text IS NULL OR o.group_id = ${groupId}::text)
+    ORDER BY o.group_id, o.topic, o.partition`;
+}
+
 /** Where a group stands in one stream, holding the row until the transaction ends: two readers of one stream take turns. */
 export async function lockCursor(tx: AnySql, { groupId, topic, partition }: Stream): Promise<string | null> {
   await tx`INSERT INTO consumer_offsets (group_id, topic, partition, cursor) VALUES (${groupId}, ${topic}, ${partition}, '') ON CONFLICT DO NOTHING`;

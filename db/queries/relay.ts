@@ -30,6 +30,23 @@ export async function readBackend(sql: AnySql): Promise<number> {
   return row.backend;
 }
 
+/** Which session holds each of the roles, by its application name; null: nobody does. */
+export async function readRoleHolders(sql: AnySql, roles: readonly Role[]): Promise<(string | null)[]> {
+  const locks = roles.map((role) => ('relayOfShard' in role ? { lock: RELAY_LOCK, id: String(role.relayOfShard) } : { lock: GROUP_LOCK, id: role.readerForGroup }));
+  const rows = await sql<{ holder: string | null }[]>`
+    SELECT (SELECT a.application_name FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+      WHERE l.locktype = 'advisory' AND l.granted AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+        AND l.classid = (r.value ->> 'lock')::oid AND l.objid = hashtext(r.value ->> 'id')::oid AND l.objsubid = 2 LIMIT 1) AS holder
+    FROM json_array_elements(${JSON.stringify(locks)}::text::json) WITH ORDINALITY AS r (value, place) ORDER BY r.place`;
+  return rows.map(({ holder }) => holder);
+}
+
+/** Each shard that was ever led. `storedAt`: when its place was stored last, in milliseconds since 1970. */
+export async function readRelayShards(sql: AnySql): Promise<{ shard: number; fence: string; storedAt: number }[]> {
+  return sql<{ shard: number; fence: string; storedAt: number }[]>`
+    SELECT r.shard, r.fence::text AS fence, (extract(epoch FROM r.updated_at) * 1000)::float8 AS "storedAt" FROM relay_states r ORDER BY r.shard`;
+}
+
 /** A term of leadership: what is saved under an older fence, or by another session, is refused. */
 export interface RelayTerm {
   readonly shard: number;

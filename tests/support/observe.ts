@@ -8,11 +8,14 @@ import { channelEventSchema } from '../../protocol/events.ts';
 import type { Listing, Observations } from './checker.ts';
 import { foldIndex, type IndexRow, type LogRecord, type MessageState } from './fold.ts';
 
-/** Where a channel may be looked at. */
-export interface Sources {
-  readonly api: Api;
+interface Tables {
   readonly db: Database;
   readonly channelId: string;
+}
+
+/** Where a channel may be looked at. */
+export interface Sources extends Tables {
+  readonly api: Api;
 }
 
 export type Stores = Pick<Observations, 'listings' | 'stored' | 'log' | 'index' | 'drained_seq'>;
@@ -29,6 +32,14 @@ export async function observeStores(sources: Sources, head: number, withinMs: nu
   };
 }
 
+/** What the tables of Postgres hold of a channel, the order of its history included; for pipelines that have no API in front. */
+export async function observeTables(sources: Tables): Promise<Stores> {
+  const stored = await readStored(sources);
+  const history = stored.filter(({ pos }) => pos !== null).toSorted((a, b) => (a.pos ?? 0) - (b.pos ?? 0));
+  const [log, index, drained_seq] = [await readLog(sources), await readIndex(sources), await readDrainedSeq(sources)];
+  return { listings: [{ name: 'channel', order: 'pos', messages: history }], stored, log, index, drained_seq };
+}
+
 async function isSettled(sources: Sources, head: number): Promise<boolean> {
   if ((await readDrainedSeq(sources)) < head) return false;
   const expected = foldIndex((await readLog(sources)).map(({ event }) => event));
@@ -36,12 +47,12 @@ async function isSettled(sources: Sources, head: number): Promise<boolean> {
   return rows.length === expected.size && rows.every((row) => expected.get(row.id)?.seq === row.seq);
 }
 
-export async function readDrainedSeq({ db, channelId }: Sources): Promise<number> {
+export async function readDrainedSeq({ db, channelId }: Tables): Promise<number> {
   const [row] = await db.select({ drained_seq: conversationLogs.drained_seq }).from(conversationLogs).where(eq(conversationLogs.channel_id, channelId));
   return row?.drained_seq ?? 0;
 }
 
-export async function readLog({ db, channelId }: Sources): Promise<LogRecord[]> {
+export async function readLog({ db, channelId }: Tables): Promise<LogRecord[]> {
   const rows = await db
     .select({ position: eventLog.position, data: eventLog.data })
     .from(eventLog)
@@ -50,12 +61,12 @@ export async function readLog({ db, channelId }: Sources): Promise<LogRecord[]> 
   return rows.map(({ position, data }) => ({ position, event: channelEventSchema.parse(data) }));
 }
 
-async function readIndex({ db, channelId }: Sources): Promise<IndexRow[]> {
+async function readIndex({ db, channelId }: Tables): Promise<IndexRow[]> {
   const { id, author_id, seq, text } = searchMessages;
   return db.select({ id, author_id, seq, text }).from(searchMessages).where(eq(searchMessages.channel_id, channelId));
 }
 
-async function readStored({ db, channelId }: Sources): Promise<MessageState[]> {
+async function readStored({ db, channelId }: Tables): Promise<MessageState[]> {
   const { id, seq, pos, thread_id, tpos, author_id, client_msg_id, text, revision, deleted_at } = messages;
   const columns = { id, seq, pos, thread_id, tpos, author_id, client_msg_id, text, revision, deleted_at };
   const rows = await db.select(columns).from(messages).where(eq(messages.channel_id, channelId));

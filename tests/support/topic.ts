@@ -14,15 +14,21 @@ export interface TopicRecord {
   readonly value: string;
 }
 
-/** All records of a channel on `message.events`, in offset order, up to where the topic ended when this was called. */
+/** All records of a channel on `message.events`, in offset order, up to where the topic ended when this was called. `brokers`: comma-separated. */
 export async function readTopic(brokers: string, channelId: string): Promise<LogRecord[]> {
-  const records = await readRecords(brokers, new Set([channelId]));
-  return records.map(({ position, value }) => ({ position, event: channelEventSchema.parse(JSON.parse(value)) }));
+  return (await readTopics(brokers, new Set([channelId]))).get(channelId) ?? [];
+}
+
+/** The same of several channels, in one reading. */
+export async function readTopics(brokers: string, channelIds: ReadonlySet<string>): Promise<Map<string, LogRecord[]>> {
+  const byKey = Map.groupBy(await readRecords(brokers, channelIds), ({ key }) => key);
+  const logged = ({ position, value }: TopicRecord): LogRecord => ({ position, event: channelEventSchema.parse(JSON.parse(value)) });
+  return new Map([...byKey].map(([key, records]) => [key, records.map(logged)]));
 }
 
 /** The records of these keys on `message.events`, each key's in offset order, up to where the topic ended when this was called. */
 export async function readRecords(brokers: string, keys: ReadonlySet<string>): Promise<TopicRecord[]> {
-  const kafka = new Kafka({ clientId: 'colink-tests', brokers: [brokers], logLevel: logLevel.NOTHING });
+  const kafka = new Kafka({ clientId: 'colink-tests', brokers: brokers.split(','), logLevel: logLevel.NOTHING });
   const ends = await endOffsets(kafka);
   const records: TopicRecord[] = [];
   const consumer = kafka.consumer({ groupId: `tests-${crypto.randomUUID()}`, maxWaitTimeInMs: 100 });
