@@ -21,6 +21,15 @@ export interface KafkaOptions {
   readonly logFile?: string;
   /** Most heap in MiB (default 256). */
   readonly heapMegabytes?: number;
+  /** The cluster this is a broker of; by default it is one by itself. */
+  readonly cluster?: ClusterPlace;
+}
+
+export interface ClusterPlace {
+  /** From 1. */
+  readonly nodeId: number;
+  /** The controller ports of all nodes, this one's included, in the order of their ids. More than one: it serves only once most of them run. */
+  readonly controllerPorts: readonly number[];
 }
 
 export interface KafkaBroker extends Running {
@@ -32,22 +41,27 @@ export interface KafkaBroker extends Running {
 /** 16 bytes in base64url, as Kafka wants them. It is fixed, so that formatting twice is the same as once. */
 const CLUSTER_ID = Buffer.from('colink-dev-kafka').toString('base64url');
 const START_TIMEOUT_MS = 30_000;
+/** Three virtual machines start at once on what may be two cores. */
+const CLUSTER_START_TIMEOUT_MS = 90_000;
+/** Of three copies, an acknowledged record is on two. */
+const MIN_INSYNC = 2;
 
 /**
- * Starts a one-node Apache Kafka (KRaft, broker and controller in one process) on loopback and resolves when it serves clients.
+ * Starts an Apache Kafka (KRaft, broker and controller in one process), of one node or as one of a cluster, on loopback and resolves when it serves clients.
  * Topics are created by those who know them, never by use. What a killed broker had acknowledged is there at the next start.
- * @throws if Java or the jars are missing (and Maven cannot get them), or if the broker does not serve within 30 s.
+ * @throws if Java or the jars are missing (and Maven cannot get them), or if the broker does not serve within 30 s (90 s in a cluster).
  */
 export async function startKafka(options: KafkaOptions): Promise<KafkaBroker> {
   const { java, classpath } = await findBroker();
   const port = options.port ?? (await freePort());
   const controllerPort = options.controllerPort ?? (await freePort());
   const logFile = options.logFile ?? join(options.dataDir, 'kafka.log');
-  const configFile = await writeConfig(options.dataDir, { port, controllerPort, advertisedPort: options.advertisedPort ?? port });
+  const place = options.cluster ?? { nodeId: 1, controllerPorts: [controllerPort] };
+  const configFile = await writeConfig(options.dataDir, { port, advertisedPort: options.advertisedPort ?? port }, place);
   const jvm = jvmArguments(classpath, options.heapMegabytes ?? 256);
   await formatOnce(java, jvm, options.dataDir, configFile);
   const running = await startChild({ command: java, args: [...jvm, 'kafka.Kafka', configFile], logFile, graceMs: 8_000 });
-  await untilReady(running, () => probe(running), START_TIMEOUT_MS);
+  await untilReady(running, () => probe(running), options.cluster ? CLUSTER_START_TIMEOUT_MS : START_TIMEOUT_MS);
   return { ...running, brokers: `127.0.0.1:${options.advertisedPort ?? port}`, port };
 }
 
@@ -83,37 +97,40 @@ function jvmArguments(classpath: string, heapMegabytes: number): string[] {
 
 interface Ports {
   readonly port: number;
-  readonly controllerPort: number;
   readonly advertisedPort: number;
 }
 
-async function writeConfig(dataDir: string, ports: Ports): Promise<string> {
+async function writeConfig(dataDir: string, ports: Ports, place: ClusterPlace): Promise<string> {
   const file = join(dataDir, 'server.properties');
   await mkdir(dataDir, { recursive: true });
-  await writeFile(file, brokerConfig(join(dataDir, 'log'), ports));
+  await writeFile(file, brokerConfig(join(dataDir, 'log'), ports, place));
   return file;
 }
 
-/** The broker's settings: one node, small, nothing created by accident, no waiting for more consumers. */
-function brokerConfig(logDirectory: string, { port, controllerPort, advertisedPort }: Ports): string {
+/** The broker's settings: small, nothing created by accident, no waiting for more consumers. */
+function brokerConfig(logDirectory: string, { port, advertisedPort }: Ports, { nodeId, controllerPorts }: ClusterPlace): string {
+  const copies = String(controllerPorts.length);
+  const insync = String(Math.min(controllerPorts.length, MIN_INSYNC));
   const settings = {
     'process.roles': 'broker,controller',
-    'node.id': '1',
-    'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
-    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
+    'node.id': String(nodeId),
+    'controller.quorum.voters': controllerPorts.map((voter, index) => `${index + 1}@127.0.0.1:${voter}`).join(','),
+    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPorts[nodeId - 1]}`,
     'advertised.listeners': `PLAINTEXT://127.0.0.1:${advertisedPort}`,
+    'default.replication.factor': copies,
+    'min.insync.replicas': insync,
     'controller.listener.names': 'CONTROLLER',
     'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
     'log.dirs': logDirectory,
     'auto.create.topics.enable': 'false',
     'offsets.topic.num.partitions': '1',
-    'offsets.topic.replication.factor': '1',
+    'offsets.topic.replication.factor': copies,
     'transaction.state.log.num.partitions': '1',
-    'transaction.state.log.replication.factor': '1',
-    'transaction.state.log.min.isr': '1',
+    'transaction.state.log.replication.factor': copies,
+    'transaction.state.log.min.isr': insync,
     'share.coordinator.state.topic.num.partitions': '1',
-    'share.coordinator.state.topic.replication.factor': '1',
-    'share.coordinator.state.topic.min.isr': '1',
+    'share.coordinator.state.topic.replication.factor': copies,
+    'share.coordinator.state.topic.min.isr': insync,
     'group.initial.rebalance.delay.ms': '0',
     // A killed broker's next incarnation may register once the session of the last one is over (9 s by default).
     'broker.session.timeout.ms': '3000',
