@@ -30,6 +30,7 @@ export default defineConfig({
           include: ['**/*.kafka.test.ts'],
           exclude: ignored,
           globalSetup: [POSTGRES, KAFKA],
+          setupFiles: ['./tests/support/kafka-clean.ts'],
           testTimeout: 60_000,
           fileParallelism: false,
         },

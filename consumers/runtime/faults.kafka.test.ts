@@ -151,7 +151,7 @@ describe.skipIf(broker === '')(`a group on Kafka under faults (seed ${seed})`, {
 
     const sender = new RecordSender(kafka);
     const owed = async () => {
-      const [row] = await sql<[{ owed: number }]>`SELECT count(*)::integer AS owed FROM dead_letters d WHERE d.group_id = ${groupId} AND d.published_at IS NULL`;
+      const [row] = await sql<[{ owed: number }]>`SELECT count(*)::integer AS owed FROM dead_letters d WHERE d.group_id = ${groupId} AND d.record_key = convert_to(${key}, 'UTF8') AND d.published_at IS NULL`;
       return row.owed;
     };
     await expect(publishDeadLetters(sql, sender)).rejects.toThrow(/topic/i);
