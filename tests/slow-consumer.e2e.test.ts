@@ -16,11 +16,15 @@ const MOST_GROWTH_MB = 170;
 
 let world: World;
 let alice: WorldUser;
+/** A room takes a hundred sockets of a user at most. */
+let listeners: WorldUser[];
+let opened = 0;
 let channelId: string;
 beforeAll(async () => {
   world = await startWorld('slow-consumer');
   alice = await world.user('alice', { scopes: [...SESSION_SCOPES, 'messages:import'] });
-  channelId = await world.channel('slow', [alice]);
+  listeners = [await world.user('bob'), await world.user('carol')];
+  channelId = await world.channel('slow', [alice, ...listeners]);
 });
 afterAll(() => world?.close());
 
@@ -36,7 +40,7 @@ class Reader {
   constructor(isAcking: boolean) {
     this.isAcking = isAcking;
     const url = `${world.baseUrl.replace('http', 'ws')}/v1/channels/${channelId}/socket`;
-    this.socket = new WebSocket(url, SUBPROTOCOL, { headers: { authorization: `Bearer ${alice.token}` }, perMessageDeflate: false });
+    this.socket = new WebSocket(url, SUBPROTOCOL, { headers: { authorization: `Bearer ${listeners[(opened += 1) % 2]?.token}` }, perMessageDeflate: false });
     this.socket.on('error', () => {});
     this.socket.on('message', (data) => this.#take(String(data)));
   }
