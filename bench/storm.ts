@@ -4,7 +4,7 @@ import { openCrowds, type Crowds } from './load/crowd-threads.ts';
 import { clock } from './load/timestamps.ts';
 import { startWriters, type Written } from './load/writers.ts';
 import { countByPrefix } from './queries.ts';
-import { logQueries, type LoggedQuery } from './query-log.ts';
+import { logQueries, type LoggedQuery } from '../dev/query-log.ts';
 import { bar, exact, roundedAll, type BenchResult } from './report.ts';
 import { stormGateway, type GatewayStorm } from './storm-gateway.ts';
 import { call, withStack, type BenchOptions, type BenchStack } from './stack.ts';

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { Registry } from 'prom-client';
 import { describe, expect, it } from 'vitest';
+import { parseAllDocuments } from 'yaml';
 import { z } from 'zod';
 import { FLEET_VARIABLES, readConfig } from '../consumers/config.ts';
 import { serveFleet } from '../consumers/http-server.ts';
-import { parseYaml } from '../tests/support/yaml.ts';
 
 /** The longest that a fleet takes to end: consumers/main.ts, and a second for each part that is stopped by force. */
 const SHUTDOWN_SECONDS = 25;
@@ -43,7 +43,13 @@ const deploymentSchema = z.object({
 });
 const objectSchema = z.looseObject({ apiVersion: z.string(), kind: z.string(), metadata: z.looseObject({ name: z.string() }) });
 
-const objects = parseYaml(readFileSync('ops/kubernetes/fleet.yaml', 'utf8')).map((document) => objectSchema.parse(document));
+/** @throws where a document is not well formed, a key that is given twice included. */
+const documentsOf = (path: string): unknown[] =>
+  [...parseAllDocuments(readFileSync(path, 'utf8'))].map((document) => {
+    if (document.errors[0]) throw document.errors[0];
+    return document.toJS();
+  });
+const objects = documentsOf('ops/kubernetes/fleet.yaml').map((document) => objectSchema.parse(document));
 const only = (kind: string): unknown => objects.find((object) => object.kind === kind);
 const { spec } = deploymentSchema.parse(only('Deployment'));
 const pod = spec.template.spec;
@@ -107,7 +113,7 @@ describe('compose.yaml', () => {
     depends_on: z.record(z.string(), z.strictObject({ condition: z.literal('service_healthy') })).optional(),
     healthcheck: z.unknown().optional(),
   });
-  const { services, volumes } = z.object({ services: z.record(z.string(), service), volumes: z.record(z.string(), z.null()) }).parse(parseYaml(readFileSync('compose.yaml', 'utf8'))[0]);
+  const { services, volumes } = z.object({ services: z.record(z.string(), service), volumes: z.record(z.string(), z.null()) }).parse(documentsOf('compose.yaml')[0]);
   const brokers = ['kafka-1', 'kafka-2', 'kafka-3'].map((name) => services[name]).filter((broker) => broker !== undefined);
   const shared = Object.fromEntries(
     readFileSync('ops/kafka/cluster.env', 'utf8').split('\n').filter((line) => /^\w/.test(line)).map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
-import { logQueries } from '../bench/query-log.ts';
+import { logQueries } from '../dev/query-log.ts';
 import { Connection } from '../client/connection.ts';
 import { systemClock } from '../client/ports.ts';
 import type { RoomWire } from '../client/wires.ts';
