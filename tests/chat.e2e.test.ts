@@ -1,16 +1,16 @@
-import { join } from 'node:path';
-import type { Browser, Locator, Page } from 'playwright-core';
+import type { Locator, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { launchBrowser, noBrowser, openPerson, type Person } from './support/browser.ts';
+import { noBrowser, type Person } from './support/browser.ts';
 import { act, channelLink, createChannel, feed, itemOf, joinChannel, say, signIn } from './support/page.ts';
 import { problemOf, rawRequest } from './support/raw-http.ts';
-import { startWorld, type World } from './support/world.ts';
+import { openTwoPeople, type TwoPeople } from './support/two-people.ts';
+import type { World } from './support/world.ts';
 
 const skipped = noBrowser !== null && !process.env['CI'];
 const WITHIN = { timeout: 20_000 };
 
+let people: TwoPeople | undefined;
 let world: World;
-let browser: Browser;
 let alice: Person;
 let bob: Person;
 
@@ -27,22 +27,11 @@ async function search({ page }: Person, query: string): Promise<string[]> {
 
 beforeAll(async () => {
   if (skipped) return;
-  world = await startWorld('chat');
-  browser = await launchBrowser();
-  [alice, bob] = await Promise.all([openPerson(browser, 'alice'), openPerson(browser, 'bob')]);
+  people = await openTwoPeople('chat');
+  ({ world, alice, bob } = people);
 });
-afterEach(async ({ task }) => {
-  if (task.result?.state !== 'fail') return;
-  const directory = join(world.dataDir, 'screenshots');
-  await Promise.all([alice?.shoot(directory), bob?.shoot(directory)]);
-  console.error(`screenshots in ${directory}`);
-  world.keep();
-});
-afterAll(async () => {
-  await Promise.all([alice?.close(), bob?.close()]);
-  await browser?.close();
-  await world?.close();
-});
+afterEach(({ task }) => people?.ended(task.result?.state));
+afterAll(() => people?.close());
 
 describe.skipIf(skipped)(`alice and bob at the page${skipped ? ` (left out: ${noBrowser})` : ''}`, () => {
   it('sign in through the identity provider, make a channel and join it', async () => {

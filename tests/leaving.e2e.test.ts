@@ -1,29 +1,25 @@
-import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { bootstrapSchema } from '../protocol/api.ts';
-import { launchBrowser, noBrowser, openPerson, type Person } from './support/browser.ts';
+import { noBrowser, type Person } from './support/browser.ts';
 import { createChannel, itemOf, joinChannel, say, signIn } from './support/page.ts';
-import { startWorld, type World } from './support/world.ts';
+import { openTwoPeople, type TwoPeople } from './support/two-people.ts';
+import type { World } from './support/world.ts';
 
 const skipped = noBrowser !== null && !process.env['CI'];
 
+let people: TwoPeople | undefined;
 let world: World;
-let browser: Browser;
 let alice: Person;
 let bob: Person;
 
 beforeAll(async () => {
   if (skipped) return;
-  world = await startWorld('leaving');
-  browser = await launchBrowser();
-  [alice, bob] = await Promise.all([openPerson(browser, 'alice'), openPerson(browser, 'bob')]);
+  people = await openTwoPeople('leaving');
+  ({ world, alice, bob } = people);
   await Promise.all([signIn(alice, world.baseUrl, 'Alice Adams'), signIn(bob, world.baseUrl, 'Bob Baker')]);
 });
-afterAll(async () => {
-  await Promise.all([alice?.close(), bob?.close()]);
-  await browser?.close();
-  await world?.close();
-});
+afterEach(({ task }) => people?.ended(task.result?.state));
+afterAll(() => people?.close());
 
 /** How far Bob has read, by his session in the browser, whatever page is open. */
 async function readPos(): Promise<number | undefined> {

@@ -1,15 +1,15 @@
-import { join } from 'node:path';
-import type { Browser, Locator } from 'playwright-core';
+import type { Locator } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { launchBrowser, noBrowser, openPerson, type Person } from './support/browser.ts';
+import { noBrowser, type Person } from './support/browser.ts';
 import { createChannel, itemOf, joinChannel, say, signIn } from './support/page.ts';
-import { startWorld, type World, type WorldUser } from './support/world.ts';
+import { openTwoPeople, type TwoPeople } from './support/two-people.ts';
+import type { World, WorldUser } from './support/world.ts';
 
 const skipped = noBrowser !== null && !process.env['CI'];
 const WITHIN = { timeout: 20_000 };
 
+let people: TwoPeople | undefined;
 let world: World;
-let browser: Browser;
 let alice: Person;
 let bob: Person;
 let carol: WorldUser;
@@ -41,26 +41,15 @@ async function createCrowd(others: number): Promise<number> {
 
 beforeAll(async () => {
   if (skipped) return;
-  world = await startWorld('page');
-  browser = await launchBrowser();
-  [alice, bob] = await Promise.all([openPerson(browser, 'alice'), openPerson(browser, 'bob')]);
+  people = await openTwoPeople('page');
+  ({ world, alice, bob } = people);
   carol = await world.user('carol');
   await Promise.all([signIn(alice, world.baseUrl, 'Alice Adams'), signIn(bob, world.baseUrl, 'Bob Baker')]);
   await createChannel(alice, 'plans');
   channelId = new URL(alice.page.url()).pathname.split('/').at(-1) ?? '';
 });
-afterEach(async ({ task }) => {
-  if (task.result?.state !== 'fail') return;
-  const directory = join(world.dataDir, 'screenshots');
-  await Promise.all([alice?.shoot(directory), bob?.shoot(directory)]);
-  console.error(`screenshots in ${directory}`);
-  world.keep();
-});
-afterAll(async () => {
-  await Promise.all([alice?.close(), bob?.close()]);
-  await browser?.close();
-  await world?.close();
-});
+afterEach(({ task }) => people?.ended(task.result?.state));
+afterAll(() => people?.close());
 
 describe.skipIf(skipped)(`what people see of each other${skipped ? ` (left out: ${noBrowser})` : ''}`, () => {
   it('the members of the open channel: who joins and leaves is listed at once, and who is here', async () => {
