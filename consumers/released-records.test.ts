@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { directoryEventSchema } from '../protocol/directory-events.ts';
 import { channelEventSchema } from '../protocol/events.ts';
+import { fileEventSchema } from '../protocol/file-events.ts';
 import { inboxEventSchema } from '../protocol/inbox-events.ts';
 import { presenceEventSchema } from '../protocol/presence.ts';
 import { ceType, HEADERS, type Topic, topicOf, TOPICS } from '../protocol/topics.ts';
@@ -20,6 +21,9 @@ import { groupsOf } from './services.ts';
 const RELEASED: Readonly<Record<string, readonly string[]>> = {
   'channel.events.v1.json': [
     '367995f12b49a9a2', '4672ea51e3ca204c', 'd776ba9554df26d8', 'cfa5a2ab36e9a78f',
+  ],
+  'file.events.v1.json': [
+    '80119ecb335d8f21', '8ba64f4f888216b9', '508b8d25b420ab07', 'ffbd89b39fc551b8',
   ],
   'message.events.v1.json': [
     'f7b3761bb47582a1', '5a0af35fb94b3f94', '3b1badb5d2004a14', 'd1efbe6bcc24dfee', 'c77a18d4e5d4bb10', 'b785f1f2ff760980', 'd98da065d7ac218e', 'a8fe2178d40c5695',
@@ -56,7 +60,7 @@ function toRecord(topic: Topic, { key, headers, value }: Fixture): SourceRecord 
   return { topic, partition: 0, offset: '0', key: Buffer.from(key), value: Buffer.from(value), headers };
 }
 
-const schemas = [...channelEventSchema.options, ...directoryEventSchema.options, ...inboxEventSchema.options, presenceEventSchema];
+const schemas = [...channelEventSchema.options, ...directoryEventSchema.options, ...inboxEventSchema.options, ...fileEventSchema.options, presenceEventSchema];
 const REDIS = { UPSTASH_REDIS_REST_URL: 'http://127.0.0.1', UPSTASH_REDIS_REST_TOKEN: 'secret' };
 /** All groups: with whatever each of them needs in order to run. */
 const groups = groupsOf(readConfig([], { DATABASE_URL: 'postgres://127.0.0.1/colink', WORKER_URL: 'http://127.0.0.1', FLEET_TOKEN: 'secret', ...REDIS }));

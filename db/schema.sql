@@ -139,6 +139,43 @@ CREATE TABLE event_log (
   CONSTRAINT event_log_pkey PRIMARY KEY ("position", logged_at)
 ) PARTITION BY RANGE (logged_at);
 
+CREATE TABLE file_uploads (
+  id uuid NOT NULL,
+  user_id uuid NOT NULL,
+  channel_id uuid NOT NULL,
+  size bigint NOT NULL,
+  idempotency_key text,
+  started_at timestamp with time zone NOT NULL,
+  abandoned_at timestamp with time zone,
+  CONSTRAINT file_uploads_pkey PRIMARY KEY (id)
+);
+
+CREATE TABLE file_usage (
+  user_id uuid NOT NULL,
+  bytes bigint NOT NULL,
+  CONSTRAINT file_usage_pkey PRIMARY KEY (user_id),
+  CONSTRAINT file_usage_bytes_check CHECK (bytes >= 0)
+) WITH (fillfactor=50);
+
+CREATE TABLE files (
+  id uuid NOT NULL,
+  channel_id uuid NOT NULL,
+  uploader_id uuid NOT NULL,
+  name text NOT NULL,
+  media_type text NOT NULL,
+  size bigint NOT NULL,
+  sha256 text NOT NULL,
+  status text DEFAULT 'pending_scan'::text NOT NULL,
+  thumbnails jsonb DEFAULT '[]'::jsonb NOT NULL,
+  version integer DEFAULT 1 NOT NULL,
+  created_at timestamp with time zone NOT NULL,
+  deleted_at timestamp with time zone,
+  purged_at timestamp with time zone,
+  CONSTRAINT files_pkey PRIMARY KEY (id),
+  CONSTRAINT files_size_check CHECK (size > 0),
+  CONSTRAINT files_status_check CHECK (status = ANY (ARRAY['pending_scan'::text, 'clean'::text, 'infected'::text]))
+);
+
 CREATE TABLE former_members (
   channel_id uuid NOT NULL,
   user_id uuid NOT NULL,
@@ -178,6 +215,13 @@ CREATE TABLE members (
   joined_at timestamp with time zone DEFAULT now() NOT NULL,
   CONSTRAINT members_pkey PRIMARY KEY (channel_id, user_id),
   CONSTRAINT members_role_check CHECK (role = ANY (ARRAY['owner'::text, 'admin'::text, 'member'::text]))
+);
+
+CREATE TABLE message_files (
+  message_id uuid NOT NULL,
+  file_id uuid NOT NULL,
+  place integer NOT NULL,
+  CONSTRAINT message_files_pkey PRIMARY KEY (message_id, file_id)
 );
 
 CREATE TABLE messages (
@@ -314,6 +358,14 @@ ALTER TABLE credentials ADD CONSTRAINT credentials_user_id_fkey FOREIGN KEY (use
 
 ALTER TABLE dead_letter_acts ADD CONSTRAINT dead_letter_acts_dead_letter_id_fkey FOREIGN KEY (dead_letter_id) REFERENCES dead_letters(id);
 
+ALTER TABLE file_uploads ADD CONSTRAINT file_uploads_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES channels(id);
+
+ALTER TABLE file_uploads ADD CONSTRAINT file_uploads_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
+
+ALTER TABLE files ADD CONSTRAINT files_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES channels(id);
+
+ALTER TABLE files ADD CONSTRAINT files_uploader_id_fkey FOREIGN KEY (uploader_id) REFERENCES users(id);
+
 ALTER TABLE former_members ADD CONSTRAINT former_members_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES channels(id);
 
 ALTER TABLE former_members ADD CONSTRAINT former_members_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
@@ -323,6 +375,8 @@ ALTER TABLE inbox_logs ADD CONSTRAINT inbox_logs_user_id_fkey FOREIGN KEY (user_
 ALTER TABLE members ADD CONSTRAINT members_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES channels(id);
 
 ALTER TABLE members ADD CONSTRAINT members_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
+
+ALTER TABLE message_files ADD CONSTRAINT message_files_file_id_fkey FOREIGN KEY (file_id) REFERENCES files(id);
 
 ALTER TABLE parked_records ADD CONSTRAINT parked_records_dead_letter_id_fkey FOREIGN KEY (dead_letter_id) REFERENCES dead_letters(id);
 
@@ -350,9 +404,23 @@ CREATE INDEX event_log_relay ON event_log USING btree (xid, "position");
 
 CREATE INDEX event_log_resume ON event_log USING btree (key, channel_seq) WHERE channel_seq IS NOT NULL;
 
+CREATE INDEX file_uploads_age ON file_uploads USING btree (started_at);
+
+CREATE UNIQUE INDEX file_uploads_key ON file_uploads USING btree (user_id, idempotency_key) WHERE abandoned_at IS NULL;
+
+CREATE INDEX files_channel ON files USING btree (channel_id, id) WHERE deleted_at IS NULL;
+
+CREATE INDEX files_pending ON files USING btree (id) WHERE status = 'pending_scan'::text AND deleted_at IS NULL;
+
+CREATE INDEX files_unpurged ON files USING btree (deleted_at) WHERE deleted_at IS NOT NULL AND purged_at IS NULL;
+
+CREATE INDEX files_uploader ON files USING btree (uploader_id, id) WHERE deleted_at IS NULL;
+
 CREATE INDEX idempotency_keys_age ON idempotency_keys USING btree (created_at);
 
 CREATE INDEX members_user ON members USING btree (user_id);
+
+CREATE INDEX message_files_file ON message_files USING btree (file_id);
 
 CREATE INDEX messages_history ON messages USING btree (channel_id, pos) WHERE thread_id IS NULL;
 
@@ -412,6 +480,7 @@ DECLARE
   types text[];
   last_pos bigint;
   with_replies boolean;
+  with_files boolean;
   contiguous boolean;
 BEGIN
   SELECT l.* INTO log FROM conversation_logs l WHERE l.channel_id = p_channel FOR UPDATE;
@@ -424,8 +493,9 @@ BEGIN
     array_agg(ROW(e.seq, e.id, e.type, e.at, e.actor_id, e.message_id, e.client_msg_id, e.text, e.pos, e.thread_id, e.tpos, e.origin,
       e.revision, e.emoji, e.event)::drain_event ORDER BY e.n) FILTER (WHERE e.seq > log.drained_seq),
     array_agg(DISTINCT e.type), max(e.pos),
-    bool_or(e.type = 'message.created' AND e.thread_id IS NOT NULL), bool_and(e.seq IS NOT DISTINCT FROM first_seq + e.n - 1)
-  INTO batch, types, last_pos, with_replies, contiguous
+    bool_or(e.type = 'message.created' AND e.thread_id IS NOT NULL), bool_or(e.event ? 'file_ids'),
+    bool_and(e.seq IS NOT DISTINCT FROM first_seq + e.n - 1)
+  INTO batch, types, last_pos, with_replies, with_files, contiguous
   FROM ROWS FROM (
     jsonb_to_recordset(p_events) AS (seq bigint, id uuid, type text, at timestamptz, actor_id uuid, message_id uuid, client_msg_id text,
       text text, pos bigint, thread_id uuid, tpos bigint, origin jsonb, revision integer, emoji text),
@@ -435,6 +505,7 @@ BEGIN
 
   IF 'message.created' = ANY (types) THEN PERFORM project_created(p_channel, batch); END IF;
   IF with_replies THEN PERFORM project_replies(p_channel, batch); END IF;
+  IF with_files THEN PERFORM project_files(p_channel, batch); END IF;
   IF 'message.edited' = ANY (types) THEN PERFORM project_edited(batch); END IF;
   IF 'message.deleted' = ANY (types) THEN PERFORM project_deleted(batch); END IF;
   IF types && ARRAY['reaction.added', 'reaction.removed'] THEN PERFORM project_reactions(p_channel, batch); END IF;
@@ -542,6 +613,20 @@ BEGIN
   FROM (SELECT DISTINCT ON (e.message_id) e.message_id, e.text, e.revision, e.at FROM unnest(p_batch) e
         WHERE e.type = 'message.edited' ORDER BY e.message_id, e.seq DESC) b
   WHERE m.id = b.message_id;
+END $function$;
+
+CREATE OR REPLACE FUNCTION public.project_files(p_channel uuid, p_batch drain_event[])
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  INSERT INTO message_files (message_id, file_id, place)
+  SELECT b.message_id, f.id, c.place
+  FROM unnest(p_batch) b
+  CROSS JOIN LATERAL jsonb_array_elements_text(b.event -> 'file_ids') WITH ORDINALITY AS c (id, place)
+  JOIN files f ON f.id = c.id::uuid AND f.uploader_id = b.actor_id AND f.channel_id = p_channel
+  WHERE b.type = 'message.created'
+  ON CONFLICT (message_id, file_id) DO NOTHING;
 END $function$;
 
 CREATE OR REPLACE FUNCTION public.project_reactions(p_channel uuid, p_batch drain_event[])

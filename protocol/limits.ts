@@ -54,3 +54,5 @@ export const PRESENCE_EVERY_SECONDS = 5;
 export const MAX_PRESENCE_LIST = 200;
 /** Longest window in which a server asks its clients to come back, in milliseconds. */
 export const MAX_RECONNECT_MS = 120_000;
+/** Longest name of a file, in UTF-16 code units. */
+export const MAX_FILE_NAME = 255;

@@ -1,4 +1,5 @@
 import type { ChannelEventType } from './events.ts';
+import type { FileEvent } from './file-events.ts';
 import type { InboxEventType } from './inbox-events.ts';
 import type { PresenceEvent } from './presence.ts';
 
@@ -13,7 +14,7 @@ export const TOPICS = {
 export type Topic = keyof typeof TOPICS;
 
 /** Every type of event that is logged. */
-export type LoggedEventType = ChannelEventType | DirectoryEventType | PresenceEvent['type'] | InboxEventType;
+export type LoggedEventType = ChannelEventType | DirectoryEventType | PresenceEvent['type'] | InboxEventType | FileEvent['type'];
 
 /** `ce_type` of an event: its name with the major version of its shape. A consumer refuses a major version it does not know. */
 export const ceType = (type: LoggedEventType, major = 1): string => `colink.${type}.v${major}`;
@@ -51,6 +52,9 @@ const TOPIC_OF_TYPE: Readonly<Record<LoggedEventType, Topic>> = {
   'channel.left': 'user.events',
   'message.notified': 'user.events',
   'presence.chosen': 'user.events',
+  'file.uploaded': 'file.events',
+  'file.updated': 'file.events',
+  'file.deleted': 'file.events',
 };
 const topicsByType: ReadonlyMap<string, Topic> = new Map(Object.entries(TOPIC_OF_TYPE));
 

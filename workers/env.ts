@@ -22,11 +22,17 @@ export interface Env {
   /** One, named `hub`. */
   readonly METRICS_HUB: Namespace<MetricsApi>;
   readonly POSTGRES: Pick<Hyperdrive, 'connectionString'>;
+  /** Contents of files and their thumbnails. */
+  readonly FILES: R2Bucket;
   readonly LIMIT_SEND: RateLimit;
   readonly LIMIT_READ: RateLimit;
   readonly ENVIRONMENT: string;
   /** Comma-separated. */
   readonly ALLOWED_ORIGINS: string;
+  /** Decimal numbers of bytes: of one file, of all of a user, of all there are. */
+  readonly MAX_FILE_BYTES: string;
+  readonly MAX_USER_FILE_BYTES: string;
+  readonly MAX_WORKSPACE_FILE_BYTES: string;
   readonly OIDC_ISSUER: string;
   readonly OIDC_CLIENT_ID: string;
   /** Secret. Without one Colink is a public client, protected by PKCE alone. */

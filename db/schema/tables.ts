@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm';
 import { bigint, boolean, customType, integer, jsonb, pgTable, text, timestamp, uuid } from 'drizzle-orm/pg-core';
 import type { DeadLetterAct, DeadLetterStatus } from '../../protocol/dead-letters.ts';
 import type { MemberRole, Origin } from '../../protocol/events.ts';
+import type { FileStatus, Thumbnail } from '../../protocol/files.ts';
 import type { PresenceChoice } from '../../protocol/presence.ts';
 import type { Topic } from '../../protocol/topics.ts';
 
@@ -260,4 +261,41 @@ export const idempotencyKeys = pgTable('idempotency_keys', {
   body: text(),
   headers: jsonb(),
   created_at: moment().notNull().defaultNow(),
+});
+
+export const files = pgTable('files', {
+  id: uuid().primaryKey(),
+  channel_id: uuid().notNull(),
+  uploader_id: uuid().notNull(),
+  name: text().notNull(),
+  media_type: text().notNull(),
+  size: counter().notNull(),
+  sha256: text().notNull(),
+  status: text().$type<FileStatus>().notNull().default('pending_scan'),
+  thumbnails: jsonb().$type<readonly Thumbnail[]>().notNull().default([]),
+  version: integer().notNull().default(1),
+  created_at: moment().notNull(),
+  deleted_at: moment(),
+  purged_at: moment(),
+});
+
+export const fileUploads = pgTable('file_uploads', {
+  id: uuid().primaryKey(),
+  user_id: uuid().notNull(),
+  channel_id: uuid().notNull(),
+  size: counter().notNull(),
+  idempotency_key: text(),
+  started_at: moment().notNull(),
+  abandoned_at: moment(),
+});
+
+export const fileUsage = pgTable('file_usage', {
+  user_id: uuid().primaryKey(),
+  bytes: counter().notNull(),
+});
+
+export const messageFiles = pgTable('message_files', {
+  message_id: uuid().notNull(),
+  file_id: uuid().notNull(),
+  place: integer().notNull(),
 });

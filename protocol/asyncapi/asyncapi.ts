@@ -1,5 +1,6 @@
 import { directoryEventSchema } from '../directory-events.ts';
 import { channelEventSchema } from '../events.ts';
+import { fileEventSchema } from '../file-events.ts';
 import { inboxEventSchema } from '../inbox-events.ts';
 import { presenceEventSchema } from '../presence.ts';
 import { ceType, HEADERS } from '../topics.ts';
@@ -45,7 +46,7 @@ function heartbeat(text: string, title: string, summary: string): object {
 
 /** `ce_type` by the type of an event. */
 const RECORD_TYPES: ReadonlyMap<string, string> = new Map(
-  [...channelEventSchema.options, ...directoryEventSchema.options, ...inboxEventSchema.options, presenceEventSchema].map(({ shape }) => [shape.type.value, ceType(shape.type.value)]),
+  [...channelEventSchema.options, ...directoryEventSchema.options, ...inboxEventSchema.options, ...fileEventSchema.options, presenceEventSchema].map(({ shape }) => [shape.type.value, ceType(shape.type.value)]),
 );
 
 function describe(message: Message): object {

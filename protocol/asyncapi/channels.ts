@@ -3,7 +3,7 @@ import { counterSchema } from '../primitives.ts';
 import { RESUME_DAYS } from '../limits.ts';
 import { deadLetterTopic, topicOf, TOPICS, type Topic } from '../topics.ts';
 import { SUBPROTOCOL, TICKET_SUBPROTOCOL_PREFIX } from '../version.ts';
-import { CHANNEL_EVENTS, CLIENT_FRAMES, DIRECTORY_EVENTS, INBOX_EVENTS, type JsonSchema, type Message, PRESENCE_EVENTS, SERVER_FRAMES } from './messages.ts';
+import { CHANNEL_EVENTS, CLIENT_FRAMES, DIRECTORY_EVENTS, FILE_EVENTS, INBOX_EVENTS, type JsonSchema, type Message, PRESENCE_EVENTS, SERVER_FRAMES } from './messages.ts';
 
 export interface Channel {
   readonly address: string;
@@ -66,7 +66,7 @@ const TOPIC_KEYS: Readonly<Record<Topic, string>> = {
   'presence.events': 'the user\'s id',
   'file.events': 'the file\'s id',
 };
-const LOGGED = [...CHANNEL_EVENTS, ...DIRECTORY_EVENTS, ...INBOX_EVENTS, ...PRESENCE_EVENTS];
+const LOGGED = [...CHANNEL_EVENTS, ...DIRECTORY_EVENTS, ...INBOX_EVENTS, ...PRESENCE_EVENTS, ...FILE_EVENTS];
 const topicNames = Object.keys(TOPICS) as Topic[];
 const messagesOf = (name: Topic): Message[] => LOGGED.filter(({ type }) => topicOf(type) === name);
 

@@ -1,9 +1,11 @@
 import type { DirectoryEvent } from '../directory-events.ts';
 import type { ChannelEvent } from '../events.ts';
+import type { FileEvent } from '../file-events.ts';
+import type { FileState } from '../files.ts';
 import type { InboxEvent } from '../inbox-events.ts';
 import { PRESENCE_EVERY_SECONDS } from '../limits.ts';
 import type { PresenceEvent } from '../presence.ts';
-import { ADA, BOB, CHANNEL, MESSAGE, type Notes, REPLY } from './notes.ts';
+import { ADA, BOB, CHANNEL, FILE, MESSAGE, type Notes, REPLY } from './notes.ts';
 
 const AT = '2026-11-23T10:00:00.000Z';
 const eventId = (n: number): string => `019abcde-0000-7000-8000-${String(n).padStart(12, '0')}`;
@@ -141,4 +143,31 @@ export const PRESENCE_EVENT_NOTES: Notes<PresenceEvent> = {
     summary: `Key: the user. One a transition, at most one a user in ${PRESENCE_EVERY_SECONDS} s.`,
     examples: [{ id: eventId(1), at: AT, type: 'presence.changed', user_id: ADA, state: 'away', status: null }],
   },
+};
+
+const file: FileState = {
+  id: FILE,
+  channel_id: CHANNEL,
+  uploader_id: ADA,
+  name: 'engine.png',
+  media_type: 'image/png',
+  size: 48_213,
+  sha256: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
+  status: 'pending_scan',
+  thumbnails: [],
+  created_at: AT,
+};
+const clean: FileState = { ...file, status: 'clean', thumbnails: [{ size: 320, width: 320, height: 240 }] };
+
+export const FILE_EVENT_NOTES: Notes<FileEvent> = {
+  'file.uploaded': { title: 'A file was uploaded', summary: 'Key: the file. Nobody can download it before it is clean.', examples: [{ ...by(1), type: 'file.uploaded', version: 1, file }] },
+  'file.updated': {
+    title: 'A file was scanned',
+    summary: 'Key: the file. Or it has thumbnails now.',
+    examples: [
+      { ...by(2), type: 'file.updated', version: 2, file: clean },
+      { ...by(3), type: 'file.updated', version: 2, file: { ...file, status: 'infected' } },
+    ],
+  },
+  'file.deleted': { title: 'A file was deleted', summary: 'Key: the file. file is its last state.', examples: [{ ...by(4), type: 'file.deleted', version: 3, file: clean }] },
 };

@@ -3,11 +3,13 @@ import { userSchema } from '../api.ts';
 import { directoryEventSchema } from '../directory-events.ts';
 import { problemSchema } from '../errors.ts';
 import { channelEventSchema } from '../events.ts';
+import { fileEventSchema } from '../file-events.ts';
+import { fileSchema } from '../files.ts';
 import { badgeSchema, clientFrameSchema, commandResultSchema, inboxClientFrameSchema, inboxServerFrameSchema, serverFrameSchema } from '../frames.ts';
 import { inboxEventSchema } from '../inbox-events.ts';
 import { customStatusSchema, presenceEventSchema, userPresenceSchema } from '../presence.ts';
 import { INBOX_CLIENT_NOTES, ROOM_CLIENT_NOTES } from './client-notes.ts';
-import { CHANNEL_EVENT_NOTES, DIRECTORY_EVENT_NOTES, INBOX_EVENT_NOTES, PRESENCE_EVENT_NOTES } from './event-notes.ts';
+import { CHANNEL_EVENT_NOTES, DIRECTORY_EVENT_NOTES, FILE_EVENT_NOTES, INBOX_EVENT_NOTES, PRESENCE_EVENT_NOTES } from './event-notes.ts';
 import type { Note } from './notes.ts';
 import { INBOX_SERVER_NOTES, ROOM_SERVER_NOTES } from './server-notes.ts';
 
@@ -59,6 +61,7 @@ export const SERVER_FRAMES = framesOf(
 export const CHANNEL_EVENTS = messages('event', 'event', channelEventSchema.options, CHANNEL_EVENT_NOTES);
 export const DIRECTORY_EVENTS = messages('event', 'event', directoryEventSchema.options, DIRECTORY_EVENT_NOTES);
 export const PRESENCE_EVENTS = messages('event', 'event', [presenceEventSchema], PRESENCE_EVENT_NOTES);
+export const FILE_EVENTS = messages('event', 'event', fileEventSchema.options, FILE_EVENT_NOTES);
 export const INBOX_EVENTS = messages('event', 'inbox.event', inboxEventSchema.options, INBOX_EVENT_NOTES);
 
 /** Each message once. */
@@ -66,7 +69,7 @@ export const MESSAGES: readonly Message[] = [
   ...new Map(
     [
       ...[CLIENT_FRAMES.room, CLIENT_FRAMES.inbox, SERVER_FRAMES.room, SERVER_FRAMES.inbox].flat(),
-      ...[CHANNEL_EVENTS, DIRECTORY_EVENTS, INBOX_EVENTS, PRESENCE_EVENTS].flat(),
+      ...[CHANNEL_EVENTS, DIRECTORY_EVENTS, INBOX_EVENTS, PRESENCE_EVENTS, FILE_EVENTS].flat(),
     ].map((message) => [message.name, message]),
   ).values(),
 ];
@@ -80,6 +83,7 @@ const SHARED: Readonly<Record<string, z.ZodType>> = {
   UserPresence: userPresenceSchema,
   CustomStatus: customStatusSchema,
   User: userSchema,
+  File: fileSchema,
 };
 
 export type JsonSchema = Readonly<Record<string, unknown>>;

@@ -14,3 +14,4 @@ export const BOB = '019abcde-0000-7000-8000-00000000000b';
 export const CHANNEL = '019abcde-0000-7000-8000-0000000000c1';
 export const MESSAGE = '019abcde-0000-7000-8000-0000000000f1';
 export const REPLY = '019abcde-0000-7000-8000-0000000000f2';
+export const FILE = '019abcde-0000-7000-8000-0000000000e1';
