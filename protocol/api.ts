@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { memberRoleSchema, originSchema } from './events.ts';
+import { fileSchema } from './files.ts';
 import { channelNameSchema, counterSchema, emojiSchema, idSchema, timeSchema, topicSchema } from './primitives.ts';
 import { commandResultSchema, sendCommand } from './frames.ts';
 import { MAX_BATCH } from './limits.ts';
@@ -31,6 +32,8 @@ export const channelPageSchema = z.strictObject({ data: z.array(channelSchema), 
 export const memberSchema = z.strictObject({ user: userSchema, role: memberRoleSchema, joined_at: timeSchema }).meta({ id: 'Member' });
 export type Member = z.infer<typeof memberSchema>;
 export const memberPageSchema = z.strictObject({ data: z.array(memberSchema), next_cursor: z.string().nullable() }).meta({ id: 'MemberPage' });
+
+export const filePageSchema = z.strictObject({ data: z.array(fileSchema), next_cursor: z.string().nullable() }).meta({ id: 'FilePage' });
 
 /** A channel of the caller with its read state. `last_pos` and `as_of_seq` are of one snapshot; unread = last_pos − read_pos, never below 0. */
 export const myChannelSchema = channelSchema

@@ -56,3 +56,5 @@ export const MAX_PRESENCE_LIST = 200;
 export const MAX_RECONNECT_MS = 120_000;
 /** Longest name of a file, in UTF-16 code units. */
 export const MAX_FILE_NAME = 255;
+/** Largest thumbnail that the consumer fleet may store, in bytes. */
+export const MAX_THUMBNAIL_BYTES = 2 * 1024 * 1024;

@@ -12,7 +12,9 @@ import { adminRoutes } from './routes/admin.ts';
 import { channelRoutes } from './routes/channels.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { docsRoutes } from './routes/docs.ts';
+import { fileRoutes } from './routes/files.ts';
 import { historyRoutes } from './routes/history.ts';
+import { internalFileRoutes } from './routes/internal-files.ts';
 import { internalRoutes } from './routes/internal.ts';
 import { meRoutes } from './routes/me.ts';
 import { memberRoutes } from './routes/members.ts';
@@ -38,12 +40,13 @@ export function createApp(services: Services): App {
   app.route('/', operationsRoutes());
   app.route('/', docsRoutes(() => app));
   app.route('/', internalRoutes());
+  app.route('/', internalFileRoutes());
   app.route('/', sessionRoutes(services));
   app.route('/', socketRoutes(services.identities));
 
   app.use('/v1/*', authenticate(services.identities));
   for (const routes of [meRoutes(), channelRoutes(), memberRoutes(), historyRoutes(), messageRoutes(services)]) app.route('/', routes);
-  app.route('/', presenceRoutes());
+  for (const routes of [presenceRoutes(), fileRoutes()]) app.route('/', routes);
   for (const routes of [readStateRoutes(), searchRoutes(), socketTicketRoutes(), userRoutes(services), adminRoutes(), deadLetterRoutes()]) app.route('/', routes);
 
   refuseOtherMethods(app);

@@ -1,5 +1,5 @@
-import { and, eq, lt, sql } from 'drizzle-orm';
-import type { Transaction } from '../client.ts';
+import { and, eq, gte, lt, sql } from 'drizzle-orm';
+import type { Queryable, Transaction } from '../client.ts';
 import { idempotencyKeys } from '../schema/tables.ts';
 
 /** A request with an Idempotency-Key. `fingerprint` is a hash of its body. */
@@ -25,15 +25,25 @@ export type Claim =
   | { readonly state: 'mismatch' }
   | { readonly state: 'done'; readonly answer: KeptAnswer };
 
-const sameKey = ({ user_id, method, route, key }: KeyedRequest) =>
+const KEPT_MS = 86_400_000;
+
+type KeyOf = Pick<KeyedRequest, 'user_id' | 'method' | 'route' | 'key'>;
+
+const sameKey = ({ user_id, method, route, key }: KeyOf) =>
   and(eq(idempotencyKeys.user_id, user_id), eq(idempotencyKeys.method, method), eq(idempotencyKeys.route, route), eq(idempotencyKeys.key, key));
+
+/** Whether a request of this key has its answer: for routes that know their fingerprint only once they have read all of a long body. */
+export async function findKept(db: Queryable, request: KeyOf, now: Date): Promise<boolean> {
+  const young = gte(idempotencyKeys.created_at, new Date(now.getTime() - KEPT_MS));
+  return (await db.select({ status: idempotencyKeys.status }).from(idempotencyKeys).where(and(sameKey(request), young))).length > 0;
+}
 
 /** Begins the transaction of a keyed request. A key is kept for 24 hours. An advisory lock tells a running request without waiting for it. */
 export async function claimKey(tx: Transaction, request: KeyedRequest, now: Date): Promise<Claim> {
   const name = JSON.stringify([request.user_id, request.method, request.route, request.key]);
   const [lock] = await tx.execute<{ held: boolean }>(sql`SELECT pg_try_advisory_xact_lock(hashtextextended(${name}, 0)) AS held`);
   if (!lock?.held) return { state: 'in_flight' };
-  await tx.delete(idempotencyKeys).where(and(sameKey(request), lt(idempotencyKeys.created_at, new Date(now.getTime() - 86_400_000))));
+  await tx.delete(idempotencyKeys).where(and(sameKey(request), lt(idempotencyKeys.created_at, new Date(now.getTime() - KEPT_MS))));
   const [kept] = await tx
     .select({ fingerprint: idempotencyKeys.fingerprint, status: idempotencyKeys.status, body: idempotencyKeys.body })
     .from(idempotencyKeys)

@@ -9,10 +9,13 @@ export function limitBody(): MiddlewareHandler<AppEnv> {
   const single = limiter(MAX_BODY_BYTES);
   const batch = limiter(MAX_BATCH_BODY_BYTES);
   return function limitBodyMiddleware(c, next) {
-    if (c.req.method === 'GET' || c.req.method === 'HEAD') return next();
+    if (c.req.method === 'GET' || c.req.method === 'HEAD' || isStream(c.req.path)) return next();
     return (isBatch(c.req.path) ? batch : single)(c, next);
   };
 }
+
+/** These count what they take themselves, while they pass it on. */
+const isStream = (path: string): boolean => path === '/v1/files' || path.startsWith('/internal/files/');
 
 const isBatch = (path: string): boolean => path.endsWith('/message-batches') || path === '/internal/inboxes' || path.startsWith('/v1/admin/dead-letters/');
 

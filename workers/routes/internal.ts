@@ -1,13 +1,12 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
-import type { Context } from 'hono';
 import { announcementsSchema, type Announcement, type AnnounceAnswer } from '../../protocol/announcements.ts';
 import { type RedactAnswer, type Redaction, redactionsSchema } from '../../protocol/redactions.ts';
 import { tellingsSchema, type TellAnswer, type UserTelling } from '../../protocol/tellings.ts';
 import type { App, AppEnv, Env } from '../env.ts';
+import { refuseOthers } from '../fleet-token.ts';
 import { readBody } from '../json.ts';
 import { ProblemError } from '../problems.ts';
 import { callInbox, callRoom } from '../room.ts';
-import { sameText } from '../same-text.ts';
 
 /** What the consumer fleet calls, by the secret `FLEET_TOKEN`. No part of the API: without the secret there is nothing here. */
 export function internalRoutes(): App {
@@ -28,11 +27,6 @@ export function internalRoutes(): App {
     return c.json({ data: await Promise.all(data.map((redaction) => redact(c.env, redaction))) }, 200);
   });
   return app;
-}
-
-function refuseOthers(c: Context<AppEnv>): void {
-  const { FLEET_TOKEN: token } = c.env;
-  if (!token || !sameText(c.req.raw.headers.get('authorization') ?? '', `Bearer ${token}`)) throw new ProblemError({ code: 'not_found' });
 }
 
 function tell(env: Env, { user_id, ...telling }: UserTelling): Promise<TellAnswer> {
