@@ -1,5 +1,8 @@
+import { uuidv7 } from 'uuidv7';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { insertCredential, purgeEndedCredentials } from '../db/queries/credentials.ts';
 import { LOG_START, surveyLog } from '../db/queries/event-log.ts';
+import { users } from '../db/schema/tables.ts';
 import { appendRun } from '../tests/support/event-log.ts';
 import { type TestDatabase, testDatabase } from '../tests/support/postgres.ts';
 import { keepFor } from './maintenance.ts';
@@ -24,5 +27,18 @@ describe('maintenance', () => {
     expect(await keepFor(sql, [atEnd])).toEqual({});
     const { keepFrom } = await keepFor(sql, [atEnd, LOG_START]);
     expect(Math.abs((keepFrom?.getTime() ?? 0) + DAY_MS - Date.now())).toBeLessThan(60_000);
+  });
+
+  it('deletes credentials that ended long ago, so many at a time, and no others', async () => {
+    const { sql, db } = database.connection;
+    const user_id = uuidv7();
+    await db.insert(users).values({ id: user_id, issuer: 'https://id.example', subject: user_id, handle: `u-${user_id}`, display_name: 'A' });
+    for (const days of [-40, -35, -31, -29, 1]) {
+      const secret_hash = crypto.getRandomValues(new Uint8Array(32));
+      await insertCredential(db, { id: uuidv7(), secret_hash, kind: 'provider', user_id, name: String(days), scopes: [], expires_at: new Date(Date.now() + days * DAY_MS) });
+    }
+    const left = async () => (await sql<{ name: string }[]>`SELECT name FROM credentials WHERE user_id = ${user_id} ORDER BY expires_at`).map(({ name }) => Number(name));
+    expect([await purgeEndedCredentials(sql, 30, 2), await left()]).toEqual([2, [-31, -29, 1]]);
+    expect([await purgeEndedCredentials(sql, 30, 2), await left()]).toEqual([1, [-29, 1]]);
   });
 });

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Sql } from '../db/client.ts';
 import { dropOldEventLog, premakePartitions } from '../db/partitions.ts';
+import { purgeEndedCredentials } from '../db/queries/credentials.ts';
 import { type LogCursor, readOldestBehind } from '../db/queries/event-log.ts';
 import { RESUME_DAYS } from '../protocol/limits.ts';
 import { failureFields } from './runtime/classify.ts';
@@ -10,6 +11,10 @@ import type { Service } from './runtime/service.ts';
 const HOUR_MS = 60 * 60 * 1_000;
 const DAY_MS = 24 * HOUR_MS;
 
+/** How long an ended credential is kept, for whoever asks what was used when. */
+const CREDENTIALS_DAYS = 30;
+const PURGED_AT_ONCE = 10_000;
+
 export interface MaintenanceOptions {
   readonly sql: Sql;
   readonly log: Logger;
@@ -17,7 +22,7 @@ export interface MaintenanceOptions {
   readonly cursors: () => Promise<readonly LogCursor[]>;
 }
 
-/** Hourly: makes the partitions to come, drops the days of `event_log` that nobody can still ask for. */
+/** Hourly: makes the partitions to come, drops the days of `event_log` that nobody can still ask for, deletes credentials that ended long ago. */
 export function createMaintenance({ sql, log, cursors }: MaintenanceOptions): Service {
   return new Poller({
     name: 'maintenance',
@@ -27,7 +32,8 @@ export function createMaintenance({ sql, log, cursors }: MaintenanceOptions): Se
     step: async () => {
       const made = await premakePartitions(sql);
       const dropped = await dropOldEventLog(sql, { retentionDays: RESUME_DAYS, ...(await keepFor(sql, await cursors())) });
-      log.info({ made, dropped }, 'maintenance done');
+      const purged = await purgeEndedCredentials(sql, CREDENTIALS_DAYS, PURGED_AT_ONCE);
+      log.info({ made, dropped, purged }, 'maintenance done');
       return false;
     },
   });

@@ -81,9 +81,10 @@ CREATE TABLE credentials (
   created_at timestamp with time zone DEFAULT now() NOT NULL,
   expires_at timestamp with time zone NOT NULL,
   revoked_at timestamp with time zone,
+  last_used_at timestamp with time zone,
   CONSTRAINT credentials_secret_hash_key UNIQUE (secret_hash),
   CONSTRAINT credentials_pkey PRIMARY KEY (id),
-  CONSTRAINT credentials_kind_check CHECK (kind = ANY (ARRAY['session'::text, 'personal'::text, 'bot'::text]))
+  CONSTRAINT credentials_kind_check CHECK (kind = ANY (ARRAY['session'::text, 'personal'::text, 'bot'::text, 'provider'::text]))
 );
 
 CREATE TABLE dead_letter_acts (
@@ -343,6 +344,7 @@ CREATE TABLE users (
   version integer DEFAULT 1 NOT NULL,
   created_at timestamp with time zone DEFAULT now() NOT NULL,
   deactivated_at timestamp with time zone,
+  bot_owner_id uuid,
   CONSTRAINT users_handle_key UNIQUE (handle),
   CONSTRAINT users_issuer_subject_key UNIQUE (issuer, subject),
   CONSTRAINT users_pkey PRIMARY KEY (id),
@@ -388,7 +390,11 @@ ALTER TABLE read_states ADD CONSTRAINT read_states_user_id_fkey FOREIGN KEY (use
 
 ALTER TABLE user_presence ADD CONSTRAINT user_presence_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
 
+ALTER TABLE users ADD CONSTRAINT users_bot_owner_id_fkey FOREIGN KEY (bot_owner_id) REFERENCES users(id);
+
 CREATE UNIQUE INDEX channels_name ON channels USING btree (lower(name));
+
+CREATE INDEX credentials_end ON credentials USING btree (expires_at);
 
 CREATE INDEX credentials_user ON credentials USING btree (user_id);
 

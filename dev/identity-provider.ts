@@ -1,10 +1,11 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
-import { interactionPolicy, Provider, type Configuration } from 'oidc-provider';
+import { errors, interactionPolicy, Provider, type Configuration } from 'oidc-provider';
 import { z } from 'zod';
+import { TOKEN_SCOPES } from '../protocol/scopes.ts';
 import { accountFor } from './accounts.ts';
 import { persistentKeys, type IdentityKeys } from './identity-keys.ts';
-import { issuerAt } from './issuer.ts';
+import { AUDIENCE, issuerAt, PROGRAM } from './issuer.ts';
 import { loginPage } from './login-page.ts';
 
 /**
@@ -33,6 +34,14 @@ function configuration({ clientId, redirectUris }: IdentitySettings, keys: Ident
         grant_types: ['authorization_code'],
         token_endpoint_auth_method: 'none',
       },
+      {
+        client_id: PROGRAM.id,
+        client_secret: PROGRAM.secret,
+        redirect_uris: [],
+        response_types: [],
+        grant_types: ['client_credentials'],
+        token_endpoint_auth_method: 'client_secret_post',
+      },
     ],
     jwks: { keys: [keys.signing] },
     cookies: { keys: [keys.cookies] },
@@ -41,7 +50,7 @@ function configuration({ clientId, redirectUris }: IdentitySettings, keys: Ident
     claims: { openid: ['sub'], profile: ['name', 'preferred_username'], email: ['email', 'email_verified'] },
     // The ID token carries the claims itself: one request less for the Worker.
     conformIdTokenClaims: false,
-    features: { devInteractions: { enabled: false } },
+    features: { devInteractions: { enabled: false }, clientCredentials: { enabled: true }, resourceIndicators: accessTokensFor(AUDIENCE) },
     interactions: { url: (_context, interaction) => `/interaction/${interaction.uid}`, policy: chooseEachTime() },
     ttl: { AccessToken: HOUR, IdToken: HOUR, Interaction: HOUR, Session: 14 * 24 * HOUR, Grant: 14 * 24 * HOUR },
     findAccount: (_context, subject) => findAccount(subject),
@@ -53,6 +62,18 @@ function configuration({ clientId, redirectUris }: IdentitySettings, keys: Ident
       grant.addOIDCScope('openid profile email');
       await grant.save();
       return grant;
+    },
+  };
+}
+
+/** Access tokens for the API are JWTs (RFC 9068), which whoever has the provider's keys can verify. */
+function accessTokensFor(audience: string): NonNullable<NonNullable<Configuration['features']>['resourceIndicators']> {
+  return {
+    enabled: true,
+    defaultResource: () => [],
+    getResourceServerInfo: (_context, resource) => {
+      if (resource !== audience) throw new errors.InvalidTarget();
+      return { scope: TOKEN_SCOPES.join(' '), audience, accessTokenFormat: 'jwt', accessTokenTTL: HOUR, jwt: { sign: { alg: 'RS256' } } };
     },
   };
 }

@@ -8,7 +8,7 @@ import { DEMO_ACCOUNTS } from './accounts.ts';
 import { detect, isPresent } from './components.ts';
 import { removeDevFile, writeDevFile, type DevFile } from './dev-file.ts';
 import { type HeldPorts, holdPorts } from './held-ports.ts';
-import { issuerAt } from './issuer.ts';
+import { AUDIENCE, FIRST_ADMIN, issuerAt } from './issuer.ts';
 import { endLeftovers } from './leftovers.ts';
 import { buildPage } from './page.ts';
 import { fleetPart, identityPart, kafkaPart, postgresPart, redisPart, redisRestPart, workerPart } from './parts.ts';
@@ -63,6 +63,7 @@ export interface Stack {
 
 const ROOT = join(import.meta.dirname, '..');
 const CLIENT_ID = 'colink-dev';
+const identityVars = (port: number) => ({ OIDC_ISSUER: issuerAt(port), OIDC_CLIENT_ID: CLIENT_ID, OIDC_AUDIENCE: AUDIENCE, FIRST_ADMIN_SUBJECT: FIRST_ADMIN });
 const PORTS_OF = {
   postgres: ['postgres'],
   kafka: ['kafka', 'kafkaController'],
@@ -236,7 +237,7 @@ class Assembly implements Stack {
       storageDir: join(this.dataDir, 'worker'),
       bundleDir: join(this.dataDir, 'bundle'),
       postgresUrl: this.#postgresUrl(),
-      vars: { ENVIRONMENT: 'development', OIDC_ISSUER: issuerAt(idp), OIDC_CLIENT_ID: CLIENT_ID, FLEET_TOKEN: this.#fleetToken, ...(await redis), ...this.#options.vars },
+      vars: { ENVIRONMENT: 'development', ...identityVars(idp), FLEET_TOKEN: this.#fleetToken, ...(await redis), ...this.#options.vars },
     };
     await this.#add('worker', workerPart(this.dataDir, settings));
     this.#line('worker', `127.0.0.1:${worker}`, `API, sockets, Durable Objects in workerd, ${seconds(since)}; ${page}`);

@@ -15,6 +15,11 @@ const OF_CHANNELS = OPERATIONS.filter(({ path }) => path.startsWith('/v1/channel
 
 /** Bodies that are good in form, so that nothing but the right to do it is in question. */
 const BODIES: Readonly<Record<string, object>> = {
+  'POST /v1/admin/bots': { handle: 'a-bot', display_name: 'A bot' },
+  'POST /v1/admin/bots/{id}/tokens': { name: 'a' },
+  'PUT /v1/admin/users/{id}/role': { role: 'member' },
+  'POST /v1/me/tokens': { name: 'a' },
+  'POST /v1/me/revoke-others': { tokens: true },
   'POST /v1/admin/restart-announcements': { within_seconds: 60 },
   'POST /v1/channels': { name: 'mine' },
   'POST /v1/channels/{id}/members': { user_id: uuidv7(), role: 'member' },

@@ -10,6 +10,7 @@ import { registerSecurity } from './openapi.ts';
 import { answerError, problemResponse } from './problems.ts';
 import { adminRoutes } from './routes/admin.ts';
 import { channelRoutes } from './routes/channels.ts';
+import { credentialRoutes } from './routes/credentials.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { docsRoutes } from './routes/docs.ts';
 import { fileRoutes } from './routes/files.ts';
@@ -42,16 +43,31 @@ export function createApp(services: Services): App {
   app.route('/', internalRoutes());
   app.route('/', internalFileRoutes());
   app.route('/', sessionRoutes(services));
-  app.route('/', socketRoutes(services.identities));
+  app.route('/', socketRoutes(services));
 
-  app.use('/v1/*', authenticate(services.identities));
-  for (const routes of [meRoutes(), channelRoutes(), memberRoutes(), historyRoutes(), messageRoutes(services)]) app.route('/', routes);
-  for (const routes of [presenceRoutes(), fileRoutes()]) app.route('/', routes);
-  for (const routes of [readStateRoutes(), searchRoutes(), socketTicketRoutes(), userRoutes(services), adminRoutes(), deadLetterRoutes()]) app.route('/', routes);
+  app.use('/v1/*', authenticate(services));
+  for (const routes of guardedRoutes(services)) app.route('/', routes);
 
   refuseOtherMethods(app);
   return app;
 }
+
+const guardedRoutes = (services: Services): App[] => [
+  meRoutes(),
+  channelRoutes(),
+  memberRoutes(),
+  historyRoutes(),
+  messageRoutes(services),
+  presenceRoutes(),
+  fileRoutes(),
+  readStateRoutes(),
+  searchRoutes(),
+  socketTicketRoutes(),
+  userRoutes(services),
+  credentialRoutes(),
+  adminRoutes(),
+  deadLetterRoutes(),
+];
 
 /** 405 with `Allow` for every path that exists: the last route of each path takes what no other took. */
 function refuseOtherMethods(app: App): void {

@@ -35,6 +35,10 @@ export interface Env {
   readonly MAX_WORKSPACE_FILE_BYTES: string;
   readonly OIDC_ISSUER: string;
   readonly OIDC_CLIENT_ID: string;
+  /** Whom access tokens of the provider must be for to be taken here; empty: none is. Never the client's own id. */
+  readonly OIDC_AUDIENCE: string;
+  /** Who becomes the administrator at their sign-in, while there is none: the subject at `OIDC_ISSUER`. Empty: nobody. */
+  readonly FIRST_ADMIN_SUBJECT: string;
   /** Secret. Without one Colink is a public client, protected by PKCE alone. */
   readonly OIDC_CLIENT_SECRET?: string;
   /** Secret. Without one `/metrics` is open in development and closed elsewhere. */

@@ -3,6 +3,7 @@ import { classifyPostgresError } from '../db/errors.ts';
 import { ProfileCache } from './cache/profile-cache.ts';
 import { redisBreaker } from './cache/redis-level.ts';
 import { DeadlineError, within } from './deadline.ts';
+import { AccessTokens } from './identity/access-tokens.ts';
 import { IdentityCache } from './identity/identity-cache.ts';
 import { Provider } from './identity/provider.ts';
 import { RequestMetrics } from './request-metrics.ts';
@@ -14,6 +15,7 @@ export interface Services {
   readonly profiles: ProfileCache;
   readonly redisBreaker: CircuitBreakerPolicy;
   readonly provider: Provider;
+  readonly accessTokens: AccessTokens;
   readonly metrics: RequestMetrics;
   readonly roomCalls: RoomCalls;
 }
@@ -29,6 +31,7 @@ export function createServices(now: () => number = Date.now): Services {
     profiles: new ProfileCache(now),
     redisBreaker: redisBreaker(),
     provider: new Provider(now),
+    accessTokens: new AccessTokens(),
     metrics: new RequestMetrics(now),
     roomCalls: new RoomCalls(carriesPromisesOver()),
   };

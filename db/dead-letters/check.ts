@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { StoredHeaders } from '../../protocol/dead-letters.ts';
 import { directoryEventSchema } from '../../protocol/directory-events.ts';
 import { channelEventSchema } from '../../protocol/events.ts';
+import { fileEventSchema } from '../../protocol/file-events.ts';
 import { inboxEventSchema } from '../../protocol/inbox-events.ts';
 import { presenceEventSchema } from '../../protocol/presence.ts';
 import { ceType, HEADERS, type Topic, topicOf } from '../../protocol/topics.ts';
@@ -14,7 +15,7 @@ export interface KeptRecord {
   readonly headers: StoredHeaders;
 }
 
-const eventSchema = z.discriminatedUnion('type', [channelEventSchema, directoryEventSchema, inboxEventSchema, presenceEventSchema]);
+const eventSchema = z.discriminatedUnion('type', [channelEventSchema, directoryEventSchema, fileEventSchema, inboxEventSchema, presenceEventSchema]);
 
 /**
  * What a consumer group of this version would refuse of a record, in words that never quote its value; none: it is an event. Without a good

@@ -3,7 +3,7 @@ import type { User } from '../../protocol/api.ts';
 import type { Outcome } from '../../protocol/errors.ts';
 import type { Queryable, Transaction } from '../client.ts';
 import { credentials, members, users } from '../schema/tables.ts';
-import { callerRow } from './access.ts';
+import { refuseNonAdmin } from './administrators.ts';
 import { appendDirectoryEvent } from './directory-events.ts';
 
 export interface UserRequest {
@@ -47,13 +47,12 @@ export async function requestRedaction(tx: Transaction, request: UserRequest): P
   return { ok: true };
 }
 
-type LockedUser = User & { readonly version: number; readonly deactivated_at: Date | null };
+export type LockedUser = User & { readonly version: number; readonly deactivated_at: Date | null };
 
 /** A sign-in takes the same lock: it is either seen here, with its credential, or sees that the user is deactivated. */
-async function lockForAdmin(tx: Transaction, { credentialId, userId }: UserRequest): Promise<Outcome<LockedUser>> {
-  const [me] = await tx.execute<{ role: User['role'] }>(callerRow(credentialId));
-  if (!me) return { problem: { code: 'unauthenticated' } };
-  if (me.role !== 'admin') return { problem: { code: 'forbidden', detail: 'this is for administrators' } };
+export async function lockForAdmin(tx: Transaction, { credentialId, userId }: UserRequest): Promise<Outcome<LockedUser>> {
+  const problem = await refuseNonAdmin(tx, credentialId);
+  if (problem) return { problem };
   const [user] = await tx
     .select({ id: users.id, handle: users.handle, display_name: users.display_name, role: users.role, version: users.version, deactivated_at: users.deactivated_at })
     .from(users)

@@ -39,6 +39,8 @@ export interface SignIn {
   readonly subject: string;
   readonly handles: Iterable<string>;
   readonly display_name: string;
+  /** The provider does not say what they are called: the displayed name is a stand-in, for someone new. */
+  readonly unnamed?: boolean;
 }
 
 export interface SignedIn {
@@ -83,9 +85,9 @@ async function insertUser(tx: Transaction, identity: SignIn, handle: string, now
 }
 
 /** The provider decides the displayed name; the handle stays, because others have written it down. */
-async function refresh(tx: Transaction, known: KnownUser, { display_name }: SignIn, now: Date): Promise<User> {
+async function refresh(tx: Transaction, known: KnownUser, { display_name, unnamed }: SignIn, now: Date): Promise<User> {
   const { version, deactivated_at: _, ...user } = known;
-  if (user.display_name === display_name) return user;
+  if (unnamed || user.display_name === display_name) return user;
   const renamed = { ...user, display_name };
   await tx.update(users).set({ display_name, version: version + 1 }).where(eq(users.id, user.id));
   await appendDirectoryEvent(tx, { type: 'user.updated', id: uuidv7(), at: now.toISOString(), actor_id: user.id, user: renamed, version: version + 1 });

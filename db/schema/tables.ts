@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm';
 import { bigint, boolean, customType, integer, jsonb, pgTable, text, timestamp, uuid } from 'drizzle-orm/pg-core';
+import type { CredentialKind } from '../../protocol/credentials.ts';
 import type { DeadLetterAct, DeadLetterStatus } from '../../protocol/dead-letters.ts';
 import type { MemberRole, Origin } from '../../protocol/events.ts';
 import type { FileStatus, Thumbnail } from '../../protocol/files.ts';
@@ -29,18 +30,20 @@ export const users = pgTable('users', {
   version: integer().notNull().default(1),
   created_at: moment().notNull().defaultNow(),
   deactivated_at: moment(),
+  bot_owner_id: uuid(),
 });
 
 export const credentials = pgTable('credentials', {
   id: uuid().primaryKey(),
   secret_hash: bytea().notNull(),
-  kind: text().$type<'session' | 'personal' | 'bot'>().notNull(),
+  kind: text().$type<CredentialKind>().notNull(),
   user_id: uuid().notNull(),
   name: text().notNull(),
   scopes: text().array().notNull(),
   created_at: moment().notNull().defaultNow(),
   expires_at: moment().notNull(),
   revoked_at: moment(),
+  last_used_at: moment(),
 });
 
 export const channels = pgTable('channels', {

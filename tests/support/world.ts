@@ -8,6 +8,7 @@ import { type Api, createApi } from '../../client/http.ts';
 import { connect, type Connection, type Database } from '../../db/client.ts';
 import { insertCredential } from '../../db/queries/credentials.ts';
 import { signIn } from '../../db/queries/users.ts';
+import { issuerAt } from '../../dev/issuer.ts';
 import { planPorts, type Ports } from '../../dev/ports.ts';
 import { type Stack, type StackOptions, startStack } from '../../dev/stack.ts';
 import type { TransportWish } from '../../dev/transport.ts';
@@ -57,6 +58,10 @@ export class World {
     return this.#connection.db;
   }
 
+  get issuer(): string {
+    return issuerAt(this.#options.ports.idp);
+  }
+
   /** Null with the embedded transport. */
   get brokers(): string | null {
     return this.#stack.describe().kafka_brokers?.join(',') ?? null;
@@ -68,7 +73,7 @@ export class World {
 
   /** Someone with this handle and a token; alice and bob are those of the identity provider. */
   async user(handle: string, { tokenMs = HOUR_MS, scopes = SESSION_SCOPES }: { tokenMs?: number; scopes?: readonly Scope[] } = {}): Promise<WorldUser> {
-    const issuer = `http://127.0.0.1:${this.#options.ports.idp}`;
+    const { issuer } = this;
     const signedIn = await this.db.transaction((tx) => signIn(tx, { issuer, subject: handle, handles: [handle], display_name: handle }, new Date()));
     if ('problem' in signedIn) throw new Error(`${handle}: ${signedIn.problem.code}`);
     const { id } = signedIn.ok.user;

@@ -7,7 +7,7 @@ const iss = 'https://id.example';
 describe('a person from claims', () => {
   it('takes the preferred name', () => {
     const person = personOf({ iss, sub: '1', preferred_username: 'Ada.Lovelace', name: 'Ada Lovelace' });
-    expect({ ...person, handles: [...person.handles][0] }).toEqual({ issuer: iss, subject: '1', handles: 'ada.lovelace', display_name: 'Ada Lovelace' });
+    expect({ ...person, handles: [...person.handles][0] }).toEqual({ issuer: iss, subject: '1', handles: 'ada.lovelace', display_name: 'Ada Lovelace', unnamed: false });
   });
 
   it.each([

@@ -14,12 +14,14 @@ export interface Person {
   readonly subject: string;
   readonly handles: Iterable<string>;
   readonly display_name: string;
+  readonly unnamed: boolean;
 }
 
 export function personOf(claims: unknown): Person {
   const { iss, sub, preferred_username, name, email } = claimsSchema.parse(claims);
   const wished = preferred_username ?? email?.split('@')[0] ?? name ?? '';
-  return { issuer: iss, subject: sub, handles: handlesOf(wished), display_name: storable(name ?? preferred_username ?? '') || toHandle(wished) };
+  const displayed = storable(name ?? preferred_username ?? '');
+  return { issuer: iss, subject: sub, handles: handlesOf(wished), display_name: displayed || toHandle(wished), unnamed: displayed === '' };
 }
 
 const MAX_HANDLE = 32;

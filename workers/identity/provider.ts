@@ -61,6 +61,12 @@ export class Provider {
     return tokens.claims();
   }
 
+  /** Who issues access tokens, and where the keys are that they are signed with. Null where the provider publishes none. */
+  async publishes(settings: ProviderSettings): Promise<{ issuer: string; jwksUri: string } | null> {
+    const { issuer, jwks_uri: jwksUri } = (await this.#configuration(settings)).serverMetadata();
+    return jwksUri === undefined ? null : { issuer, jwksUri };
+  }
+
   async #configuration(settings: ProviderSettings): Promise<oidc.Configuration> {
     const of = `${settings.issuer.href} ${settings.clientId}`;
     if (this.#known?.of === of && this.#now() - this.#known.at < FRESH_MS) return this.#known.configuration;

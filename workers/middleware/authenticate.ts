@@ -1,12 +1,15 @@
 import type { Context, MiddlewareHandler, Next } from 'hono';
-import { findCredential } from '../../db/queries/credentials.ts';
+import { findCredential, touchCredential } from '../../db/queries/credentials.ts';
 import type { AppEnv } from '../env.ts';
 import { readSessionCookie } from '../identity/cookies.ts';
 import { identityOf, type Identity } from '../identity/identity.ts';
-import type { IdentityCache } from '../identity/identity-cache.ts';
-import { hashSecret, looksLikeSecret } from '../identity/secret.ts';
+import { verifyAccessToken } from '../identity/verify-access-token.ts';
+import { personOf } from '../identity/claims.ts';
+import { enter } from '../identity/enter.ts';
+import { hashSecret, looksLikeJwt, looksLikeSecret } from '../identity/secret.ts';
 import { withPostgres } from '../postgres.ts';
 import { ProblemError } from '../problems.ts';
+import type { Services } from '../services.ts';
 
 /** The secret a request brings: its bearer token, else its session cookie. Undefined for neither. */
 export function secretOf(c: Context<AppEnv>): string | undefined {
@@ -17,13 +20,16 @@ export function secretOf(c: Context<AppEnv>): string | undefined {
 const refusal = (detail: string): ProblemError =>
   new ProblemError({ code: 'unauthenticated', detail }, { 'WWW-Authenticate': 'Bearer realm="colink", error="invalid_token"' });
 
+export type IdentityServices = Pick<Services, 'identities' | 'provider' | 'accessTokens'>;
+
 /** Who makes the request. Throws `unauthenticated` for a missing, unknown, expired or revoked credential, `unavailable` where none can be looked up. */
-export function identify(c: Context<AppEnv>, identities: IdentityCache): Identity | Promise<Identity> {
+export function identify(c: Context<AppEnv>, services: IdentityServices): Identity | Promise<Identity> {
   const secret = secretOf(c);
   if (secret === undefined) throw new ProblemError({ code: 'unauthenticated' });
-  if (!looksLikeSecret(secret)) throw refusal('the credential is malformed');
-  const known = identities.peek(secret);
-  return known === undefined ? identities.find(secret, (wanted) => load(c, wanted)).then(must) : must(known);
+  const load = loaderOf(secret, services);
+  if (load === null) throw refusal('the credential is malformed');
+  const known = services.identities.peek(secret);
+  return known === undefined ? services.identities.find(secret, (wanted) => load(c, wanted)).then(must) : must(known);
 }
 
 function must(identity: Identity | null): Identity {
@@ -31,10 +37,32 @@ function must(identity: Identity | null): Identity {
   return identity;
 }
 
-async function load(c: Context<AppEnv>, secret: string): Promise<Identity | null> {
-  const hash = await hashSecret(secret);
-  const credential = await withPostgres(c, (db) => findCredential(db, hash));
-  return credential && identityOf(credential);
+type Loader = (c: Context<AppEnv>, secret: string) => Promise<Identity | null>;
+
+function loaderOf(secret: string, services: IdentityServices): Loader | null {
+  if (looksLikeSecret(secret)) return async (c, wanted) => loadKnown(c, await hashSecret(wanted));
+  return looksLikeJwt(secret) ? (c, wanted) => loadAccessToken(c, wanted, services) : null;
+}
+
+async function loadKnown(c: Context<AppEnv>, hash: Uint8Array): Promise<Identity | null> {
+  return withPostgres(c, async (db) => {
+    const credential = await findCredential(db, hash);
+    if (credential) await touchCredential(db, credential, new Date());
+    return credential && identityOf(credential);
+  });
+}
+
+/** The first time its user is let in, and it becomes a credential like any other. It is verified each time: a key that the provider gives up is good no longer. */
+async function loadAccessToken(c: Context<AppEnv>, token: string, { provider, accessTokens }: IdentityServices): Promise<Identity | null> {
+  const accepted = await verifyAccessToken(c.env, token, provider, accessTokens);
+  // Thrown, not returned: what anybody can make up is not to be remembered in place of who is real.
+  if (accepted === null) throw refusal('the access token is not one of this provider for this API, or has expired');
+  const secret_hash = await hashSecret(token);
+  const known = await loadKnown(c, secret_hash);
+  if (known) return known;
+  const { claims, scopes, expiresAt } = accepted;
+  await enter(c, personOf(claims), { secret_hash, kind: 'provider', name: 'access token', scopes, expires_at: expiresAt });
+  return loadKnown(c, secret_hash);
 }
 
 async function proceed(c: Context<AppEnv>, identity: Promise<Identity>, next: Next): Promise<void> {
@@ -43,9 +71,9 @@ async function proceed(c: Context<AppEnv>, identity: Promise<Identity>, next: Ne
 }
 
 /** Sets `identity`, or answers 401. */
-export function authenticate(identities: IdentityCache): MiddlewareHandler<AppEnv> {
+export function authenticate(services: IdentityServices): MiddlewareHandler<AppEnv> {
   return function authenticateMiddleware(c, next) {
-    const identity = identify(c, identities);
+    const identity = identify(c, services);
     if (identity instanceof Promise) return proceed(c, identity, next);
     c.set('identity', identity);
     return next();

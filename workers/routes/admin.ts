@@ -3,7 +3,9 @@ import type { Context } from 'hono';
 import { uuidv7 } from 'uuidv7';
 import type { Transaction } from '../../db/client.ts';
 import { deactivateUser, findRevokedAccess, reactivateUser, requestRedaction, type UserRequest } from '../../db/queries/deactivation.ts';
-import { restartAnnouncementBodySchema, restartAnnouncementSchema } from '../../protocol/api.ts';
+import { setRole } from '../../db/queries/user-roles.ts';
+import { restartAnnouncementBodySchema, restartAnnouncementSchema, userSchema } from '../../protocol/api.ts';
+import { userRoleBodySchema } from '../../protocol/credentials.ts';
 import type { Outcome } from '../../protocol/errors.ts';
 import { idSchema } from '../../protocol/primitives.ts';
 import { isAdmin } from '../admin.ts';
@@ -39,6 +41,13 @@ const redact = apiRoute({ scope: 'admin', limit: 'send' }, '/v1/admin/users/{id}
   responses: { 202: { description: 'It will be done' }, 409: problemAnswer('conflict') },
 });
 
+const setUserRole = apiRoute({ scope: 'admin', limit: 'send' }, '/v1/admin/users/{id}/role', {
+  method: 'put',
+  summary: 'Give a user another role, for administrators',
+  request: { headers: keyHeader, params: userParams, ...jsonBody(userRoleBodySchema) },
+  responses: { 200: json(userSchema, 'The user'), 409: problemAnswer('conflict') },
+});
+
 const announceRestart = apiRoute({ scope: 'admin', limit: 'send' }, '/v1/admin/restart-announcements', {
   method: 'post',
   summary: 'Before a planned restart, for administrators: asks the live sockets of 200 channels and inboxes to come back at a random moment within a time',
@@ -68,6 +77,16 @@ export function adminRoutes(): App {
     return c.body(null, 202);
   });
 
+  app.openapi(setUserRole, async (c) => {
+    const { role } = c.req.valid('json');
+    const request = userRequest(c, c.req.valid('param').id);
+    const { body } = await writeDirectory(c, { body: userSchema, statuses: [200] }, async (tx, now) => {
+      const changed = await setRole(tx, { ...request, now }, role);
+      return 'problem' in changed ? changed : { ok: { status: 200 as const, body: changed.ok } };
+    });
+    return c.json(body, 200);
+  });
+
   app.openapi(announceRestart, async (c) => {
     unwrap(await withPostgres(c, (db) => isAdmin(c, db)));
     const { within_seconds, cursor = null } = c.req.valid('json');
@@ -77,9 +96,13 @@ export function adminRoutes(): App {
   return app;
 }
 
-async function changeUser(c: Context<AppEnv>, userId: string, change: (tx: Transaction, request: UserRequest) => Promise<Outcome<boolean>>): Promise<void> {
+function userRequest(c: Context<AppEnv>, userId: string): Omit<UserRequest, 'now'> {
   const { credential_id: credentialId, user_id: actorId } = c.get('identity').actor;
-  const request = { credentialId, actorId, userId, eventId: uuidv7(), traceparent: traceparentOf(c.req.raw.headers) };
+  return { credentialId, actorId, userId, eventId: uuidv7(), traceparent: traceparentOf(c.req.raw.headers) };
+}
+
+async function changeUser(c: Context<AppEnv>, userId: string, change: (tx: Transaction, request: UserRequest) => Promise<Outcome<boolean>>): Promise<void> {
+  const request = userRequest(c, userId);
   await writeDirectory(c, DONE, async (tx, now) => {
     const changed = await change(tx, { ...request, now });
     return 'problem' in changed ? changed : { ok: { status: 204, body: null } };

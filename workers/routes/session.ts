@@ -1,24 +1,21 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
-import { uuidv7 } from 'uuidv7';
-import { insertCredential, revokeCredential } from '../../db/queries/credentials.ts';
-import { findGeneralChannel } from '../../db/queries/channels.ts';
-import { enrol } from '../../db/queries/members.ts';
-import { signIn, type SignIn } from '../../db/queries/users.ts';
-import type { Transaction } from '../../db/client.ts';
+import { revokeCredential } from '../../db/queries/credentials.ts';
+import type { SignIn } from '../../db/queries/users.ts';
 import { SESSION_SCOPES } from '../../protocol/scopes.ts';
 import { problemAnswer } from '../api-route.ts';
 import { redisLevel } from '../cache/redis-level.ts';
-import { tellRoom } from '../directory.ts';
 import type { App, AppEnv } from '../env.ts';
 import { personOf } from '../identity/claims.ts';
 import { clearLoginCookie, clearSessionCookie, readLoginCookie, setLoginCookie, setSessionCookie } from '../identity/cookies.ts';
+import { deviceName } from '../identity/device-name.ts';
+import { enter } from '../identity/enter.ts';
 import { decodeLoginState, encodeLoginState, localPath, type LoginState } from '../identity/login-state.ts';
 import { isRefusal, providerSettings, type Provider, type ProviderSettings } from '../identity/provider.ts';
-import { hashSecret, looksLikeSecret, mintSessionSecret } from '../identity/secret.ts';
+import { hashSecret, looksLikeJwt, looksLikeSecret, mintSecret } from '../identity/secret.ts';
 import { secretOf } from '../middleware/authenticate.ts';
 import { inTransaction } from '../postgres.ts';
-import { ProblemError, unwrap } from '../problems.ts';
+import { ProblemError } from '../problems.ts';
 import { endAccess } from '../revocation.ts';
 import type { Services } from '../services.ts';
 import { traceparentOf } from '../traceparent.ts';
@@ -73,9 +70,9 @@ export function sessionRoutes({ provider, identities, redisBreaker }: Pick<Servi
   app.openapi(logout, async (c) => {
     const secret = secretOf(c);
     clearSessionCookie(c);
-    if (secret === undefined || !looksLikeSecret(secret)) throw new ProblemError({ code: 'unauthenticated' });
+    if (secret === undefined || !(looksLikeSecret(secret) || looksLikeJwt(secret))) throw new ProblemError({ code: 'unauthenticated' });
     const hash = await hashSecret(secret);
-    const revoked = await inTransaction(c, (tx) => revokeCredential(tx, hash, { eventId: uuidv7(), now: new Date(), traceparent: traceparentOf(c.req.raw.headers) }));
+    const revoked = await inTransaction(c, (tx) => revokeCredential(tx, hash, { now: new Date(), traceparent: traceparentOf(c.req.raw.headers) }));
     if (!revoked) throw new ProblemError({ code: 'unauthenticated' });
     identities.forget(secret);
     await endAccess(c, revoked);
@@ -106,18 +103,13 @@ async function identifyPerson(c: Context<AppEnv>, provider: Provider, settings: 
   return personOf(await asked(provider.finish(settings, new URL(c.req.url), state)));
 }
 
-/** Makes or refreshes the user and a session for them. The session's secret is kept nowhere. */
+/** A session for the user, made or refreshed. Its secret is kept nowhere. */
 async function openSession(c: Context<AppEnv>, person: SignIn): Promise<{ secret: string; userId: string }> {
-  const secret = mintSessionSecret();
+  const secret = mintSecret('session');
   const secret_hash = await hashSecret(secret);
-  const { userId, joined } = await inTransaction(c, async (tx) => {
-    const now = new Date();
-    const { user, created } = unwrap(await signIn(tx, person, now));
-    const expires_at = new Date(now.getTime() + SESSION_SECONDS * 1_000);
-    await insertCredential(tx, { id: uuidv7(), secret_hash, kind: 'session', user_id: user.id, name: 'browser', scopes: SESSION_SCOPES, expires_at });
-    return { userId: user.id, joined: created ? await welcome(tx, user.id, now) : null };
-  });
-  if (joined) await tellRoom(c, joined);
+  const name = deviceName(c.req.raw.headers.get('user-agent'));
+  const expires_at = new Date(Date.now() + SESSION_SECONDS * 1_000);
+  const { userId } = await enter(c, person, { secret_hash, kind: 'session', name, scopes: SESSION_SCOPES, expires_at });
   return { secret, userId };
 }
 
@@ -126,13 +118,4 @@ function forgetProfile(c: Context<AppEnv>, breaker: Services['redisBreaker'], us
   const later = (work: Promise<unknown>) => c.executionCtx.waitUntil(work);
   const shared = redisLevel(c.env, breaker, later);
   if (shared) later(shared.delete(userId));
-}
-
-/** Who is new joins the general channel, if there is one. */
-async function welcome(tx: Transaction, userId: string, now: Date) {
-  const channelId = await findGeneralChannel(tx);
-  if (channelId === null) return null;
-  const change = { channelId, userId, actorId: userId, eventId: uuidv7(), now, traceparent: null };
-  await enrol(tx, change);
-  return change;
 }

@@ -11,8 +11,7 @@ import { SUBPROTOCOL } from '../../protocol/version.ts';
 import { apiRoute, channelParams, json, problemAnswer } from '../api-route.ts';
 import type { App, AppEnv } from '../env.ts';
 import { hasScope } from '../identity/identity.ts';
-import type { IdentityCache } from '../identity/identity-cache.ts';
-import { identify } from '../middleware/authenticate.ts';
+import { identify, type IdentityServices } from '../middleware/authenticate.ts';
 import { isAllowedOrigin } from '../origins.ts';
 import { ProblemError } from '../problems.ts';
 import { readOffer, type Offer } from '../sockets.ts';
@@ -79,21 +78,21 @@ export function socketTicketRoutes(): App {
 }
 
 /** The upgrade authenticates by itself: to be mounted before `authenticate`. */
-export function socketRoutes(identities: IdentityCache): App {
+export function socketRoutes(services: IdentityServices): App {
   const app = new OpenAPIHono<AppEnv>();
   app.openapi(join, async (c) => {
     requireUpgrade(c);
     const { id } = c.req.valid('param');
     const since = sinceOf(c.req.valid('query'));
     const offer = readOffer(c.req.raw.headers.get('sec-websocket-protocol'));
-    const admitted = await authenticate(c, identities, offer);
+    const admitted = await authenticate(c, services, offer);
     return relay(await joinRoom(c, { channel_id: id, ...admitted, since }), offer);
   });
   app.openapi(joinInbox, async (c) => {
     requireUpgrade(c);
     const since = sinceOf(c.req.valid('query'));
     const offer = readOffer(c.req.raw.headers.get('sec-websocket-protocol'));
-    const admitted = await authenticate(c, identities, offer);
+    const admitted = await authenticate(c, services, offer);
     return relay(await upgrade(c.env.INBOXES.getByName(admitted.actor.user_id), { ...admitted, since }), offer);
   });
   return app;
@@ -108,11 +107,11 @@ const sinceOf = ({ epoch, since }: z.infer<typeof cursor>): SocketRequest['since
 /** Who asks for a socket, and the ticket for their next one. */
 type Authenticated = Pick<SocketRequest, 'actor' | 'next_ticket'>;
 
-async function authenticate(c: Context<AppEnv>, identities: IdentityCache, { ticket }: Offer): Promise<Authenticated> {
+async function authenticate(c: Context<AppEnv>, services: IdentityServices, { ticket }: Offer): Promise<Authenticated> {
   if (ticket !== null) return redeem(c, ticket);
   // A cookie alone opens no socket: browsers attach it for any page that asks, which a ticket proves not to be the case.
   if (!c.req.raw.headers.has('authorization')) throw new ProblemError({ code: 'unauthenticated', detail: 'a socket takes Authorization or a ticket' });
-  const identity = await identify(c, identities);
+  const identity = await identify(c, services);
   if (!hasScope(identity, 'messages:read') || !hasScope(identity, 'messages:write')) {
     throw new ProblemError({ code: 'forbidden', detail: SCOPES });
   }

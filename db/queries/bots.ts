@@ -1,0 +1,54 @@
+import { sql } from 'drizzle-orm';
+import { uuidv7 } from 'uuidv7';
+import type { User } from '../../protocol/api.ts';
+import type { Bot, BotBody } from '../../protocol/credentials.ts';
+import type { Outcome, Problem } from '../../protocol/errors.ts';
+import type { Queryable, Transaction } from '../client.ts';
+import { users } from '../schema/tables.ts';
+import { refuseNonAdmin } from './administrators.ts';
+import { appendDirectoryEvent } from './directory-events.ts';
+
+/** Bots are users whom no identity provider knows: its issuer is a URL. */
+const BOT_ISSUER = 'urn:colink:bot';
+const MAX_LISTED = 1_000;
+
+export interface BotRequest extends BotBody {
+  readonly id: string;
+  readonly credentialId: string;
+  readonly ownerId: string;
+  readonly now: Date;
+  readonly traceparent: string | null;
+}
+
+/** `conflict` where the handle is taken. The caller answers for it from then on. */
+export async function createBot(tx: Transaction, { id, credentialId, ownerId, handle, display_name, now, traceparent }: BotRequest): Promise<Outcome<Bot>> {
+  const problem = await refuseNonAdmin(tx, credentialId);
+  if (problem) return { problem };
+  const user: User = { id, handle, display_name, role: 'member' };
+  const inserted = await tx
+    .insert(users)
+    .values({ ...user, issuer: BOT_ISSUER, subject: id, bot_owner_id: ownerId, created_at: now })
+    .onConflictDoNothing({ target: users.handle })
+    .returning({ id: users.id });
+  if (inserted.length === 0) return { problem: { code: 'conflict', detail: 'the handle is taken' } };
+  await appendDirectoryEvent(tx, { type: 'user.created', id: uuidv7(), at: now.toISOString(), actor_id: ownerId, user, version: 1 }, traceparent);
+  return { ok: { user, owner_id: ownerId, deactivated: false } };
+}
+
+/** All bots, by handle. */
+export async function listBots(db: Queryable, credentialId: string): Promise<Outcome<Bot[]>> {
+  const problem = await refuseNonAdmin(db, credentialId);
+  if (problem) return { problem };
+  const rows = await db.execute<{ [K in keyof User]: User[K] } & { bot_owner_id: string; deactivated: boolean }>(sql`
+    SELECT u.id, u.handle, u.display_name, u.role, u.bot_owner_id, u.deactivated_at IS NOT NULL AS deactivated
+    FROM users u WHERE u.bot_owner_id IS NOT NULL ORDER BY u.handle LIMIT ${MAX_LISTED}`);
+  return { ok: rows.map(({ bot_owner_id: owner_id, deactivated, ...user }) => ({ user, owner_id, deactivated })) };
+}
+
+/** `not_found` for what is no bot. */
+export async function refuseNonBot(tx: Transaction, credentialId: string, id: string): Promise<Problem | null> {
+  const problem = await refuseNonAdmin(tx, credentialId);
+  if (problem) return problem;
+  const [bot] = await tx.execute(sql`SELECT u.id FROM users u WHERE u.id = ${id} AND u.bot_owner_id IS NOT NULL AND u.deactivated_at IS NULL`);
+  return bot ? null : { code: 'not_found' };
+}
