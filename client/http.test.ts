@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { problemDocument } from '../protocol/errors.ts';
 import { createApi } from './http.ts';
 
@@ -11,16 +11,18 @@ interface Answer {
   readonly status: number;
   readonly type?: string;
   readonly body?: string;
+  readonly headers?: Record<string, string>;
 }
 
 /** The API of a server that gives one answer to everything, and what it was asked. */
-async function answering(answer: Answer, token?: string) {
+async function answering(answer: Answer | (() => Answer), token?: string) {
   const requests: { method: string; url: string; headers: IncomingMessage['headers']; body: string }[] = [];
   const server = createServer(async (request, response) => {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk);
     requests.push({ method: request.method ?? '', url: request.url ?? '', headers: request.headers, body: Buffer.concat(chunks).toString() });
-    response.writeHead(answer.status, { 'content-type': answer.type ?? 'application/json', connection: 'close' }).end(answer.body);
+    const { status, type = 'application/json', headers = {}, body } = typeof answer === 'function' ? answer() : answer;
+    response.writeHead(status, { 'content-type': type, connection: 'close', ...headers }).end(body);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   servers.push(server);
@@ -42,6 +44,28 @@ describe('the typed API', () => {
     await api.history('c1', { before: 'a+b', limit: 20 });
     await api.react('c1', 'm1', '👍');
     expect(requests.map(({ url }) => url)).toEqual(['/v1/channels/c1/messages?before=a%2Bb&limit=20', '/v1/channels/c1/messages/m1/reactions/%F0%9F%91%8D']);
+  });
+
+  it('reads what it has changed: the later of its tokens goes with each read, for a minute, also from a refusal', async () => {
+    const tokens = ['02', '03', '01'];
+    const { api, requests } = await answering(() => {
+      const token = tokens.shift();
+      return { status: token === '03' ? 503 : 200, body: '{}', ...(token && { headers: { 'colink-consistency': token } }) };
+    });
+    vi.useFakeTimers({ toFake: ['Date'] });
+    try {
+      await api.channels();
+      await api.join('c1').catch(() => {});
+      await api.leave('c1');
+      await api.channels();
+      vi.advanceTimersByTime(60_000);
+      await api.channels();
+    } finally {
+      vi.useRealTimers();
+    }
+    expect(requests.map(({ method, headers }) => [method, headers['colink-consistency']])).toEqual([
+      ['GET', undefined], ['PUT', undefined], ['DELETE', undefined], ['GET', '03'], ['GET', undefined],
+    ]);
   });
 
   it('takes an empty answer', async () => {

@@ -8,12 +8,15 @@ import type {
   SearchPage,
   User,
 } from '../protocol/api.ts';
+import { CONSISTENCY_HEADER, laterToken } from '../protocol/consistency.ts';
 import type { ProblemDocument } from '../protocol/errors.ts';
 import type { CommandResult } from '../protocol/frames.ts';
 import { NetworkError, ProblemError } from './errors.ts';
 import { randomId } from './ports.ts';
 
 const TIMEOUT_MS = 30_000;
+/** How long reads ask for what the caller has changed, in milliseconds. A replica that is further behind is read by nobody. */
+const CONSISTENT_MS = 60_000;
 
 export interface HttpOptions {
   /** Where the API is, such as `https://chat.example.org`, without a slash at the end. */
@@ -96,6 +99,7 @@ export function createApi(options: HttpOptions) {
 }
 
 function caller({ baseUrl, token, fetch: send = fetch }: HttpOptions) {
+  const consistency = new Consistency();
   return async <T>(method: string, path: string, { query, body, headers, signal, keepalive }: RequestOptions = {}): Promise<T> => {
     const timeout = AbortSignal.timeout(TIMEOUT_MS);
     const bearer = typeof token === 'function' ? await token() : token;
@@ -104,6 +108,7 @@ function caller({ baseUrl, token, fetch: send = fetch }: HttpOptions) {
       headers: {
         accept: 'application/json',
         ...(body !== undefined && { 'content-type': 'application/json' }),
+        ...(method === 'GET' && consistency.headers()),
         ...(bearer !== undefined && { authorization: `Bearer ${bearer}` }),
         ...headers,
       },
@@ -112,9 +117,32 @@ function caller({ baseUrl, token, fetch: send = fetch }: HttpOptions) {
       signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
     };
     const { response, text } = await exchange(() => send(baseUrl + path + queryString(query), request), signal);
+    consistency.note(response.headers);
     if (response.ok) return (text === '' ? undefined : parse(text)) as T;
     throw refusal(response, text);
   };
+}
+
+/** The newest change that this client has made. */
+class Consistency {
+  #token = '';
+  #until = 0;
+
+  /** An answer may be overtaken by that to a later change. */
+  note(headers: Headers): void {
+    const token = headers.get(CONSISTENCY_HEADER);
+    if (token === null) return;
+    this.#token = this.#isDue() ? laterToken(this.#token, token) : token;
+    this.#until = Date.now() + CONSISTENT_MS;
+  }
+
+  headers(): Record<string, string> {
+    return this.#isDue() ? { [CONSISTENCY_HEADER]: this.#token } : {};
+  }
+
+  #isDue(): boolean {
+    return Date.now() < this.#until;
+  }
 }
 
 async function exchange(send: () => Promise<Response>, signal?: AbortSignal) {

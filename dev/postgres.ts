@@ -82,7 +82,8 @@ async function endLeftover(cluster: Cluster, log?: (line: string) => void): Prom
 async function readLock(cluster: Cluster): Promise<{ pid: number; port: number; ready: boolean } | null> {
   const lines = (await readFile(lockFile(cluster), 'utf8').catch(() => '')).split('\n');
   if (lines.length < 4) return null;
-  return { pid: Number(lines[0]), port: Number(lines[3]), ready: lines[7]?.trim() === 'ready' };
+  // A standby that takes connections says so by another word.
+  return { pid: Number(lines[0]), port: Number(lines[3]), ready: ['ready', 'standby'].includes(lines[7]?.trim() ?? '') };
 }
 
 function isAlive(pid: number): boolean {

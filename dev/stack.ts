@@ -25,6 +25,8 @@ export interface StackOptions {
   readonly port?: number;
   /** A Postgres that runs already, instead of one of our own. */
   readonly postgresUrl?: string;
+  /** Its streaming replica, for the Worker to read from. Default: none. */
+  readonly postgresReplicaUrl?: string;
   /** Default `auto`: `KAFKA_BROKERS`, else a broker of our own, else embedded. */
   readonly transport?: TransportWish;
   /** Default true: a second cache level, by `UPSTASH_REDIS_REST_URL` and `_TOKEN` or by a Redis of our own if there is a redis-server. */
@@ -237,6 +239,7 @@ class Assembly implements Stack {
       storageDir: join(this.dataDir, 'worker'),
       bundleDir: join(this.dataDir, 'bundle'),
       postgresUrl: this.#postgresUrl(),
+      ...(this.#options.postgresReplicaUrl && { postgresReplicaUrl: this.#options.postgresReplicaUrl }),
       vars: { ENVIRONMENT: 'development', ...identityVars(idp), FLEET_TOKEN: this.#fleetToken, ...(await redis), ...this.#options.vars },
     };
     await this.#add('worker', workerPart(this.dataDir, settings));

@@ -52,7 +52,10 @@ async function workerOptions(settings: HostSettings): Promise<V4WorkerOptions> {
     modules: [{ type: 'ESModule', path: script }],
     modulesRoot: dirname(script),
     bindings: { ...varsSchema.parse(configured['bindings']), ...settings.vars },
-    hyperdrives: { POSTGRES: hyperdriveUrl(settings.postgresUrl) },
+    hyperdrives: {
+      POSTGRES: hyperdriveUrl(settings.postgresUrl),
+      ...(settings.postgresReplicaUrl && { POSTGRES_REPLICA: hyperdriveUrl(settings.postgresReplicaUrl) }),
+    },
     unsafeDirectSockets: [{ host: '127.0.0.1', port: settings.port, entrypoint: FRONT_ENTRYPOINT }],
   };
 }

@@ -13,6 +13,8 @@ export const hostSettingsSchema = z.strictObject({
   storageDir: z.string(),
   bundleDir: z.string(),
   postgresUrl: z.string(),
+  /** Of a streaming replica, if there is one. */
+  postgresReplicaUrl: z.string().optional(),
   /** Override the configuration's `[vars]`. */
   vars: z.record(z.string(), z.string()),
 });

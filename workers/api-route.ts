@@ -1,5 +1,6 @@
 import { createRoute, type RouteConfig, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
+import { CONSISTENCY_HEADER } from '../protocol/consistency.ts';
 import { ERRORS, fieldErrors, problemSchema, type ErrorCode } from '../protocol/errors.ts';
 import { idSchema } from '../protocol/primitives.ts';
 import type { Scope } from '../protocol/scopes.ts';
@@ -38,6 +39,11 @@ export const jsonBody = <S extends z.ZodType>(schema: S) => ({ body: { content: 
 
 /** Its form is checked where it is used. */
 export const keyHeader = z.object({ 'idempotency-key': z.string().optional().openapi({ description: 'Makes repetitions harmless for 24 hours' }) });
+
+/** For reads that a replica may answer. Whatever it is, it is taken. */
+export const nearHeader = z.object({
+  [CONSISTENCY_HEADER.toLowerCase()]: z.string().optional().openapi({ description: `The ${CONSISTENCY_HEADER} of an answer to a change: what is read shows that change. Without it, it may be up to 5 s old` }),
+});
 
 export const channelParams = z.object({ id: idSchema });
 export const messageParams = channelParams.extend({ message_id: idSchema });

@@ -54,14 +54,14 @@ export function createApp(services: Services): App {
 
 const guardedRoutes = (services: Services): App[] => [
   meRoutes(),
-  channelRoutes(),
+  channelRoutes(services),
   memberRoutes(),
-  historyRoutes(),
+  historyRoutes(services),
   messageRoutes(services),
   presenceRoutes(),
   fileRoutes(),
   readStateRoutes(),
-  searchRoutes(),
+  searchRoutes(services),
   socketTicketRoutes(),
   userRoutes(services),
   credentialRoutes(),

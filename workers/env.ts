@@ -22,6 +22,8 @@ export interface Env {
   /** One, named `hub`. */
   readonly METRICS_HUB: Namespace<MetricsApi>;
   readonly POSTGRES: Pick<Hyperdrive, 'connectionString'>;
+  /** A streaming replica of the same. Without it the primary answers every read. */
+  readonly POSTGRES_REPLICA?: Pick<Hyperdrive, 'connectionString'>;
   /** Contents of files and their thumbnails. */
   readonly FILES: R2Bucket;
   readonly LIMIT_SEND: RateLimit;

@@ -1,16 +1,27 @@
 import type { Context } from 'hono';
 import { connect, type Connection, type Database, type Transaction } from '../db/client.ts';
 import { DriverSocket } from '../db/driver-socket.ts';
+import { findWritePosition } from '../db/queries/replication.ts';
+import { CONSISTENCY_HEADER } from '../protocol/consistency.ts';
 import { within } from './deadline.ts';
 import type { AppEnv } from './env.ts';
+import { encodeToken } from './replica/token.ts';
 
 /** Longest a request waits for Postgres, in milliseconds, connecting included. */
 const PATIENCE_MS = 10_000;
 
-/** Runs work on a connection of this request's own, as the platform demands, and closes it after the answer. */
-export async function withPostgres<T>(c: Context<AppEnv>, work: (db: Database) => Promise<T>): Promise<T> {
-  const connection = await open(c.env.POSTGRES.connectionString);
-  const working = work(connection.db);
+/** Runs work on the primary, on a connection of this request's own, as the platform demands, and closes it after the answer. */
+export const withPostgres = <T>(c: Context<AppEnv>, work: (db: Database) => Promise<T>): Promise<T> => withPrimary(c, ({ db }) => work(db));
+
+export const withPrimary = <T>(c: Context<AppEnv>, work: (connection: Connection) => Promise<T>): Promise<T> => withConnection(c, c.env.POSTGRES, work);
+
+/** The same on the replica `POSTGRES_REPLICA`: for `ReplicaReads` alone, which knows what it may answer. */
+export const withReplica = <T>(c: Context<AppEnv>, replica: Pick<Hyperdrive, 'connectionString'>, work: (connection: Connection) => Promise<T>): Promise<T> =>
+  withConnection(c, replica, work);
+
+async function withConnection<T>(c: Context<AppEnv>, server: Pick<Hyperdrive, 'connectionString'>, work: (connection: Connection) => Promise<T>): Promise<T> {
+  const connection = await open(server.connectionString);
+  const working = work(connection);
   // The work outlives a client that hangs up: others may wait for what it brings, and a transaction is not left open.
   c.executionCtx.waitUntil(finish(connection, working));
   return within(PATIENCE_MS, working);
@@ -23,8 +34,18 @@ async function open(url: string): Promise<Connection> {
   return connect(url, { max: 1, applicationName: 'colink-worker', connectTimeout: 5, openSocket });
 }
 
-/** The same in one transaction. */
-export const inTransaction = <T>(c: Context<AppEnv>, work: (tx: Transaction) => Promise<T>): Promise<T> => withPostgres(c, (db) => db.transaction(work));
+/** Runs work on the primary in one transaction. The answer then bears a consistency token, if there is a replica that may not have it yet. */
+export const inTransaction = <T>(c: Context<AppEnv>, work: (tx: Transaction) => Promise<T>): Promise<T> =>
+  withPrimary(c, async (connection) => {
+    const result = await connection.db.transaction(work);
+    if (c.env.POSTGRES_REPLICA !== undefined) c.get('answer').headers[CONSISTENCY_HEADER] = await tokenOf(connection);
+    return result;
+  });
+
+/** The work is committed, so nothing that fails here may fail it. */
+async function tokenOf({ sql }: Connection): Promise<string> {
+  return encodeToken(await findWritePosition(sql).catch(() => null));
+}
 
 async function finish(connection: Connection, working: Promise<unknown>): Promise<void> {
   await working.catch(() => {});

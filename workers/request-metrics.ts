@@ -1,5 +1,6 @@
 import type { BUCKETS } from '../durable-objects/metrics-hub/catalog.ts';
 import type { MetricsReport } from '../durable-objects/metrics-hub/metrics-api.ts';
+import type { PrimaryReason } from './replica/replica-reads.ts';
 
 /** A report leaves with the first request after this many milliseconds, or when it holds this many samples. */
 const REPORT_MS = 5_000;
@@ -9,8 +10,10 @@ const REPORT_SAMPLES = 200;
 const BOUNDS: typeof BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 type Counter = NonNullable<MetricsReport['counters']>[number];
+type Observation = NonNullable<MetricsReport['observations']>[number];
 interface Durations {
-  readonly labels: { readonly route: string; readonly method: string };
+  readonly name: Observation['name'];
+  readonly labels: Record<string, string>;
   times: number;
   sum: number;
 }
@@ -33,16 +36,20 @@ export class RequestMetrics {
   /** `seconds` from a request to its response. */
   record(route: string, method: string, status: number, seconds: number): void {
     this.#count('colink_http_requests_total', { route, method, status: String(status) });
-    const key = `${route} ${method} ${BOUNDS.findIndex((bound) => seconds <= bound)}`;
-    const known = this.#durations.get(key);
-    if (known) {
-      known.times += 1;
-      known.sum += seconds;
-    } else this.#durations.set(key, { labels: { route, method }, times: 1, sum: seconds });
+    this.#observe('colink_http_request_duration_seconds', { route, method }, seconds);
   }
 
   recordLimited(policy: string): void {
     this.#count('colink_rate_limited_total', { policy });
+  }
+
+  /** A read that a replica may answer. Null: it did. */
+  recordRead(reason: PrimaryReason | null): void {
+    this.#count('colink_postgres_reads_total', { server: reason === null ? 'replica' : 'primary', reason: reason ?? '' });
+  }
+
+  recordReplicaLag(milliseconds: number): void {
+    if (Number.isFinite(milliseconds)) this.#observe('colink_postgres_replica_lag_seconds', {}, milliseconds / 1_000);
   }
 
   /** What is due to be reported; null while nothing is. What is taken is not kept: a lost report is lost. */
@@ -57,6 +64,15 @@ export class RequestMetrics {
     return report;
   }
 
+  #observe(name: Observation['name'], labels: Record<string, string>, seconds: number): void {
+    const key = `${name} ${Object.values(labels).join(' ')} ${BOUNDS.findIndex((bound) => seconds <= bound)}`;
+    const known = this.#durations.get(key);
+    if (known) {
+      known.times += 1;
+      known.sum += seconds;
+    } else this.#durations.set(key, { name, labels, times: 1, sum: seconds });
+  }
+
   #count(name: Counter['name'], labels: Record<string, string>): void {
     const key = `${name} ${Object.values(labels).join(' ')}`;
     const known = this.#counters.get(key);
@@ -65,4 +81,4 @@ export class RequestMetrics {
   }
 }
 
-const observation = ({ labels, times, sum }: Durations) => ({ name: 'colink_http_request_duration_seconds' as const, labels, value: sum / times, times });
+const observation = ({ name, labels, times, sum }: Durations): Observation => ({ name, labels, value: sum / times, times });

@@ -6,6 +6,7 @@ import { DeadlineError, within } from './deadline.ts';
 import { AccessTokens } from './identity/access-tokens.ts';
 import { IdentityCache } from './identity/identity-cache.ts';
 import { Provider } from './identity/provider.ts';
+import { ReplicaReads } from './replica/replica-reads.ts';
 import { RequestMetrics } from './request-metrics.ts';
 import { RoomCalls } from './room-calls.ts';
 
@@ -17,6 +18,7 @@ export interface Services {
   readonly provider: Provider;
   readonly accessTokens: AccessTokens;
   readonly metrics: RequestMetrics;
+  readonly replica: ReplicaReads;
   readonly roomCalls: RoomCalls;
 }
 
@@ -26,13 +28,15 @@ const carriesPromisesOver = (): boolean =>
 
 export function createServices(now: () => number = Date.now): Services {
   const isAway = (error: unknown) => error instanceof DeadlineError || classifyPostgresError(error) === 'unreachable';
+  const metrics = new RequestMetrics(now);
   return {
     identities: new IdentityCache({ now, within, isAway }),
     profiles: new ProfileCache(now),
     redisBreaker: redisBreaker(),
     provider: new Provider(now),
     accessTokens: new AccessTokens(),
-    metrics: new RequestMetrics(now),
+    metrics,
+    replica: new ReplicaReads(metrics),
     roomCalls: new RoomCalls(carriesPromisesOver()),
   };
 }

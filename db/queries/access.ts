@@ -2,6 +2,7 @@ import { sql, type SQL } from 'drizzle-orm';
 import type { Problem } from '../../protocol/errors.ts';
 import type { MemberRole } from '../../protocol/events.ts';
 import type { User } from '../../protocol/api.ts';
+import type { Queryable } from '../client.ts';
 
 /**
  * The caller, as long as the credential lives: no row once it is revoked or expired, or its user deactivated. Every statement that reads for
@@ -36,4 +37,26 @@ export function refuseViewer(standing: Standing | undefined): Problem | null {
 /** Conversation is for members alone. */
 export function refuseReader(standing: Standing | undefined): Problem | null {
   return refuseViewer(standing) ?? (standing?.my_role === null ? { code: 'not_a_member' } : null);
+}
+
+/** Whether the caller may read the conversation of a channel at this moment. */
+export async function isReader(db: Queryable, credentialId: string, channelId: string): Promise<boolean> {
+  const [standing] = await db.execute<Standing & { [column: string]: unknown }>(sql`SELECT ${standingColumns} FROM ${standingTables(credentialId, channelId)}`);
+  return refuseReader(standing) === null;
+}
+
+/** The caller's roles at this moment in those of these channels that they are a member of; null: the credential is dead. */
+export async function findRoles(
+  db: Queryable,
+  credentialId: string,
+  channelIds: readonly string[],
+): Promise<{ readonly user: User['role']; readonly in: ReadonlyMap<string, MemberRole> } | null> {
+  const rows = await db.execute<{ user_role: User['role']; channel_id: string | null; my_role: MemberRole | null }>(sql`
+    SELECT me.role AS user_role, mine.channel_id, mine.role AS my_role FROM (${callerRow(credentialId)}) me
+    LEFT JOIN members mine ON mine.user_id = me.id AND mine.channel_id IN (
+      SELECT (c.value #>> '{}')::uuid FROM jsonb_array_elements(${JSON.stringify(channelIds)}::text::jsonb) c)`);
+  const [first] = rows;
+  if (!first) return null;
+  const roles = rows.flatMap(({ channel_id, my_role }): [string, MemberRole][] => (channel_id !== null && my_role !== null ? [[channel_id, my_role]] : []));
+  return { user: first.user_role, in: new Map(roles) };
 }

@@ -5,6 +5,8 @@
 export const METRICS = {
   colink_http_requests_total: { type: 'counter', labels: ['route', 'method', 'status'], help: 'Requests answered.' },
   colink_http_request_duration_seconds: { type: 'histogram', labels: ['route', 'method'], help: 'Time from a request to its response.' },
+  colink_postgres_reads_total: { type: 'counter', labels: ['server', 'reason'], help: 'Reads that a replica may answer, by the server that did, and why it was the primary.' },
+  colink_postgres_replica_lag_seconds: { type: 'histogram', labels: [], help: 'Lag of the replica, as reads found it.' },
   colink_rate_limited_total: { type: 'counter', labels: ['policy'], help: 'Requests refused by a rate limit.' },
   colink_room_events_appended_total: { type: 'counter', labels: [], help: 'Events appended to the logs of rooms.' },
   colink_room_events_drained_total: { type: 'counter', labels: [], help: 'Events of rooms stored in Postgres.' },

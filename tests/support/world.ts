@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,12 +12,15 @@ import { planPorts, type Ports } from '../../dev/ports.ts';
 import { type Stack, type StackOptions, startStack } from '../../dev/stack.ts';
 import type { TransportWish } from '../../dev/transport.ts';
 import { type Scope, SESSION_SCOPES } from '../../protocol/scopes.ts';
+import { signalPostgres } from './signal-postgres.ts';
 
 export interface WorldUser {
   readonly id: string;
   readonly token: string;
   readonly api: Api;
 }
+
+export type WorldOptions = Pick<StackOptions, 'postgresUrl' | 'postgresReplicaUrl' | 'vars'>;
 
 const HOUR_MS = 3_600_000;
 
@@ -30,12 +32,12 @@ export class World {
   #connection: Connection;
   #isKept = false;
 
-  static async start(name: string, transport: TransportWish): Promise<World> {
+  static async start(name: string, transport: TransportWish, more: WorldOptions): Promise<World> {
     const { ports } = await planPorts('free');
     const dataDir = mkdtempSync(join(tmpdir(), `colink-${name}-`));
     // Postgres refuses root, and its stand-in has to enter.
     chmodSync(dataDir, 0o755);
-    const options = { dataDir, ports, transport };
+    const options = { dataDir, ports, transport, ...more };
     return new World(options, await startStack(options));
   }
 
@@ -121,27 +123,11 @@ export class World {
     if (!this.#isKept) rmSync(this.dataDir, { recursive: true, force: true, maxRetries: 3 });
   }
 
-  /** Its backends are groups of their own, so each is signalled; the postmaster first, that no new one starts in between. */
   #signalPostgres(signal: NodeJS.Signals): void {
     const postmaster = this.pids()['postgres'];
     if (postmaster === undefined) throw new Error('Postgres does not run');
-    process.kill(postmaster, signal);
-    for (const backend of childrenOf(postmaster)) signalIfThere(backend, signal);
+    signalPostgres(postmaster, signal);
   }
 }
 
-function childrenOf(parent: number): number[] {
-  const lines = execFileSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' }).trim().split('\n');
-  const pairs = lines.map((line) => line.trim().split(/\s+/).map(Number));
-  return pairs.flatMap(([pid, ppid]) => (pid !== undefined && ppid === parent ? [pid] : []));
-}
-
-function signalIfThere(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal);
-  } catch {
-    // Ended in between.
-  }
-}
-
-export const startWorld = (name: string, transport: TransportWish = 'embedded'): Promise<World> => World.start(name, transport);
+export const startWorld = (name: string, transport: TransportWish = 'embedded', more: WorldOptions = {}): Promise<World> => World.start(name, transport, more);

@@ -1,15 +1,16 @@
 import type { MiddlewareHandler } from 'hono';
 import { cors } from 'hono/cors';
 import type { AppEnv } from '../env.ts';
+import { CONSISTENCY_HEADER } from '../../protocol/consistency.ts';
 import { isAllowedOrigin } from '../origins.ts';
 
-const EXPOSED = ['X-Request-Id', 'Server-Timing', 'Link', 'Location', 'Retry-After', 'RateLimit', 'RateLimit-Policy', 'Idempotency-Replayed', 'WWW-Authenticate'];
+const EXPOSED = ['X-Request-Id', 'Server-Timing', 'Link', 'Location', 'Retry-After', 'RateLimit', 'RateLimit-Policy', 'Idempotency-Replayed', 'WWW-Authenticate', CONSISTENCY_HEADER];
 
 /** CORS for the origins of `ALLOWED_ORIGINS`. Sockets are none of its business: browsers do not apply it to them, their route checks `Origin`. */
 export function allowOrigins(): MiddlewareHandler<AppEnv> {
   const answer = cors({
     origin: (origin, c) => (isAllowedOrigin(c, origin) ? origin : null),
-    allowHeaders: ['Authorization', 'Content-Type', 'Idempotency-Key', 'X-Request-Id', 'traceparent'],
+    allowHeaders: ['Authorization', 'Content-Type', 'Idempotency-Key', 'X-Request-Id', 'traceparent', CONSISTENCY_HEADER],
     exposeHeaders: EXPOSED,
     credentials: true,
     maxAge: 600,

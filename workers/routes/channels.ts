@@ -1,15 +1,18 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { uuidv7 } from 'uuidv7';
+import type { Database } from '../../db/client.ts';
+import { findRoles, maySee } from '../../db/queries/access.ts';
 import { setArchived } from '../../db/queries/archiving.ts';
 import { createChannel, findChannel, listChannels } from '../../db/queries/channels.ts';
 import { type Channel, channelPageSchema, channelSchema, createChannelBodySchema } from '../../protocol/api.ts';
-import { apiRoute, channelParams, json, jsonBody, keyHeader, problemAnswer } from '../api-route.ts';
+import { apiRoute, channelParams, json, jsonBody, keyHeader, nearHeader, problemAnswer } from '../api-route.ts';
 import { tellInbox, tellStanding, writeDirectory } from '../directory.ts';
 import type { App, AppEnv } from '../env.ts';
 import { cursorSchema, decodeId, encodeCursor, limitSchema, linkHeader } from '../paging.ts';
 import { withPostgres } from '../postgres.ts';
 import { unwrap } from '../problems.ts';
+import type { Services } from '../services.ts';
 import { traceparentOf } from '../traceparent.ts';
 
 const LIST = 'channels';
@@ -17,7 +20,7 @@ const LIST = 'channels';
 const list = apiRoute({ scope: 'channels:read', limit: 'read' }, '/v1/channels', {
   method: 'get',
   summary: 'The channels the caller may see, by name',
-  request: { query: z.object({ limit: limitSchema, cursor: cursorSchema }) },
+  request: { headers: nearHeader, query: z.object({ limit: limitSchema, cursor: cursorSchema }) },
   responses: { 200: json(channelPageSchema, 'A page of channels') },
 });
 
@@ -44,13 +47,18 @@ const archiving = (summary: string) => ({
 const archive = apiRoute({ scope: 'channels:write', limit: 'send' }, '/v1/channels/{id}/archive', archiving('Close a channel for all that is new, for its owners and admins. It takes nothing more when this returns'));
 const unarchive = apiRoute({ scope: 'channels:write', limit: 'send' }, '/v1/channels/{id}/unarchive', archiving('Open an archived channel again, for its owners and admins'));
 
-export function channelRoutes(): App {
+export function channelRoutes({ replica }: Pick<Services, 'replica'>): App {
   const app = new OpenAPIHono<AppEnv>();
 
   app.openapi(list, async (c) => {
     const { limit, cursor } = c.req.valid('query');
     const after = cursor === undefined ? null : decodeId(LIST, cursor);
-    const found = unwrap(await withPostgres(c, (db) => listChannels(db, c.get('identity').actor.credential_id, { after, limit: limit + 1 })));
+    const { credential_id } = c.get('identity').actor;
+    const found = await replica.read(c, {
+      read: async (db) => unwrap(await listChannels(db, credential_id, { after, limit: limit + 1 })),
+      // Behind a cursor there was something: a replica that shows nothing does not know the place yet.
+      confirm: async (primary, channels) => (channels.length > 0 || after === null) && (await areVisible(primary, credential_id, channels)),
+    });
     const data = found.slice(0, limit);
     const last = found.length > limit ? data.at(-1) : undefined;
     const next_cursor = last ? encodeCursor(LIST, last.id) : null;
@@ -80,6 +88,12 @@ export function channelRoutes(): App {
   app.openapi(unarchive, async (c) => c.json(await setArchivedHere(c, c.req.valid('param').id, false), 200));
 
   return app;
+}
+
+/** Whether the caller sees these channels, in these roles, at this moment. What kind a channel is never changes. */
+async function areVisible(primary: Database, credentialId: string, channels: readonly Channel[]): Promise<boolean> {
+  const roles = await findRoles(primary, credentialId, channels.map(({ id }) => id));
+  return roles !== null && channels.every(({ id, kind, my_role }) => my_role === (roles.in.get(id) ?? null) && maySee({ kind, my_role, user_role: roles.user }));
 }
 
 async function setArchivedHere(c: Context<AppEnv>, channelId: string, archived: boolean): Promise<Channel> {

@@ -1,13 +1,16 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
+import type { Database } from '../../db/client.ts';
+import { isReader } from '../../db/queries/access.ts';
 import { findMessage, findPos, readSpan, type Listing, type MessageSpan, type Span } from '../../db/queries/messages.ts';
 import { messagePageSchema, messageSchema, type MessagePage } from '../../protocol/api.ts';
 import { idSchema } from '../../protocol/primitives.ts';
-import { apiRoute, channelParams, json, messageParams } from '../api-route.ts';
+import { apiRoute, channelParams, json, messageParams, nearHeader } from '../api-route.ts';
 import type { App, AppEnv } from '../env.ts';
 import { cursorSchema, decodeCounter, encodeCursor, limitSchema, linkHeader } from '../paging.ts';
 import { withPostgres } from '../postgres.ts';
 import { ProblemError, unwrap } from '../problems.ts';
+import type { Services } from '../services.ts';
 
 const READ = { scope: 'messages:read', limit: 'read' } as const;
 const atMostOne = { message: 'before, after and around exclude each other', path: ['before'] };
@@ -20,14 +23,14 @@ const historyQuery = threadQuery.extend({ around: z.union([idSchema, z.string().
 const history = apiRoute(READ, '/v1/channels/{id}/messages', {
   method: 'get',
   summary: 'A page of history in rising pos; the newest where no place is given',
-  request: { params: channelParams, query: historyQuery.refine(({ before, after, around }) => given(before, after, around) <= 1, atMostOne) },
+  request: { headers: nearHeader, params: channelParams, query: historyQuery.refine(({ before, after, around }) => given(before, after, around) <= 1, atMostOne) },
   responses: { 200: json(messagePageSchema, 'The page, and the event it is as of') },
 });
 
 const replies = apiRoute(READ, '/v1/channels/{id}/messages/{message_id}/replies', {
   method: 'get',
   summary: 'A page of a thread in rising tpos; the newest where no place is given',
-  request: { params: messageParams, query: threadQuery.refine(({ before, after }) => given(before, after) <= 1, atMostOne) },
+  request: { headers: nearHeader, params: messageParams, query: threadQuery.refine(({ before, after }) => given(before, after) <= 1, atMostOne) },
   responses: { 200: json(messagePageSchema, 'The page, and the event it is as of') },
 });
 
@@ -57,6 +60,12 @@ function spanOf(listing: Listing, { before, after, limit }: Place): Span {
   return older(NEWEST, limit);
 }
 
+/**
+ * The counter that a snapshot has to reach for a page of this span: what another snapshot gave a cursor for is there, and so is what follows it. In an older one
+ * the page would have a hole, or be the end, to somebody who reads page after page.
+ */
+const reachOf = ({ below, older, from, newer }: Span): number => Math.max(older > 0 && below !== NEWEST ? below - 1 : 0, newer > 0 ? from : 0);
+
 /** Counters run without gaps from 1, so the ends of a page tell whether there is more. */
 function pageOf(listing: Listing, span: MessageSpan): MessagePage {
   const counters = span.messages.map(({ pos, tpos }) => tpos ?? pos ?? 0);
@@ -82,21 +91,28 @@ async function answerPage(c: Context<AppEnv>, listing: Listing, find: () => Prom
   return page;
 }
 
-export function historyRoutes(): App {
+export function historyRoutes({ replica }: Pick<Services, 'replica'>): App {
   const app = new OpenAPIHono<AppEnv>();
+
+  /** Members may read all of the history, so a page of before is theirs as long as they are members after it was read. */
+  const near = (c: Context<AppEnv>, { channelId }: Listing, { read, reach }: Reading): Promise<MessageSpan> =>
+    replica.read(c, {
+      read: (db) => read(db, credentialOf(c)),
+      confirm: async (primary, { last }) => last >= reach && (await isReader(primary, credentialOf(c), channelId)),
+    });
 
   app.openapi(history, async (c) => {
     const query = c.req.valid('query');
     const listing = { channelId: c.req.valid('param').id, threadId: null };
-    const page = await answerPage(c, listing, () => (query.around === undefined ? find(c, listing, spanOf(listing, query)) : findAround(c, listing, query.around, query.limit)));
-    return c.json(page, 200);
+    const reading = query.around === undefined ? find(listing, spanOf(listing, query)) : findAround(listing, query.around, query.limit);
+    return c.json(await answerPage(c, listing, () => near(c, listing, reading)), 200);
   });
 
   app.openapi(replies, async (c) => {
     const { id, message_id } = c.req.valid('param');
     const listing = { channelId: id, threadId: message_id };
     const span = spanOf(listing, c.req.valid('query'));
-    return c.json(await answerPage(c, listing, () => findThread(c, listing, span)), 200);
+    return c.json(await answerPage(c, listing, () => near(c, listing, findThread(listing, span))), 200);
   });
 
   app.openapi(read, async (c) => {
@@ -109,24 +125,33 @@ export function historyRoutes(): App {
 
 const credentialOf = (c: Context<AppEnv>): string => c.get('identity').actor.credential_id;
 
-async function find(c: Context<AppEnv>, listing: Listing, span: Span): Promise<MessageSpan> {
-  return unwrap(await withPostgres(c, (db) => readSpan(db, credentialOf(c), listing, span)));
+interface Reading {
+  readonly read: (db: Database, credentialId: string) => Promise<MessageSpan>;
+  /** The counter up to which the snapshot must go. */
+  readonly reach: number;
+}
+
+function find(listing: Listing, span: Span): Reading {
+  return { read: async (db, credentialId) => unwrap(await readSpan(db, credentialId, listing, span)), reach: reachOf(span) };
 }
 
 /** Membership is judged before a missing message is told of. */
-async function findAround(c: Context<AppEnv>, listing: Listing, place: string, limit: number): Promise<MessageSpan> {
-  return withPostgres(c, async (db) => {
-    const pos = /^\d+$/.test(place) ? Number(place) : await findPos(db, listing.channelId, place);
-    const found = unwrap(await readSpan(db, credentialOf(c), listing, around(pos ?? 0, limit)));
+function findAround(listing: Listing, place: string, limit: number): Reading {
+  const given = /^\d+$/.test(place) ? Number(place) : null;
+  const read: Reading['read'] = async (db, credentialId) => {
+    const pos = given ?? (await findPos(db, listing.channelId, place));
+    const found = unwrap(await readSpan(db, credentialId, listing, around(pos ?? 0, limit)));
     if (pos === null) throw new ProblemError({ code: 'not_found', detail: 'the channel has no such message' });
     return found;
-  });
+  };
+  return { read, reach: given ?? 0 };
 }
 
-async function findThread(c: Context<AppEnv>, listing: Listing & { threadId: string }, span: Span): Promise<MessageSpan> {
-  return withPostgres(c, async (db) => {
-    const root = unwrap(await findMessage(db, credentialOf(c), listing.channelId, listing.threadId));
+function findThread(listing: Listing & { threadId: string }, span: Span): Reading {
+  const read: Reading['read'] = async (db, credentialId) => {
+    const root = unwrap(await findMessage(db, credentialId, listing.channelId, listing.threadId));
     if (root.thread_id !== null) throw new ProblemError({ code: 'not_found', detail: 'a reply has no thread of its own' });
-    return unwrap(await readSpan(db, credentialOf(c), listing, span));
-  });
+    return unwrap(await readSpan(db, credentialId, listing, span));
+  };
+  return { read, reach: reachOf(span) };
 }

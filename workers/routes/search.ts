@@ -1,20 +1,21 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi';
+import { findRoles } from '../../db/queries/access.ts';
 import { searchMessages, type TermGroup } from '../../db/queries/search.ts';
 import { searchPageSchema } from '../../protocol/api.ts';
 import { MAX_QUERY } from '../../protocol/limits.ts';
 import { idSchema, storableString } from '../../protocol/primitives.ts';
-import { apiRoute, json } from '../api-route.ts';
+import { apiRoute, json, nearHeader } from '../api-route.ts';
 import type { App, AppEnv } from '../env.ts';
 import { cursorSchema, decodeId, encodeCursor, limitSchema, linkHeader } from '../paging.ts';
-import { withPostgres } from '../postgres.ts';
 import { ProblemError, unwrap } from '../problems.ts';
 import { highlight } from '../search/highlight.ts';
 import { parseQuery } from '../search/query.ts';
+import type { Services } from '../services.ts';
 
 const search = apiRoute({ scope: 'messages:read', limit: 'read' }, '/v1/search/messages', {
   method: 'get',
   summary: 'Messages by words, "phrases", -exclusions and or, newest first; as the index has them, which may lag',
-  request: { query: z.object({ q: storableString(MAX_QUERY), channel: idSchema.optional(), limit: limitSchema, cursor: cursorSchema }) },
+  request: { headers: nearHeader, query: z.object({ q: storableString(MAX_QUERY), channel: idSchema.optional(), limit: limitSchema, cursor: cursorSchema }) },
   responses: { 200: json(searchPageSchema, 'A page of messages, with the places that match') },
 });
 
@@ -31,7 +32,7 @@ function checksum(text: string): string {
   return (hash >>> 0).toString(36);
 }
 
-export function searchRoutes(): App {
+export function searchRoutes({ replica }: Pick<Services, 'replica'>): App {
   const app = new OpenAPIHono<AppEnv>();
   app.openapi(search, async (c) => {
     const { q, channel, limit, cursor } = c.req.valid('query');
@@ -39,7 +40,15 @@ export function searchRoutes(): App {
     const list = `search ${checksum(`${channel ?? ''} ${q}`)}`;
     const before = cursor === undefined ? null : decodeId(list, cursor);
     const request = { query: q, groups, channelId: channel ?? null, before, limit: limit + 1 };
-    const found = unwrap(await withPostgres(c, (db) => searchMessages(db, c.get('identity').actor.credential_id, request)));
+    const { credential_id } = c.get('identity').actor;
+    const found = await replica.read(c, {
+      read: async (db) => unwrap(await searchMessages(db, credential_id, request)),
+      confirm: async (primary, { messages: hits }) => {
+        const channelIds = [...new Set(hits.map(({ channel_id }) => channel_id))];
+        const roles = await findRoles(primary, credential_id, channelIds);
+        return roles !== null && channelIds.every((id) => roles.in.has(id));
+      },
+    });
     const messages = found.messages.slice(0, limit);
     const last = found.messages.length > limit ? messages.at(-1) : undefined;
     const next_cursor = last ? encodeCursor(list, last.id) : null;

@@ -1,0 +1,113 @@
+import { CircuitState, ConsecutiveBreaker, circuitBreaker, handleAll } from 'cockatiel';
+import type { Context } from 'hono';
+import type { Connection, Database } from '../../db/client.ts';
+import { findReplayState, findWritePosition, type ReplayState, type WalPosition } from '../../db/queries/replication.ts';
+import { CONSISTENCY_HEADER } from '../../protocol/consistency.ts';
+import { within } from '../deadline.ts';
+import type { AppEnv } from '../env.ts';
+import { withPrimary, withReplica } from '../postgres.ts';
+import { ProblemError } from '../problems.ts';
+import type { RequestMetrics } from '../request-metrics.ts';
+import { type Fitness, fitnessOf, lagOf } from './fitness.ts';
+import { decodeToken } from './token.ts';
+
+/** Longest the replica may take, in milliseconds: past it the primary is the quicker way. */
+const PATIENCE_MS = 500;
+/** After so many failures in a row the replica is left alone for so long, in milliseconds, then probed. */
+const FAILURES = 3;
+const REST_MS = 2_000;
+
+/** A read for the caller that may be some seconds old, and may not show what is not theirs. */
+export interface NearRead<T> {
+  /** Reads with the caller's permission in its SQL. Throws a problem where it has nothing to show. */
+  readonly read: (db: Database) => Promise<T>;
+  /**
+   * Whether the caller may still see what was read, by the primary. It is asked after the reading, so that nothing is shown which came after the
+   * permission ended (G5). False: the primary is read.
+   */
+  readonly confirm: (primary: Database, value: T) => Promise<boolean>;
+}
+
+/** Why the primary answered: what the replica was, or did. `refused`: it had nothing to show, or what it had was not confirmed. */
+export type PrimaryReason = Exclude<Fitness, 'fit'> | 'not_configured' | 'resting' | 'failed' | 'refused';
+
+/** The replica does not serve for anybody now. */
+class UnfitError extends Error {
+  override readonly name = 'UnfitError';
+  readonly fitness: Exclude<Fitness, 'fit' | 'behind'>;
+  constructor(fitness: UnfitError['fitness']) {
+    super(fitness);
+    this.fitness = fitness;
+  }
+}
+
+type Tried<T> = { readonly value: T } | { readonly reason: PrimaryReason };
+
+/** The reads of an isolate that a replica may answer, and whether it does. */
+export class ReplicaReads {
+  readonly #breaker = circuitBreaker(handleAll, { halfOpenAfter: REST_MS, breaker: new ConsecutiveBreaker(FAILURES) });
+  readonly #metrics: RequestMetrics;
+
+  constructor(metrics: RequestMetrics) {
+    this.#metrics = metrics;
+  }
+
+  /** From the replica where it is near enough to the record, else from the primary. Throws what `read` throws on the primary. */
+  async read<T>(c: Context<AppEnv>, near: NearRead<T>): Promise<T> {
+    c.header('Vary', CONSISTENCY_HEADER, { append: true });
+    return withPrimary(c, async (primary) => {
+      const tried = await this.#try(c, primary, near);
+      this.#metrics.recordRead('reason' in tried ? tried.reason : null);
+      return 'reason' in tried ? near.read(primary.db) : tried.value;
+    });
+  }
+
+  async #try<T>(c: Context<AppEnv>, primary: Connection, { read, confirm }: NearRead<T>): Promise<Tried<T>> {
+    const replica = c.env.POSTGRES_REPLICA;
+    if (replica === undefined) return { reason: 'not_configured' };
+    if (this.#breaker.state !== CircuitState.Closed) {
+      if (this.#breaker.state === CircuitState.Open) c.executionCtx.waitUntil(this.#probe(c, replica));
+      return { reason: 'resting' };
+    }
+    const found = await this.#readReplica(c, replica, primary, read).catch((error: unknown): Tried<T> => ({ reason: error instanceof UnfitError ? error.fitness : 'failed' }));
+    return 'reason' in found || (await confirm(primary.db, found.value)) ? found : { reason: 'refused' };
+  }
+
+  async #readReplica<T>(c: Context<AppEnv>, replica: Pick<Hyperdrive, 'connectionString'>, primary: Connection, read: NearRead<T>['read']): Promise<Tried<T>> {
+    const position = findWritePosition(primary.sql);
+    position.catch(() => {});
+    const attempt = () => within(PATIENCE_MS, withReplica(c, replica, ({ sql, db }) => Promise.all([findReplayState(sql), shown(read(db))])));
+    return this.#breaker.execute(async () => {
+      const [replay, found] = await attempt();
+      const fitness = this.#judge(replay, await position, decodeToken(c.req.raw.headers.get(CONSISTENCY_HEADER)));
+      return fitness === 'fit' ? found : { reason: fitness };
+    });
+  }
+
+  /** Throws `UnfitError` for what counts against the replica. */
+  #judge(replay: ReplayState | null, primary: WalPosition, wanted: WalPosition | null): 'fit' | 'behind' {
+    if (replay !== null) this.#metrics.recordReplicaLag(lagOf(replay, primary));
+    const fitness = fitnessOf(replay, primary, wanted);
+    if (fitness === 'lagging' || fitness === 'no_replica') throw new UnfitError(fitness);
+    return fitness;
+  }
+
+  /** Looks, behind the back of a request that the primary answers, whether the replica serves again; a rest that is not over yet ends it at once. */
+  async #probe(c: Context<AppEnv>, replica: Pick<Hyperdrive, 'connectionString'>): Promise<void> {
+    const look = async (): Promise<void> => {
+      const position = await withPrimary(c, ({ sql }) => findWritePosition(sql));
+      this.#judge(await within(PATIENCE_MS, withReplica(c, replica, ({ sql }) => findReplayState(sql))), position, null);
+    };
+    await this.#breaker.execute(look).catch(() => {});
+  }
+}
+
+/** What a replica refuses, the primary has to refuse: it may only not know yet. */
+const shown = <T>(reading: Promise<T>): Promise<Tried<T>> =>
+  reading.then(
+    (value) => ({ value }),
+    (error: unknown) => {
+      if (error instanceof ProblemError) return { reason: 'refused' };
+      throw error;
+    },
+  );
