@@ -9,10 +9,10 @@ const sources = ['cli', 'client', 'consumers', 'db', 'durable-objects', 'protoco
 const naming = (pattern: RegExp): string[] => sources.filter((file) => pattern.test(readFileSync(join(ROOT, file), 'utf8'))).toSorted();
 
 it('a replica is known to the Worker alone, and there to the one piece that judges it: rooms, inboxes, relay and consumers have no way to it', () => {
-  expect(naming(/POSTGRES_REPLICA/)).toEqual(['workers/env.ts', 'workers/postgres.ts', 'workers/replica/replica-reads.ts']);
-  expect(naming(/\bwithReplica\b/)).toEqual(['workers/postgres.ts', 'workers/replica/replica-reads.ts']);
+  expect(naming(/POSTGRES_REPLICA/)).toEqual(['workers/env.ts', 'workers/postgres.ts', 'workers/replica/read-near.ts']);
+  expect(naming(/\bwithReplica\b/)).toEqual(['workers/postgres.ts', 'workers/replica/read-near.ts']);
 });
 
 it('what may come from a replica are reads of pages, by three routes; each is asked again of the primary', () => {
-  expect(naming(/\breplica\.read\(/)).toEqual(['workers/routes/channels.ts', 'workers/routes/history.ts', 'workers/routes/search.ts']);
+  expect(naming(/\breadNear\(c/)).toEqual(['workers/routes/channels.ts', 'workers/routes/history.ts', 'workers/routes/search.ts']);
 });

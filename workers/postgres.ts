@@ -15,7 +15,7 @@ export const withPostgres = <T>(c: Context<AppEnv>, work: (db: Database) => Prom
 
 export const withPrimary = <T>(c: Context<AppEnv>, work: (connection: Connection) => Promise<T>): Promise<T> => withConnection(c, c.env.POSTGRES, work);
 
-/** The same on the replica `POSTGRES_REPLICA`: for `ReplicaReads` alone, which knows what it may answer. */
+/** The same on the replica `POSTGRES_REPLICA`: for `readNear` alone, which knows what it may answer. */
 export const withReplica = <T>(c: Context<AppEnv>, replica: Pick<Hyperdrive, 'connectionString'>, work: (connection: Connection) => Promise<T>): Promise<T> =>
   withConnection(c, replica, work);
 

@@ -1,21 +1,16 @@
 import { CircuitState, ConsecutiveBreaker, circuitBreaker, handleAll } from 'cockatiel';
-import type { Context } from 'hono';
 import type { Connection, Database } from '../../db/client.ts';
 import { findReplayState, findWritePosition, type ReplayState, type WalPosition } from '../../db/queries/replication.ts';
-import { CONSISTENCY_HEADER } from '../../protocol/consistency.ts';
 import { within } from '../deadline.ts';
-import type { AppEnv } from '../env.ts';
-import { withPrimary, withReplica } from '../postgres.ts';
 import { ProblemError } from '../problems.ts';
 import type { RequestMetrics } from '../request-metrics.ts';
 import { type Fitness, fitnessOf, lagOf } from './fitness.ts';
-import { decodeToken } from './token.ts';
 
 /** Longest the replica may take, in milliseconds: past it the primary is the quicker way. */
 const PATIENCE_MS = 500;
 /** After so many failures in a row the replica is left alone for so long, in milliseconds, then probed. */
 const FAILURES = 3;
-const REST_MS = 2_000;
+export const REST_MS = 2_000;
 
 /** A read for the caller that may be some seconds old, and may not show what is not theirs. */
 export interface NearRead<T> {
@@ -26,6 +21,20 @@ export interface NearRead<T> {
    * permission ended (G5). False: the primary is read.
    */
   readonly confirm: (primary: Database, value: T) => Promise<boolean>;
+}
+
+/** Runs work on a connection of its own to one server. */
+export type OnServer = <T>(work: (connection: Connection) => Promise<T>) => Promise<T>;
+
+/** What a request brings to a read. */
+export interface ReadSource {
+  readonly primary: OnServer;
+  /** Null: there is none. */
+  readonly replica: OnServer | null;
+  /** What the read has to show; null: nothing in particular. */
+  readonly wanted: WalPosition | null;
+  /** Lets work go on after the answer. */
+  readonly later: (work: Promise<unknown>) => void;
 }
 
 /** Why the primary answered: what the replica was, or did. `refused`: it had nothing to show, or what it had was not confirmed. */
@@ -46,40 +55,38 @@ type Tried<T> = { readonly value: T } | { readonly reason: PrimaryReason };
 /** The reads of an isolate that a replica may answer, and whether it does. */
 export class ReplicaReads {
   readonly #breaker = circuitBreaker(handleAll, { halfOpenAfter: REST_MS, breaker: new ConsecutiveBreaker(FAILURES) });
-  readonly #metrics: RequestMetrics;
+  readonly #metrics: Pick<RequestMetrics, 'recordRead' | 'recordReplicaLag'>;
 
-  constructor(metrics: RequestMetrics) {
+  constructor(metrics: Pick<RequestMetrics, 'recordRead' | 'recordReplicaLag'>) {
     this.#metrics = metrics;
   }
 
   /** From the replica where it is near enough to the record, else from the primary. Throws what `read` throws on the primary. */
-  async read<T>(c: Context<AppEnv>, near: NearRead<T>): Promise<T> {
-    c.header('Vary', CONSISTENCY_HEADER, { append: true });
-    return withPrimary(c, async (primary) => {
-      const tried = await this.#try(c, primary, near);
+  read<T>(source: ReadSource, near: NearRead<T>): Promise<T> {
+    return source.primary(async (primary) => {
+      const tried = await this.#try(source, primary, near);
       this.#metrics.recordRead('reason' in tried ? tried.reason : null);
       return 'reason' in tried ? near.read(primary.db) : tried.value;
     });
   }
 
-  async #try<T>(c: Context<AppEnv>, primary: Connection, { read, confirm }: NearRead<T>): Promise<Tried<T>> {
-    const replica = c.env.POSTGRES_REPLICA;
-    if (replica === undefined) return { reason: 'not_configured' };
+  async #try<T>(source: ReadSource, primary: Connection, { read, confirm }: NearRead<T>): Promise<Tried<T>> {
+    const { replica } = source;
+    if (replica === null) return { reason: 'not_configured' };
     if (this.#breaker.state !== CircuitState.Closed) {
-      if (this.#breaker.state === CircuitState.Open) c.executionCtx.waitUntil(this.#probe(c, replica));
+      if (this.#breaker.state === CircuitState.Open) source.later(this.#probe(source.primary, replica));
       return { reason: 'resting' };
     }
-    const found = await this.#readReplica(c, replica, primary, read).catch((error: unknown): Tried<T> => ({ reason: error instanceof UnfitError ? error.fitness : 'failed' }));
+    const found = await this.#readReplica(replica, primary, source.wanted, read).catch(reasonOf);
     return 'reason' in found || (await confirm(primary.db, found.value)) ? found : { reason: 'refused' };
   }
 
-  async #readReplica<T>(c: Context<AppEnv>, replica: Pick<Hyperdrive, 'connectionString'>, primary: Connection, read: NearRead<T>['read']): Promise<Tried<T>> {
+  async #readReplica<T>(replica: OnServer, primary: Connection, wanted: WalPosition | null, read: NearRead<T>['read']): Promise<Tried<T>> {
     const position = findWritePosition(primary.sql);
     position.catch(() => {});
-    const attempt = () => within(PATIENCE_MS, withReplica(c, replica, ({ sql, db }) => Promise.all([findReplayState(sql), shown(read(db))])));
     return this.#breaker.execute(async () => {
-      const [replay, found] = await attempt();
-      const fitness = this.#judge(replay, await position, decodeToken(c.req.raw.headers.get(CONSISTENCY_HEADER)));
+      const [replay, found] = await within(PATIENCE_MS, replica(({ sql, db }) => Promise.all([findReplayState(sql), shown(read(db))])));
+      const fitness = this.#judge(replay, await position, wanted);
       return fitness === 'fit' ? found : { reason: fitness };
     });
   }
@@ -92,15 +99,17 @@ export class ReplicaReads {
     return fitness;
   }
 
-  /** Looks, behind the back of a request that the primary answers, whether the replica serves again; a rest that is not over yet ends it at once. */
-  async #probe(c: Context<AppEnv>, replica: Pick<Hyperdrive, 'connectionString'>): Promise<void> {
+  /** Looks, behind the back of a request that the primary answers, whether the replica serves again. While it rests this does nothing. */
+  async #probe(primary: OnServer, replica: OnServer): Promise<void> {
     const look = async (): Promise<void> => {
-      const position = await withPrimary(c, ({ sql }) => findWritePosition(sql));
-      this.#judge(await within(PATIENCE_MS, withReplica(c, replica, ({ sql }) => findReplayState(sql))), position, null);
+      const position = await primary(({ sql }) => findWritePosition(sql));
+      this.#judge(await within(PATIENCE_MS, replica(({ sql }) => findReplayState(sql))), position, null);
     };
     await this.#breaker.execute(look).catch(() => {});
   }
 }
+
+const reasonOf = (error: unknown): { reason: PrimaryReason } => ({ reason: error instanceof UnfitError ? error.fitness : 'failed' });
 
 /** What a replica refuses, the primary has to refuse: it may only not know yet. */
 const shown = <T>(reading: Promise<T>): Promise<Tried<T>> =>

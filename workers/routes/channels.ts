@@ -12,6 +12,7 @@ import type { App, AppEnv } from '../env.ts';
 import { cursorSchema, decodeId, encodeCursor, limitSchema, linkHeader } from '../paging.ts';
 import { withPostgres } from '../postgres.ts';
 import { unwrap } from '../problems.ts';
+import { readNear } from '../replica/read-near.ts';
 import type { Services } from '../services.ts';
 import { traceparentOf } from '../traceparent.ts';
 
@@ -54,7 +55,7 @@ export function channelRoutes({ replica }: Pick<Services, 'replica'>): App {
     const { limit, cursor } = c.req.valid('query');
     const after = cursor === undefined ? null : decodeId(LIST, cursor);
     const { credential_id } = c.get('identity').actor;
-    const found = await replica.read(c, {
+    const found = await readNear(c, replica, {
       read: async (db) => unwrap(await listChannels(db, credential_id, { after, limit: limit + 1 })),
       // Behind a cursor there was something: a replica that shows nothing does not know the place yet.
       confirm: async (primary, channels) => (channels.length > 0 || after === null) && (await areVisible(primary, credential_id, channels)),

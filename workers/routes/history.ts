@@ -10,6 +10,7 @@ import type { App, AppEnv } from '../env.ts';
 import { cursorSchema, decodeCounter, encodeCursor, limitSchema, linkHeader } from '../paging.ts';
 import { withPostgres } from '../postgres.ts';
 import { ProblemError, unwrap } from '../problems.ts';
+import { readNear } from '../replica/read-near.ts';
 import type { Services } from '../services.ts';
 
 const READ = { scope: 'messages:read', limit: 'read' } as const;
@@ -96,7 +97,7 @@ export function historyRoutes({ replica }: Pick<Services, 'replica'>): App {
 
   /** Members may read all of the history, so a page of before is theirs as long as they are members after it was read. */
   const near = (c: Context<AppEnv>, { channelId }: Listing, { read, reach }: Reading): Promise<MessageSpan> =>
-    replica.read(c, {
+    readNear(c, replica, {
       read: (db) => read(db, credentialOf(c)),
       confirm: async (primary, { last }) => last >= reach && (await isReader(primary, credentialOf(c), channelId)),
     });

@@ -10,6 +10,7 @@ import { cursorSchema, decodeId, encodeCursor, limitSchema, linkHeader } from '.
 import { ProblemError, unwrap } from '../problems.ts';
 import { highlight } from '../search/highlight.ts';
 import { parseQuery } from '../search/query.ts';
+import { readNear } from '../replica/read-near.ts';
 import type { Services } from '../services.ts';
 
 const search = apiRoute({ scope: 'messages:read', limit: 'read' }, '/v1/search/messages', {
@@ -41,7 +42,7 @@ export function searchRoutes({ replica }: Pick<Services, 'replica'>): App {
     const before = cursor === undefined ? null : decodeId(list, cursor);
     const request = { query: q, groups, channelId: channel ?? null, before, limit: limit + 1 };
     const { credential_id } = c.get('identity').actor;
-    const found = await replica.read(c, {
+    const found = await readNear(c, replica, {
       read: async (db) => unwrap(await searchMessages(db, credential_id, request)),
       confirm: async (primary, { messages: hits }) => {
         const channelIds = [...new Set(hits.map(({ channel_id }) => channel_id))];
