@@ -1,3 +1,4 @@
+import { CONSISTENCY_HEADER } from '../protocol/consistency.ts';
 import type { App } from './env.ts';
 
 export type ApiDocument = ReturnType<App['getOpenAPI31Document']>;
@@ -9,7 +10,9 @@ export function describeApi(app: App): ApiDocument {
     info: {
       title: 'Colink',
       version: '1',
-      description: 'Team chat. Errors are problem documents (RFC 9457); unknown body fields are 422; lists page by opaque cursors.',
+      description:
+        'Team chat. Errors are problem documents (RFC 9457); unknown body fields are 422; lists page by opaque cursors. Where a replica serves reads, the answer to a change ' +
+        `of the directory carries ${CONSISTENCY_HEADER}: a read that sends it back shows that change.`,
       license: { name: 'MIT' },
     },
     servers: [{ url: '/' }],
