@@ -4,13 +4,20 @@ import type {
   Member,
   MessagePage,
   MyPresence,
+  NotificationPage,
   PresenceBody,
   SearchPage,
   User,
 } from '../protocol/api.ts';
 import { CONSISTENCY_HEADER, laterToken } from '../protocol/consistency.ts';
+import type {
+  ChannelNotificationSettings,
+  ChannelNotificationSettingsBody,
+  NotificationSettings,
+  NotificationSettingsBody,
+} from '../protocol/notifications.ts';
 import type { ProblemDocument } from '../protocol/errors.ts';
-import type { CommandResult } from '../protocol/frames.ts';
+import type { CommandResult, NoticesRead } from '../protocol/frames.ts';
 import { NetworkError, ProblemError } from './errors.ts';
 import { randomId } from './ports.ts';
 
@@ -88,6 +95,17 @@ export function createApi(options: HttpOptions) {
     myPresence: () => call<MyPresence>('GET', '/v1/me/presence'),
     /** What the caller is seen as; a `status` of null takes it back. */
     choosePresence: (body: PresenceBody) => call<MyPresence>('PUT', '/v1/me/presence', { body }),
+    notifications: (query: { unread?: 'true'; cursor?: string; limit?: number } = {}) =>
+      call<NotificationPage>('GET', '/v1/me/notifications', { query: { ...query } }),
+    /** Up to this `seq`, or all (null). */
+    markNotificationsRead: (readSeq: number | null) => call<NoticesRead>('POST', '/v1/me/notifications/read', { body: { read_seq: readSeq } }),
+    notificationSettings: () => call<NotificationSettings>('GET', '/v1/me/notification-settings'),
+    /** `version`: of the settings that are changed; another one by now is the problem `precondition_failed`. */
+    changeNotificationSettings: (version: number, body: NotificationSettingsBody) =>
+      call<NotificationSettings>('PATCH', '/v1/me/notification-settings', { body, headers: ifMatch(version) }),
+    channelNotificationSettings: (id: string) => call<ChannelNotificationSettings>('GET', `${channel(id)}/notification-settings`),
+    changeChannelNotificationSettings: (id: string, version: number, body: ChannelNotificationSettingsBody) =>
+      call<ChannelNotificationSettings>('PATCH', `${channel(id)}/notification-settings`, { body, headers: ifMatch(version) }),
     search: (query: { q: string; cursor?: string }, signal?: AbortSignal) =>
       call<SearchPage>('GET', '/v1/search/messages', { query: { ...query }, ...(signal && { signal }) }),
     socketTicket: () => call<{ ticket: string; expires_in: number }>('POST', '/v1/socket-tickets'),
@@ -97,6 +115,8 @@ export function createApi(options: HttpOptions) {
     inboxUrl: () => new URL('/v1/me/socket', socketBase(options.baseUrl)),
   };
 }
+
+const ifMatch = (version: number): Record<string, string> => ({ 'if-match': `"${version}"` });
 
 function caller({ baseUrl, token, fetch: send = fetch }: HttpOptions) {
   const consistency = new Consistency();

@@ -32,6 +32,12 @@ export interface InboxListener {
 /** Where an inbox has to begin, so that its events bring this bootstrap up to date: then nothing has to be read twice. */
 export const inboxCursorOf = ({ inbox }: Pick<Bootstrap, 'inbox'>): Cursor => ({ epoch: inbox.epoch, seq: inbox.as_of_seq });
 
+/** What a device shows: the newest messages of a channel, and of a thread of it. */
+export interface Viewing {
+  readonly channelId: string;
+  readonly threadId: string | null;
+}
+
 /** What concerns one user, of all channels: badges, read markers, memberships, over one socket that stays up as long as there is a network. */
 export class InboxSession {
   readonly #ports: InboxPorts;
@@ -40,6 +46,7 @@ export class InboxSession {
   #state = EMPTY_INBOX;
   #unwatch: (() => void) | null = null;
   #toldActive = true;
+  #viewing: Viewing | null = null;
 
   /** `since`: where an earlier session stood, if its state is at hand still; or `inboxCursorOf` a bootstrap. */
   constructor(ports: InboxPorts, listener: Partial<InboxListener>, since: Cursor | null = null) {
@@ -98,6 +105,13 @@ export class InboxSession {
     this.#setState(withInboxRead(this.#state, channelId, read_pos));
   }
 
+  /** What this device shows its user now; null: no channel, or nobody can see it. Nobody is notified of what they are reading. */
+  view(viewing: Viewing | null): void {
+    if (viewing?.channelId === this.#viewing?.channelId && viewing?.threadId === this.#viewing?.threadId) return;
+    this.#viewing = viewing;
+    this.#tellViewing();
+  }
+
   /** Badges come in full by themselves. */
   #reset(cursor: Cursor): void {
     this.#setState({ ...this.#state, chosen: null });
@@ -114,10 +128,17 @@ export class InboxSession {
     this.#listener.connectionChanged?.(state);
   }
 
-  /** A socket begins as active. */
+  /** A socket begins as active, and shows nothing. */
   #opened(): void {
     this.#toldActive = true;
     this.#tellActivity();
+    if (this.#viewing !== null) this.#tellViewing();
+  }
+
+  /** Dropped where no socket is open: the next one is told. */
+  #tellViewing(): void {
+    const { channelId: channel_id = null, threadId = null } = this.#viewing ?? {};
+    this.#connection.notify({ type: 'viewing', channel_id, ...(threadId !== null && { thread_id: threadId }) });
   }
 
   #tellActivity(): void {

@@ -30,7 +30,7 @@ export interface InboxWire extends Wire {
   readonly event: InboxEvent;
   readonly command: Omit<Of<InboxClientFrame, 'read'>, 'id'>;
   readonly result: ReadResult;
-  readonly notice: Of<InboxClientFrame, 'activity'>;
+  readonly notice: Of<InboxClientFrame, 'activity' | 'viewing'>;
   readonly state: Of<InboxServerFrame, 'badges'>;
 }
 

@@ -31,10 +31,15 @@ const opened = () => sql.begin((tx) => claimInbox(tx, user));
 const marker = async () => (await sql<{ read_pos: number }[]>`SELECT r.read_pos::integer AS read_pos FROM read_states r WHERE r.user_id = ${user}`)[0]?.read_pos;
 const logged = async () => (await storedEvents(sql, { topic: 'user.events', key: user }, 0, 100, 100)).map(({ seq }) => seq);
 
+const noticed = (seq: number) => ({
+  type: 'message.notified', seq, id: uuidv7(), at: '2026-11-26T10:00:00.000Z', reason: 'mention', channel_id: channel, message_id: uuidv7(), author_id: user, channel_seq: seq, pos: seq, thread_id: null,
+});
+const kept = async () => (await sql<{ seq: number }[]>`SELECT n.seq::integer AS seq FROM notifications n WHERE n.user_id = ${user} ORDER BY n.seq`).map(({ seq }) => seq);
+
 describe('the drain of an inbox', () => {
   it('G6: stores a strict prefix, skips what it has, and refuses gaps, older instances and other epochs', async () => {
     expect(await drain([moved(1, 5)])).toEqual({ status: 'unknown', drained_seq: 0 });
-    expect(await opened()).toEqual({ epoch: 1, fence: 1, drained_seq: 0, awake_version: 0 });
+    expect(await opened()).toEqual({ epoch: 1, fence: 1, drained_seq: 0, awake_version: 0, notices_read_seq: 0 });
     expect(await drain([moved(1, 5), moved(2, 3)])).toEqual({ status: 'ok', drained_seq: 2 });
     expect(await drain([moved(1, 5), moved(2, 3), moved(3, 4)], claim(1, 2))).toEqual({ status: 'ok', drained_seq: 3 });
     expect(await drain([moved(4, 9)], claim(1, 1))).toEqual({ status: 'fenced', drained_seq: 3 });
@@ -61,17 +66,37 @@ describe('the drain of an inbox', () => {
 
   it('is claimed anew, in the next epoch, by an inbox that has lost its storage; asleep, and with what it was notified of', async () => {
     await opened();
-    const notice = { type: 'message.notified', seq: 1, id: uuidv7(), at: '2026-11-26T10:00:00.000Z', channel_id: channel, channel_seq: 17 };
+    const notice = { ...noticed(1), channel_seq: 17 };
     const event = moved(2, 8);
     await drain([notice, event]);
     await wakeInbox(sql, user, 3);
     const [claimed, channels] = await sql.begin(async (tx) => [await claimInbox(tx, user), await inboxChannels(tx, user)] as const);
-    expect(claimed).toEqual({ epoch: expect.any(Number), fence: 2, drained_seq: 2, awake_version: 3 });
+    expect(claimed).toEqual({ epoch: expect.any(Number), fence: 2, drained_seq: 2, awake_version: 3, notices_read_seq: 0 });
     expect(claimed?.epoch).toBeGreaterThan(1);
     expect(channels).toEqual([{ channel_id: channel, role: 'owner', version: 4, read_pos: 8, notified_seq: 17 }]);
     expect(await findInboxPlace(sql, user)).toEqual({ epoch: claimed?.epoch, fence: 2, drained_seq: 2, event_id: event.id });
     expect(await countAwakeBadges(sql, [channel])).toEqual([]);
     expect(await sql.begin((tx) => claimInbox(tx, uuidv7()))).toBeNull();
+  });
+});
+
+describe('notifications', () => {
+  it('are the notices of the log, each once, and how far they were read never goes down (G6, G7)', async () => {
+    await opened();
+    const first = { ...noticed(1), quiet: true };
+    await drain([first, moved(2, 5)]);
+    await drain([first, moved(2, 5), noticed(3), { type: 'notices.read', seq: 4, id: uuidv7(), at: '2026-11-26T10:00:00.000Z', read_seq: 3 }]);
+    await drain([{ type: 'notices.read', seq: 5, id: uuidv7(), at: '2026-11-26T10:00:00.000Z', read_seq: 1 }]);
+    expect(await kept()).toEqual([1, 3]);
+    expect(await sql`SELECT n.quiet, n.message_id FROM notifications n WHERE n.user_id = ${user} AND n.seq = 1`).toEqual([{ quiet: true, message_id: first.message_id }]);
+    expect((await opened())?.notices_read_seq).toBe(3);
+  });
+
+  it('are kept in bounds: the newest 1,000, and fewer than a hundred more (G8)', async () => {
+    await opened();
+    for (let seq = 1; seq <= 1_350; seq += 50) await drain(Array.from({ length: 50 }, (_, index) => noticed(seq + index)));
+    const seqs = await kept();
+    expect([seqs.length, seqs.at(-1)]).toEqual([1_050, 1_350]);
   });
 });
 

@@ -23,6 +23,16 @@ CREATE TYPE drain_event AS (
 
 CREATE SEQUENCE event_log_position AS bigint START 1 INCREMENT 1 CACHE 1;
 
+CREATE TABLE channel_notification_settings (
+  channel_id uuid NOT NULL,
+  user_id uuid NOT NULL,
+  level text,
+  muted_until timestamp with time zone,
+  version integer DEFAULT 1 NOT NULL,
+  CONSTRAINT channel_notification_settings_pkey PRIMARY KEY (channel_id, user_id),
+  CONSTRAINT channel_notification_settings_level_check CHECK (level = ANY (ARRAY['all'::text, 'mentions'::text, 'none'::text]))
+);
+
 CREATE TABLE channels (
   id uuid NOT NULL,
   kind text NOT NULL,
@@ -205,6 +215,7 @@ CREATE TABLE inbox_logs (
   drained_at timestamp with time zone,
   is_awake boolean DEFAULT false NOT NULL,
   awake_version bigint DEFAULT 0 NOT NULL,
+  notices_read_seq bigint DEFAULT 0 NOT NULL,
   CONSTRAINT inbox_logs_pkey PRIMARY KEY (user_id)
 ) WITH (fillfactor=50);
 
@@ -244,6 +255,45 @@ CREATE TABLE messages (
   CONSTRAINT messages_check CHECK ((thread_id IS NULL) = (pos IS NOT NULL)),
   CONSTRAINT messages_check1 CHECK ((thread_id IS NULL) = (tpos IS NULL))
 ) PARTITION BY RANGE (id);
+
+CREATE TABLE notification_keywords (
+  phrase text NOT NULL,
+  user_id uuid NOT NULL,
+  place smallint NOT NULL,
+  keyword text NOT NULL,
+  CONSTRAINT notification_keywords_pkey PRIMARY KEY (phrase, user_id)
+);
+
+CREATE TABLE notification_settings (
+  user_id uuid NOT NULL,
+  level text DEFAULT 'mentions'::text NOT NULL,
+  quiet_start smallint,
+  quiet_end smallint,
+  quiet_zone text,
+  quiet_weekdays smallint,
+  version integer DEFAULT 1 NOT NULL,
+  CONSTRAINT notification_settings_pkey PRIMARY KEY (user_id),
+  CONSTRAINT notification_settings_check CHECK (num_nulls(quiet_start, quiet_end, quiet_zone, quiet_weekdays) = ANY (ARRAY[0, 4])),
+  CONSTRAINT notification_settings_level_check CHECK (level = ANY (ARRAY['all'::text, 'mentions'::text, 'none'::text])),
+  CONSTRAINT notification_settings_quiet_end_check CHECK (quiet_end >= 0 AND quiet_end <= 1439),
+  CONSTRAINT notification_settings_quiet_start_check CHECK (quiet_start >= 0 AND quiet_start <= 1439),
+  CONSTRAINT notification_settings_quiet_weekdays_check CHECK (quiet_weekdays >= 1 AND quiet_weekdays <= 127)
+);
+
+CREATE TABLE notifications (
+  user_id uuid NOT NULL,
+  seq bigint NOT NULL,
+  id uuid NOT NULL,
+  reason text NOT NULL,
+  channel_id uuid NOT NULL,
+  message_id uuid NOT NULL,
+  author_id uuid NOT NULL,
+  pos bigint,
+  thread_id uuid,
+  quiet boolean NOT NULL,
+  created_at timestamp with time zone NOT NULL,
+  CONSTRAINT notifications_pkey PRIMARY KEY (user_id, seq)
+);
 
 CREATE TABLE parked_keys (
   group_id text NOT NULL,
@@ -352,6 +402,10 @@ CREATE TABLE users (
   CONSTRAINT users_role_check CHECK (role = ANY (ARRAY['admin'::text, 'moderator'::text, 'member'::text, 'guest'::text]))
 );
 
+ALTER TABLE channel_notification_settings ADD CONSTRAINT channel_notification_settings_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES channels(id);
+
+ALTER TABLE channel_notification_settings ADD CONSTRAINT channel_notification_settings_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
+
 ALTER TABLE channels ADD CONSTRAINT channels_created_by_fkey FOREIGN KEY (created_by) REFERENCES users(id);
 
 ALTER TABLE conversation_logs ADD CONSTRAINT conversation_logs_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES channels(id);
@@ -379,6 +433,12 @@ ALTER TABLE members ADD CONSTRAINT members_channel_id_fkey FOREIGN KEY (channel_
 ALTER TABLE members ADD CONSTRAINT members_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
 
 ALTER TABLE message_files ADD CONSTRAINT message_files_file_id_fkey FOREIGN KEY (file_id) REFERENCES files(id);
+
+ALTER TABLE notification_keywords ADD CONSTRAINT notification_keywords_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
+
+ALTER TABLE notification_settings ADD CONSTRAINT notification_settings_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
+
+ALTER TABLE notifications ADD CONSTRAINT notifications_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
 
 ALTER TABLE parked_records ADD CONSTRAINT parked_records_dead_letter_id_fkey FOREIGN KEY (dead_letter_id) REFERENCES dead_letters(id);
 
@@ -431,6 +491,8 @@ CREATE INDEX message_files_file ON message_files USING btree (file_id);
 CREATE INDEX messages_history ON messages USING btree (channel_id, pos) WHERE thread_id IS NULL;
 
 CREATE INDEX messages_thread ON messages USING btree (thread_id, tpos) WHERE thread_id IS NOT NULL;
+
+CREATE INDEX notification_keywords_user ON notification_keywords USING btree (user_id);
 
 CREATE INDEX parked_keys_due ON parked_keys USING btree (group_id, next_retry_at);
 
@@ -549,12 +611,21 @@ BEGIN
   ON CONFLICT (user_id, channel_id) DO UPDATE SET read_pos = excluded.read_pos, updated_at = excluded.updated_at
   WHERE r.read_pos < excluded.read_pos;
 
+  PERFORM project_notices(p_user, log.drained_seq, p_events);
+  -- Now and then: what goes is far behind what anybody looks at.
+  IF last_seq / 100 > log.drained_seq / 100 THEN
+    DELETE FROM notifications n WHERE n.user_id = p_user AND n.seq <= (
+      SELECT o.seq FROM notifications o WHERE o.user_id = p_user ORDER BY o.seq DESC OFFSET 1000 LIMIT 1);
+  END IF;
+
   INSERT INTO event_log (topic, key, event_id, type, channel_seq, data)
   SELECT 'user.events', p_user, (e.value ->> 'id')::uuid, 'colink.' || (e.value ->> 'type') || '.v1', (e.value ->> 'seq')::bigint, e.value
   FROM jsonb_array_elements(p_events) WITH ORDINALITY e (value, n)
   WHERE (e.value ->> 'seq')::bigint > log.drained_seq ORDER BY e.n;
 
-  UPDATE inbox_logs l SET fence = p_fence, drained_seq = last_seq, drained_at = now() WHERE l.user_id = p_user;
+  UPDATE inbox_logs l SET fence = p_fence, drained_seq = last_seq, drained_at = now(), notices_read_seq = greatest(l.notices_read_seq,
+    (SELECT max((e.value ->> 'read_seq')::bigint) FROM jsonb_array_elements(p_events) e WHERE e.value ->> 'type' = 'notices.read'))
+  WHERE l.user_id = p_user;
   RETURN QUERY SELECT 'ok', last_seq;
 END $function$;
 
@@ -634,6 +705,19 @@ BEGIN
   WHERE b.type = 'message.created'
   ON CONFLICT (message_id, file_id) DO NOTHING;
 END $function$;
+
+CREATE OR REPLACE FUNCTION public.project_notices(p_user uuid, p_after bigint, p_events jsonb)
+ RETURNS void
+ LANGUAGE sql
+AS $function$
+  INSERT INTO notifications AS n (user_id, seq, id, reason, channel_id, message_id, author_id, pos, thread_id, quiet, created_at)
+  SELECT p_user, (e ->> 'seq')::bigint, (e ->> 'id')::uuid, e ->> 'reason', (e ->> 'channel_id')::uuid, (e ->> 'message_id')::uuid, (e ->> 'author_id')::uuid,
+    (e ->> 'pos')::bigint, (e ->> 'thread_id')::uuid, coalesce((e ->> 'quiet')::boolean, false), (e ->> 'at')::timestamptz
+  FROM jsonb_array_elements(p_events) e WHERE e ->> 'type' = 'message.notified' AND (e ->> 'seq')::bigint > p_after
+  -- A row of a history that a restore has undone.
+  ON CONFLICT (user_id, seq) DO UPDATE SET id = excluded.id, reason = excluded.reason, channel_id = excluded.channel_id, message_id = excluded.message_id,
+    author_id = excluded.author_id, pos = excluded.pos, thread_id = excluded.thread_id, quiet = excluded.quiet, created_at = excluded.created_at
+$function$;
 
 CREATE OR REPLACE FUNCTION public.project_reactions(p_channel uuid, p_batch drain_event[])
  RETURNS void

@@ -4,6 +4,7 @@ import { fileSchema } from './files.ts';
 import { channelNameSchema, counterSchema, emojiSchema, idSchema, timeSchema, topicSchema } from './primitives.ts';
 import { commandResultSchema, sendCommand } from './frames.ts';
 import { MAX_BATCH } from './limits.ts';
+import { notificationSchema } from './notifications.ts';
 import { customStatusSchema, presenceChoiceSchema } from './presence.ts';
 
 /** Resources and bodies of the HTTP API (`/v1`). Lists are `{data, next_cursor}`; unknown body fields are 422. */
@@ -135,3 +136,11 @@ export const searchPageSchema = z
   .strictObject({ data: z.array(searchHitSchema), next_cursor: z.string().nullable(), users: z.array(userSchema) })
   .meta({ id: 'SearchPage' });
 export type SearchPage = z.infer<typeof searchPageSchema>;
+
+/** Notifications of the caller, the newest first, with the authors of their messages. `read_seq`: those up to there were marked as read. */
+export const notificationPageSchema = z
+  .strictObject({ data: z.array(notificationSchema), next_cursor: z.string().nullable(), read_seq: counterSchema, users: z.array(userSchema) })
+  .meta({ id: 'NotificationPage' });
+export type NotificationPage = z.infer<typeof notificationPageSchema>;
+/** Up to which `seq`; null: all there are. */
+export const readNotificationsBodySchema = z.strictObject({ read_seq: counterSchema.nullable() }).meta({ id: 'ReadNotifications', example: { read_seq: 17 } });

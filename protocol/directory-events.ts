@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { userSchema } from './api.ts';
 import { memberRoleSchema } from './events.ts';
+import { notificationLevelSchema } from './notifications.ts';
 import { counterSchema, idSchema, timeSchema } from './primitives.ts';
 
 /**
@@ -21,6 +22,16 @@ export const directoryEventSchema = z.discriminatedUnion('type', [
   z.strictObject({ ...base, type: z.literal('user.credential_revoked'), user_id: idSchema, credential_id: idSchema }),
   /** All messages of the user, who is deactivated, are to be deleted. */
   z.strictObject({ ...base, type: z.literal('user.redaction_requested'), user_id: idSchema }),
+  /** The user is notified at another level, of one channel or (null) wherever a channel says nothing else: mentions count by it. */
+  z.strictObject({
+    ...base,
+    type: z.literal('notification_level.updated'),
+    user_id: idSchema,
+    channel_id: idSchema.nullable(),
+    level: notificationLevelSchema.nullable(),
+    /** Of these settings. */
+    version: z.int(),
+  }),
   z.strictObject({ ...base, type: z.literal('channel.created'), channel: channelState, version: z.int() }),
   /** The channel was archived, or is open again. `version` as in `Channel`. */
   z.strictObject({ ...base, type: z.literal('channel.updated'), channel: channelState, archived: z.boolean(), version: z.int() }),

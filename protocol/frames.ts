@@ -75,6 +75,11 @@ export const inboxClientFrameSchema = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('read'), id: commandId, channel_id: idSchema, pos: counterSchema }),
   /** Whether the user is at this device. A socket begins `active`. Unanswered. */
   z.strictObject({ type: z.literal('activity'), state: z.enum(['active', 'idle']) }),
+  /**
+   * What the user has before their eyes at this device: the newest messages of a channel, and of a thread of it; null: of none. Nobody is notified of what
+   * they are reading. It holds until the next one, while the user is active, and while the socket is heard of. Unanswered.
+   */
+  z.strictObject({ type: z.literal('viewing'), channel_id: idSchema.nullable(), thread_id: idSchema.optional() }),
 ]);
 export type InboxClientFrame = z.infer<typeof inboxClientFrameSchema>;
 
@@ -111,6 +116,10 @@ const eventsFrame = z.strictObject({
 /** `ok` of a `refresh`: when the credential that now carries the socket ends, and its next ticket; the one before is of the other credential. */
 export const refreshResultSchema = z.strictObject({ expires_at: timeSchema, next_ticket: nextTicketSchema });
 export type RefreshResult = z.infer<typeof refreshResultSchema>;
+/** Where marking notices as read has come to. */
+export interface NoticesRead {
+  readonly read_seq: number;
+}
 /** `ok` of a `read`: where the marker stands now. */
 export const readResultSchema = z.strictObject({ read_pos: counterSchema });
 export type ReadResult = z.infer<typeof readResultSchema>;
@@ -154,8 +163,8 @@ export const serverFrameSchema = z.discriminatedUnion('type', [
 export type ServerFrame = z.infer<typeof serverFrameSchema>;
 
 /**
- * What a channel has for the user: `unread` counts `pos > read_pos` of others, undeleted; `mentions` those of them that name the user. Both among the
- * newest 1,000 `pos` (`MAX_UNREAD`).
+ * What a channel has for the user: `unread` counts `pos > read_pos` of others, undeleted; `mentions` those of them that name the user, none where
+ * they want no notices of the channel (level `none`). Both among the newest 1,000 `pos` (`MAX_UNREAD`).
  */
 export const badgeSchema = z
   .strictObject({ channel_id: idSchema, last_pos: counterSchema, read_pos: counterSchema, unread: counterSchema, mentions: counterSchema })

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { memberRoleSchema } from './events.ts';
 import { counterSchema, idSchema, timeSchema } from './primitives.ts';
+import { noticeReasonSchema } from './notifications.ts';
 import { customStatusSchema, presenceChoiceSchema } from './presence.ts';
 
 /**
@@ -15,18 +16,25 @@ export const inboxEventSchema = z.discriminatedUnion('type', [
   /** The user has become a member, or their role in the channel has changed. */
   z.strictObject({ ...base, type: z.literal('channel.joined'), channel_id: idSchema, role: memberRoleSchema, actor_id: idSchema }),
   z.strictObject({ ...base, type: z.literal('channel.left'), channel_id: idSchema, actor_id: idSchema }),
-  /** A message that is meant for the user. Without its text, which the channel alone may show, while the user is a member. */
+  /**
+   * A message that is meant for the user. Without its text, which the channel alone may show, while the user is a member. `channel_seq` is that of the
+   * event by which the message was sent, also where an edit has brought the notice.
+   */
   z.strictObject({
     ...base,
     type: z.literal('message.notified'),
-    reason: z.enum(['mention', 'direct', 'thread_reply']),
+    reason: noticeReasonSchema,
     channel_id: idSchema,
     message_id: idSchema,
     author_id: idSchema,
     channel_seq: counterSchema,
     pos: counterSchema.nullable(),
     thread_id: idSchema.nullable(),
+    /** The message was written in the user's quiet hours: nobody is to be interrupted by it. Absent otherwise. */
+    quiet: z.literal(true).optional(),
   }),
+  /** Notices up to `read_seq` were marked as read, on this or another device. */
+  z.strictObject({ ...base, type: z.literal('notices.read'), read_seq: counterSchema }),
   /** What the user chose to be seen as, on any device. */
   z.strictObject({ ...base, type: z.literal('presence.chosen'), choice: presenceChoiceSchema, status: customStatusSchema.nullable() }),
 ]);

@@ -58,3 +58,11 @@ export const MAX_RECONNECT_MS = 120_000;
 export const MAX_FILE_NAME = 255;
 /** Largest thumbnail that the consumer fleet may store, in bytes. */
 export const MAX_THUMBNAIL_BYTES = 2 * 1024 * 1024;
+/** Keywords of one user; the longest, in UTF-16 code units; and the most words of one. */
+export const MAX_KEYWORDS = 50;
+export const MAX_KEYWORD = 50;
+export const MAX_KEYWORD_WORDS = 8;
+/** Keywords are looked for in the first so many words of a message. */
+export const MAX_MATCHED_WORDS = 1_000;
+/** Members of a channel up to which `@channel` and `@here` of any member but a guest notify; past it, those of its owners and admins. */
+export const MAX_OPEN_BROADCAST = 200;

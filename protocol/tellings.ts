@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { memberRoleSchema } from './events.ts';
 import { badgeSchema } from './frames.ts';
+import { noticeReasonSchema } from './notifications.ts';
 import { counterSchema, idSchema } from './primitives.ts';
 
 /**
@@ -20,22 +21,29 @@ export type InboxMemberChange = z.infer<typeof memberChangeSchema>;
 /** The membership by which the user may know of the rest, as Postgres had it then. */
 const membership = { role: memberRoleSchema, version: counterSchema };
 
-/** A message that is meant for the user; `event_id` and `channel_seq` are those of the event that brought it. */
+/**
+ * A message that is meant for the user; `event_id` is that of the event that brought it, `channel_seq` that of the event by which the message was sent: by
+ * which it is told once, however often it is edited. `quiet`: it was written in the user's quiet hours.
+ */
 const noticeSchema = z.strictObject({
   event_id: idSchema,
   ...membership,
-  reason: z.enum(['mention', 'direct', 'thread_reply']),
+  reason: noticeReasonSchema,
   channel_id: idSchema,
   message_id: idSchema,
   author_id: idSchema,
   channel_seq: counterSchema,
   pos: counterSchema.nullable(),
   thread_id: idSchema.nullable(),
+  quiet: z.literal(true).optional(),
 });
 export type InboxNotice = z.infer<typeof noticeSchema>;
 
-/** What a channel has for the user, as counted in one snapshot: with exactly the events up to `as_of_seq` of `epoch`, after `read_pos`. */
-const countedBadgeSchema = badgeSchema.extend({ ...membership, epoch: counterSchema, as_of_seq: counterSchema });
+/**
+ * What a channel has for the user, as counted in one snapshot: with exactly the events up to `as_of_seq` of `epoch`, after `read_pos`, and the levels of
+ * `settings_version` (which rises with each change of them; absent: of an earlier release).
+ */
+const countedBadgeSchema = badgeSchema.extend({ ...membership, epoch: counterSchema, as_of_seq: counterSchema, settings_version: counterSchema.optional() });
 export type InboxBadge = z.infer<typeof countedBadgeSchema>;
 
 /** What one inbox is told at once. */

@@ -25,6 +25,7 @@ export type DirectoryEventType =
   | 'user.updated'
   | 'user.credential_revoked'
   | 'user.redaction_requested'
+  | 'notification_level.updated'
   | 'channel.created'
   | 'channel.updated'
   | 'channel.member_added'
@@ -42,6 +43,7 @@ const TOPIC_OF_TYPE: Readonly<Record<LoggedEventType, Topic>> = {
   'user.updated': 'user.events',
   'user.credential_revoked': 'user.events',
   'user.redaction_requested': 'user.events',
+  'notification_level.updated': 'user.events',
   'channel.created': 'channel.events',
   'channel.updated': 'channel.events',
   'channel.member_added': 'channel.events',
@@ -51,6 +53,7 @@ const TOPIC_OF_TYPE: Readonly<Record<LoggedEventType, Topic>> = {
   'channel.joined': 'user.events',
   'channel.left': 'user.events',
   'message.notified': 'user.events',
+  'notices.read': 'user.events',
   'presence.chosen': 'user.events',
   'file.uploaded': 'file.events',
   'file.updated': 'file.events',

@@ -20,6 +20,8 @@ import { internalRoutes } from './routes/internal.ts';
 import { meRoutes } from './routes/me.ts';
 import { memberRoutes } from './routes/members.ts';
 import { messageRoutes } from './routes/messages.ts';
+import { notificationRoutes } from './routes/notifications.ts';
+import { notificationSettingsRoutes } from './routes/notification-settings.ts';
 import { operationsRoutes } from './routes/operations.ts';
 import { presenceRoutes } from './routes/presence.ts';
 import { readStateRoutes } from './routes/read-states.ts';
@@ -59,6 +61,8 @@ const guardedRoutes = (services: Services): App[] => [
   historyRoutes(services),
   messageRoutes(services),
   presenceRoutes(),
+  notificationRoutes(),
+  notificationSettingsRoutes(),
   fileRoutes(),
   readStateRoutes(),
   searchRoutes(services),

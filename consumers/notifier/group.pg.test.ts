@@ -4,12 +4,11 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { seededRandom } from '../../client/testing/random.ts';
 import type { Sql } from '../../db/client.ts';
 import { countUserBadges } from '../../db/queries/badges.ts';
-import { drainBatch } from '../../db/queries/drain.ts';
-import type { ChannelEvent } from '../../protocol/events.ts';
 import type { Inbox } from '../../durable-objects/user-inbox/inbox.ts';
 import { eventually } from '../../tests/support/event-log.ts';
 import { actorOf, type InboxClient, joined, openInbox, recordOf } from '../../tests/support/inbox-core.ts';
 import { type TestDatabase, testDatabase } from '../../tests/support/postgres.ts';
+import { StoredRoom } from '../../tests/support/stored-room.ts';
 import { insertParkedKeys, queueParkedRecords, type StoredRecord } from '../../db/queries/parking.ts';
 import { createEventLogSource } from '../runtime/event-log-source.ts';
 import { groupService } from '../runtime/group-runner.ts';
@@ -20,47 +19,6 @@ import type { Inboxes } from './inboxes.ts';
 
 const log = pino({ level: 'silent' });
 const PEOPLE = ['alice', 'bob', 'carol'] as const;
-
-interface Sent {
-  readonly id: string;
-  readonly author: string;
-  readonly thread: string | null;
-}
-
-/** A room as Postgres sees it: its events, drained one by one. */
-class StoredRoom {
-  readonly id = uuidv7();
-  readonly sent: Sent[] = [];
-  pos = 0;
-  readonly #sql: Sql;
-  readonly #tpos = new Map<string, number>();
-  #seq = 0;
-
-  constructor(sql: Sql) {
-    this.#sql = sql;
-  }
-
-  async send(author: string, text: string, thread: string | null = null, origin: object | null = null, at = new Date(), id = uuidv7()): Promise<string> {
-    const tpos = thread === null ? null : (this.#tpos.get(thread) ?? 0) + 1;
-    if (thread !== null && tpos !== null) this.#tpos.set(thread, tpos);
-    if (thread === null) this.pos += 1;
-    const pos = thread === null ? this.pos : null;
-    await this.#drain({ type: 'message.created', actor_id: author, message_id: id, client_msg_id: id, text, pos, thread_id: thread, tpos, origin }, at);
-    this.sent.push({ id, author, thread });
-    return id;
-  }
-
-  edit = (author: string, message_id: string, text: string, revision: number): Promise<void> => this.#drain({ type: 'message.edited', actor_id: author, message_id, text, revision });
-
-  delete = ({ author, id, thread }: Sent): Promise<void> => this.#drain({ type: 'message.deleted', actor_id: author, message_id: id, thread_id: thread });
-
-  async #drain(body: object, at = new Date()): Promise<void> {
-    this.#seq += 1;
-    const event = { ...body, seq: this.#seq, id: uuidv7(), at: at.toISOString() } as Partial<ChannelEvent>;
-    const answer = await drainBatch(this.#sql, { channelId: this.id, epoch: 1, fence: 1, eventsJson: JSON.stringify([event]) });
-    if (answer.status !== 'ok') throw new Error(answer.status);
-  }
-}
 
 describe('notifier', () => {
   let database: TestDatabase;

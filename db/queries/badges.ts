@@ -6,7 +6,8 @@ type AnySql = postgres.ISql;
 
 /**
  * What a channel has for a member, of one snapshot: `last_pos` and the counts include exactly the events up to `as_of_seq` of `epoch`, and `unread`
- * counts the live top-level messages of others after `read_pos`, among the newest `MAX_UNREAD`, `mentions` those of them that name the user.
+ * counts the live top-level messages of others after `read_pos`, among the newest `MAX_UNREAD`, `mentions` those of them that name the user; none where
+ * the user's level for the channel is `none`.
  */
 export interface CountedBadge {
   readonly user_id: string;
@@ -19,17 +20,22 @@ export interface CountedBadge {
   readonly read_pos: number;
   readonly unread: number;
   readonly mentions: number;
+  /** Of the user's own settings and the channel's together: 0 before there were any. */
+  readonly settings_version: number;
 }
 
 /** Counts for members `m` of the condition; each is an index scan over what the member has not read, of at most `MAX_UNREAD` messages. */
 function countBadges(sql: AnySql, members: postgres.PendingQuery<postgres.Row[]>): postgres.PendingQuery<CountedBadge[]> {
   return sql<CountedBadge[]>`
     SELECT m.user_id, m.channel_id, m.role, m.version::float8 AS version, l.epoch, l.drained_seq::float8 AS as_of_seq, l.drained_pos::float8 AS last_pos,
-      coalesce(r.read_pos, 0)::float8 AS read_pos, n.unread::float8 AS unread, n.mentions::float8 AS mentions
+      coalesce(r.read_pos, 0)::float8 AS read_pos, n.unread::float8 AS unread,
+      CASE WHEN coalesce(k.level, g.level) = 'none' THEN 0 ELSE n.mentions END::float8 AS mentions, (coalesce(g.version, 0) + coalesce(k.version, 0))::float8 AS settings_version
     FROM (${members}) m
     JOIN users u ON u.id = m.user_id
     JOIN conversation_logs l ON l.channel_id = m.channel_id
     LEFT JOIN read_states r ON r.user_id = m.user_id AND r.channel_id = m.channel_id
+    LEFT JOIN notification_settings g ON g.user_id = m.user_id
+    LEFT JOIN channel_notification_settings k ON k.channel_id = m.channel_id AND k.user_id = m.user_id
     CROSS JOIN LATERAL (
       SELECT count(*) AS unread,
         count(*) FILTER (WHERE position('@' || u.handle IN lower(x.text)) > 0 AND u.handle = ANY (mentioned_handles(x.text))) AS mentions
@@ -50,6 +56,16 @@ export async function countAwakeBadges(sql: AnySql, channelIds: readonly string[
     sql,
     sql`SELECT o.user_id, o.channel_id, o.role, o.version FROM members o JOIN inbox_logs a ON a.user_id = o.user_id AND a.is_awake
         WHERE o.channel_id IN (SELECT (c.value #>> '{}')::uuid FROM jsonb_array_elements(${JSON.stringify(channelIds)}::text::jsonb) c)`,
+  );
+}
+
+/** The badges of all channels of these users, as far as their inboxes are awake. */
+export async function countBadgesOfUsers(sql: AnySql, userIds: readonly string[]): Promise<CountedBadge[]> {
+  if (userIds.length === 0) return [];
+  return await countBadges(
+    sql,
+    sql`SELECT o.user_id, o.channel_id, o.role, o.version FROM members o JOIN inbox_logs a ON a.user_id = o.user_id AND a.is_awake
+        WHERE o.user_id IN (SELECT (u.value #>> '{}')::uuid FROM jsonb_array_elements(${JSON.stringify(userIds)}::text::jsonb) u)`,
   );
 }
 

@@ -5,7 +5,7 @@ import { ceType, type Topic } from '../../protocol/topics.ts';
 
 function addressOf(event: DirectoryEvent): { topic: Topic; key: string } {
   if ('user' in event) return { topic: 'user.events', key: event.user.id };
-  if (event.type === 'user.credential_revoked' || event.type === 'user.redaction_requested') return { topic: 'user.events', key: event.user_id };
+  if (event.type === 'user.credential_revoked' || event.type === 'user.redaction_requested' || event.type === 'notification_level.updated') return { topic: 'user.events', key: event.user_id };
   return { topic: 'channel.events', key: 'channel' in event ? event.channel.id : event.channel_id };
 }
 

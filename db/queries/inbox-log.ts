@@ -13,6 +13,7 @@ export interface ClaimedInbox {
   readonly fence: number;
   readonly drained_seq: number;
   readonly awake_version: number;
+  readonly notices_read_seq: number;
 }
 
 /**
@@ -24,7 +25,8 @@ export async function claimInbox(sql: Tx, userId: string): Promise<ClaimedInbox 
     INSERT INTO inbox_logs AS l (user_id, fence, epoch) SELECT o.id, 1, ${firstEpoch(sql)} FROM users o WHERE o.id = ${userId}
     ON CONFLICT (user_id) DO UPDATE
       SET fence = l.fence + 1, is_awake = false, epoch = CASE WHEN l.fence > 0 OR l.drained_seq > 0 THEN ${nextEpoch(sql)} ELSE EXCLUDED.epoch END
-    RETURNING l.epoch, l.fence::float8 AS fence, l.drained_seq::float8 AS drained_seq, l.awake_version::float8 AS awake_version`;
+    RETURNING l.epoch, l.fence::float8 AS fence, l.drained_seq::float8 AS drained_seq, l.awake_version::float8 AS awake_version,
+      l.notices_read_seq::float8 AS notices_read_seq`;
   return claimed ?? null;
 }
 

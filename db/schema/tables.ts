@@ -1,9 +1,10 @@
 import { sql } from 'drizzle-orm';
-import { bigint, boolean, customType, integer, jsonb, pgTable, text, timestamp, uuid } from 'drizzle-orm/pg-core';
+import { bigint, boolean, customType, integer, jsonb, pgTable, smallint, text, timestamp, uuid } from 'drizzle-orm/pg-core';
 import type { CredentialKind } from '../../protocol/credentials.ts';
 import type { DeadLetterAct, DeadLetterStatus } from '../../protocol/dead-letters.ts';
 import type { MemberRole, Origin } from '../../protocol/events.ts';
 import type { FileStatus, Thumbnail } from '../../protocol/files.ts';
+import type { NoticeReason, NotificationLevel } from '../../protocol/notifications.ts';
 import type { PresenceChoice } from '../../protocol/presence.ts';
 import type { Topic } from '../../protocol/topics.ts';
 
@@ -105,6 +106,7 @@ export const inboxLogs = pgTable('inbox_logs', {
   drained_at: moment(),
   is_awake: boolean().notNull().default(false),
   awake_version: counter().notNull().default(0),
+  notices_read_seq: counter().notNull().default(0),
 });
 
 export const messages = pgTable('messages', {
@@ -301,4 +303,43 @@ export const messageFiles = pgTable('message_files', {
   message_id: uuid().notNull(),
   file_id: uuid().notNull(),
   place: integer().notNull(),
+});
+
+export const notificationSettings = pgTable('notification_settings', {
+  user_id: uuid().primaryKey(),
+  level: text().$type<NotificationLevel>().notNull().default('mentions'),
+  quiet_start: smallint(),
+  quiet_end: smallint(),
+  quiet_zone: text(),
+  quiet_weekdays: smallint(),
+  version: integer().notNull().default(1),
+});
+
+export const notificationKeywords = pgTable('notification_keywords', {
+  phrase: text().notNull(),
+  user_id: uuid().notNull(),
+  place: smallint().notNull(),
+  keyword: text().notNull(),
+});
+
+export const channelNotificationSettings = pgTable('channel_notification_settings', {
+  channel_id: uuid().notNull(),
+  user_id: uuid().notNull(),
+  level: text().$type<NotificationLevel>(),
+  muted_until: moment(),
+  version: integer().notNull().default(1),
+});
+
+export const notifications = pgTable('notifications', {
+  user_id: uuid().notNull(),
+  seq: counter().notNull(),
+  id: uuid().notNull(),
+  reason: text().$type<NoticeReason>().notNull(),
+  channel_id: uuid().notNull(),
+  message_id: uuid().notNull(),
+  author_id: uuid().notNull(),
+  pos: counter(),
+  thread_id: uuid(),
+  quiet: boolean().notNull(),
+  created_at: moment().notNull(),
 });

@@ -14,6 +14,7 @@ it('the largest record of a socket fits into what the platform keeps with it (G8
     // So many parts at most, as `cursor.test.ts` holds.
     cursor: { sent: most, acked: most, unread: Array.from({ length: 9 }, () => ({ to: most, bytes: 1024 * 1024 })) },
     settled: false, watching: true, missed: true, noticed: true, activity: { idle: false, at: most },
+    viewing: { channel_id: id(1, 1), thread_id: id(5, 1), at: most },
   };
   expect(JSON.stringify(largest).length).toBeLessThan(ATTACHMENT_BYTES / 2);
 });

@@ -14,6 +14,7 @@ const recordSchema = z.strictObject({
   missed: z.boolean().default(false),
   noticed: z.boolean().default(false),
   activity: z.strictObject({ idle: z.boolean(), at: z.number() }).nullable().default(null),
+  viewing: z.strictObject({ channel_id: z.string(), thread_id: z.string().nullable(), at: z.number() }).nullable().default(null),
 }) satisfies z.ZodType<SocketRecord>;
 
 /** A hibernatable WebSocket as a room sees it. Its record is the socket's attachment. */

@@ -20,6 +20,15 @@ export interface SocketRecord {
   readonly noticed: boolean;
   /** Of an inbox: whether the user is idle at this device, and when the socket came or last said so, in epoch milliseconds. Null in rooms. */
   readonly activity: Activity | null;
+  /** Of an inbox: what the device shows; null: no channel. */
+  readonly viewing: Viewing | null;
+}
+
+/** The newest messages of a channel, and of a thread of it; `at`: since when, in epoch milliseconds. */
+export interface Viewing {
+  readonly channel_id: string;
+  readonly thread_id: string | null;
+  readonly at: number;
 }
 
 export interface Activity {
@@ -29,7 +38,7 @@ export interface Activity {
 
 /** The record of a socket that begins after `seq`. */
 export const freshRecord = (who: Pick<SocketRecord, 'session' | 'actor' | 'epoch'>, seq: number): SocketRecord => ({
-  ...who, cursor: cursorAt(seq), settled: true, watching: false, missed: false, noticed: false, activity: null,
+  ...who, cursor: cursorAt(seq), settled: true, watching: false, missed: false, noticed: false, activity: null, viewing: null,
 });
 
 export interface RoomSocket {

@@ -1,5 +1,5 @@
 import type { Outcome } from '../../protocol/errors.ts';
-import type { ReadResult } from '../../protocol/frames.ts';
+import type { NoticesRead, ReadResult } from '../../protocol/frames.ts';
 import type { InboxMemberChange, InboxTelling, TellAnswer } from '../../protocol/tellings.ts';
 import type { Wish } from './presence.ts';
 import type { WatchedPresence } from './presence-api.ts';
@@ -19,6 +19,8 @@ export interface InboxApi {
   prepareRestart(withinMs: number): Promise<number>;
   /** Moves the read marker of a channel up to `pos`, durably; it never goes down. Answers where it stands. */
   read(actor: Actor, channelId: string, pos: number): Promise<Outcome<ReadResult>>;
+  /** Marks notices as read up to this event of the inbox, or all there are (null), durably, on all devices. Answers up to where they are. */
+  readNotices(actor: Actor, upTo: number | null): Promise<Outcome<NoticesRead>>;
   /** Applies and announces a member change; repeating it, or an older one, does nothing. A channel that is left has no badge any more. */
   applyMemberChange(userId: string, change: InboxMemberChange): Promise<void>;
   tell(userId: string, telling: InboxTelling): Promise<TellAnswer>;

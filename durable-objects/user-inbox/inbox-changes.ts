@@ -1,5 +1,5 @@
 import type { Outcome, Problem } from '../../protocol/errors.ts';
-import type { ReadResult } from '../../protocol/frames.ts';
+import type { NoticesRead, ReadResult } from '../../protocol/frames.ts';
 import { MAX_UNDRAINED_BYTES, MAX_UNDRAINED_EVENTS } from '../../protocol/limits.ts';
 import type { InboxMemberChange, InboxTelling } from '../../protocol/tellings.ts';
 import type { LogEvent } from '../log/event-log.ts';
@@ -7,12 +7,13 @@ import { moveMarker } from './badge-merge.ts';
 import { badgeOf } from './inbox-channels.ts';
 import type { InboxState } from './inbox-state.ts';
 import type { Wish } from './presence.ts';
-import { takeMemberChange, takeTelling } from './telling.ts';
+import { type IsInView, takeMemberChange, takeTelling } from './telling.ts';
 
 const backlogged: Problem = { code: 'room_backlogged', detail: 'The inbox holds as many unstored events as it may', retry_after: 5 };
 
 export interface ChangePorts {
   clock(): number;
+  readonly isInView: IsInView;
   /** A change is made; the events it has appended, if any. */
   committed(events: readonly LogEvent[]): void;
   /** The badge of a channel is another now. */
@@ -41,6 +42,20 @@ export class InboxChanges {
     return { ok: { read_pos: pos } };
   }
 
+  /** Marks notices as read up to this event of the log, or all; the marker never goes down, nor beyond the head. */
+  readNotices(upTo: number | null): Outcome<NoticesRead> {
+    const { log, marker } = this.#state;
+    const { readSeq } = marker;
+    const read_seq = Math.min(upTo ?? log.state.seq, log.state.seq);
+    if (read_seq <= readSeq) return { ok: { read_seq: readSeq } };
+    if (this.#isBacklogged()) return { problem: backlogged };
+    this.#commit([], () => {
+      marker.moveTo(read_seq);
+      this.#state.append({ type: 'notices.read', read_seq }, this.#ports.clock());
+    });
+    return { ok: { read_seq } };
+  }
+
   choosePresence({ choice, status }: Wish): Outcome<null> {
     if (this.#isBacklogged()) return { problem: backlogged };
     this.#commit([], () => this.#state.append({ type: 'presence.chosen', choice, status }, this.#ports.clock()));
@@ -55,7 +70,7 @@ export class InboxChanges {
   tell(telling: InboxTelling): boolean {
     if (telling.notices.length > 0 && this.#isBacklogged()) return false;
     const touched = [...telling.changes, ...telling.notices, ...telling.badges].map(({ channel_id }) => channel_id);
-    this.#commit(new Set(touched), () => takeTelling(this.#state, telling, this.#ports.clock()));
+    this.#commit(new Set(touched), () => takeTelling(this.#state, telling, this.#ports.isInView, this.#ports.clock()));
     return true;
   }
 

@@ -1,8 +1,10 @@
 import type { InboxEvent } from '../../protocol/inbox-events.ts';
 import { EventLog, LOG_SCHEMA, type LogEvent } from '../log/event-log.ts';
 import type { SqlDriver } from '../log/sql-driver.ts';
+import { CountedLevels } from './counted-levels.ts';
 import { GivenNotices } from './given-notices.ts';
 import { CHANNELS_SCHEMA, InboxChannels } from './inbox-channels.ts';
+import { NoticeMarker } from './notice-marker.ts';
 
 type WithoutBase<E> = E extends InboxEvent ? Omit<E, 'seq' | 'id' | 'at'> : never;
 /** An event before the log numbers and dates it. */
@@ -15,6 +17,8 @@ export interface InboxOrigin {
   /** Where the log goes on: everything up to here is in Postgres. */
   readonly seq: number;
   readonly awakeVersion: number;
+  /** Up to which event notices were marked as read. */
+  readonly noticesReadSeq: number;
 }
 
 /**
@@ -27,7 +31,7 @@ const STATE_SCHEMA = `
     left_at INTEGER
   );`;
 /** Not the alarms: the instance that ends may still set its own. */
-const TABLES = ['inbox_state', 'events', 'log_state', 'channels', 'given_notices'];
+const TABLES = ['inbox_state', 'events', 'log_state', 'channels', 'given_notices', 'notice_marker', 'counted_levels'];
 
 type StateRow = { user_id: string; awake_version: number; is_awake: number; owes_badges: number; left_at: number | null };
 
@@ -36,6 +40,8 @@ export class InboxState {
   readonly log: EventLog;
   readonly channels: InboxChannels;
   readonly given: GivenNotices;
+  readonly marker: NoticeMarker;
+  readonly levels: CountedLevels;
   readonly userId: string;
   readonly #sql: SqlDriver;
   readonly #newId: (now: number) => string;
@@ -48,12 +54,13 @@ export class InboxState {
   }
 
   /** Lays an inbox anew; whatever was there is gone. `fill` puts its channels. */
-  static create(sql: SqlDriver, { userId, epoch, fence, seq, awakeVersion }: InboxOrigin, fill: (channels: InboxChannels) => void): void {
+  static create(sql: SqlDriver, { userId, epoch, fence, seq, awakeVersion, noticesReadSeq }: InboxOrigin, fill: (channels: InboxChannels) => void): void {
     sql.transaction(() => {
       InboxState.forget(sql);
       sql.run(LOG_SCHEMA + CHANNELS_SCHEMA + STATE_SCHEMA);
       EventLog.create(sql, epoch, fence, seq);
       sql.run('INSERT INTO inbox_state (id, user_id, awake_version, is_awake, owes_badges, left_at) VALUES (1, ?, ?, 0, 0, 0)', userId, awakeVersion);
+      new NoticeMarker(sql).moveTo(noticesReadSeq);
       fill(new InboxChannels(sql));
     });
   }
@@ -73,6 +80,8 @@ export class InboxState {
     this.log = EventLog.open(sql);
     this.channels = new InboxChannels(sql);
     this.given = new GivenNotices(sql);
+    this.marker = new NoticeMarker(sql);
+    this.levels = new CountedLevels(sql);
   }
 
   get isAwake(): boolean {

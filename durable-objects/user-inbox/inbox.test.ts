@@ -7,9 +7,11 @@ import { actorOf, type InboxClient, joined, openInbox } from '../../tests/suppor
 import { nodeSqlite } from '../../tests/support/node-sqlite.ts';
 import { NOW } from '../../tests/support/room-core.ts';
 import type { SqlDriver } from '../log/sql-driver.ts';
+import type { SocketRecord } from '../sockets/socket-record.ts';
 import { KEPT_NOTICES } from './given-notices.ts';
 import type { InboxRecord } from './inbox-record.ts';
 import type { Inbox } from './inbox.ts';
+import { LEASE_MS } from './presence.ts';
 
 const [ALICE, CHANNEL, OTHER] = [uuidv7(), uuidv7(), uuidv7()].toSorted();
 const away = (): Promise<never> => Promise.reject(new Error('Postgres is away'));
@@ -24,7 +26,7 @@ let inbox: Inbox<InboxClient>;
 /** A Postgres that knows one channel of Alice's, and is away for everything else but, where `counted` is set, for counting. */
 const record: InboxRecord = {
   readUser: async () => ({
-    claimed: { epoch: 1, fence: 1, drained_seq: 0, awake_version: 0 },
+    claimed: { epoch: 1, fence: 1, drained_seq: 0, awake_version: 0, notices_read_seq: 0 },
     channels: [{ channel_id: CHANNEL ?? '', role: 'member', version: 1, read_pos: 0, notified_seq: 0 }],
     wish: { choice: 'auto', status: null, version: 0 },
   }),
@@ -38,8 +40,8 @@ const record: InboxRecord = {
   rest: () => true,
 };
 
-const open = (): Promise<Inbox<InboxClient>> =>
-  openInbox(ALICE ?? '', { sql, record, clock: () => now, schedule: (ms, task) => void timers.push({ at: now + ms, task }) });
+const open = (lastPing?: () => number): Promise<Inbox<InboxClient>> =>
+  openInbox(ALICE ?? '', { sql, record, clock: () => now, schedule: (ms, task) => void timers.push({ at: now + ms, task }), ...(lastPing && { lastPing }) });
 
 /** Lets time pass, with the timers that are due in it. */
 function pass(ms: number): void {
@@ -62,8 +64,8 @@ const settled = async (): Promise<void> => {
 };
 
 const tell = (parts: Partial<InboxTelling>) => inbox.tell({ changes: [], notices: [], badges: [], ...parts });
-const badge = (parts: Partial<InboxBadge> = {}): InboxBadge => ({
-  channel_id: CHANNEL ?? '', role: 'member', version: 1, epoch: 1, as_of_seq: 1, last_pos: 1, read_pos: 0, unread: 1, mentions: 0, ...parts,
+const badge = (parts: Partial<InboxBadge> = {}): InboxBadge & { settings_version: number } => ({
+  channel_id: CHANNEL ?? '', role: 'member', version: 1, epoch: 1, as_of_seq: 1, last_pos: 1, read_pos: 0, unread: 1, mentions: 0, ...parts, settings_version: parts.settings_version ?? 0,
 });
 const notice = (channel_seq: number, parts: Partial<InboxNotice> = {}): InboxNotice => ({
   event_id: uuidv7(), role: 'member', version: 1, reason: 'mention', channel_id: CHANNEL ?? '', message_id: uuidv7(), author_id: uuidv7(), channel_seq, pos: channel_seq, thread_id: null, ...parts,
@@ -160,7 +162,98 @@ describe('what an inbox is told', () => {
   });
 });
 
+describe('what one is reading', () => {
+  const reply = (channel_seq: number, thread_id: string) => notice(channel_seq, { pos: null, thread_id, reason: 'thread_reply' });
+  const seen = (client: InboxClient) => client.events.flatMap((event) => (event.type === 'message.notified' ? [event.channel_seq] : []));
+  const say = (client: InboxClient, frame: object) => inbox.message(client, JSON.stringify(frame));
+
+  it('is no news: a message at or below the marker (P54)', async () => {
+    const client = await joined(inbox);
+    await read(5);
+    tell({ notices: [notice(3), notice(5), notice(6), reply(7, uuidv7())] });
+    expect(seen(client)).toEqual([6, 7]);
+  });
+
+  it('is no news: what a device shows, while its user is active there, and only that (P54)', async () => {
+    const [laptop, thread] = [await joined(inbox), uuidv7()];
+    await say(laptop, { type: 'viewing', channel_id: CHANNEL });
+    tell({ notices: [notice(1), reply(2, thread), notice(3, { channel_id: OTHER ?? '' })] });
+    await say(laptop, { type: 'viewing', channel_id: CHANNEL, thread_id: thread });
+    tell({ notices: [notice(4), reply(5, thread), reply(6, uuidv7())] });
+    await say(laptop, { type: 'activity', state: 'idle' });
+    tell({ notices: [notice(7), reply(8, thread)] });
+    await say(laptop, { type: 'activity', state: 'active' });
+    tell({ notices: [notice(9)] });
+    await say(laptop, { type: 'viewing', channel_id: null });
+    tell({ notices: [notice(10)] });
+    expect(seen(laptop)).toEqual([2, 3, 6, 7, 8, 10]);
+  });
+
+  it('stays decided when it is told again, though nobody looks any more (G2, P54)', async () => {
+    const [client, unread, shown] = [await joined(inbox), notice(2), notice(1)];
+    await say(client, { type: 'viewing', channel_id: CHANNEL });
+    tell({ notices: [shown] });
+    await say(client, { type: 'viewing', channel_id: null });
+    inbox = await open();
+    tell({ notices: [shown, unread] });
+    expect(sql.all<{ json: string }>('SELECT json FROM events ORDER BY seq').map(({ json }) => JSON.parse(json).id)).toEqual([unread.event_id]);
+  });
+
+  it('is known to the next instance, and forgotten with the socket (P54)', async () => {
+    const [client, other] = [await joined(inbox), await joined(inbox)];
+    await say(client, { type: 'viewing', channel_id: CHANNEL });
+    const saved = [client, other].flatMap((one): [InboxClient, SocketRecord][] => (one.record === null ? [] : [[one, one.record]]));
+    timers = [];
+    inbox = await open();
+    inbox.resume(saved);
+    tell({ notices: [notice(1)] });
+    inbox.left(client);
+    tell({ notices: [notice(2)] });
+    expect(seen(other)).toEqual([2]);
+  });
+
+  it('is believed of a device that is not heard of for one lease, no longer (P54)', async () => {
+    let pinged = now;
+    inbox = await open(() => pinged);
+    const client = await joined(inbox);
+    await say(client, { type: 'viewing', channel_id: CHANNEL });
+    now += LEASE_MS - 1;
+    tell({ notices: [notice(1)] });
+    now += 1;
+    tell({ notices: [notice(2)] });
+    pinged = now;
+    tell({ notices: [notice(3)] });
+    expect(seen(client)).toEqual([2]);
+  });
+});
+
+describe('notices that are marked as read', () => {
+  const mark = (seq: number | null) => inbox.readNotices(actorOf(ALICE ?? ''), seq);
+
+  it('are so on all devices, never go back, and not beyond what there is', async () => {
+    const [laptop, phone] = [await joined(inbox), await joined(inbox)];
+    tell({ notices: [notice(1), notice(2)] });
+    expect([mark(1), mark(1), mark(0), mark(null), mark(1_000)]).toEqual([1, 1, 1, 3, 4].map((read_seq) => ({ ok: { read_seq } })));
+    for (const client of [laptop, phone]) expect(client.events.filter(({ type }) => type === 'notices.read')).toMatchObject([{ read_seq: 1 }, { read_seq: 3 }, { read_seq: 4 }]);
+    inbox = await open();
+    expect(mark(2)).toEqual({ ok: { read_seq: 4 } });
+    expect(inbox.readNotices(actorOf(uuidv7()), null)).toMatchObject({ problem: { code: 'forbidden' } });
+  });
+});
+
 describe('badges', () => {
+  it('that were counted by an older choice of level do not replace newer ones of the same moment', async () => {
+    const client = await joined(inbox);
+    tell({ badges: [badge({ unread: 2, mentions: 2 })] });
+    tell({ badges: [badge({ unread: 2, mentions: 0, settings_version: 1 })] });
+    tell({ badges: [badge({ unread: 2, mentions: 2 })] });
+    inbox = await open();
+    tell({ badges: [badge({ unread: 2, mentions: 2 })] });
+    pass(200);
+    const again = await joined(inbox);
+    expect([client, again].map(({ unread }) => unread)).toMatchObject([[{ mentions: 0 }], [{ mentions: 0 }]]);
+  });
+
   it('come whole after the welcome, then as they change: at once, and then at most ten times a second, the newest of each', async () => {
     tell({ badges: [badge({ unread: 1 })] });
     pass(200);

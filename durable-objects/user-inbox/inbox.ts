@@ -1,6 +1,6 @@
 import type { CloseCode } from '../../protocol/close-codes.ts';
 import type { Outcome, Problem } from '../../protocol/errors.ts';
-import type { ReadResult } from '../../protocol/frames.ts';
+import type { NoticesRead, ReadResult } from '../../protocol/frames.ts';
 import type { PresenceState } from '../../protocol/presence.ts';
 import type { InboxMemberChange, InboxTelling, TellAnswer } from '../../protocol/tellings.ts';
 import { Archive } from '../log/archive.ts';
@@ -26,6 +26,7 @@ import { InboxSeating } from './inbox-seating.ts';
 import type { InboxState } from './inbox-state.ts';
 import { InboxPresence } from './inbox-presence.ts';
 import type { Wish } from './presence.ts';
+import { isInView } from './viewing.ts';
 import { Wakefulness } from './wakefulness.ts';
 
 /**
@@ -77,6 +78,7 @@ export class Inbox<S extends RoomSocket> {
       read: (actor, channelId, pos) => this.read(actor, channelId, pos),
       refresh: async (socket, ticket) => this.#counted(await this.#credentials.refresh(socket, ticket)),
       activity: (socket, activity) => this.activity(socket, activity),
+      viewing: (socket, viewing) => this.#fanout.amend(socket, { viewing }),
     });
     this.#credentials = new SocketCredentials(this.#fanout, {
       clock,
@@ -87,6 +89,7 @@ export class Inbox<S extends RoomSocket> {
     this.#lookup = new ChannelLookup(state.channels, (channelId) => record.findChannel(channelId), clock);
     this.#changes = new InboxChanges(state, {
       clock,
+      isInView: (notice) => isInView(this.#fanout, ports, notice),
       committed: (events) => this.#committed(events),
       badgeChanged: (channelId) => this.#badges.changed(channelId),
     });
@@ -145,6 +148,12 @@ export class Inbox<S extends RoomSocket> {
   async read(actor: Actor, channelId: string, pos: number): Promise<Outcome<ReadResult>> {
     const problem = this.#refusal(actor) ?? (await this.#memberProblem(channelId)) ?? this.#refusal(actor);
     return this.#counted(problem === null ? this.#changes.read(channelId, pos) : { problem });
+  }
+
+  /** Marks notices as read up to this event of the log, or all (null). */
+  readNotices(actor: Actor, upTo: number | null): Outcome<NoticesRead> {
+    const problem = this.#refusal(actor);
+    return this.#counted(problem === null ? this.#changes.readNotices(upTo) : { problem });
   }
 
   /** Whether the user is at this device: what presence is made from. */

@@ -3,11 +3,14 @@ import { learnMembership, mergeBadge } from './badge-merge.ts';
 import { withoutBadge } from './inbox-channels.ts';
 import type { InboxState } from './inbox-state.ts';
 
+/** Whether the user is looking at what this notice is about. */
+export type IsInView = (notice: InboxNotice) => boolean;
+
 /** Takes all of a telling, inside `state.commit`. What was taken before does nothing (G2). `now` in epoch milliseconds throughout. */
-export function takeTelling(state: InboxState, { changes, notices, badges }: InboxTelling, now: number): void {
+export function takeTelling(state: InboxState, { changes, notices, badges }: InboxTelling, isInView: IsInView, now: number): void {
   for (const change of changes) takeMemberChange(state, change, now);
-  for (const notice of notices) takeNotice(state, notice, now);
-  for (const badge of badges) state.channels.put(mergeBadge(state.channels.get(badge.channel_id), badge));
+  for (const notice of notices) takeNotice(state, notice, isInView, now);
+  for (const badge of badges) if (state.levels.admits(badge)) state.channels.put(mergeBadge(state.channels.get(badge.channel_id), badge));
 }
 
 /**
@@ -23,12 +26,17 @@ export function takeMemberChange(state: InboxState, { event_id, channel_id, acto
   else state.append({ type: 'channel.joined', channel_id, role, actor_id }, now, event_id);
 }
 
-/** Each once, also one that comes late, after newer ones of its channel. Who has left is notified no more (G5). */
-function takeNotice(state: InboxState, { event_id, role, version, ...body }: InboxNotice, now: number): void {
+/**
+ * Each once, also one that comes late, after newer ones of its channel. Who has left is notified no more (G5). What is read, or before the user's eyes, is no
+ * news: it passes for given, so that it stays decided when it is told again.
+ */
+function takeNotice(state: InboxState, notice: InboxNotice, isInView: IsInView, now: number): void {
+  const { event_id, role, version, ...body } = notice;
   const known = learnMembership(state.channels.get(body.channel_id), { role, version });
-  const { channel_id, channel_seq } = body;
+  const { channel_id, channel_seq, pos } = body;
   if (known.role === null || channel_seq <= known.notified_seq || state.given.has(channel_id, channel_seq)) return;
   const forgotten = state.given.add(channel_id, channel_seq);
   state.channels.put({ ...known, notified_seq: forgotten ?? known.notified_seq });
-  state.append({ type: 'message.notified', ...body }, now, event_id);
+  const isRead = pos !== null && pos <= known.read_pos;
+  if (!isRead && !isInView(notice)) state.append({ type: 'message.notified', ...body }, now, event_id);
 }

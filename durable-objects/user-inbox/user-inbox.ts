@@ -1,6 +1,6 @@
 import { DurableObject } from 'cloudflare:workers';
 import type { Outcome } from '../../protocol/errors.ts';
-import type { ReadResult } from '../../protocol/frames.ts';
+import type { NoticesRead, ReadResult } from '../../protocol/frames.ts';
 import { NEXT_TICKET_SECONDS, TICKET_SECONDS } from '../../protocol/limits.ts';
 import type { InboxMemberChange, InboxTelling, TellAnswer } from '../../protocol/tellings.ts';
 import { Alarms } from '../alarms.ts';
@@ -85,6 +85,11 @@ export class UserInbox extends DurableObject<Env> implements InboxApi {
   async read(actor: Actor, channelId: string, pos: number): Promise<Outcome<ReadResult>> {
     const inbox = await this.#inbox.open(actor.user_id);
     return 'problem' in inbox ? inbox : await inbox.ok.read(actor, channelId, pos);
+  }
+
+  async readNotices(actor: Actor, upTo: number | null): Promise<Outcome<NoticesRead>> {
+    const inbox = await this.#inbox.open(actor.user_id);
+    return 'problem' in inbox ? inbox : inbox.ok.readNotices(actor, upTo);
   }
 
   async applyMemberChange(userId: string, change: InboxMemberChange): Promise<void> {

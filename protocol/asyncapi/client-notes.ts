@@ -68,4 +68,9 @@ export const INBOX_CLIENT_NOTES: Notes<InboxClientFrame> = {
     summary: 'A socket begins active. Unanswered.',
     examples: [{ type: 'activity', state: 'idle' }],
   },
+  viewing: {
+    title: 'Say what this device shows',
+    summary: 'A channel, and a thread of it where one is open; null: none. Nobody is notified of what they are reading. Unanswered.',
+    examples: [{ type: 'viewing', channel_id: CHANNEL }, { type: 'viewing', channel_id: CHANNEL, thread_id: MESSAGE }, { type: 'viewing', channel_id: null }],
+  },
 };

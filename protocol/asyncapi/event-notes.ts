@@ -81,7 +81,13 @@ export const INBOX_EVENT_NOTES: Notes<InboxEvent> = {
         pos: 14,
         thread_id: null,
       },
+      { ...told(6), type: 'message.notified', reason: 'keyword', channel_id: CHANNEL, message_id: MESSAGE, author_id: BOB, channel_seq: 42, pos: 15, thread_id: null, quiet: true },
     ],
+  },
+  'notices.read': {
+    title: 'Notices were marked as read',
+    summary: 'Those up to read_seq of this log, on this or another device.',
+    examples: [{ ...told(7), type: 'notices.read', read_seq: 6 }],
   },
   'channel.left': {
     title: 'The user is no longer a member',
@@ -118,6 +124,11 @@ export const DIRECTORY_EVENT_NOTES: Notes<DirectoryEvent> = {
     title: 'All messages of a user are to be deleted',
     summary: 'Key: the user, who is deactivated. Their rooms are told of it by the consumer group user-redactor, and each deletion is a message.deleted.',
     examples: [{ ...by(10), type: 'user.redaction_requested', user_id: BOB }],
+  },
+  'notification_level.updated': {
+    title: 'A user is notified at another level',
+    summary: 'Key: the user. Of one channel, or, where channel_id is null, wherever a channel says nothing else. Mentions are counted by it.',
+    examples: [{ ...by(11), type: 'notification_level.updated', user_id: ADA, channel_id: CHANNEL, level: 'none', version: 2 }],
   },
   'channel.created': { title: 'A channel was made', summary: 'Key: the channel.', examples: [{ ...by(3), type: 'channel.created', channel, version: 1 }] },
   'channel.updated': {

@@ -71,7 +71,8 @@ export class Directory {
     this.#ids += 1;
     const eventId = id(4, this.#ids);
     stored.setMember(userId, role);
-    if (role !== null) watch.removed.delete(userId);
+    if (role === null) watch.everRemoved.add(userId);
+    else watch.removed.delete(userId);
     const change = { event_id: eventId, user_id: userId, actor_id: userId, ...stored.membership(userId) };
     this.changes.push({ ...change, channel_id: stored.channelId });
     await this.#tell(async () => 'ok' in (await this.#ports.room.call((room) => room.applyMemberChange({ ...change, ...stored.membership(userId) }))));

@@ -81,6 +81,13 @@ export class InboxDevice {
     this.#activityChanged();
   }
 
+  /** Its user has the channel before their eyes, or no longer. */
+  view(isShown: boolean): void {
+    const { stored, watch } = this.#ports;
+    if (isShown) watch.viewers.add(this.inbox.stored.userId);
+    this.#session?.view(isShown ? { channelId: stored.channelId, threadId: null } : null);
+  }
+
   /** Nothing that its user has read is still to be told. */
   get hasTold(): boolean {
     return this.#wanted <= this.readPos;

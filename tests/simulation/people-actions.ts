@@ -11,6 +11,7 @@ export const PEOPLE_ACTIONS: readonly (readonly [number, Action])[] = [
   [10, (world) => pick(world.random, world.devices).session?.typed()],
   [6, (world) => pick(world.random, world.devices).look(world.random() < 0.7)],
   [6, (world) => listener(world).setActive(world.random() < 0.5)],
+  [2, (world) => listener(world).view(world.random() < 0.6)],
   [6, (world) => listener(world).start()],
   [4, (world) => listener(world).stop()],
   [4, ({ inboxes, random }) => pick(random, inboxes).crash()],

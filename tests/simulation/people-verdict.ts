@@ -14,11 +14,27 @@ export function judgePeople(world: World): void {
   for (const device of world.inboxDevices) judgeInboxDevice(world, device);
 }
 
-function judgeInbox({ watch, inboxDevices }: World, { stored }: InboxObject): void {
+function judgeInbox(world: World, { stored }: InboxObject): void {
+  const { watch, inboxDevices } = world;
+  judgeNotices(world, stored);
   const truth = watch.inbox(stored.userId);
   if (stored.place.drained_seq !== truth.head) watch.violate('G6', `Postgres has ${stored.place.drained_seq} of ${truth.head} events of the inbox of ${stored.handle}`);
   const answered = Math.max(...inboxDevices.filter(({ inbox }) => inbox.stored === stored).map(({ readPos }) => readPos));
   if (stored.readPos < answered) watch.violate('G1', `${stored.handle} has read up to ${answered}, and Postgres says ${stored.readPos}`);
+}
+
+/**
+ * Of each message that names them a user was notified, or has read it. Not judged is who was removed for a while, for which membership the notifier met is not
+ * known here, and who has had the channel before their eyes.
+ */
+function judgeNotices({ watch, stored: { events } }: World, stored: InboxObject['stored']): void {
+  const { userId, handle, readPos } = stored;
+  if (watch.everRemoved.has(userId) || watch.viewers.has(userId)) return;
+  const told = new Set(watch.inbox(userId).events.flatMap((event) => (event.type === 'message.notified' ? [event.message_id] : [])));
+  for (const event of events) {
+    if (event.type !== 'message.created' || event.actor_id === userId || !stored.isNamed(event.text) || (event.pos ?? 0) <= readPos) continue;
+    if (!told.has(event.message_id)) watch.violate('G7', `${handle} was not notified of event ${event.seq}, which they have not read`);
+  }
 }
 
 function judgeInboxDevice({ watch }: World, device: InboxDevice): void {

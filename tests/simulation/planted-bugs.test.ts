@@ -107,6 +107,11 @@ it('catches an inbox that takes a notice again that it has had', async () => {
   expect(await caughtAmongPeople()).toMatch(/^G[23]$/);
 });
 
+it('catches an inbox that is told of messages and keeps them to itself', async () => {
+  vi.spyOn(GivenNotices.prototype, 'has').mockReturnValue(true);
+  expect(await caughtAmongPeople()).toBe('G7');
+});
+
 it('catches badges whose change is told to nobody', async () => {
   vi.spyOn(BadgeFeed.prototype, 'changed').mockImplementation(() => {});
   expect(await caughtAmongPeople()).toBe('G7');

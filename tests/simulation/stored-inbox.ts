@@ -33,7 +33,7 @@ export class StoredInbox extends StoredLog<InboxEvent> {
 
   claim(): ClaimedInbox {
     this.#isAwake = false;
-    return { ...this.claimPlace(), awake_version: this.#awakeVersion };
+    return { ...this.claimPlace(), awake_version: this.#awakeVersion, notices_read_seq: 0 };
   }
 
   channelRows(): InboxChannelRow[] {
@@ -62,7 +62,7 @@ export class StoredInbox extends StoredLog<InboxEvent> {
     if (role === null) return [];
     const unread = [...this.#channel.messages.values()].filter(({ pos, author_id, deleted }) => pos !== null && pos > this.#readPos && author_id !== this.userId && !deleted);
     const counts = { last_pos: drainedPos, read_pos: this.#readPos, unread: unread.length, mentions: unread.filter(({ text }) => this.isNamed(text)).length };
-    return [{ user_id: this.userId, channel_id: channelId, role, version, epoch: place.epoch, as_of_seq: place.drained_seq, ...counts }];
+    return [{ user_id: this.userId, channel_id: channelId, role, version, epoch: place.epoch, as_of_seq: place.drained_seq, settings_version: 0, ...counts }];
   }
 
   isNamed(text: string): boolean {

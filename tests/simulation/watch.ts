@@ -36,6 +36,9 @@ export class Watch {
   /** Users whose removal has been answered, and credentials whose revocation has. */
   readonly removed = new Set<string>();
   readonly revoked = new Set<string>();
+  /** Users who were no members for a while, and those who have ever had the channel before their eyes. */
+  readonly everRemoved = new Set<string>();
+  readonly viewers = new Set<string>();
   /** When each user last said that they type. */
   readonly typed = new Map<string, number>();
   readonly #inboxes = new Map<string, Truth<InboxEvent>>();
@@ -101,6 +104,8 @@ export class Watch {
     const before = this.inbox(userId).events;
     if (before.some(({ id, type }) => id === event.id && type === event.type)) this.violate('G2', `${userId} was told of ${event.type} ${event.id} twice`);
     if (event.type !== 'message.notified') return;
+    const marker = Math.max(0, ...before.map((other) => (other.type === 'read.moved' ? other.read_pos : 0)));
+    if (event.pos !== null && event.pos <= marker) this.violate('G7', `${userId} was notified of position ${event.pos}, and has read up to ${marker}`);
     if (this.removed.has(userId)) this.violate('G5', `${userId} was notified of a message after their removal was answered`);
     if (before.some((other) => other.type === 'message.notified' && other.channel_seq >= event.channel_seq)) this.violate('G3', `${userId} was notified of ${event.channel_seq} late`);
   }

@@ -56,10 +56,12 @@ export interface InboxWorld {
   readonly record: InboxRecord;
   clock(): number;
   schedule?(ms: number, task: () => void): void;
+  /** Of every socket; by default each was heard of just now. */
+  lastPing?(): number;
 }
 
 /** An inbox with SQLite in memory, or on the SQLite of an earlier one. */
-export async function openInbox(userId: string, { sql = nodeSqlite(), record, clock, schedule = (ms, task) => void setTimeout(task, ms) }: InboxWorld): Promise<Inbox<InboxClient>> {
+export async function openInbox(userId: string, { sql = nodeSqlite(), record, clock, schedule = (ms, task) => void setTimeout(task, ms), lastPing = clock }: InboxWorld): Promise<Inbox<InboxClient>> {
   const presences = new PresenceTable(sql);
   if (InboxState.open(sql, uuidv7) === null && !(await bootstrapInbox(sql, record, presences, userId))) throw new Error('there is no such user');
   const state = InboxState.open(sql, uuidv7);
@@ -75,7 +77,7 @@ export async function openInbox(userId: string, { sql = nodeSqlite(), record, cl
     redeem: async () => null,
     report: () => {},
     warn: () => {},
-    lastPing: () => clock(),
+    lastPing: () => lastPing(),
     presences,
     tellRoom: async () => false,
     restart: () => {},

@@ -11,6 +11,7 @@ import { announce } from './announcements.ts';
 import { ChannelStore } from './channel-store.ts';
 import { startInbox, stopInbox } from './inbox.ts';
 import { navigate, place } from './location.ts';
+import { noticeWords } from './notice-words.ts';
 import { notify } from './notices.ts';
 import { api, ports } from './platform.ts';
 import { displayName, learnUsers } from './users.ts';
@@ -102,12 +103,10 @@ function told(events: readonly InboxEvent[]): void {
     else if (event.type === 'read.moved') store?.session.readTo(event.read_pos);
     else if (event.type === 'channel.left' && store) removed(store);
     else if (event.type === 'message.notified' && store && store !== openStore.peek()) {
-      announce(`${displayName(event.author_id)} ${NOTIFIED[event.reason]} in #${store.info.peek().name}`);
+      if (event.quiet !== true) announce(`${displayName(event.author_id)} ${noticeWords(event.reason)} in #${store.info.peek().name}`);
     }
   }
 }
-
-const NOTIFIED = { mention: 'mentioned you', direct: 'wrote to you', thread_reply: 'replied in a thread of yours' } as const;
 
 function heard(store: ChannelStore, events: readonly ChannelEvent[]): void {
   const created = events.filter((event) => event.type === 'message.created').filter((event) => event.actor_id !== me.peek()?.id);

@@ -1,7 +1,7 @@
 import { signal } from '@preact/signals';
 import { browserActivity } from '../../client/browser.ts';
 import type { Cursor } from '../../client/connection.ts';
-import { InboxSession } from '../../client/inbox-session.ts';
+import { InboxSession, type Viewing } from '../../client/inbox-session.ts';
 import type { InboxState } from '../../client/inbox-state.ts';
 import type { ConnectionState } from '../../client/lifecycle.ts';
 import type { PresenceBody } from '../../protocol/api.ts';
@@ -14,6 +14,7 @@ const state = signal<InboxState | null>(null);
 const asked = signal<PresenceBody | null>(null);
 export const inboxConnection = signal<ConnectionState>({ name: 'idle' });
 let session: InboxSession | null = null;
+let shown: Viewing | null = null;
 
 export interface InboxCallbacks {
   events(events: readonly InboxEvent[]): void;
@@ -51,6 +52,7 @@ export function startInbox(since: Cursor, { events, reset, closed }: InboxCallba
     },
     since,
   );
+  session.view(shown);
   session.start();
 }
 
@@ -67,6 +69,12 @@ async function askChosen(): Promise<void> {
   } catch {
     // It is not known then, and shown as such.
   }
+}
+
+/** What the page shows its user now; null: no channel, or not its newest messages. */
+export function showing(viewing: Viewing | null): void {
+  shown = viewing;
+  session?.view(viewing);
 }
 
 export const wakeInbox = (): void => session?.wake();

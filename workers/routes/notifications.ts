@@ -1,0 +1,52 @@
+import { OpenAPIHono, z } from '@hono/zod-openapi';
+import { listNotifications } from '../../db/queries/notifications.ts';
+import { notificationPageSchema, readNotificationsBodySchema } from '../../protocol/api.ts';
+import { counterSchema } from '../../protocol/primitives.ts';
+import { apiRoute, json, jsonBody, keyHeader } from '../api-route.ts';
+import type { App, AppEnv } from '../env.ts';
+import { cursorSchema, decodeCounter, encodeCursor, limitSchema, linkHeader } from '../paging.ts';
+import { withPostgres } from '../postgres.ts';
+import { unwrap } from '../problems.ts';
+import { callInbox } from '../room.ts';
+
+const LIST = 'notifications';
+
+const list = apiRoute({ scope: 'messages:read', limit: 'read' }, '/v1/me/notifications', {
+  method: 'get',
+  summary: 'What the caller was notified of, the newest first; all of it, or what is unread',
+  request: { query: z.object({ unread: z.enum(['true', 'false']).default('false'), limit: limitSchema, cursor: cursorSchema }) },
+  responses: { 200: json(notificationPageSchema, 'A page of notifications') },
+});
+
+const markRead = apiRoute({ scope: 'messages:read', limit: 'read' }, '/v1/me/notifications/read', {
+  method: 'post',
+  summary: 'Mark notifications as read, up to a seq or all, on all devices; that place never goes down',
+  request: { headers: keyHeader, ...jsonBody(readNotificationsBodySchema) },
+  responses: { 200: json(z.strictObject({ read_seq: counterSchema }), 'Up to where they are read now') },
+});
+
+export function notificationRoutes(): App {
+  const app = new OpenAPIHono<AppEnv>();
+
+  app.openapi(list, async (c) => {
+    const { unread, limit, cursor } = c.req.valid('query');
+    const before = cursor === undefined ? Number.MAX_SAFE_INTEGER : decodeCounter(LIST, cursor);
+    const request = { unread: unread === 'true', before, limit: limit + 1 };
+    const found = unwrap(await withPostgres(c, (db) => listNotifications(db, c.get('identity').actor.credential_id, request)));
+    const data = found.data.slice(0, limit);
+    const last = found.data.length > limit ? data.at(-1) : undefined;
+    const next_cursor = last ? encodeCursor(LIST, last.seq) : null;
+    const authors = new Set(data.map(({ author_id }) => author_id));
+    c.header('Link', linkHeader(c.req.url, [{ rel: 'next', parameter: 'cursor', cursor: next_cursor }]));
+    return c.json({ data, next_cursor, read_seq: found.read_seq, users: found.users.filter(({ id }) => authors.has(id)) }, 200);
+  });
+
+  // Without a kept answer: a repetition, whatever its key, does what it did before.
+  app.openapi(markRead, async (c) => {
+    const { actor } = c.get('identity');
+    const { read_seq } = c.req.valid('json');
+    return c.json(unwrap(await callInbox(c.env, actor.user_id, (inbox) => inbox.readNotices(actor, read_seq))), 200);
+  });
+
+  return app;
+}
