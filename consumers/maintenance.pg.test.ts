@@ -5,7 +5,7 @@ import { LOG_START, surveyLog } from '../db/queries/event-log.ts';
 import { users } from '../db/schema/tables.ts';
 import { appendRun } from '../tests/support/event-log.ts';
 import { type TestDatabase, testDatabase } from '../tests/support/postgres.ts';
-import { keepFor } from './maintenance.ts';
+import { keepFor, tidyDeadLetters } from './maintenance.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1_000;
 
@@ -40,5 +40,15 @@ describe('maintenance', () => {
     const left = async () => (await sql<{ name: string }[]>`SELECT name FROM credentials WHERE user_id = ${user_id} ORDER BY expires_at`).map(({ name }) => Number(name));
     expect([await purgeEndedCredentials(sql, 30, 2), await left()]).toEqual([2, [-31, -29, 1]]);
     expect([await purgeEndedCredentials(sql, 30, 2), await left()]).toEqual([1, [-29, 1]]);
+  });
+
+  it('purges dead letters that were settled 30 days ago', async () => {
+    const { sql } = database.connection;
+    await sql`
+      INSERT INTO dead_letters (stage, topic, error_class, error_message, attempts, status, first_failed_at, last_failed_at)
+      SELECT 'drain', 'message.events', 'test', '', 1, s.status, now() - make_interval(days => s.days), now() - make_interval(days => s.days)
+      FROM (VALUES ('discarded', 31), ('discarded', 29), ('pending', 31)) AS s (status, days)`;
+    expect(await tidyDeadLetters(sql)).toEqual({ purged: 1, cleared: 0 });
+    expect(await tidyDeadLetters(sql)).toEqual({ purged: 0, cleared: 0 });
   });
 });

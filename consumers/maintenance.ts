@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Sql } from '../db/client.ts';
 import { dropOldEventLog, premakePartitions } from '../db/partitions.ts';
 import { purgeEndedCredentials } from '../db/queries/credentials.ts';
+import { clearLettersOfDeleted, purgeSettledLetters } from '../db/queries/dead-letter-retention.ts';
 import { type LogCursor, readOldestBehind } from '../db/queries/event-log.ts';
 import { RESUME_DAYS } from '../protocol/limits.ts';
 import { failureFields } from './runtime/classify.ts';
@@ -22,7 +23,11 @@ export interface MaintenanceOptions {
   readonly cursors: () => Promise<readonly LogCursor[]>;
 }
 
-/** Hourly: makes the partitions to come, drops the days of `event_log` that nobody can still ask for, deletes credentials that ended long ago. */
+/** Days that settled dead letters are kept, for whoever wants to know what became of them. */
+const SETTLED_DAYS = 30;
+const MOST_PURGED = 10_000;
+
+/** Hourly: makes the partitions to come, drops the days of `event_log` that nobody can still ask for, credentials that ended long ago, and what dead letters need not keep. */
 export function createMaintenance({ sql, log, cursors }: MaintenanceOptions): Service {
   return new Poller({
     name: 'maintenance',
@@ -33,10 +38,18 @@ export function createMaintenance({ sql, log, cursors }: MaintenanceOptions): Se
       const made = await premakePartitions(sql);
       const dropped = await dropOldEventLog(sql, { retentionDays: RESUME_DAYS, ...(await keepFor(sql, await cursors())) });
       const purged = await purgeEndedCredentials(sql, CREDENTIALS_DAYS, PURGED_AT_ONCE);
-      log.info({ made, dropped, purged }, 'maintenance done');
+      const letters = await tidyDeadLetters(sql);
+      log.info({ made, dropped, purged, letters }, 'maintenance done');
       return false;
     },
   });
+}
+
+/** Purges letters that were settled long ago, and clears those of messages that have been deleted since they failed. */
+export async function tidyDeadLetters(sql: Sql): Promise<{ purged: number; cleared: number }> {
+  const purged = await purgeSettledLetters(sql, SETTLED_DAYS, MOST_PURGED);
+  const { letters, records } = await sql.begin((tx) => clearLettersOfDeleted(tx, 'maintenance'));
+  return { purged, cleared: letters + records };
 }
 
 /** From when on the event log has rows behind one of the cursors; a day of slack, for a transaction that began before one found first. */

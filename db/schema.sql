@@ -412,8 +412,6 @@ ALTER TABLE conversation_logs ADD CONSTRAINT conversation_logs_channel_id_fkey F
 
 ALTER TABLE credentials ADD CONSTRAINT credentials_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
 
-ALTER TABLE dead_letter_acts ADD CONSTRAINT dead_letter_acts_dead_letter_id_fkey FOREIGN KEY (dead_letter_id) REFERENCES dead_letters(id);
-
 ALTER TABLE file_uploads ADD CONSTRAINT file_uploads_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES channels(id);
 
 ALTER TABLE file_uploads ADD CONSTRAINT file_uploads_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
@@ -463,6 +461,8 @@ CREATE INDEX dead_letter_acts_letter ON dead_letter_acts USING btree (dead_lette
 CREATE UNIQUE INDEX dead_letters_number ON dead_letters USING btree (number);
 
 CREATE INDEX dead_letters_pending ON dead_letters USING btree (topic, group_id) WHERE status = 'pending'::text;
+
+CREATE INDEX dead_letters_settled ON dead_letters USING btree (last_failed_at) WHERE status = ANY (ARRAY['redriven'::text, 'discarded'::text]);
 
 CREATE INDEX dead_letters_unpublished ON dead_letters USING btree (last_failed_at) WHERE published_at IS NULL;
 

@@ -34,8 +34,8 @@ function toPino(log: Logger): logCreator {
 
 const readyToServe = retry(handleAll, { maxAttempts: 20, backoff: new ConstantBackoff(100) });
 const DAY_MS = 24 * 60 * 60 * 1_000;
-/** Dead letters wait for a person: they stay longer than the topic they come from. */
-const DEAD_LETTER_DAYS = 90;
+/** Dead letters wait for a person in their table. A copy stays no longer than the topic it comes from: what was deleted is gone from all after that. */
+const DEAD_LETTER_DAYS = 30;
 /** A record as large as its topic takes has to fit with the headers that say why it died. */
 const DEAD_LETTER_BYTES = String(4 * 1024 * 1024);
 

@@ -1,16 +1,20 @@
 import type postgres from 'postgres';
+import { clearLettersOfUser } from '../../db/queries/dead-letter-retention.ts';
 import { findChannelsEverOf } from '../../db/queries/redactions.ts';
 import { type DirectoryEvent, directoryEventSchema } from '../../protocol/directory-events.ts';
 import { ceType } from '../../protocol/topics.ts';
 import type { ConsumerGroup } from '../runtime/group.ts';
 import type { Redactor } from './rooms.ts';
 
+const ID = 'user-redactor';
+
 /**
  * Deletes the messages of users for whom an administrator asked for it. Their rooms do it, as they do every deletion: in their logs, for sockets, history and
- * search. What was deleted before a failure stays so, and the next try finds what is left.
+ * search. What was deleted before a failure stays so, and the next try finds what is left. What groups could not take of them is cleared, too; what fails
+ * later, maintenance clears.
  */
 export const userRedactor = (redactor: Redactor): ConsumerGroup<DirectoryEvent> => ({
-  id: 'user-redactor',
+  id: ID,
   topics: ['user.events'],
   types: new Set([ceType('user.redaction_requested')]),
   schema: directoryEventSchema,
@@ -22,4 +26,5 @@ export const userRedactor = (redactor: Redactor): ConsumerGroup<DirectoryEvent> 
 async function redactUser(tx: postgres.TransactionSql, redactor: Redactor, user_id: string, actor_id: string): Promise<void> {
   const channels = await findChannelsEverOf(tx, user_id);
   await redactor.redact(channels.map((channel_id) => ({ channel_id, user_id, actor_id, after: null })));
+  await clearLettersOfUser(tx, user_id, `group:${ID}`);
 }

@@ -76,7 +76,10 @@ export interface RedriveOutcome {
   readonly failure: Pick<DeadLetter, 'errorClass' | 'errorMessage' | 'lastFailedAt'> | null;
 }
 
-/** A letter that failed again is pending again, with the new failure, and is owed to its topic once more. */
+/**
+ * A letter that failed again is pending again, with the new failure, and is owed to its topic once more. The act keeps the kind of the error alone: acts stay
+ * for ever, and an error may quote what was written.
+ */
 export async function settleRedriven(tx: AnySql, groupId: string, outcomes: readonly RedriveOutcome[]): Promise<void> {
   if (outcomes.length === 0) return;
   const rows = JSON.stringify(outcomes.map(({ id, failure }) => ({ id, ...failure })));
@@ -93,7 +96,7 @@ export async function settleRedriven(tx: AnySql, groupId: string, outcomes: read
     )
     INSERT INTO dead_letter_acts (dead_letter_id, actor, act, detail)
     SELECT o.id, ${`group:${groupId}`}, CASE WHEN o.class IS NULL THEN 'succeed' ELSE 'fail' END,
-      jsonb_strip_nulls(jsonb_build_object('error_class', o.class, 'error_message', o.message))
+      jsonb_strip_nulls(jsonb_build_object('error_class', o.class))
     FROM outcome o`;
 }
 
