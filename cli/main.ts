@@ -1,8 +1,17 @@
+#!/usr/bin/env -S node --disable-warning=TimeoutNegativeWarning
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { cac, type CAC } from 'cac';
 
+type Load = () => Promise<(cli: CAC) => void>;
+
+/** The image of the fleet has no stack to develop on, and none of the packages for it. */
+const isCheckout = existsSync(join(import.meta.dirname, '..', 'dev', 'stack.ts'));
+const FOR_CHECKOUTS: Readonly<Record<string, Load>> = { dev: async () => (await import('./dev.ts')).registerDev };
+
 /** `colink <command>`: each command's module is loaded when it is called, so that a token costs no bundler. */
-const COMMANDS: Readonly<Record<string, () => Promise<(cli: CAC) => void>>> = {
-  dev: async () => (await import('./dev.ts')).registerDev,
+const COMMANDS: Readonly<Record<string, Load>> = {
+  ...(isCheckout && FOR_CHECKOUTS),
   token: async () => (await import('./token.ts')).registerToken,
   migrate: async () => (await import('./migrate.ts')).registerMigrate,
   'announce-restart': async () => (await import('./announce-restart.ts')).registerAnnounceRestart,

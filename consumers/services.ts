@@ -40,7 +40,7 @@ import type { WorkerAddress } from './worker-calls.ts';
 type Group = ConsumerGroup<ChannelEvent | DirectoryEvent | NotifierEvent>;
 
 /** Every consumer group of a fleet of this configuration. */
-export const groupsOf = ({ worker, redis }: FleetConfig): Group[] => [
+export const groupsOf = ({ worker, redis }: Pick<FleetConfig, 'worker' | 'redis'>): Group[] => [
   searchIndexer,
   ...(worker === null ? [] : groupsByWorker(worker)),
   ...(redis === null ? [] : [cacheInvalidator(redisCache(redis), Date.now)]),
@@ -52,6 +52,12 @@ const groupsByWorker = (worker: WorkerAddress): Group[] => [
   roomAnnouncer(workerAnnouncer(worker, Date.now)),
   userRedactor(workerRedactor(worker, Date.now)),
 ];
+
+/** What a group reads does not depend on where its parts are. */
+const ELSEWHERE = { url: 'http://127.0.0.1:9', token: 'none' };
+
+/** Every group of this version, whether or not a configuration has what it needs to run. Made to be asked what they are; nobody is called. */
+export const knownGroups = (): readonly Pick<Group, 'id' | 'topics' | 'types'>[] => groupsOf({ worker: ELSEWHERE, redis: ELSEWHERE });
 
 export interface FleetParts {
   readonly config: FleetConfig;

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { dirname, join, normalize } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -13,16 +13,22 @@ const instructions = dockerfile.split('\n').flatMap((line) => {
 const all = (name: string): string[] => instructions.filter((one) => one.name === name).map(({ rest }) => rest);
 /** What is copied from the repository, not from another stage. */
 const copied = all('COPY').filter((rest) => !rest.startsWith('--from=')).flatMap((rest) => rest.split(/\s+/).slice(0, -1));
-const argv = z.array(z.string()).parse(JSON.parse(all('ENTRYPOINT')[0] ?? '[]'));
-const ENTRY = argv.at(-1) ?? '';
+const argv = z.array(z.string()).parse(JSON.parse(all('CMD')[0] ?? '[]'));
+const FLEET = argv.find((word) => word.endsWith('.ts')) ?? '';
+const COLINK = 'cli/main.ts';
 
-/** Every file that `entry` loads, and every package, by its imports. Types are erased, so `import type` loads nothing. */
+/**
+ * Every file that `entry` loads, and every package, by its imports, also of modules that are loaded when they are needed. Types are erased, so `import type`
+ * loads nothing. `dev` is the command of a checkout.
+ */
 function loadedBy(entry: string): { files: Set<string>; packages: Set<string> } {
   const [files, packages] = [new Set<string>(), new Set<string>()];
   const visit = (file: string): void => {
     if (files.has(file)) return;
     files.add(file);
-    for (const [, what = '', from = ''] of readFileSync(file, 'utf8').matchAll(/^(?:import|export) (?!type )(?:([^;]*?) from )?'([^']+)';/gms)) {
+    const text = readFileSync(file, 'utf8');
+    const later = [...text.matchAll(/import\('([^']+)'\)/g)].flatMap(([, from]) => (from === undefined || from === './dev.ts' ? [] : [['', '', from]]));
+    for (const [, what = '', from = ''] of [...later, ...text.matchAll(/^(?:import|export) (?!type )(?:([^;]*?) from )?'([^']+)';/gms)]) {
       if (/^\{(?:\s*type [^,}]+,?)+\s*\}$/.test(what)) continue;
       if (from.startsWith('.')) visit(normalize(join(dirname(file), from)));
       else if (!isBuiltin(from)) packages.add(from.split('/').slice(0, from.startsWith('@') ? 2 : 1).join('/'));
@@ -41,15 +47,15 @@ describe('ops/Dockerfile', () => {
     expect([...new Set(copied)].toSorted()).toEqual(let_through.toSorted());
   });
 
-  it('has every file that the fleet loads', () => {
-    const { files } = loadedBy(ENTRY);
-    expect(files.size).toBeGreaterThan(50);
+  it.each([[FLEET, 50], [COLINK, 60]])('has every file that %s loads', (entry, least) => {
+    const { files } = loadedBy(entry);
+    expect(files.size).toBeGreaterThan(least);
     expect([...files].filter((file) => !isCopied(file) || /\.(?:test|fixture|contract)\.ts$/.test(file))).toEqual([]);
   });
 
-  it('installs every package that the fleet loads, without those of development', () => {
+  it.each([FLEET, COLINK])('installs every package that %s loads, without those of development', (entry) => {
     const { dependencies } = z.object({ dependencies: z.record(z.string(), z.string()) }).parse(JSON.parse(readFileSync('package.json', 'utf8')));
-    expect([...loadedBy(ENTRY).packages].filter((name) => !(name in dependencies))).toEqual([]);
+    expect([...loadedBy(entry).packages].filter((name) => !(name in dependencies))).toEqual([]);
     expect(all('RUN').some((command) => command.startsWith('npm ci --omit=dev'))).toBe(true);
   });
 
@@ -58,9 +64,16 @@ describe('ops/Dockerfile', () => {
   });
 
   it('has Node itself for its first process, so that SIGTERM reaches it, and starts what the README starts', () => {
+    expect(all('ENTRYPOINT')).toEqual(['[]']);
     expect(argv[0]).toBe('node');
-    expect(ENTRY).toBe('consumers/main.ts');
-    expect(readFileSync('README.md', 'utf8')).toContain(`node ${ENTRY} ${z.array(z.string()).parse(JSON.parse(all('CMD')[0] ?? '[]')).join(' ')}`);
+    expect(FLEET).toBe('consumers/main.ts');
+    expect(readFileSync('README.md', 'utf8')).toContain(`node ${argv.slice(argv.indexOf(FLEET)).join(' ')}`);
+  });
+
+  it('has `colink` for a command, which starts by itself', () => {
+    expect(all('RUN')).toContain(`ln -s /app/${COLINK} /usr/local/bin/colink`);
+    expect(readFileSync(COLINK, 'utf8')).toMatch(/^#!\/usr\/bin\/env -S node /);
+    expect(statSync(COLINK).mode & 0o111).toBe(0o111);
   });
 
   it('sets variables that the fleet knows, and asks /ready at the port it sets', () => {

@@ -18,6 +18,7 @@ const probe = z.strictObject({
 const containerSchema = z.strictObject({
   name: z.string(),
   image: z.string(),
+  command: z.array(z.string()),
   args: z.array(z.string()),
   ports: z.array(z.strictObject({ name: z.string(), containerPort: z.int() })),
   env: z.array(z.strictObject({ name: z.string(), value: z.string() })),
@@ -71,6 +72,11 @@ describe('ops/kubernetes/fleet.yaml', () => {
     const config = readConfig(container.args, environment);
     expect(config).toMatchObject({ run: 'all', replicationFactor: 3, host: '0.0.0.0', port: container.ports[0]?.containerPort });
     expect(config.brokers).toHaveLength(3);
+  });
+
+  it('starts what the image starts', () => {
+    const [, command] = /^CMD (.+)$/m.exec(readFileSync('ops/Dockerfile', 'utf8')) ?? [];
+    expect([...container.command, ...container.args]).toEqual(JSON.parse(command ?? '[]'));
   });
 
   it('probes what the fleet serves', async () => {

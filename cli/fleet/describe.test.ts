@@ -22,6 +22,19 @@ describe('describeFleet', () => {
     expect(describeFleet(seen, { all: true })).toHaveLength(5);
   });
 
+  it('has one line for a group that never took a batch and that nobody reads, and the partitions of one that somebody begins to', () => {
+    const never = { ...group, group: 'cache-invalidator', lag: 7, records_per_second: 0, last_progress: null };
+    const partitions = [0, 1].map((n) => ({ ...partition, partition: n, lag: n * 7, last_progress: null, reader: null as string | null }));
+    const unused = { ...status, groups: [{ ...never, partitions }] };
+    expect(describeFleet(unused, { all: false }).slice(1)).toEqual(['cache-invalidator  lag 7  0/s  last batch never  read by nobody']);
+    expect(describeFleet(unused, { all: true })).toHaveLength(4);
+    const beginning = { ...status, groups: [{ ...never, partitions: partitions.map((one) => ({ ...one, reader: 'pod-a:1' })) }] };
+    expect(describeFleet(beginning, { all: false }).slice(1)).toEqual([
+      'cache-invalidator  lag 7  0/s  last batch never',
+      '  message.events/1  lag 7  0/s  last batch never  read by pod-a:1',
+    ]);
+  });
+
   it('says who leads the relay, and how old the oldest event is that is not in Kafka', () => {
     const shards = [
       { shard: 0, leader: 'pod-a:1', fence: '7', last_progress: '2026-11-26T11:58:00.000Z' },
@@ -32,7 +45,6 @@ describe('describeFleet', () => {
       'relay  oldest unrelayed event 31 s old',
       '  shard 0  led by pod-a:1, fence 7, place stored 2 min ago',
       '  shard 1  led by nobody, fence 2, place stored 2 h ago',
-      'no group has taken a batch yet',
     ]);
   });
 

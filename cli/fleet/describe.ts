@@ -6,7 +6,7 @@ export function describeFleet(status: FleetStatus, { all }: { readonly all: bool
   return [
     `transport  ${status.transport}${status.kafka_fault === null ? '' : `, which does not answer: ${status.kafka_fault}`}`,
     ...(status.relay === null ? [] : describeRelay(status.relay, now)),
-    ...(status.groups.length === 0 ? ['no group has taken a batch yet'] : status.groups.flatMap((group) => describeGroup(group, now, all))),
+    ...status.groups.flatMap((group) => describeGroup(group, now, all)),
     ...(status.drain_dead_letters === 0 ? [] : [`drain  ${count(status.drain_dead_letters)} dead letters`]),
   ];
 }
@@ -20,9 +20,10 @@ function describeRelay({ oldest_unrelayed_seconds: oldest, shards }: RelayStatus
 function describeGroup(group: GroupStatus, now: number, all: boolean): string[] {
   const { parked_keys: parked, dead_letters: dead } = group;
   const faults = [...(parked > 0 ? [`${count(parked)} parked keys`] : []), ...(dead > 0 ? [`${count(dead)} dead letters`] : [])];
-  const partitions = group.partitions.filter(({ lag, reader }) => all || lag !== 0 || reader === null);
+  const isUnused = group.last_progress === null && group.partitions.every(({ reader }) => reader === null);
+  const partitions = group.partitions.filter(({ lag, reader }) => all || (!isUnused && (lag !== 0 || reader === null)));
   return [
-    [group.group, progress(group, now), ...faults].join('  '),
+    [group.group, progress(group, now), ...(isUnused ? ['read by nobody'] : []), ...faults].join('  '),
     ...partitions.map((partition) => describePartition(partition, now)),
   ];
 }

@@ -6,6 +6,7 @@ import { appendRun, appendToLog, created, eventually } from '../../tests/support
 import { type FleetProcess, startFleetProcess } from '../../tests/support/fleet.ts';
 import { type TestDatabase, testDatabase } from '../../tests/support/postgres.ts';
 import { createKafka } from '../kafka/client.ts';
+import { knownGroups } from '../services.ts';
 import { type FleetStatus, readFleetStatus } from './fleet-status.ts';
 import { embeddedStatus, kafkaStatus } from './transport.ts';
 
@@ -34,25 +35,45 @@ describe('the status of a fleet on the embedded transport', () => {
     return fleet;
   }
 
-  it('of a database that no fleet has seen is empty', async () => {
-    expect(await read()).toMatchObject({ transport: 'embedded', kafka_fault: null, relay: null, groups: [], drain_dead_letters: 0 });
+  const indexer = async () => (await read()).groups.find(({ group }) => group === 'search-indexer');
+
+  it('of a database that no fleet has seen names every group a fleet of this version has, and that none has ever taken a batch', async () => {
+    const status = await read();
+    expect(status).toMatchObject({ transport: 'embedded', kafka_fault: null, relay: null, drain_dead_letters: 0 });
+    expect(status.groups.map(({ group }) => group)).toEqual(knownGroups().map(({ id }) => id));
+    expect(status.groups.length).toBeGreaterThan(4);
+    for (const group of status.groups) {
+      expect(group).toMatchObject({ lag: 0, records_per_second: 0, last_progress: null });
+      expect(group.partitions.map(({ topic, reader, last_progress }) => ({ topic, reader, last_progress }))).toEqual(
+        knownGroups().find(({ id }) => id === group.group)?.topics.map((topic) => ({ topic, reader: null, last_progress: null })),
+      );
+    }
+  });
+
+  it('names a group that waits for something, with what it has not taken, and one that only another version had', async () => {
+    const { sql } = database.connection;
+    await takeTen();
+    await sql`INSERT INTO consumer_offsets (group_id, topic, partition, cursor) SELECT 'of-another-version', o.topic, o.partition, o.cursor FROM consumer_offsets o LIMIT 1`;
+    const { groups } = await read();
+    expect(groups.find(({ group }) => group === 'notifier')).toMatchObject({ lag: 10, last_progress: null });
+    expect(groups.at(-1)).toMatchObject({ group: 'of-another-version', lag: 0 });
   });
 
   it('says who reads, how far the group is and when it took its last batch', async () => {
     const { pid } = await takeTen();
-    const { groups } = await read();
+    const group = await indexer();
     const reader = `${hostname().slice(0, 40)}`;
-    expect(groups).toMatchObject([{ group: 'search-indexer', lag: 0, parked_keys: 0, dead_letters: 0, partitions: [{ topic: 'message.events', partition: 0, lag: 0 }] }]);
-    expect(groups[0]?.partitions[0]?.reader).toContain(`:${pid}`);
-    expect(groups[0]?.partitions[0]?.reader).toContain(reader.slice(0, 20));
-    expect(Date.now() - Date.parse(groups[0]?.last_progress ?? '')).toBeLessThan(10_000);
+    expect(group).toMatchObject({ lag: 0, parked_keys: 0, dead_letters: 0, partitions: [{ topic: 'message.events', partition: 0, lag: 0 }] });
+    expect(group?.partitions[0]?.reader).toContain(`:${pid}`);
+    expect(group?.partitions[0]?.reader).toContain(reader.slice(0, 20));
+    expect(Date.now() - Date.parse(group?.last_progress ?? '')).toBeLessThan(10_000);
   });
 
   it('measures the rate while records are taken', async () => {
     await takeTen();
     const measured = readFleetStatus({ sql: database.connection.sql, transport: embeddedStatus(database.connection.sql), sampleMs: 1_000 });
     await appendRun(database.connection.sql, randomUUID(), 1, 50);
-    const [group] = (await measured).groups;
+    const group = (await measured).groups.find((one) => one.group === 'search-indexer');
     expect(group?.records_per_second).toBeGreaterThan(20);
     expect(group?.records_per_second).toBeLessThanOrEqual(50);
   });
@@ -61,11 +82,11 @@ describe('the status of a fleet on the embedded transport', () => {
     const { sql } = database.connection;
     const running = await takeTen();
     await appendToLog(sql, [{ key: randomUUID(), event: created(1), type: 'colink.message.created.v9' }]);
-    await eventually(async () => (await read()).groups[0]?.dead_letters === 1);
+    await eventually(async () => (await indexer())?.dead_letters === 1);
     await running.end('SIGKILL');
     await appendRun(sql, randomUUID(), 1, 7);
-    await eventually(async () => (await read()).groups[0]?.partitions[0]?.reader === null);
-    expect((await read()).groups).toMatchObject([{ lag: 7, records_per_second: 0, dead_letters: 1 }]);
+    await eventually(async () => (await indexer())?.partitions[0]?.reader === null);
+    expect(await indexer()).toMatchObject({ lag: 7, records_per_second: 0, dead_letters: 1 });
   });
 
   it('tells what Postgres knows where Kafka does not answer', async () => {
@@ -74,6 +95,8 @@ describe('the status of a fleet on the embedded transport', () => {
     const kafka = createKafka({ brokers: ['127.0.0.1:1'], clientId: 'colink-test', log: pino({ level: 'silent' }) });
     const status = await readFleetStatus({ sql, transport: kafkaStatus(kafka, sql), sampleMs: 100 });
     expect(status.kafka_fault).toMatch(/connect|ECONNREFUSED/i);
-    expect(status.groups).toMatchObject([{ group: 'search-indexer', lag: null, records_per_second: null, partitions: [{ lag: null, reader: null }] }]);
+    const indexing = status.groups.find(({ group }) => group === 'search-indexer');
+    expect(indexing).toMatchObject({ lag: null, records_per_second: null, partitions: [{ lag: null, reader: null }] });
+    expect(status.groups.find(({ group }) => group === 'notifier')).toMatchObject({ lag: null, last_progress: null, partitions: [] });
   });
 });

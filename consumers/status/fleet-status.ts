@@ -5,8 +5,10 @@ import { countPendingDeadLetters } from '../../db/queries/dead-letters.ts';
 import { countParkedKeys } from '../../db/queries/parking.ts';
 import { readOldestUnrelayed } from '../../db/queries/relay-layout.ts';
 import { readRelayShards, readRoleHolders } from '../../db/queries/relay.ts';
+import type { Topic } from '../../protocol/topics.ts';
 import { processOf } from '../process-name.ts';
 import { type StreamLag, streamName, totalLag } from '../runtime/stream-lag.ts';
+import { knownGroups } from '../services.ts';
 import type { Readers, StatusTransport } from './transport.ts';
 
 /** Times are RFC 3339, by Postgres' clock. What is null is not known: there was none yet, or Kafka does not answer. */
@@ -16,7 +18,7 @@ export interface FleetStatus {
   /** Why Kafka could not be asked. Lags, rates and readers are null then. */
   readonly kafka_fault: string | null;
   readonly relay: RelayStatus | null;
-  /** Every group that has taken a batch since the database was made. */
+  /** Every group of this version, and every other that has ever taken a batch from this database. */
   readonly groups: readonly GroupStatus[];
   /** Pending dead letters of nobody's group: what the drain gave up. */
   readonly drain_dead_letters: number;
@@ -32,7 +34,8 @@ export interface GroupStatus {
   readonly group: string;
   readonly lag: number | null;
   readonly records_per_second: number | null;
-  readonly last_progress: string;
+  /** Null: it never took a batch. */
+  readonly last_progress: string | null;
   readonly parked_keys: number;
   readonly dead_letters: number;
   readonly partitions: readonly PartitionStatus[];
@@ -94,19 +97,35 @@ async function readGroups(ports: StatusPorts): Promise<{ groups: GroupReading[];
   const before = await readStreams(ports.sql);
   const startedAt = performance.now();
   await sleep(ports.sampleMs);
-  const known = Map.groupBy(before, ({ groupId }) => groupId);
+  const known = subjectsOf(before);
   try {
-    const readers = await ports.transport.readers([...known.keys()]);
-    const groups = [...known].map(([group, states]) => readGroup(ports, group, states, startedAt, readers.get(group) ?? (() => null)));
+    const readers = await ports.transport.readers(known.map(({ group }) => group));
+    const groups = known.map((subject) => readGroup(ports, subject, startedAt, readers.get(subject.group) ?? (() => null)));
     return { groups: await Promise.all(groups), fault: null };
   } catch (error) {
     if (ports.transport.kind === 'embedded') throw error;
-    return { groups: [...known].map(([group, states]) => unread(group, states)), fault: error instanceof Error ? error.message : String(error) };
+    return { groups: known.map(unread), fault: error instanceof Error ? error.message : String(error) };
   }
 }
 
-async function readGroup({ transport }: StatusPorts, group: string, before: readonly StreamState[], startedAt: number, readerOf: Readers): Promise<GroupReading> {
-  const topics = [...new Set(before.map(({ topic }) => topic))];
+/** A group to be told of, with what Postgres knows of its streams. */
+interface Subject {
+  readonly group: string;
+  readonly topics: readonly Topic[];
+  readonly states: readonly StreamState[];
+}
+
+/** The groups of this version, in its order, and then those of others that have left their places. */
+function subjectsOf(states: readonly StreamState[]): Subject[] {
+  const byGroup = Map.groupBy(states, ({ groupId }) => groupId);
+  const topics = new Map(knownGroups().map(({ id, topics: read }) => [id, read]));
+  return [...new Set([...topics.keys(), ...byGroup.keys()])].map((group) => {
+    const seen = byGroup.get(group) ?? [];
+    return { group, states: seen, topics: [...new Set([...(topics.get(group) ?? []), ...seen.map(({ topic }) => topic)])] };
+  });
+}
+
+async function readGroup({ transport }: StatusPorts, { group, topics, states: before }: Subject, startedAt: number, readerOf: Readers): Promise<GroupReading> {
   const lags = await transport.lags.lag(group, topics);
   const seconds = (performance.now() - startedAt) / 1_000;
   const cursors = new Map(before.map((state) => [streamName(state), state.cursor]));
@@ -124,11 +143,14 @@ function partitionStatus({ topic, partition, records, takenAt }: StreamLag, rate
   return { topic, partition, lag: records, records_per_second: rate, last_progress: takenAt === null ? null : timeOf(takenAt), reader };
 }
 
-function unread(group: string, states: readonly StreamState[]): GroupReading {
+function unread({ group, states }: Subject): GroupReading {
   const partitions = states.map(({ topic, partition, takenAt }) => ({ topic, partition, lag: null, records_per_second: null, last_progress: timeOf(takenAt), reader: null }));
   return { group, lag: null, records_per_second: null, last_progress: latest(states.map(({ takenAt }) => takenAt)), partitions };
 }
 
 const timeOf = (at: number): string => new Date(at).toISOString();
-const latest = (times: readonly (number | null)[]): string => timeOf(Math.max(0, ...times.map((at) => at ?? 0)));
+const latest = (times: readonly (number | null)[]): string | null => {
+  const known = times.filter((at) => at !== null);
+  return known.length === 0 ? null : timeOf(Math.max(...known));
+};
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);

@@ -1,6 +1,7 @@
 import { AssignerProtocol, type GroupDescription, type Kafka } from 'kafkajs';
 import type { Sql } from '../../db/client.ts';
 import { readRoleHolders } from '../../db/queries/relay.ts';
+import type { Topic } from '../../protocol/topics.ts';
 import { processOf } from '../process-name.ts';
 import { eventLogLag } from '../runtime/event-log-lag.ts';
 import { kafkaLag, withAdmin } from '../runtime/kafka-lag.ts';
@@ -28,14 +29,21 @@ export function embeddedStatus(sql: Sql): StatusTransport {
 }
 
 export function kafkaStatus(kafka: Kafka, sql: Sql): StatusTransport {
+  const { lag, between } = kafkaLag(kafka, sql);
   return {
     kind: 'kafka',
-    lags: kafkaLag(kafka, sql),
+    // A fleet that has never run here has made no topics: there is nothing to be behind of.
+    lags: { between, lag: async (groupId, topics) => lag(groupId, await presentOf(kafka, topics)) },
     readers: async (groupIds) => {
       const { groups } = await withAdmin(kafka, (admin) => admin.describeGroups([...groupIds]));
       return new Map(groups.map((group) => [group.groupId, readersOf(group)]));
     },
   };
+}
+
+async function presentOf(kafka: Kafka, topics: readonly Topic[]): Promise<Topic[]> {
+  const present = await withAdmin(kafka, (admin) => admin.listTopics());
+  return topics.filter((topic) => present.includes(topic));
 }
 
 function readersOf({ members }: GroupDescription): Readers {
