@@ -27,11 +27,12 @@ export interface Outbox {
 export const TOPIC = 'message.events';
 /** A topic of the same shape, for whom the relay is compared with. */
 export const PEER_TOPIC = 'bench.peer';
-const TEXTS = join(import.meta.dirname, '..', 'tests', 'data', 'ubuntu-irc-sample.tsv.gz');
+/** Most texts that are read of a log: more than any bench says. */
+const MOST_TEXTS = 200_000;
 const LOG_APPEND_TIME = { name: 'message.timestamp.type', value: 'LogAppendTime' };
 
 /** Starts Postgres (durable, as in production) and a broker in a directory of their own, and ends and removes them whatever `work` does. */
-export async function withOutbox<T>({ log }: BenchOptions, work: (outbox: Outbox) => Promise<T>): Promise<T> {
+export async function withOutbox<T>({ log, texts }: BenchOptions, work: (outbox: Outbox) => Promise<T>): Promise<T> {
   const directory = await mkdtemp(join(tmpdir(), 'colink-bench-'));
   // Postgres refuses root; its stand-in must be able to enter.
   await chmod(directory, 0o755);
@@ -39,14 +40,14 @@ export async function withOutbox<T>({ log }: BenchOptions, work: (outbox: Outbox
   const endings: (() => Promise<unknown>)[] = [() => rm(directory, { recursive: true, force: true })];
   try {
     log('starting Postgres and a broker');
-    return await Promise.race([start(directory, endings).then(work), interrupt.reached]);
+    return await Promise.race([start(directory, texts, endings).then(work), interrupt.reached]);
   } finally {
     interrupt.release();
     for (const end of endings.toReversed()) await end();
   }
 }
 
-async function start(directory: string, endings: (() => Promise<unknown>)[]): Promise<Outbox> {
+async function start(directory: string, log: string, endings: (() => Promise<unknown>)[]): Promise<Outbox> {
   const postgres = await startPostgres({ dataDir: join(directory, 'postgres') });
   endings.push(() => postgres.stop());
   await migrate(postgres.url);
@@ -57,7 +58,7 @@ async function start(directory: string, endings: (() => Promise<unknown>)[]): Pr
   const kafka = createKafka({ brokers: [broker.brokers], clientId: 'colink-bench', log: pino({ level: 'silent' }) });
   await prepareTopics(kafka);
   const texts: string[] = [];
-  for await (const { text } of readIrcMessages(TEXTS, 0, 20_000)) texts.push(text);
+  for await (const { text } of readIrcMessages(log, 0, MOST_TEXTS)) texts.push(text);
   return { sql, databaseUrl: postgres.url, brokers: broker.brokers, kafka, directory, texts };
 }
 

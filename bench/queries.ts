@@ -81,6 +81,15 @@ export async function insertMembers(sql: Sql, channelId: string, userIds: readon
     FROM moved, jsonb_array_elements_text(${JSON.stringify(userIds)}::text::jsonb) WITH ORDINALITY AS u (id, n)`;
 }
 
+/** Messages as a drain leaves them in history, from the JSON of their events by channel. */
+export async function insertCreated(sql: Sql, events: readonly { readonly key: string; readonly data: string }[]): Promise<void> {
+  await sql`
+    INSERT INTO messages (id, channel_id, seq, pos, author_id, client_msg_id, text, created_at)
+    SELECT (e.data ->> 'message_id')::uuid, e.key, (e.data ->> 'seq')::bigint, (e.data ->> 'pos')::bigint, (e.data ->> 'actor_id')::uuid, e.data ->> 'client_msg_id',
+      e.data ->> 'text', (e.data ->> 'at')::timestamptz
+    FROM (SELECT (r.value ->> 'key')::uuid AS key, (r.value ->> 'data')::jsonb AS data FROM json_array_elements(${JSON.stringify(events)}::text::json) r (value)) e`;
+}
+
 /** An event for the outbox; `data` is its JSON text. */
 export interface OutboxEvent {
   readonly key: string;

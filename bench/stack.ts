@@ -13,6 +13,8 @@ import { drainedSeq, insertMembers } from './queries.ts';
 export interface BenchOptions {
   /** Takes what a person likes to know meanwhile. */
   readonly log: (line: string) => void;
+  /** A log of real messages, as `colink import irc` takes it. The sample has 2,000: where what is said again costs less, a longer one tells more. */
+  readonly texts: string;
 }
 
 export interface BenchStackOptions extends BenchOptions {
@@ -46,7 +48,8 @@ export interface BenchStack {
 }
 
 const ENTRY = join(import.meta.dirname, 'peers', 'app.worker.ts');
-const TEXTS = join(import.meta.dirname, '..', 'tests', 'data', 'ubuntu-irc-sample.tsv.gz');
+/** The log that `texts` is by default. */
+export const SAMPLE = join(import.meta.dirname, '..', 'tests', 'data', 'ubuntu-irc-sample.tsv.gz');
 const DRAIN_MS = 30_000;
 const AT_ONCE = 8;
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
@@ -88,14 +91,14 @@ export function interruption(): { readonly signal: AbortSignal; readonly reached
   return { signal: controller.signal, reached: reached.promise, release: () => SIGNALS.forEach((signal) => process.off(signal, interrupt)) };
 }
 
-async function furnish(stack: Stack, connection: Connection, { users, transport }: BenchStackOptions): Promise<BenchStack> {
+async function furnish(stack: Stack, connection: Connection, { users, transport, texts: log }: BenchStackOptions): Promise<BenchStack> {
   const { url, event_transport } = stack.describe();
   const port = Number(new URL(url).port);
   const first = await createAccount(connection, 'bench0');
   const others: Account[] = [];
   await atOnce(users - 1, async (n) => void (others[n] = await createAccount(connection, `bench${n + 1}`)));
   const texts: string[] = [];
-  for await (const { text } of readIrcMessages(TEXTS, 0, 2_000)) texts.push(text);
+  for await (const { text } of readIrcMessages(log, 0, 2_000)) texts.push(text);
   return {
     port,
     texts,
