@@ -14,6 +14,8 @@ const DAY_MS = 24 * HOUR_MS;
 
 /** How long an ended credential is kept, for whoever asks what was used when. */
 const CREDENTIALS_DAYS = 30;
+/** And a settled dead letter, for whoever asks what became of it. */
+const SETTLED_DAYS = 30;
 const PURGED_AT_ONCE = 10_000;
 
 export interface MaintenanceOptions {
@@ -22,10 +24,6 @@ export interface MaintenanceOptions {
   /** Cursors over the event log, besides the relay's, that must not lose what lies behind them. */
   readonly cursors: () => Promise<readonly LogCursor[]>;
 }
-
-/** Days that settled dead letters are kept, for whoever wants to know what became of them. */
-const SETTLED_DAYS = 30;
-const MOST_PURGED = 10_000;
 
 /** Hourly: makes the partitions to come, drops the days of `event_log` that nobody can still ask for, credentials that ended long ago, and what dead letters need not keep. */
 export function createMaintenance({ sql, log, cursors }: MaintenanceOptions): Service {
@@ -47,7 +45,7 @@ export function createMaintenance({ sql, log, cursors }: MaintenanceOptions): Se
 
 /** Purges letters that were settled long ago, and clears those of messages that have been deleted since they failed. */
 export async function tidyDeadLetters(sql: Sql): Promise<{ purged: number; cleared: number }> {
-  const purged = await purgeSettledLetters(sql, SETTLED_DAYS, MOST_PURGED);
+  const purged = await purgeSettledLetters(sql, SETTLED_DAYS, PURGED_AT_ONCE);
   const { letters, records } = await sql.begin((tx) => clearLettersOfDeleted(tx, 'maintenance'));
   return { purged, cleared: letters + records };
 }

@@ -13,7 +13,7 @@ const COMMANDS: Readonly<Record<string, RegExp>> = {
   relay: /consumers\/main\.ts/,
   fleet: /consumers\/main\.ts/,
 };
-const SUPERVISOR = /cli\/main\.ts|vitest|bench\/main\.ts/;
+const SUPERVISOR = /cli\/main\.ts|vitest|bench\/main\.ts|replay\/main\.ts/;
 
 /** A process's command line, or null if there is no such process. */
 function commandOf(pid: number): string | null {
@@ -45,7 +45,8 @@ export async function endLeftovers(dataDir: string, report: (line: string) => vo
 }
 
 async function endLeftover(name: string, pid: number, report: (line: string) => void): Promise<void> {
-  const pattern = COMMANDS[name];
+  // Of several processes of the fleet, the second is `fleet_2`.
+  const pattern = COMMANDS[name.replace(/_\d+$/, '')];
   if (pattern === undefined || !runs(pid, pattern)) return;
   report(`ending ${name} (process ${pid}), which an earlier run left behind`);
   signal(pid, 'SIGTERM');

@@ -126,12 +126,14 @@ export function workerPart(dataDir: string, settings: HostSettings): StartPart {
 const NO_REDIS = { UPSTASH_REDIS_REST_URL: '', UPSTASH_REDIS_REST_TOKEN: '' };
 
 export interface FleetSettings {
-  readonly name: 'relay' | 'fleet';
+  /** Of the process, and of its log file. */
+  readonly name: string;
   readonly run: 'relay' | 'groups';
   readonly port: number;
   readonly postgresUrl: string;
   /** Empty: the embedded transport. */
   readonly brokers: readonly string[];
+  readonly relayShards: number;
   readonly workerUrl: string;
   readonly fleetToken: string;
   /** The variables of the second cache level; none where there is none. */
@@ -139,14 +141,15 @@ export interface FleetSettings {
 }
 
 /** The relay or the consumer groups. They drain for up to 8 s when asked to stop. */
-export function fleetPart(dataDir: string, { name, run, port, postgresUrl, brokers, workerUrl, fleetToken, redis }: FleetSettings): StartPart {
+export function fleetPart(dataDir: string, { name, run, port, postgresUrl, brokers, relayShards, workerUrl, fleetToken, redis }: FleetSettings): StartPart {
   return nodePart({
     name,
     dataDir,
     port,
     args: ['--disable-warning=TimeoutNegativeWarning', join(import.meta.dirname, '..', 'consumers', 'main.ts'), '--run', run],
     env: {
-      DATABASE_URL: postgresUrl, KAFKA_BROKERS: brokers.join(','), PORT: String(port), WORKER_URL: workerUrl, FLEET_TOKEN: fleetToken, ...NO_REDIS, ...redis,
+      DATABASE_URL: postgresUrl, KAFKA_BROKERS: brokers.join(','), RELAY_SHARDS: String(relayShards), PORT: String(port), WORKER_URL: workerUrl, FLEET_TOKEN: fleetToken,
+      ...NO_REDIS, ...redis,
     },
     probe: () => probe(`http://127.0.0.1:${port}/health`),
     graceMs: 8_000,

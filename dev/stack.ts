@@ -11,8 +11,8 @@ import { type HeldPorts, holdPorts } from './held-ports.ts';
 import { AUDIENCE, FIRST_ADMIN, issuerAt } from './issuer.ts';
 import { endLeftovers } from './leftovers.ts';
 import { buildPage } from './page.ts';
-import { fleetPart, identityPart, kafkaPart, postgresPart, redisPart, redisRestPart, workerPart } from './parts.ts';
-import { answersAny, type PortName, type PortPlan, type Ports, type PortWish } from './ports.ts';
+import { fleetPart, type FleetSettings, identityPart, kafkaPart, postgresPart, redisPart, redisRestPart, workerPart } from './parts.ts';
+import { answersAny, freePort, type PortName, type PortPlan, type Ports, type PortWish } from './ports.ts';
 import { type StartPart, Supervisor } from './supervisor.ts';
 import { chooseTransport, type TransportChoice, type TransportWish } from './transport.ts';
 
@@ -33,6 +33,8 @@ export interface StackOptions {
   readonly redis?: boolean;
   /** Default true. Without them events stay in `event_log`. */
   readonly consumers?: boolean;
+  /** How many processes relay, and how many run the groups (default 1): with more, the relay has as many shards. */
+  readonly fleetProcesses?: number;
   /** Default true: builds the page if it is older than its sources. */
   readonly page?: boolean;
   /** Another entry than the Worker's own; it has to export all that one does. */
@@ -149,7 +151,7 @@ class Assembly implements Stack {
     this.#isUp = false;
     this.#supervisor.close();
     await this.#held.releaseAll();
-    for (const group of STOP_ORDER) await Promise.all(group.map((name) => this.#supervisor.stop(name)));
+    for (const group of STOP_ORDER) await Promise.all(group.flatMap((name) => this.#processesOf(name)).map((name) => this.#supervisor.stop(name)));
     removeDevFile(this.dataDir);
   }
 
@@ -249,17 +251,35 @@ class Assembly implements Stack {
   async #startConsumers(redis: Record<string, string>): Promise<void> {
     const { fleet, relay, worker } = this.#ports;
     const brokers = this.#brokers();
-    const common = { postgresUrl: this.#postgresUrl(), brokers, workerUrl: `http://127.0.0.1:${worker}`, fleetToken: this.#fleetToken, redis };
-    const starts = [this.#add('fleet', fleetPart(this.dataDir, { ...common, name: 'fleet', run: 'groups', port: fleet }))];
-    if (brokers.length > 0) starts.push(this.#add('relay', fleetPart(this.dataDir, { ...common, name: 'relay', run: 'relay', port: relay })));
-    await Promise.all(starts);
+    const common = { postgresUrl: this.#postgresUrl(), brokers, workerUrl: `http://127.0.0.1:${worker}`, fleetToken: this.#fleetToken, redis, relayShards: this.#fleetProcesses };
+    await Promise.all([this.#startFleet('fleet', { ...common, run: 'groups' }), ...(brokers.length > 0 ? [this.#startFleet('relay', { ...common, run: 'relay' })] : [])]);
     if (brokers.length > 0) this.#line('relay', `127.0.0.1:${relay}`, 'event_log to Kafka; metrics at /metrics');
     this.#line('fleet', `127.0.0.1:${fleet}`, 'consumer groups; metrics at /metrics');
   }
 
+  /** All processes of the relay, or of the groups; the first on the planned port. */
+  async #startFleet(part: 'fleet' | 'relay', settings: Omit<FleetSettings, 'name' | 'port'>): Promise<void> {
+    await Promise.all(
+      this.#processesOf(part).map(async (name, index) => {
+        const port = index === 0 ? this.#ports[part] : await freePort();
+        await this.#add(part, fleetPart(this.dataDir, { ...settings, name, port }), name);
+      }),
+    );
+  }
+
+  get #fleetProcesses(): number {
+    return this.#options.fleetProcesses ?? 1;
+  }
+
+  /** A part is one process of its own name, but for the relay and the groups. */
+  #processesOf(part: string): string[] {
+    const count = part === 'fleet' || part === 'relay' ? this.#fleetProcesses : 1;
+    return Array.from({ length: count }, (_, index) => (index === 0 ? part : `${part}_${index + 1}`));
+  }
+
   /** Starts a part on its ports, which are held until that very moment. */
-  async #add(name: keyof typeof PORTS_OF, start: StartPart): Promise<void> {
-    await this.#held.release(...PORTS_OF[name]);
+  async #add(part: keyof typeof PORTS_OF, start: StartPart, name: string = part): Promise<void> {
+    await this.#held.release(...PORTS_OF[part]);
     await this.#supervisor.add(name, start).catch((error: unknown) => {
       throw new Error(`${name}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
     });

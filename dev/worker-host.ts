@@ -15,12 +15,24 @@ import { hostMessageSchema, hostSettingsSchema, type HostSettings } from './work
  * for itself and leaves without waiting for workerd).
  */
 
-/** Miniflare does not name its child, so each process it spawns is looked at. */
+/** How long a workerd that has died may be without a successor, in milliseconds. */
+const REPLACED_WITHIN_MS = 5_000;
+
+/**
+ * Miniflare does not name its child, so each process it spawns is looked at. One that dies while it starts in the place of another is not started again
+ * (Miniflare 5.20261102): then this host ends, and its supervisor starts another.
+ */
 function announceWorkerd(): void {
+  let isMissing: NodeJS.Timeout | undefined;
   subscribe('child_process', (message) => {
     const child = z.object({ process: z.instanceof(ChildProcess) }).safeParse(message).data?.process;
     child?.once('spawn', () => {
-      if (basename(child.spawnfile).startsWith('workerd')) process.send?.(hostMessageSchema.parse({ workerd: child.pid }));
+      if (!basename(child.spawnfile).startsWith('workerd')) return;
+      clearTimeout(isMissing);
+      process.send?.(hostMessageSchema.parse({ workerd: child.pid }));
+      child.once('exit', () => {
+        isMissing = setTimeout(() => process.exit(1), REPLACED_WITHIN_MS);
+      });
     });
   });
 }

@@ -82,17 +82,19 @@ export class Load {
   readonly #name: string;
   readonly #writers: readonly Writer[];
   readonly #texts: readonly string[];
+  readonly #giveUpMs: number;
   readonly #inFlight = new Set<Promise<unknown>>();
   readonly #roots: string[] = [];
   /** Acknowledged messages that are their author's to change, each once. */
   readonly #own: { writer: Writer; id: string }[] = [];
   #count = 0;
 
-  /** `name` sets this load's `client_msg_id`s apart from another's. */
-  constructor(name: string, writers: readonly Writer[], texts: readonly string[]) {
+  /** `name` sets this load's `client_msg_id`s apart from another's. What is not answered for `giveUpMs` is given up. */
+  constructor(name: string, writers: readonly Writer[], texts: readonly string[], giveUpMs = GIVE_UP_MS) {
     this.#name = name;
     this.#writers = writers;
     this.#texts = texts;
+    this.#giveUpMs = giveUpMs;
   }
 
   /** Runs for `seconds`, then waits until every command is answered or given up. */
@@ -146,7 +148,7 @@ export class Load {
         this.slowest = Math.max(this.slowest, performance.now() - begin);
         return message_id;
       } catch (error) {
-        if (!isRetryable(error) || performance.now() - begin > GIVE_UP_MS) return this.#refused(command, error);
+        if (!isRetryable(error) || performance.now() - begin > this.#giveUpMs) return this.#refused(command, error);
         this.retries += 1;
         await sleep(100 + 200 * Math.random());
       }

@@ -35,9 +35,18 @@ export async function observeStores(sources: Sources, head: number, withinMs: nu
 /** What the tables of Postgres hold of a channel, the order of its history included; for pipelines that have no API in front. */
 export async function observeTables(sources: Tables): Promise<Stores> {
   const stored = await readStored(sources);
-  const history = stored.filter(({ pos }) => pos !== null).toSorted((a, b) => (a.pos ?? 0) - (b.pos ?? 0));
   const [log, index, drained_seq] = [await readLog(sources), await readIndex(sources), await readDrainedSeq(sources)];
-  return { listings: [{ name: 'channel', order: 'pos', messages: history }], stored, log, index, drained_seq };
+  return { listings: listingsOf(stored), stored, log, index, drained_seq };
+}
+
+/** The channel and its threads, as the API would list these messages. */
+function listingsOf(stored: readonly MessageState[]): Listing[] {
+  const inOrder = (messages: readonly MessageState[], order: Listing['order']) => messages.toSorted((a, b) => (a[order] ?? 0) - (b[order] ?? 0));
+  const threads = Map.groupBy(stored.filter(({ thread_id }) => thread_id !== null), ({ thread_id }) => thread_id);
+  return [
+    { name: 'channel', order: 'pos', messages: inOrder(stored.filter(({ pos }) => pos !== null), 'pos') },
+    ...[...threads].map(([root, replies]): Listing => ({ name: `thread ${root}`, order: 'tpos', messages: inOrder(replies, 'tpos') })),
+  ];
 }
 
 async function isSettled(sources: Sources, head: number): Promise<boolean> {

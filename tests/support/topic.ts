@@ -1,11 +1,12 @@
 import { type KafkaMessage, Kafka, logLevel } from 'kafkajs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { channelEventSchema } from '../../protocol/events.ts';
-import { HEADERS } from '../../protocol/topics.ts';
+import { HEADERS, type Topic } from '../../protocol/topics.ts';
 import type { LogRecord } from './fold.ts';
 
-const TOPIC = 'message.events';
-const WITHIN_MS = 30_000;
+const MESSAGES: Topic = 'message.events';
+/** How long the broker may hand over nothing. */
+const SILENCE_MS = 30_000;
 
 /** A record as it lies in the topic. */
 export interface TopicRecord {
@@ -26,24 +27,27 @@ export async function readTopics(brokers: string, channelIds: ReadonlySet<string
   return new Map([...byKey].map(([key, records]) => [key, records.map(logged)]));
 }
 
-/** The records of these keys on `message.events`, each key's in offset order, up to where the topic ended when this was called. */
-export async function readRecords(brokers: string, keys: ReadonlySet<string>): Promise<TopicRecord[]> {
+/** The records of these keys (null: of all) on a topic, each key's in offset order, up to where the topic ended when this was called. */
+export async function readRecords(brokers: string, keys: ReadonlySet<string> | null, topic: Topic = MESSAGES): Promise<TopicRecord[]> {
   const kafka = new Kafka({ clientId: 'colink-tests', brokers: brokers.split(','), logLevel: logLevel.NOTHING });
-  const ends = await endOffsets(kafka);
+  const ends = await endOffsets(kafka, topic);
+  if (ends.size === 0) return [];
   const records: TopicRecord[] = [];
+  let heardAt = performance.now();
   const consumer = kafka.consumer({ groupId: `tests-${crypto.randomUUID()}`, maxWaitTimeInMs: 100 });
   await consumer.connect();
   try {
-    await consumer.subscribe({ topic: TOPIC, fromBeginning: true });
+    await consumer.subscribe({ topic, fromBeginning: true });
     await consumer.run({
       autoCommit: false,
       eachBatch: async ({ batch }) => {
-        for (const message of batch.messages) if (keys.has(message.key?.toString() ?? '')) records.push(recordOf(message));
+        heardAt = performance.now();
+        for (const message of batch.messages) if (keys?.has(message.key?.toString() ?? '') ?? true) records.push(recordOf(message));
         if (Number(batch.lastOffset()) + 1 >= (ends.get(batch.partition) ?? 0)) ends.delete(batch.partition);
       },
     });
-    for (const deadline = performance.now() + WITHIN_MS; ends.size > 0; await sleep(50)) {
-      if (performance.now() > deadline) throw new Error(`${TOPIC} was not read to its end: partitions ${[...ends.keys()].join(', ')}`);
+    for (; ends.size > 0; await sleep(50)) {
+      if (performance.now() - heardAt > SILENCE_MS) throw new Error(`${topic} was not read to its end: partitions ${[...ends.keys()].join(', ')}`);
     }
     return records;
   } finally {
@@ -52,11 +56,11 @@ export async function readRecords(brokers: string, keys: ReadonlySet<string>): P
 }
 
 /** The partitions that hold anything, with the offset after the last record. */
-async function endOffsets(kafka: Kafka): Promise<Map<number, number>> {
+async function endOffsets(kafka: Kafka, topic: Topic): Promise<Map<number, number>> {
   const admin = kafka.admin();
   await admin.connect();
   try {
-    const offsets = await admin.fetchTopicOffsets(TOPIC);
+    const offsets = await admin.fetchTopicOffsets(topic);
     return new Map(offsets.filter(({ high, low }) => Number(high) > Number(low)).map(({ partition, high }) => [partition, Number(high)]));
   } finally {
     await admin.disconnect();

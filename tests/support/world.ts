@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { uuidv7 } from 'uuidv7';
 import { type Api, createApi } from '../../client/http.ts';
-import { connect, type Connection, type Database } from '../../db/client.ts';
+import { connect, type Connection, type Database, type Sql } from '../../db/client.ts';
 import { insertCredential } from '../../db/queries/credentials.ts';
 import { signIn } from '../../db/queries/users.ts';
 import { issuerAt } from '../../dev/issuer.ts';
@@ -20,7 +20,7 @@ export interface WorldUser {
   readonly api: Api;
 }
 
-export type WorldOptions = Pick<StackOptions, 'postgresUrl' | 'postgresReplicaUrl' | 'vars'>;
+export type WorldOptions = Pick<StackOptions, 'postgresUrl' | 'postgresReplicaUrl' | 'vars' | 'fleetProcesses' | 'redis'>;
 
 const HOUR_MS = 3_600_000;
 
@@ -62,6 +62,10 @@ export class World {
 
   get issuer(): string {
     return issuerAt(this.#options.ports.idp);
+  }
+
+  get sql(): Sql {
+    return this.#connection.sql;
   }
 
   /** Null with the embedded transport. */
