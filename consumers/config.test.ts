@@ -6,7 +6,7 @@ const DATABASE_URL = 'postgres://colink@127.0.0.1:5432/colink';
 describe('readConfig', () => {
   it('runs everything on the embedded transport unless told otherwise', () => {
     expect(readConfig([], { DATABASE_URL })).toEqual({
-      run: 'all', databaseUrl: DATABASE_URL, brokers: [], replicationFactor: 1, relayShards: 1, worker: null, redis: null, host: '127.0.0.1', port: 0, logLevel: 'info',
+      run: 'all', databaseUrl: DATABASE_URL, brokers: [], replicationFactor: 1, relayShards: 1, worker: null, redis: null, webhooksToLoopback: false, host: '127.0.0.1', port: 0, logLevel: 'info',
     });
   });
 
@@ -20,7 +20,14 @@ describe('readConfig', () => {
     expect(readConfig([], environment)).toMatchObject({ worker: { url: 'https://colink.example', token: 'a' }, redis: { url: 'https://redis.example', token: 'b' } });
   });
 
+  it('lets webhooks go to loopback in development alone', () => {
+    const wish = { DATABASE_URL, WEBHOOKS_TO_LOOPBACK: 'true' };
+    expect(readConfig([], { ...wish, ENVIRONMENT: 'development' }).webhooksToLoopback).toBe(true);
+    expect(() => readConfig([], { ...wish, ENVIRONMENT: 'staging' })).toThrow('WEBHOOKS_TO_LOOPBACK');
+  });
+
   it.each([
+    ['webhooks to loopback in production', [], { DATABASE_URL, WEBHOOKS_TO_LOOPBACK: 'true' }, 'WEBHOOKS_TO_LOOPBACK'],
     ['no database', [], {}, 'DATABASE_URL'],
     ['a relay without a broker', ['--run', 'relay'], { DATABASE_URL }, 'KAFKA_BROKERS'],
     ['a Worker without its token', [], { DATABASE_URL, WORKER_URL: 'https://colink.example' }, 'FLEET_TOKEN'],

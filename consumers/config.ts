@@ -24,6 +24,10 @@ const environmentSchema = z.object({
   /** The second cache level, by Upstash's REST protocol. Without both nothing is deleted there. */
   UPSTASH_REDIS_REST_URL: z.union([z.literal(''), z.url({ protocol: /^https?$/ })]).default(''),
   UPSTASH_REDIS_REST_TOKEN: z.string().default(''),
+  /** Where this is: anything but `development` is production. */
+  ENVIRONMENT: z.string().default('production'),
+  /** Webhooks may go to loopback, and there without TLS: for programs under development, and refused elsewhere. */
+  WEBHOOKS_TO_LOOPBACK: z.enum(['', 'true']).default(''),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 });
 
@@ -42,6 +46,8 @@ export interface FleetConfig {
   readonly worker: WorkerAddress | null;
   /** Null: the group `cache-invalidator` does not run. */
   readonly redis: RedisAddress | null;
+  /** Whether webhooks may go to loopback. Never in production. */
+  readonly webhooksToLoopback: boolean;
   readonly host: string;
   readonly port: number;
   readonly logLevel: string;
@@ -57,11 +63,13 @@ export function readConfig(args: readonly string[], environment: Readonly<Record
   const { DATABASE_URL, KAFKA_BROKERS, KAFKA_REPLICATION_FACTOR, RELAY_SHARDS, HOST, PORT, LOG_LEVEL } = parsed.data;
   const brokers = KAFKA_BROKERS.split(',').map((broker) => broker.trim()).filter((broker) => broker !== '');
   if (run === 'relay' && brokers.length === 0) throw new Error('--run relay needs KAFKA_BROKERS');
+  const webhooksToLoopback = parsed.data.WEBHOOKS_TO_LOOPBACK === 'true';
+  if (webhooksToLoopback && parsed.data.ENVIRONMENT !== 'development') throw new Error('WEBHOOKS_TO_LOOPBACK is for ENVIRONMENT=development alone');
   const worker = readAddress(parsed.data, 'WORKER_URL', 'FLEET_TOKEN');
   const redis = readAddress(parsed.data, 'UPSTASH_REDIS_REST_URL', 'UPSTASH_REDIS_REST_TOKEN');
   const relayShards = RELAY_SHARDS;
   return {
-    run, databaseUrl: DATABASE_URL, brokers, replicationFactor: KAFKA_REPLICATION_FACTOR, relayShards, worker, redis, host: HOST, port: PORT, logLevel: LOG_LEVEL,
+    run, databaseUrl: DATABASE_URL, brokers, replicationFactor: KAFKA_REPLICATION_FACTOR, relayShards, worker, redis, webhooksToLoopback, host: HOST, port: PORT, logLevel: LOG_LEVEL,
   };
 }
 

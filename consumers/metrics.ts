@@ -13,6 +13,8 @@ export interface Probes {
   readonly parkedKeys: () => Promise<readonly { groupId: string; keys: number }[]>;
   readonly deadLetters: () => Promise<readonly { topic: string; groupId: string; letters: number }[]>;
   readonly missingPartitions: () => Promise<number>;
+  /** Milliseconds since 1970 at which the delivery of a webhook that waits longest was due; null: none is. */
+  readonly oldestDueDelivery: () => Promise<number | null>;
   readonly dependencies: () => Promise<readonly DependencyState[]>;
 }
 
@@ -33,6 +35,8 @@ export class FleetMetrics {
   readonly #streamRecords = this.#counter('colink_consumer_partition_records_total', 'Records taken over, by the partition they came from', STREAM);
   readonly #waits = this.#counter('colink_consumer_waits_total', 'Batches that had to wait for a part that is away', ['group']);
   readonly #stalls = this.#counter('colink_consumer_stalls_total', 'Sources started again because the group stood still without a word', ['group']);
+  readonly #deliveries = this.#counter('colink_webhook_deliveries_total', 'Deliveries of webhooks, by what became of them; retried: an attempt failed and there will be another', ['outcome']);
+  readonly #disabled = this.#counter('colink_webhooks_disabled_total', 'Webhooks disabled by what became of their deliveries', ['reason']);
 
   constructor() {
     collectDefaultMetrics({ register: this.registry, prefix: 'colink_' });
@@ -61,6 +65,18 @@ export class FleetMetrics {
     this.#asked('colink_partitions_missing', 'Partitions the present and the next period need and do not have', [], async (gauge) => {
       gauge.set(await probes.missingPartitions());
     });
+    this.#asked('colink_webhook_oldest_due_age_seconds', 'For how long the delivery of a webhook that waits longest has been due, endpoints that are held back aside', [], async (gauge) => {
+      const at = await probes.oldestDueDelivery();
+      gauge.set(at === null ? 0 : Math.max(0, (Date.now() - at) / 1_000));
+    });
+  }
+
+  webhookDelivery(outcome: string): void {
+    this.#deliveries.inc({ outcome });
+  }
+
+  webhookDisabled(reason: string): void {
+    this.#disabled.inc({ reason });
   }
 
   relayed(rows: number): void {

@@ -35,13 +35,18 @@ import { createWatchdog, StreamActs } from './runtime/watchdog.ts';
 import { searchIndexer } from './search-indexer/group.ts';
 import { userRedactor } from './user-redactor/group.ts';
 import { workerRedactor } from './user-redactor/rooms.ts';
+import type { WebhookEvent } from './webhook-sender/payload.ts';
+import { type WebhookParts, webhookGroup, webhookServices } from './webhook-sender/services.ts';
 import type { WorkerAddress } from './worker-calls.ts';
 
-type Group = ConsumerGroup<ChannelEvent | DirectoryEvent | NotifierEvent>;
+type Group = ConsumerGroup<ChannelEvent | DirectoryEvent | NotifierEvent | WebhookEvent>;
 
 /** Every consumer group of a fleet of this configuration. */
-export const groupsOf = ({ worker, redis }: Pick<FleetConfig, 'worker' | 'redis'>): Group[] => [
+export const groupsOf = (
+  { worker, redis }: Pick<FleetConfig, 'worker' | 'redis'>, webhooks: Pick<WebhookParts, 'log' | 'metrics'> | null = null,
+): Group[] => [
   searchIndexer,
+  webhookGroup(webhooks),
   ...(worker === null ? [] : groupsByWorker(worker)),
   ...(redis === null ? [] : [cacheInvalidator(redisCache(redis), Date.now)]),
 ];
@@ -82,11 +87,11 @@ const HOUR_MS = 60 * 60 * 1_000;
 export function assemble(parts: FleetParts): Services {
   const { config, log } = parts;
   const kafka = config.brokers.length === 0 ? null : createKafka({ brokers: config.brokers, clientId: processName('colink'), log });
-  const groups = groupsOf(config);
+  const groups = groupsOf(config, parts);
   const sources = new Map(groups.map((group) => [group.id, new RestartableSource(() => createSource(parts, kafka, group))]));
   const isRelaying = config.run !== 'groups';
   const consuming = [
-    ...(config.run === 'relay' ? [] : groupServices(parts, groups, sources)),
+    ...(config.run === 'relay' ? [] : [...groupServices(parts, groups, sources), ...webhookServices(parts)]),
     ...(kafka === null ? [] : [topicService(parts, kafka)]),
     ...(kafka !== null && isRelaying ? [publisherService(parts, kafka)] : []),
     ...(isRelaying ? [maintenanceService(parts, kafka === null ? groups : [])] : []),

@@ -125,6 +125,9 @@ export function workerPart(dataDir: string, settings: HostSettings): StartPart {
 /** What this process itself is told of a Redis is not for a stack that has none. */
 const NO_REDIS = { UPSTASH_REDIS_REST_URL: '', UPSTASH_REDIS_REST_TOKEN: '' };
 
+/** Whoever writes a program for webhooks runs it beside the stack. */
+const LOCAL = { ENVIRONMENT: 'development', WEBHOOKS_TO_LOOPBACK: 'true' };
+
 export interface FleetSettings {
   /** Of the process, and of its log file. */
   readonly name: string;
@@ -149,7 +152,7 @@ export function fleetPart(dataDir: string, { name, run, port, postgresUrl, broke
     args: ['--disable-warning=TimeoutNegativeWarning', join(import.meta.dirname, '..', 'consumers', 'main.ts'), '--run', run],
     env: {
       DATABASE_URL: postgresUrl, KAFKA_BROKERS: brokers.join(','), RELAY_SHARDS: String(relayShards), PORT: String(port), WORKER_URL: workerUrl, FLEET_TOKEN: fleetToken,
-      ...NO_REDIS, ...redis,
+      ...LOCAL, ...NO_REDIS, ...redis,
     },
     probe: () => probe(`http://127.0.0.1:${port}/health`),
     graceMs: 8_000,

@@ -34,8 +34,13 @@ export function apiRoute<const P extends string, const C extends Config>({ scope
 }
 
 /** The answer of a route as JSON. */
-export const json = <S extends z.ZodType>(schema: S, description: string) => ({ content: { 'application/json': { schema } }, description });
-export const jsonBody = <S extends z.ZodType>(schema: S) => ({ body: { content: { 'application/json': { schema } }, required: true } });
+export const json = <S extends z.ZodType>(schema: S, description: string, example?: z.output<S>) => ({
+  content: { 'application/json': { schema, ...(example !== undefined && { example }) } },
+  description,
+});
+export const jsonBody = <S extends z.ZodType>(schema: S, example?: z.input<S>) => ({
+  body: { content: { 'application/json': { schema, ...(example !== undefined && { example }) } }, required: true },
+});
 
 /** Its form is checked where it is used. */
 export const keyHeader = z.object({ 'idempotency-key': z.string().optional().openapi({ description: 'Makes repetitions harmless for 24 hours' }) });

@@ -29,6 +29,7 @@ import { searchRoutes } from './routes/search.ts';
 import { sessionRoutes } from './routes/session.ts';
 import { socketRoutes, socketTicketRoutes } from './routes/sockets.ts';
 import { userRoutes } from './routes/users.ts';
+import { webhookRoutes } from './routes/webhooks.ts';
 import type { Services } from './services.ts';
 
 /** The whole API. Order matters: middleware first, then what authenticates by itself or not at all, then what `authenticate` guards. */
@@ -71,6 +72,7 @@ const guardedRoutes = (services: Services): App[] => [
   credentialRoutes(),
   adminRoutes(),
   deadLetterRoutes(),
+  webhookRoutes(),
 ];
 
 /** 405 with `Allow` for every path that exists: the last route of each path takes what no other took. */

@@ -5,6 +5,7 @@ import type { Queryable, Transaction } from '../client.ts';
 import { credentials, members, users } from '../schema/tables.ts';
 import { refuseNonAdmin } from './administrators.ts';
 import { appendDirectoryEvent } from './directory-events.ts';
+import { disableWebhooksOf } from './webhooks.ts';
 
 export interface UserRequest {
   readonly credentialId: string;
@@ -16,13 +17,14 @@ export interface UserRequest {
   readonly traceparent: string | null;
 }
 
-/** An administrator takes a user's access: no sign-in, no token, and every credential there is revoked. Whether anything changed. */
+/** An administrator takes a user's access: no sign-in, no token, every credential there is revoked, every webhook of theirs disabled. Whether anything changed. */
 export async function deactivateUser(tx: Transaction, request: UserRequest): Promise<Outcome<boolean>> {
   const found = await lockForAdmin(tx, request);
   if ('problem' in found) return found;
   if (request.userId === request.actorId) return { problem: { code: 'conflict', detail: 'another administrator has to do this' } };
   const { now, userId } = request;
   await tx.update(credentials).set({ revoked_at: now }).where(and(eq(credentials.user_id, userId), isNull(credentials.revoked_at)));
+  await disableWebhooksOf(tx, userId, now);
   if (found.ok.deactivated_at !== null) return { ok: false };
   await setDeactivated(tx, request, found.ok, now);
   return { ok: true };

@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm';
-import { bigint, boolean, customType, integer, jsonb, pgTable, smallint, text, timestamp, uuid } from 'drizzle-orm/pg-core';
+import { bigint, boolean, customType, integer, jsonb, pgTable, smallint, text, uuid } from 'drizzle-orm/pg-core';
 import type { CredentialKind } from '../../protocol/credentials.ts';
 import type { DeadLetterAct, DeadLetterStatus } from '../../protocol/dead-letters.ts';
 import type { MemberRole, Origin } from '../../protocol/events.ts';
@@ -7,14 +7,12 @@ import type { FileStatus, Thumbnail } from '../../protocol/files.ts';
 import type { NoticeReason, NotificationLevel } from '../../protocol/notifications.ts';
 import type { PresenceChoice } from '../../protocol/presence.ts';
 import type { Topic } from '../../protocol/topics.ts';
+import { bytea, counter, moment } from './columns.ts';
 
 /**
  * The tables as queries see them. Keys, defaults that matter to nobody but Postgres, checks and indexes are in `db/migrations`, which
  * alone makes the database; `db/schema.pg.test.ts` holds the two together. Properties bear their columns' names.
  */
-const counter = () => bigint({ mode: 'number' });
-const moment = () => timestamp({ withTimezone: true, mode: 'date' });
-const bytea = customType<{ data: Uint8Array }>({ dataType: () => 'bytea' });
 const tsvector = customType<{ data: string }>({ dataType: () => 'tsvector' });
 /** In Postgres' own notation: `xmin:xmax:xid,…`. */
 const snapshot = customType<{ data: string }>({ dataType: () => 'pg_snapshot' });
