@@ -402,6 +402,60 @@ CREATE TABLE users (
   CONSTRAINT users_role_check CHECK (role = ANY (ARRAY['admin'::text, 'moderator'::text, 'member'::text, 'guest'::text]))
 );
 
+CREATE TABLE webhook_deliveries (
+  webhook_id uuid NOT NULL,
+  event_id uuid NOT NULL,
+  number bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+  status text DEFAULT 'pending'::text NOT NULL,
+  attempts integer DEFAULT 0 NOT NULL,
+  next_at timestamp with time zone DEFAULT now() NOT NULL,
+  lease uuid,
+  last_status integer,
+  last_latency_ms integer,
+  failure text,
+  created_at timestamp with time zone DEFAULT now() NOT NULL,
+  settled_at timestamp with time zone,
+  CONSTRAINT webhook_deliveries_pkey PRIMARY KEY (webhook_id, event_id),
+  CONSTRAINT webhook_deliveries_status_check CHECK (status = ANY (ARRAY['pending'::text, 'delivered'::text, 'failed'::text, 'cancelled'::text]))
+) WITH (fillfactor=80);
+
+CREATE TABLE webhook_events (
+  id uuid NOT NULL,
+  type text NOT NULL,
+  channel_id uuid,
+  subject_id uuid,
+  at timestamp with time zone NOT NULL,
+  data jsonb NOT NULL,
+  created_at timestamp with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT webhook_events_pkey PRIMARY KEY (id)
+);
+
+CREATE TABLE webhooks (
+  id uuid NOT NULL,
+  owner_id uuid NOT NULL,
+  channel_id uuid,
+  url text NOT NULL,
+  host text NOT NULL,
+  event_types text[] NOT NULL,
+  description text DEFAULT ''::text NOT NULL,
+  secret bytea NOT NULL,
+  previous_secret bytea,
+  previous_secret_until timestamp with time zone,
+  state text DEFAULT 'enabled'::text NOT NULL,
+  disabled_reason text,
+  disabled_at timestamp with time zone,
+  failing_since timestamp with time zone,
+  failures integer DEFAULT 0 NOT NULL,
+  blocked_until timestamp with time zone,
+  deleted_at timestamp with time zone,
+  created_at timestamp with time zone DEFAULT now() NOT NULL,
+  version integer DEFAULT 1 NOT NULL,
+  CONSTRAINT webhooks_pkey PRIMARY KEY (id),
+  CONSTRAINT webhooks_check CHECK ((state = 'disabled'::text) = (disabled_reason IS NOT NULL)),
+  CONSTRAINT webhooks_disabled_reason_check CHECK (disabled_reason = ANY (ARRAY['owner'::text, 'gone'::text, 'failing'::text, 'backlogged'::text, 'owner_deactivated'::text, 'deleted'::text])),
+  CONSTRAINT webhooks_state_check CHECK (state = ANY (ARRAY['enabled'::text, 'disabled'::text]))
+);
+
 ALTER TABLE channel_notification_settings ADD CONSTRAINT channel_notification_settings_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES channels(id);
 
 ALTER TABLE channel_notification_settings ADD CONSTRAINT channel_notification_settings_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
@@ -449,6 +503,12 @@ ALTER TABLE read_states ADD CONSTRAINT read_states_user_id_fkey FOREIGN KEY (use
 ALTER TABLE user_presence ADD CONSTRAINT user_presence_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
 
 ALTER TABLE users ADD CONSTRAINT users_bot_owner_id_fkey FOREIGN KEY (bot_owner_id) REFERENCES users(id);
+
+ALTER TABLE webhook_deliveries ADD CONSTRAINT webhook_deliveries_webhook_id_fkey FOREIGN KEY (webhook_id) REFERENCES webhooks(id);
+
+ALTER TABLE webhooks ADD CONSTRAINT webhooks_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES channels(id);
+
+ALTER TABLE webhooks ADD CONSTRAINT webhooks_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES users(id);
 
 CREATE UNIQUE INDEX channels_name ON channels USING btree (lower(name));
 
@@ -505,6 +565,16 @@ CREATE INDEX search_messages_trgm ON search_messages USING gin (text gin_trgm_op
 CREATE INDEX search_messages_tsv ON search_messages USING gin (tsv);
 
 CREATE INDEX threads_channel ON threads USING btree (channel_id);
+
+CREATE INDEX webhook_deliveries_age ON webhook_deliveries USING btree (created_at);
+
+CREATE INDEX webhook_deliveries_due ON webhook_deliveries USING btree (webhook_id, next_at) WHERE status = 'pending'::text;
+
+CREATE UNIQUE INDEX webhook_deliveries_log ON webhook_deliveries USING btree (webhook_id, number);
+
+CREATE INDEX webhook_events_age ON webhook_events USING btree (created_at);
+
+CREATE INDEX webhooks_owner ON webhooks USING btree (owner_id, id);
 
 CREATE OR REPLACE FUNCTION public.uuid_floor(at timestamp with time zone)
  RETURNS uuid

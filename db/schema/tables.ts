@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm';
-import { bigint, boolean, customType, integer, jsonb, pgTable, smallint, text, uuid } from 'drizzle-orm/pg-core';
+import { boolean, customType, integer, jsonb, pgTable, smallint, text, uuid } from 'drizzle-orm/pg-core';
 import type { CredentialKind } from '../../protocol/credentials.ts';
 import type { DeadLetterAct, DeadLetterStatus } from '../../protocol/dead-letters.ts';
 import type { MemberRole, Origin } from '../../protocol/events.ts';
