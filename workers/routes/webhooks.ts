@@ -8,7 +8,7 @@ import { idSchema } from '../../protocol/primitives.ts';
 import {
   createWebhookBodySchema, type Delivery, deliveryPageSchema, deliverySchema, deliveryStatusSchema, webhookPageSchema, webhookPatchSchema, webhookSchema, webhookWithSecretSchema,
 } from '../../protocol/webhooks.ts';
-import { faultOfUrl } from '../../protocol/webhook-url.ts';
+import { faultOfUrl } from '../webhook-url.ts';
 import { apiRoute, json, jsonBody, keyHeader, problemAnswer } from '../api-route.ts';
 import { writeDirectory } from '../directory.ts';
 import type { App, AppEnv } from '../env.ts';
