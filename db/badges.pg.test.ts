@@ -116,3 +116,23 @@ it(`is exact up to ${MAX_UNREAD} messages behind, and counts the newest ${MAX_UN
     return readPos < 200 ? { unread: MAX_UNREAD - 1, mentions: 10 } : expected(events, reader, readPos);
   }
 }, 60_000);
+
+it('mentions are none where their user wants no notices: by the level of the channel, or the general one; each change has another version', async () => {
+  const [author, reader] = await people(2);
+  if (author === undefined || reader === undefined) throw new Error('there are two');
+  const id = await channelOf([author, reader]);
+  const write = new EventWriter(author.id);
+  await drainBatch(sql, { channelId: id, epoch: 1, fence: 1, eventsJson: JSON.stringify([write.send(`hello @${reader.handle}`)]) });
+  const counted = async () => (await countUserBadges(sql, reader.id)).map(({ unread, mentions, settings_version }) => [unread, mentions, settings_version]);
+  const here = (level: string | null, version: number) => sql`
+    INSERT INTO channel_notification_settings (channel_id, user_id, level, version) VALUES (${id}, ${reader.id}, ${level}, ${version})
+    ON CONFLICT (channel_id, user_id) DO UPDATE SET level = excluded.level, version = excluded.version`;
+  expect(await counted()).toEqual([[1, 1, 0]]);
+  await here('none', 1);
+  expect(await counted()).toEqual([[1, 0, 1]]);
+  await sql`INSERT INTO notification_settings (user_id, level) VALUES (${reader.id}, 'none')`;
+  await here(null, 2);
+  expect(await counted()).toEqual([[1, 0, 3]]);
+  await here('mentions', 3);
+  expect(await counted()).toEqual([[1, 1, 4]]);
+});

@@ -4,6 +4,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { seededRandom } from '../../client/testing/random.ts';
 import type { Sql } from '../../db/client.ts';
 import { countUserBadges } from '../../db/queries/badges.ts';
+import { changeChannelNotificationSettings } from '../../db/queries/channel-notification-settings.ts';
+import { insertCredential } from '../../db/queries/credentials.ts';
+import { changeNotificationSettings } from '../../db/queries/notification-settings.ts';
 import type { Inbox } from '../../durable-objects/user-inbox/inbox.ts';
 import { eventually } from '../../tests/support/event-log.ts';
 import { actorOf, type InboxClient, joined, openInbox, recordOf } from '../../tests/support/inbox-core.ts';
@@ -146,6 +149,30 @@ describe('notifier', () => {
       await insertParkedKeys(tx, [parked]);
       await queueParkedRecords(tx, 'notifier', 'message.events', [{ parkedKey: key, record: letter }]);
     });
+  }
+
+  it('has badges counted again where their user has chosen another level, of a channel or everywhere (G7)', async () => {
+    const [room, other] = [await newRoom(['alice', 'bob']), await newRoom(['alice', 'bob'])];
+    const bob = await joined(await inboxOf(ids.bob));
+    for (const one of [room, other]) await one.send(ids.alice, 'hello @bob');
+    const mentions = () => bob.unread.map(({ channel_id, mentions: n }) => [channel_id, n]).toSorted();
+    const expected = (inRoom: number, inOther: number) => [[room.id, inRoom], [other.id, inOther]].toSorted();
+    await eventually(() => JSON.stringify(mentions()) === JSON.stringify(expected(1, 1)));
+    const request = async (expectedVersion: number) => ({ credentialId: await credentialOf(ids.bob), userId: ids.bob, expected: expectedVersion, now: new Date(), traceparent: null });
+    const { db } = database.connection;
+    const here = await request(0);
+    await db.transaction((tx) => changeChannelNotificationSettings(tx, { ...here, channelId: room.id }, { level: 'none' }));
+    await eventually(() => JSON.stringify(mentions()) === JSON.stringify(expected(0, 1)), 10_000, mentions);
+    await db.transaction((tx) => changeNotificationSettings(tx, here, { level: 'none' }));
+    await eventually(() => JSON.stringify(mentions()) === JSON.stringify(expected(0, 0)), 10_000, mentions);
+  });
+
+  /** One that lives. */
+  async function credentialOf(userId: string): Promise<string> {
+    const id = uuidv7();
+    const expires_at = new Date(Date.now() + 60_000);
+    await insertCredential(database.connection.db, { id, secret_hash: new TextEncoder().encode(id), kind: 'personal', user_id: userId, name: 'test', scopes: [], expires_at });
+    return id;
   }
 
   const seed = Math.floor(Math.random() * 2 ** 31);

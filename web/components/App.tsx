@@ -11,6 +11,7 @@ import { CreateDialog } from './CreateDialog.tsx';
 import { ConfirmDialog } from './ConfirmDialog.tsx';
 import { MembersPanel } from './MembersPanel.tsx';
 import { Notices } from './Notices.tsx';
+import { NotificationsPanel } from './NotificationsPanel.tsx';
 import { SearchPanel } from './SearchPanel.tsx';
 import { Sidebar } from './Sidebar.tsx';
 import { SignIn } from './SignIn.tsx';
@@ -39,6 +40,7 @@ function Workspace() {
       {store ? <ChannelView key={store.id} store={store} /> : <Welcome />}
       {store && threadId !== null && <ThreadPanel key={threadId} store={store} rootId={threadId} />}
       {isShown('search') && <SearchPanel />}
+      {isShown('notifications') && <NotificationsPanel />}
       {store && isShown('members') && <MembersPanel key={`members ${store.id}`} store={store} />}
       {dialog.value === 'browse' && <BrowseDialog />}
       {dialog.value === 'create' && <CreateDialog />}

@@ -7,6 +7,7 @@ import { ConnectionBanner } from './ConnectionBanner.tsx';
 import { Icon } from './Icon.tsx';
 import { IconButton } from './IconButton.tsx';
 import { MembersButton } from './MembersButton.tsx';
+import { MuteButton } from './MuteButton.tsx';
 import { MessageList } from './MessageList.tsx';
 import { TypingLine } from './TypingLine.tsx';
 
@@ -29,6 +30,7 @@ export function ChannelView({ store }: { store: ChannelStore }) {
             </p>
           )}
         </div>
+        <MuteButton store={store} />
         <MembersButton store={store} />
         <IconButton icon="search" label="Search (Ctrl K)" expanded={isShown('search')} onClick={() => (isShown('search') ? closePanel() : openSearch())} />
       </header>

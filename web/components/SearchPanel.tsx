@@ -72,7 +72,7 @@ function Hit({ hit }: { hit: SearchHit }) {
   const channel = stores.value.find(({ id }) => id === message.channel_id)?.info.value.name;
   return (
     <li class="hit">
-      <button type="button" onClick={() => void goTo(hit)}>
+      <button type="button" onClick={() => void goTo(message)}>
         <span class="hit-head">
           <span class="author ellipsis">{message.origin?.author ?? displayName(message.author_id)}</span>
           <span class="hit-place">

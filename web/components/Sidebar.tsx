@@ -4,6 +4,7 @@ import { me, openStore, signOut, stores } from '../state/account.ts';
 import type { ChannelStore } from '../state/channel-store.ts';
 import { notice } from '../state/connectivity.ts';
 import { chosen } from '../state/inbox.ts';
+import { isMuted } from '../state/mutes.ts';
 import { dialog, isMenuOpen, openChannel } from '../state/navigation.ts';
 import { attempt } from '../state/notices.ts';
 import { pathOf } from '../state/path.ts';
@@ -11,6 +12,7 @@ import { Avatar } from './Avatar.tsx';
 import { ConnectionStatus } from './ConnectionStatus.tsx';
 import { Icon } from './Icon.tsx';
 import { IconButton } from './IconButton.tsx';
+import { NotificationsButton } from './NotificationsButton.tsx';
 import { PresenceText } from './PresenceText.tsx';
 import { StatusLine } from './StatusLine.tsx';
 
@@ -54,6 +56,7 @@ function ChannelLink({ store }: { store: ChannelStore }) {
   const { name, kind } = store.info.value;
   const unread = store.unread.value;
   const mentioned = store.mentions.value > 0 ? `, ${store.mentions.value} of them for you` : '';
+  const muted = isMuted(store.id);
   const open = (event: MouseEvent) => {
     if (event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
@@ -62,7 +65,7 @@ function ChannelLink({ store }: { store: ChannelStore }) {
   return (
     <li>
       <a
-        class={`channel-link ${unread > 0 ? 'unread' : ''}`}
+        class={`channel-link ${unread > 0 && !muted ? 'unread' : ''} ${muted ? 'muted' : ''}`}
         href={pathOf({ channelId: store.id, threadId: null })}
         aria-current={openStore.value === store ? 'page' : undefined}
         title={name}
@@ -97,6 +100,7 @@ function Me() {
           <StatusLine status={chosen()?.status} />
         </span>
       </button>
+      <NotificationsButton />
       <IconButton icon="power" label="Sign out" onClick={() => void attempt('sign out', signOut)} />
     </footer>
   );

@@ -11,8 +11,10 @@ import { announce } from './announcements.ts';
 import { ChannelStore } from './channel-store.ts';
 import { startInbox, stopInbox } from './inbox.ts';
 import { navigate, place } from './location.ts';
+import { isMuted } from './mutes.ts';
 import { noticeWords } from './notice-words.ts';
 import { notify } from './notices.ts';
+import { forgetNotifications, notificationsTold, refreshNotifications } from './notifications.ts';
 import { api, ports } from './platform.ts';
 import { displayName, learnUsers } from './users.ts';
 
@@ -27,7 +29,7 @@ export const account = signal<Account>({ phase: 'loading' });
 export const stores = signal<readonly ChannelStore[]>([]);
 export const openStore = computed(() => stores.value.find(({ id }) => id === place.value.channelId) ?? null);
 export const me = computed(() => (account.value.phase === 'ready' ? account.value.me : null));
-export const totalUnread = computed(() => stores.value.reduce((sum, { unread }) => sum + unread.value, 0));
+export const totalUnread = computed(() => stores.value.reduce((sum, { id, unread, mentions }) => sum + (isMuted(id) ? mentions.value : unread.value), 0));
 
 let isSigningOut = false;
 
@@ -77,6 +79,7 @@ function take(bootstrap: Bootstrap): void {
     return store;
   });
   stores.value = all.toSorted((a, b) => a.info.peek().name.localeCompare(b.info.peek().name));
+  refreshNotifications();
   startInbox(inboxCursorOf(bootstrap), { events: told, reset: () => void refresh(), closed: (reason) => reason === 'unauthenticated' && signedOut() });
   void sendLeftovers(user.id);
   const { channelId } = place.peek();
@@ -97,6 +100,7 @@ async function sendLeftovers(userId: string): Promise<void> {
 }
 
 function told(events: readonly InboxEvent[]): void {
+  notificationsTold(events);
   for (const event of events) {
     const store = 'channel_id' in event ? stores.peek().find(({ id }) => id === event.channel_id) : undefined;
     if (event.type === 'channel.joined') void refresh();
@@ -130,6 +134,7 @@ function removed(store: ChannelStore): void {
 function signedOut(isUnasked = account.peek().phase === 'ready' && !isSigningOut): void {
   if (account.peek().phase === 'signed_out') return;
   stopInbox();
+  forgetNotifications();
   for (const store of stores.peek()) store.session.stop();
   stores.value = [];
   account.value = { phase: 'signed_out', isUnasked };

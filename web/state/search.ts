@@ -45,8 +45,8 @@ export async function searchMore(): Promise<void> {
   await search(query.peek().trim(), running.signal, found);
 }
 
-/** Shows a hit where it was said: in the channel, and in its thread if it is a reply. */
-export async function goTo({ message }: SearchHit): Promise<void> {
+/** Shows a message where it was said: in the channel, and in its thread if it is a reply. */
+export async function goTo(message: Pick<SearchHit['message'], 'id' | 'channel_id' | 'thread_id'>): Promise<void> {
   const store = stores.peek().find(({ id }) => id === message.channel_id);
   navigate({ channelId: message.channel_id, threadId: message.thread_id });
   await store?.jumpTo(message.thread_id ?? message.id);

@@ -1,11 +1,13 @@
 import { signal } from '@preact/signals';
 import { navigate, place } from './location.ts';
 
+export type SidePanel = 'search' | 'members' | 'notifications';
+
 /** What stands beside the messages where no thread is open. */
-export const sidePanel = signal<'search' | 'members' | null>(null);
+export const sidePanel = signal<SidePanel | null>(null);
 
 /** Opens a panel in place of a thread. */
-export function openPanel(panel: 'search' | 'members'): void {
+export function openPanel(panel: SidePanel): void {
   sidePanel.value = panel;
   navigate({ ...place.peek(), threadId: null });
 }
@@ -13,4 +15,4 @@ export function openPanel(panel: 'search' | 'members'): void {
 export const closePanel = (): void => void (sidePanel.value = null);
 
 /** Whether a panel is in view. */
-export const isShown = (panel: 'search' | 'members'): boolean => sidePanel.value === panel && place.value.threadId === null;
+export const isShown = (panel: SidePanel): boolean => sidePanel.value === panel && place.value.threadId === null;
