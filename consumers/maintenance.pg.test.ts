@@ -3,9 +3,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { insertCredential, purgeEndedCredentials } from '../db/queries/credentials.ts';
 import { LOG_START, surveyLog } from '../db/queries/event-log.ts';
 import { users } from '../db/schema/tables.ts';
+import { keepAnswer } from '../db/queries/idempotency.ts';
 import { appendRun } from '../tests/support/event-log.ts';
 import { type TestDatabase, testDatabase } from '../tests/support/postgres.ts';
-import { keepFor, tidyDeadLetters } from './maintenance.ts';
+import { keepFor, purgeOldKeys, tidyDeadLetters } from './maintenance.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1_000;
 
@@ -50,5 +51,18 @@ describe('maintenance', () => {
       FROM (VALUES ('discarded', 31), ('discarded', 29), ('pending', 31)) AS s (status, days)`;
     expect(await tidyDeadLetters(sql)).toEqual({ purged: 1, cleared: 0 });
     expect(await tidyDeadLetters(sql)).toEqual({ purged: 0, cleared: 0 });
+  });
+
+  it('deletes answers kept for repetitions once they are a day old, all of them and no others (G8)', async () => {
+    const { sql, db } = database.connection;
+    const request = { user_id: uuidv7(), method: 'POST', route: '/v1/channels', fingerprint: new Uint8Array(32) };
+    const now = Date.now();
+    for (const hours of [72, 48, 30, 25, 24.1, 23.9, 1, 0]) {
+      await db.transaction((tx) => keepAnswer(tx, { ...request, key: String(hours) }, { status: 201, body: '{}' }, new Date(now - hours * 3_600_000)));
+    }
+    expect(await purgeOldKeys(sql, 2)).toBe(5);
+    const left = await sql<{ key: string }[]>`SELECT key FROM idempotency_keys WHERE user_id = ${request.user_id} ORDER BY created_at`;
+    expect(left.map(({ key }) => key)).toEqual(['23.9', '1', '0']);
+    expect(await purgeOldKeys(sql, 2)).toBe(0);
   });
 });

@@ -3,6 +3,7 @@ import type { Sql } from '../db/client.ts';
 import { dropOldEventLog, premakePartitions } from '../db/partitions.ts';
 import { purgeEndedCredentials } from '../db/queries/credentials.ts';
 import { clearLettersOfDeleted, purgeSettledLetters } from '../db/queries/dead-letter-retention.ts';
+import { purgeKeys } from '../db/queries/idempotency.ts';
 import { type LogCursor, readOldestBehind } from '../db/queries/event-log.ts';
 import { RESUME_DAYS } from '../protocol/limits.ts';
 import { failureFields } from './runtime/classify.ts';
@@ -25,7 +26,10 @@ export interface MaintenanceOptions {
   readonly cursors: () => Promise<readonly LogCursor[]>;
 }
 
-/** Hourly: makes the partitions to come, drops the days of `event_log` that nobody can still ask for, credentials that ended long ago, and what dead letters need not keep. */
+/**
+ * Hourly: makes the partitions to come, drops the days of `event_log` that nobody can still ask for, credentials that ended long ago, what dead letters need not
+ * keep, and answers kept for repetitions.
+ */
 export function createMaintenance({ sql, log, cursors }: MaintenanceOptions): Service {
   return new Poller({
     name: 'maintenance',
@@ -37,7 +41,8 @@ export function createMaintenance({ sql, log, cursors }: MaintenanceOptions): Se
       const dropped = await dropOldEventLog(sql, { retentionDays: RESUME_DAYS, ...(await keepFor(sql, await cursors())) });
       const purged = await purgeEndedCredentials(sql, CREDENTIALS_DAYS, PURGED_AT_ONCE);
       const letters = await tidyDeadLetters(sql);
-      log.info({ made, dropped, purged, letters }, 'maintenance done');
+      const keys = await purgeOldKeys(sql);
+      log.info({ made, dropped, purged, letters, keys }, 'maintenance done');
       return false;
     },
   });
@@ -48,6 +53,13 @@ export async function tidyDeadLetters(sql: Sql): Promise<{ purged: number; clear
   const purged = await purgeSettledLetters(sql, SETTLED_DAYS, PURGED_AT_ONCE);
   const { letters, records } = await sql.begin((tx) => clearLettersOfDeleted(tx, 'maintenance'));
   return { purged, cleared: letters + records };
+}
+
+/** All of them, so many at a time: an hour may bring more than one statement should delete. */
+export async function purgeOldKeys(sql: Sql, atOnce: number = PURGED_AT_ONCE): Promise<number> {
+  let purged = 0;
+  for (let last = atOnce; last === atOnce; purged += last) last = await purgeKeys(sql, atOnce);
+  return purged;
 }
 
 /** From when on the event log has rows behind one of the cursors; a day of slack, for a transaction that began before one found first. */

@@ -2,13 +2,16 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Redis } from '@upstash/redis';
 import { uuidv7 } from 'uuidv7';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { profileKey } from '../db/cache-keys.ts';
 import { detect, isPresent } from '../dev/components.ts';
 import { redisPart, redisRestPart } from '../dev/parts.ts';
 import { freePort } from '../dev/ports.ts';
 import type { RunningPart } from '../dev/supervisor.ts';
 import type { User } from '../protocol/api.ts';
+import { sharedLevelContract } from '../workers/cache/shared-level.contract.ts';
 import { redisBreaker, redisLevel } from '../workers/cache/redis-level.ts';
 
 const ada: User = { id: uuidv7(), handle: 'ada', display_name: 'Ada 東京', role: 'member' };
@@ -44,13 +47,19 @@ describe.skipIf(!isPresent(redis))('on a real Redis', () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  it('keeps a profile until it is deleted', async () => {
+  sharedLevelContract(async () => levelAt(port));
+
+  it('ends by itself: a profile after five minutes, the memory of a forgotten one after a quarter of one', async () => {
+    const redis = new Redis({ url: `http://127.0.0.1:${port}`, token: TOKEN, enableTelemetry: false });
     const level = levelAt(port);
-    expect(await level.get(ada.id)).toBeNull();
-    await level.set(ada);
+    await level.offer(ada);
+    expect(await redis.ttl(profileKey(ada.id))).toBeGreaterThan(290);
+    await level.forget(ada.id);
+    const left = await redis.ttl(profileKey(ada.id));
+    expect([left > 10, left <= 15]).toEqual([true, true]);
+    await redis.del(profileKey(ada.id));
+    await level.offer(ada);
     expect(await level.get(ada.id)).toEqual(ada);
-    await level.delete(ada.id);
-    expect(await level.get(ada.id)).toBeNull();
   });
 });
 
@@ -78,7 +87,7 @@ describe('a Redis that fails is noticed by nobody', () => {
     const breaker = redisBreaker();
     const level = levelAt(await freePort(), breaker);
     for (let n = 0; n < 6; n++) expect(await level.get(ada.id)).toBeNull();
-    await expect(level.set(ada)).resolves.toBeUndefined();
+    await expect(level.offer(ada)).resolves.toBeUndefined();
     const { port, calls } = await serve(() => '{"result":null}');
     expect(await levelAt(port, breaker).get(ada.id)).toBeNull();
     expect(calls()).toBe(0);

@@ -70,7 +70,7 @@ const guardedRoutes = (services: Services): App[] => [
   socketTicketRoutes(),
   userRoutes(services),
   credentialRoutes(),
-  adminRoutes(),
+  adminRoutes(services),
   deadLetterRoutes(),
   webhookRoutes(),
 ];

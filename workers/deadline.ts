@@ -12,6 +12,6 @@ export async function within<T>(ms: number, promise: Promise<T>): Promise<T> {
   try {
     return await Promise.race([promise, deadline]);
   } finally {
-    clearTimeout(timer);
+    if (timer !== null) clearTimeout(timer);
   }
 }

@@ -1,5 +1,6 @@
 import type { BUCKETS } from '../durable-objects/metrics-hub/catalog.ts';
 import type { MetricsReport } from '../durable-objects/metrics-hub/metrics-api.ts';
+import type { CacheLevel } from './cache/profile-cache.ts';
 import type { PrimaryReason } from './replica/replica-reads.ts';
 
 /** A report leaves with the first request after this many milliseconds, or when it holds this many samples. */
@@ -46,6 +47,11 @@ export class RequestMetrics {
   /** A read that a replica may answer. Null: it did. */
   recordRead(reason: PrimaryReason | null): void {
     this.#count('colink_postgres_reads_total', { server: reason === null ? 'replica' : 'primary', reason: reason ?? '' });
+  }
+
+  /** A look-up in the cache of profiles. */
+  recordLookup(level: CacheLevel): void {
+    this.#count('colink_cache_lookups_total', { level });
   }
 
   recordReplicaLag(milliseconds: number): void {

@@ -31,7 +31,7 @@ export function createServices(now: () => number = Date.now): Services {
   const metrics = new RequestMetrics(now);
   return {
     identities: new IdentityCache({ now, within, isAway }),
-    profiles: new ProfileCache(now),
+    profiles: new ProfileCache(now, (level) => metrics.recordLookup(level)),
     redisBreaker: redisBreaker(),
     provider: new Provider(now),
     accessTokens: new AccessTokens(),

@@ -11,7 +11,7 @@ import type { SharedCache } from './redis.ts';
 const STALE_MS = 2 * CACHE_SECONDS * 1_000;
 
 /**
- * Deletes from the second cache level what a change of the directory made stale (G7): the Worker does so itself after its commit, and its call may be lost.
+ * Forgets in the second cache level what a change of the directory made stale (G7): the Worker does so itself after its commit, and its call may be lost.
  * Users are all that is kept there. `clock` in epoch milliseconds.
  */
 export const cacheInvalidator = (cache: SharedCache, clock: () => number): ConsumerGroup<DirectoryEvent> => ({

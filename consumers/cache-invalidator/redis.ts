@@ -1,5 +1,6 @@
 import { Redis } from '@upstash/redis';
 import { circuitBreaker, ConsecutiveBreaker, handleAll } from 'cockatiel';
+import { FORGOTTEN, FORGOTTEN_SECONDS } from '../../db/cache-keys.ts';
 import { InfrastructureError } from '../runtime/classify.ts';
 
 /** Longest a command may take, in milliseconds. */
@@ -18,7 +19,7 @@ export interface RedisAddress {
 
 /** The second cache level, as the fleet uses it. */
 export interface SharedCache {
-  /** Deletes keys; those that are not there, too. @throws InfrastructureError where Redis cannot be had, whatever the reason. */
+  /** Forgets the values of keys, also of those that are not there, for somebody may be about to fill them. @throws InfrastructureError where Redis cannot be had, whatever the reason. */
   forget(keys: readonly string[]): Promise<void>;
 }
 
@@ -28,10 +29,16 @@ export function redisCache({ url, token }: RedisAddress): SharedCache {
   return {
     async forget(keys) {
       for (let from = 0; from < keys.length; from += MOST_KEYS) {
-        await breaker.execute(() => redis.del(...keys.slice(from, from + MOST_KEYS))).catch((cause: unknown) => {
+        await breaker.execute(() => forgetAll(redis, keys.slice(from, from + MOST_KEYS))).catch((cause: unknown) => {
           throw new InfrastructureError('Redis cannot be reached', { cause });
         });
       }
     },
   };
+}
+
+async function forgetAll(redis: Redis, keys: readonly string[]): Promise<void> {
+  const commands = redis.pipeline();
+  for (const key of keys) commands.set(key, FORGOTTEN, { ex: FORGOTTEN_SECONDS });
+  await commands.exec();
 }

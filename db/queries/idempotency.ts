@@ -1,5 +1,5 @@
 import { and, eq, gte, lt, sql } from 'drizzle-orm';
-import type { Queryable, Transaction } from '../client.ts';
+import type { Queryable, Sql, Transaction } from '../client.ts';
 import { idempotencyKeys } from '../schema/tables.ts';
 
 /** A request with an Idempotency-Key. `fingerprint` is a hash of its body. */
@@ -56,4 +56,13 @@ export async function claimKey(tx: Transaction, request: KeyedRequest, now: Date
 /** Ends it: the answer is kept in the transaction of the effect, so there is never one without the other (G2). */
 export async function keepAnswer(tx: Transaction, request: KeyedRequest, answer: KeptAnswer, now: Date): Promise<void> {
   await tx.insert(idempotencyKeys).values({ ...request, ...answer, created_at: now });
+}
+
+/** Deletes up to `most` answers that nobody is given any more; returns how many it did. */
+export async function purgeKeys(sql: Sql, most: number): Promise<number> {
+  const purged = await sql`
+    DELETE FROM idempotency_keys WHERE (user_id, method, route, key) IN (
+      SELECT o.user_id, o.method, o.route, o.key FROM idempotency_keys o WHERE o.created_at < now() - interval '24 hours' ORDER BY o.created_at LIMIT ${most}
+      FOR UPDATE SKIP LOCKED)`;
+  return purged.count;
 }

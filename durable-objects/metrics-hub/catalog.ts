@@ -5,6 +5,7 @@
 export const METRICS = {
   colink_http_requests_total: { type: 'counter', labels: ['route', 'method', 'status'], help: 'Requests answered.' },
   colink_http_request_duration_seconds: { type: 'histogram', labels: ['route', 'method'], help: 'Time from a request to its response.' },
+  colink_cache_lookups_total: { type: 'counter', labels: ['level'], help: 'Look-ups of profiles by where they ended: isolate, joined (another\'s look-up), shared (Redis), record (Postgres).' },
   colink_postgres_reads_total: { type: 'counter', labels: ['server', 'reason'], help: 'Reads that a replica may answer, by the server that did, and why it was the primary.' },
   colink_postgres_replica_lag_seconds: { type: 'histogram', labels: [], help: 'Lag of the replica, as reads found it.' },
   colink_rate_limited_total: { type: 'counter', labels: ['policy'], help: 'Requests refused by a rate limit.' },

@@ -1,6 +1,6 @@
 import { Redis } from '@upstash/redis/cloudflare';
 import { CircuitState, ConsecutiveBreaker, circuitBreaker, handleAll, type CircuitBreakerPolicy } from 'cockatiel';
-import { CACHE_SECONDS, profileKey } from '../../db/cache-keys.ts';
+import { CACHE_SECONDS, FORGOTTEN, FORGOTTEN_SECONDS, profileKey } from '../../db/cache-keys.ts';
 import { userSchema, type User } from '../../protocol/api.ts';
 import type { SharedLevel } from './profile-cache.ts';
 
@@ -29,7 +29,7 @@ export function redisLevel(address: RedisAddress, breaker: CircuitBreakerPolicy,
   };
   return {
     get: async (id): Promise<User | null> => userSchema.safeParse(await attempt(() => redis.get(profileKey(id)))).data ?? null,
-    set: async (user) => void (await attempt(() => redis.set(profileKey(user.id), user, { ex: CACHE_SECONDS }))),
-    delete: async (id) => void (await attempt(() => redis.del(profileKey(id)))),
+    offer: async (user) => void (await attempt(() => redis.set(profileKey(user.id), user, { ex: CACHE_SECONDS, nx: true }))),
+    forget: async (id) => void (await attempt(() => redis.set(profileKey(id), FORGOTTEN, { ex: FORGOTTEN_SECONDS }))),
   };
 }

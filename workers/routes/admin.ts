@@ -11,10 +11,12 @@ import { idSchema } from '../../protocol/primitives.ts';
 import { isAdmin } from '../admin.ts';
 import { apiRoute, json, jsonBody, keyHeader, problemAnswer } from '../api-route.ts';
 import { writeDirectory } from '../directory.ts';
+import { forgetProfile } from '../cache/forget-profile.ts';
 import type { App, AppEnv } from '../env.ts';
 import { withPostgres } from '../postgres.ts';
 import { unwrap } from '../problems.ts';
 import { announce } from '../restart.ts';
+import type { Services } from '../services.ts';
 import { endAccess } from '../revocation.ts';
 import { traceparentOf } from '../traceparent.ts';
 
@@ -57,7 +59,7 @@ const announceRestart = apiRoute({ scope: 'admin', limit: 'send' }, '/v1/admin/r
 
 const DONE = { body: z.null(), statuses: [204] as const };
 
-export function adminRoutes(): App {
+export function adminRoutes(services: Pick<Services, 'profiles' | 'redisBreaker'>): App {
   const app = new OpenAPIHono<AppEnv>();
 
   app.openapi(deactivate, async (c) => {
@@ -84,6 +86,7 @@ export function adminRoutes(): App {
       const changed = await setRole(tx, { ...request, now }, role);
       return 'problem' in changed ? changed : { ok: { status: 200 as const, body: changed.ok } };
     });
+    await forgetProfile(c, services, body.id);
     return c.json(body, 200);
   });
 

@@ -4,7 +4,7 @@ import { revokeCredential } from '../../db/queries/credentials.ts';
 import type { SignIn } from '../../db/queries/users.ts';
 import { SESSION_SCOPES } from '../../protocol/scopes.ts';
 import { problemAnswer } from '../api-route.ts';
-import { redisLevel } from '../cache/redis-level.ts';
+import { forgetProfile } from '../cache/forget-profile.ts';
 import type { App, AppEnv } from '../env.ts';
 import { personOf } from '../identity/claims.ts';
 import { clearLoginCookie, clearSessionCookie, readLoginCookie, setLoginCookie, setSessionCookie } from '../identity/cookies.ts';
@@ -46,7 +46,8 @@ const logout = createRoute({
   responses: { 204: { description: 'Signed out' }, 401: problemAnswer('unauthenticated'), 503: problemAnswer('unavailable') },
 });
 
-export function sessionRoutes({ provider, identities, redisBreaker }: Pick<Services, 'provider' | 'identities' | 'redisBreaker'>): App {
+export function sessionRoutes(services: Pick<Services, 'provider' | 'identities' | 'profiles' | 'redisBreaker'>): App {
+  const { provider, identities } = services;
   const app = new OpenAPIHono<AppEnv>();
 
   app.openapi(login, async (c) => {
@@ -62,7 +63,8 @@ export function sessionRoutes({ provider, identities, redisBreaker }: Pick<Servi
     clearLoginCookie(c);
     if (state === null) throw new ProblemError({ code: 'unauthenticated', detail: 'the sign-in took too long, or began in another browser' });
     const { secret, userId } = await openSession(c, await identifyPerson(c, provider, settingsOf(c), state));
-    forgetProfile(c, redisBreaker, userId);
+    // The provider may have given the user another name.
+    await forgetProfile(c, services, userId);
     setSessionCookie(c, secret, SESSION_SECONDS);
     return c.redirect(state.return_to, 303);
   });
@@ -111,11 +113,4 @@ async function openSession(c: Context<AppEnv>, person: SignIn): Promise<{ secret
   const expires_at = new Date(Date.now() + SESSION_SECONDS * 1_000);
   const { userId } = await enter(c, person, { secret_hash, kind: 'session', name, scopes: SESSION_SCOPES, expires_at });
   return { secret, userId };
-}
-
-/** The provider may have given the user another name. */
-function forgetProfile(c: Context<AppEnv>, breaker: Services['redisBreaker'], userId: string): void {
-  const later = (work: Promise<unknown>) => c.executionCtx.waitUntil(work);
-  const shared = redisLevel(c.env, breaker, later);
-  if (shared) later(shared.delete(userId));
 }
