@@ -8,6 +8,7 @@ import type { ChannelEvent } from '../protocol/events.ts';
 import { cacheInvalidator } from './cache-invalidator/group.ts';
 import { redisCache } from './cache-invalidator/redis.ts';
 import type { FleetConfig } from './config.ts';
+import { createFilePurger } from './file-purger/file-purger.ts';
 import { createKafka, createTopics } from './kafka/client.ts';
 import { RecordSender } from './kafka/record-sender.ts';
 import { createMaintenance } from './maintenance.ts';
@@ -95,6 +96,7 @@ export function assemble(parts: FleetParts): Services {
     ...(kafka === null ? [] : [topicService(parts, kafka)]),
     ...(kafka !== null && isRelaying ? [publisherService(parts, kafka)] : []),
     ...(isRelaying ? [maintenanceService(parts, kafka === null ? groups : [])] : []),
+    ...(isRelaying && config.worker !== null ? [createFilePurger(parts.sql, config.worker, log.child({ service: 'file-purger' }))] : []),
   ];
   return { consuming, relay: kafka !== null && isRelaying ? relayService(parts, kafka) : null, sources };
 }
