@@ -102,7 +102,7 @@ export class Draft {
   }
 
   #message(event: Created): Message {
-    const { seq, pos, thread_id, tpos, client_msg_id, text, origin } = event;
+    const { seq, pos, thread_id, tpos, client_msg_id, text, origin, file_ids } = event;
     return {
       id: event.message_id,
       channel_id: this.#base.channelId,
@@ -120,6 +120,7 @@ export class Draft {
       deleted_at: null,
       reply_count: 0,
       reactions: [],
+      ...(file_ids !== undefined && { file_ids }),
     };
   }
 }

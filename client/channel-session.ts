@@ -177,9 +177,9 @@ export class ChannelSession {
     this.#setState(closeWindow(this.#state, null));
   }
 
-  /** Queues a message; throws `QueueFullError` when 100 wait already. */
-  send(text: string, threadId: string | null = null): OutboxEntry {
-    const entry = this.#outbox.add(text, threadId);
+  /** Queues a message, with files that were uploaded to this channel; throws `QueueFullError` when 100 wait already. */
+  send(text: string, threadId: string | null = null, fileIds: readonly string[] = []): OutboxEntry {
+    const entry = this.#outbox.add(text, threadId, fileIds);
     this.#connection.start();
     return entry;
   }

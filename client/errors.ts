@@ -41,7 +41,7 @@ export function isRetryable(error: unknown): boolean {
   if (error instanceof NetworkError) return true;
   if (!(error instanceof ProblemError)) return false;
   const { status, code } = error.problem;
-  return status >= 500 || status === 429 || code === 'idempotency_in_flight';
+  return status >= 500 || status === 429 || code === 'idempotency_in_flight' || code === 'file_not_clean';
 }
 
 /** What the server asked to wait, in milliseconds; 0 where it did not say. */

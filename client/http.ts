@@ -17,6 +17,7 @@ import type {
   NotificationSettingsBody,
 } from '../protocol/notifications.ts';
 import type { ProblemDocument } from '../protocol/errors.ts';
+import type { FileState } from '../protocol/files.ts';
 import type { CommandResult, NoticesRead } from '../protocol/frames.ts';
 import { NetworkError, ProblemError } from './errors.ts';
 import { randomId } from './ports.ts';
@@ -24,6 +25,8 @@ import { randomId } from './ports.ts';
 const TIMEOUT_MS = 30_000;
 /** How long reads ask for what the caller has changed, in milliseconds. A replica that is further behind is read by nobody. */
 const CONSISTENT_MS = 60_000;
+/** Longest that the server lets an upload take. */
+const UPLOAD_MS = 15 * 60_000;
 
 export interface HttpOptions {
   /** Where the API is, such as `https://chat.example.org`, without a slash at the end. */
@@ -56,6 +59,8 @@ interface List<T> {
 interface RequestOptions {
   readonly query?: Record<string, string | number | undefined>;
   readonly body?: unknown;
+  /** A body as it is, of the media type it has itself, in place of JSON. */
+  readonly content?: Blob;
   readonly headers?: Record<string, string>;
   readonly signal?: AbortSignal;
   /** The call goes on when the page that made it is gone. */
@@ -83,7 +88,7 @@ export function createApi(options: HttpOptions) {
     history: (id: string, query: PageQuery = {}) => call<MessagePage>('GET', `${channel(id)}/messages`, { query: { ...query } }),
     replies: (id: string, rootId: string, query: PageQuery = {}) =>
       call<MessagePage>('GET', `${message(id, rootId)}/replies`, { query: { ...query } }),
-    send: (id: string, body: { client_msg_id: string; text: string; thread_id?: string }) =>
+    send: (id: string, body: { client_msg_id: string; text: string; thread_id?: string; file_ids?: string[] }) =>
       call<CommandResult>('POST', `${channel(id)}/messages`, { body }),
     edit: (id: string, messageId: string, text: string) => call<CommandResult>('PATCH', message(id, messageId), { body: { text } }),
     remove: (id: string, messageId: string) => call<CommandResult>('DELETE', message(id, messageId)),
@@ -91,6 +96,15 @@ export function createApi(options: HttpOptions) {
       call<CommandResult>('PUT', `${message(id, messageId)}/reactions/${encodeURIComponent(emoji)}`),
     unreact: (id: string, messageId: string, emoji: string) =>
       call<CommandResult>('DELETE', `${message(id, messageId)}/reactions/${encodeURIComponent(emoji)}`),
+    /** Uploads a file to a channel. The same `key` again is the same file. The content is served once `file.changed` says that it is clean. */
+    upload: (channelId: string, name: string, content: Blob, key = randomId(), signal?: AbortSignal) =>
+      call<FileState>('POST', '/v1/files', { query: { channel_id: channelId, name }, content, headers: { 'idempotency-key': key }, ...(signal && { signal }) }),
+    file: (id: string) => call<FileState>('GET', `/v1/files/${encodeURIComponent(id)}`),
+    files: (id: string, cursor?: string) => call<List<FileState>>('GET', `${channel(id)}/files`, { query: { cursor } }),
+    removeFile: (id: string) => call<unknown>('DELETE', `/v1/files/${encodeURIComponent(id)}`),
+    /** Where a clean file is, for a link; and a thumbnail of it. */
+    contentUrl: (id: string) => `${options.baseUrl}/v1/files/${encodeURIComponent(id)}/content`,
+    thumbnailUrl: (id: string, size: number) => `${options.baseUrl}/v1/files/${encodeURIComponent(id)}/thumbnails/${size}`,
     markRead: (id: string, readPos: number) => call<unknown>('PUT', `${channel(id)}/read-state`, { body: { read_pos: readPos }, keepalive: true }),
     myPresence: () => call<MyPresence>('GET', '/v1/me/presence'),
     /** What the caller is seen as; a `status` of null takes it back. */
@@ -120,8 +134,8 @@ const ifMatch = (version: number): Record<string, string> => ({ 'if-match': `"${
 
 function caller({ baseUrl, token, fetch: send = fetch }: HttpOptions) {
   const consistency = new Consistency();
-  return async <T>(method: string, path: string, { query, body, headers, signal, keepalive }: RequestOptions = {}): Promise<T> => {
-    const timeout = AbortSignal.timeout(TIMEOUT_MS);
+  return async <T>(method: string, path: string, { query, body, content, headers, signal, keepalive }: RequestOptions = {}): Promise<T> => {
+    const timeout = AbortSignal.timeout(content === undefined ? TIMEOUT_MS : UPLOAD_MS);
     const bearer = typeof token === 'function' ? await token() : token;
     const request: RequestInit = {
       method,
@@ -129,10 +143,12 @@ function caller({ baseUrl, token, fetch: send = fetch }: HttpOptions) {
         accept: 'application/json',
         ...(body !== undefined && { 'content-type': 'application/json' }),
         ...(method === 'GET' && consistency.headers()),
+        ...(content !== undefined && { 'content-type': content.type || 'application/octet-stream' }),
         ...(bearer !== undefined && { authorization: `Bearer ${bearer}` }),
         ...headers,
       },
       ...(body !== undefined && { body: JSON.stringify(body) }),
+      ...(content !== undefined && { body: content }),
       ...(keepalive && { keepalive }),
       signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
     };

@@ -2,7 +2,7 @@ import type { CommandResult } from '../protocol/frames.ts';
 import { backoffMs } from './backoff.ts';
 import { QueueFullError, isRetryable, retryAfterMs } from './errors.ts';
 import type { Clock, KeyValueStore, Owner, Random } from './ports.ts';
-import { type Unsent, UnsentMessages } from './unsent.ts';
+import { filesOf, type Unsent, UnsentMessages } from './unsent.ts';
 
 /** Most messages of one channel that are not sent yet; further ones are refused with `QueueFullError`. */
 const MAX_ENTRIES = 100;
@@ -24,9 +24,17 @@ export interface OutboxEntry extends Unsent {
   readonly reason: string | null;
 }
 
+/** A message as it is sent. */
+export interface Outgoing {
+  readonly client_msg_id: string;
+  readonly text: string;
+  readonly thread_id?: string;
+  readonly file_ids?: string[];
+}
+
 export interface OutboxOptions {
   /** Sends once and gives the result, or throws. Called for one message at a time. */
-  readonly send: (message: { client_msg_id: string; text: string; thread_id?: string }) => Promise<CommandResult>;
+  readonly send: (message: Outgoing) => Promise<CommandResult>;
   readonly changed: (entries: readonly OutboxEntry[]) => void;
   /** Up to which `seq` the channel is known. */
   readonly knownSeq: () => number;
@@ -74,9 +82,9 @@ export class Outbox {
     this.#stopped = true;
   }
 
-  add(text: string, threadId: string | null): OutboxEntry {
+  add(text: string, threadId: string | null, fileIds: readonly string[] = []): OutboxEntry {
     if (this.#entries.length >= MAX_ENTRIES) throw new QueueFullError('Too many messages wait to be sent');
-    const entry = queued({ client_msg_id: this.#options.newId(), text, thread_id: threadId, queued_at: this.#queuedAt() });
+    const entry = queued({ client_msg_id: this.#options.newId(), text, thread_id: threadId, ...filesOf(fileIds), queued_at: this.#queuedAt() });
     this.#keep(entry);
     this.#set([...this.#entries, entry]);
     void this.#pump();
@@ -133,8 +141,8 @@ export class Outbox {
     return this.#entries.find(({ state }) => state === 'queued');
   }
 
-  async #deliver({ client_msg_id, text, thread_id }: OutboxEntry): Promise<void> {
-    const message = { client_msg_id, text, ...(thread_id !== null && { thread_id }) };
+  async #deliver({ client_msg_id, text, thread_id, file_ids }: OutboxEntry): Promise<void> {
+    const message = { client_msg_id, text, ...(thread_id !== null && { thread_id }), ...filesOf(file_ids) };
     for (let attempt = 0; !this.#stopped && this.#has(client_msg_id); attempt += 1) {
       this.#update(client_msg_id, { state: 'sending' });
       try {
@@ -187,8 +195,8 @@ export class Outbox {
     this.#options.changed(entries);
   }
 
-  #keep({ client_msg_id, text, thread_id, queued_at }: OutboxEntry): void {
-    this.#unsent.keep({ client_msg_id, text, thread_id, queued_at });
+  #keep({ client_msg_id, text, thread_id, file_ids, queued_at }: OutboxEntry): void {
+    this.#unsent.keep({ client_msg_id, text, thread_id, ...filesOf(file_ids), queued_at });
   }
 
   #release(id: string): void {

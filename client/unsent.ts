@@ -5,6 +5,8 @@ export interface Unsent {
   readonly client_msg_id: string;
   readonly text: string;
   readonly thread_id: string | null;
+  /** Files of the author's that it shows; absent where there are none. */
+  readonly file_ids?: string[];
   readonly queued_at: number;
 }
 
@@ -84,10 +86,14 @@ export class UnsentMessages {
 
 function parse(value: string): Kept[] {
   try {
-    const { client_msg_id, text, thread_id, queued_at, owner } = JSON.parse(value);
+    const { client_msg_id, text, thread_id, file_ids, queued_at, owner } = JSON.parse(value);
     const whole = typeof client_msg_id === 'string' && typeof text === 'string' && typeof queued_at === 'number' && typeof owner === 'string';
-    return whole ? [{ client_msg_id, text, thread_id: typeof thread_id === 'string' ? thread_id : null, queued_at, owner }] : [];
+    return whole ? [{ client_msg_id, text, thread_id: typeof thread_id === 'string' ? thread_id : null, ...filesOf(file_ids), queued_at, owner }] : [];
   } catch {
     return [];
   }
 }
+
+/** As a message carries them: not at all where there are none. */
+export const filesOf = (ids: unknown): Pick<Unsent, 'file_ids'> =>
+  Array.isArray(ids) && ids.length > 0 && ids.every((id) => typeof id === 'string') ? { file_ids: ids } : {};

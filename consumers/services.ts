@@ -5,6 +5,7 @@ import { readCursors } from '../db/queries/consumer-offsets.ts';
 import { LOG_START, type LogCursor } from '../db/queries/event-log.ts';
 import type { DirectoryEvent } from '../protocol/directory-events.ts';
 import type { ChannelEvent } from '../protocol/events.ts';
+import type { FileEvent } from '../protocol/file-events.ts';
 import { cacheInvalidator } from './cache-invalidator/group.ts';
 import { redisCache } from './cache-invalidator/redis.ts';
 import type { FleetConfig } from './config.ts';
@@ -40,7 +41,7 @@ import type { WebhookEvent } from './webhook-sender/payload.ts';
 import { type WebhookParts, webhookGroup, webhookServices } from './webhook-sender/services.ts';
 import type { WorkerAddress } from './worker-calls.ts';
 
-type Group = ConsumerGroup<ChannelEvent | DirectoryEvent | NotifierEvent | WebhookEvent>;
+type Group = ConsumerGroup<ChannelEvent | DirectoryEvent | FileEvent | NotifierEvent | WebhookEvent>;
 
 /** Every consumer group of a fleet of this configuration. */
 export const groupsOf = (

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { memberRoleSchema } from './events.ts';
+import { fileStatusSchema, thumbnailSchema } from './files.ts';
 import { counterSchema, idSchema } from './primitives.ts';
 
 /**
@@ -23,11 +24,26 @@ const revokedCredentialSchema = z.strictObject({ credential_id: idSchema, expire
 const channelStandingSchema = z.strictObject({ archived: z.boolean(), version: counterSchema });
 export type ChannelStanding = z.infer<typeof channelStandingSchema>;
 
-/** What one room is told at once: changes of its members, in order; credentials that may have been in use there; whether it is archived, where that changed. */
+/** What a file of the channel is, at `version` of it. */
+const fileNewsSchema = z.strictObject({
+  event_id: idSchema,
+  file_id: idSchema,
+  actor_id: idSchema,
+  status: z.enum([...fileStatusSchema.options, 'deleted']),
+  thumbnails: z.array(thumbnailSchema).max(8),
+  version: counterSchema,
+});
+export type FileNews = z.infer<typeof fileNewsSchema>;
+
+/**
+ * What one room is told at once: changes of its members, in order; credentials that may have been in use there; whether it is archived, where that changed; and
+ * changes of its files, where there are any.
+ */
 const roomNewsSchema = z.strictObject({
   changes: z.array(memberChangeSchema),
   revoked: z.array(revokedCredentialSchema),
   channel: channelStandingSchema.nullable(),
+  files: z.array(fileNewsSchema).optional(),
 });
 export type RoomNews = z.infer<typeof roomNewsSchema>;
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { memberRoleSchema, originSchema } from './events.ts';
 import { fileSchema } from './files.ts';
-import { channelNameSchema, counterSchema, emojiSchema, idSchema, timeSchema, topicSchema } from './primitives.ts';
+import { channelNameSchema, counterSchema, emojiSchema, fileIdsSchema, idSchema, timeSchema, topicSchema } from './primitives.ts';
 import { commandResultSchema, sendCommand } from './frames.ts';
 import { MAX_BATCH } from './limits.ts';
 import { notificationSchema } from './notifications.ts';
@@ -63,6 +63,9 @@ export const messageSchema = z
     deleted_at: timeSchema.nullable(),
     reply_count: z.int(),
     reactions: z.array(reactionSummarySchema),
+    /** Absent where there are none: the files it was sent with, and what is known of them now, but of those that were deleted. */
+    file_ids: fileIdsSchema.optional(),
+    files: z.array(fileSchema).optional(),
   })
   .meta({ id: 'Message' });
 export type Message = z.infer<typeof messageSchema>;
@@ -102,7 +105,7 @@ export const presenceBodySchema = myPresenceSchema.omit({ version: true });
 export type PresenceBody = z.infer<typeof presenceBodySchema>;
 
 export const sendBodySchema = sendCommand.omit({ type: true, origin: true }).extend({ client_msg_id: sendCommand.shape.client_msg_id.optional() });
-export const batchBodySchema = z.strictObject({ messages: z.array(sendCommand.omit({ type: true })).min(1).max(MAX_BATCH) });
+export const batchBodySchema = z.strictObject({ messages: z.array(sendCommand.omit({ type: true, file_ids: true })).min(1).max(MAX_BATCH) });
 export const editBodySchema = z.strictObject({ text: sendCommand.shape.text });
 export const createChannelBodySchema = z.strictObject({
   name: channelNameSchema,

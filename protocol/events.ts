@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { clientMsgIdSchema, counterSchema, emojiSchema, idSchema, storableString, textSchema, timeSchema } from './primitives.ts';
+import { fileStatusSchema, thumbnailSchema } from './files.ts';
+import { clientMsgIdSchema, counterSchema, emojiSchema, fileIdsSchema, idSchema, storableString, textSchema, timeSchema } from './primitives.ts';
 
 /**
  * The events of a channel's log. `seq` counts every event of a channel without gaps, from 1. The same JSON goes to sockets, to
@@ -29,6 +30,8 @@ const messageCreated = z.strictObject({
   thread_id: idSchema.nullable(),
   tpos: counterSchema.nullable(),
   origin: originSchema.nullable(),
+  /** Absent where there are none. A claim of the author's: only what is their own, in this channel, is a file of this message. */
+  file_ids: fileIdsSchema.optional(),
 });
 const messageEdited = z.strictObject({
   ...base,
@@ -53,6 +56,15 @@ export type MemberRole = z.infer<typeof memberRoleSchema>;
 const memberAdded = z.strictObject({ ...base, type: z.literal('member.added'), user_id: idSchema, role: memberRoleSchema });
 const memberRemoved = z.strictObject({ ...base, type: z.literal('member.removed'), user_id: idSchema });
 
+/** A file of the channel was scanned, has thumbnails now, or was deleted. Announces the file event of the same id. */
+const fileChanged = z.strictObject({
+  ...base,
+  type: z.literal('file.changed'),
+  file_id: idSchema,
+  status: z.enum([...fileStatusSchema.options, 'deleted']),
+  thumbnails: z.array(thumbnailSchema).max(8),
+});
+
 export const channelEventSchema = z.discriminatedUnion('type', [
   messageCreated,
   messageEdited,
@@ -61,6 +73,7 @@ export const channelEventSchema = z.discriminatedUnion('type', [
   reactionRemoved,
   memberAdded,
   memberRemoved,
+  fileChanged,
 ]);
 export type ChannelEvent = z.infer<typeof channelEventSchema>;
 export type ChannelEventType = ChannelEvent['type'];

@@ -3,7 +3,7 @@ import { problemSchema } from './errors.ts';
 import { channelEventSchema, originSchema } from './events.ts';
 import { inboxEventSchema } from './inbox-events.ts';
 import { userPresenceSchema } from './presence.ts';
-import { clientMsgIdSchema, counterSchema, emojiSchema, idSchema, textSchema, timeSchema } from './primitives.ts';
+import { clientMsgIdSchema, counterSchema, emojiSchema, fileIdsSchema, idSchema, textSchema, timeSchema } from './primitives.ts';
 
 /** The commands of a conversation: the same union serves the socket, the HTTP routes and the room's RPC. */
 export const sendCommand = z.strictObject({
@@ -12,6 +12,7 @@ export const sendCommand = z.strictObject({
   text: textSchema,
   thread_id: idSchema.optional(),
   origin: originSchema.optional(),
+  file_ids: fileIdsSchema.optional(),
 });
 const editCommand = z.strictObject({ type: z.literal('edit'), message_id: idSchema, text: textSchema });
 const deleteCommand = z.strictObject({ type: z.literal('delete'), message_id: idSchema });

@@ -56,6 +56,8 @@ export const MAX_PRESENCE_LIST = 200;
 export const MAX_RECONNECT_MS = 120_000;
 /** Longest name of a file, in UTF-16 code units. */
 export const MAX_FILE_NAME = 255;
+/** Most files of one message. */
+export const MAX_MESSAGE_FILES = 10;
 /** Largest thumbnail that the consumer fleet may store, in bytes. */
 export const MAX_THUMBNAIL_BYTES = 2 * 1024 * 1024;
 /** Keywords of one user; the longest, in UTF-16 code units; and the most words of one. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { MAX_CHANNEL_NAME, MAX_CLIENT_MSG_ID, MAX_EMOJI, MAX_TEXT, MAX_TOPIC } from './limits.ts';
+import { MAX_CHANNEL_NAME, MAX_CLIENT_MSG_ID, MAX_EMOJI, MAX_MESSAGE_FILES, MAX_TEXT, MAX_TOPIC } from './limits.ts';
 
 /** Ids are UUIDs in lower case; those Colink mints are UUIDv7. */
 export const idSchema = z
@@ -30,6 +30,13 @@ export const channelNameSchema = z
   .regex(/^[\p{L}\p{N}][\p{L}\p{N}._-]*$/u, 'must be letters, digits, dots, dashes or underscores');
 export const topicSchema = z.string().max(MAX_TOPIC).refine(storable, storableMessage);
 export const storableString = (max: number) => z.string().min(1).max(max).refine(storable, storableMessage);
+
+/** The files of a message, in the order in which they are shown. */
+export const fileIdsSchema = z
+  .array(idSchema)
+  .min(1)
+  .max(MAX_MESSAGE_FILES)
+  .refine((ids) => new Set(ids).size === ids.length, 'must name each file once');
 
 /** A counter of a conversation: `seq`, `pos`, `tpos`. 0 means before the first. */
 export const counterSchema = z.int().min(0);

@@ -1,27 +1,31 @@
 import type { ChannelStandingRow, LoggedChange, MembershipRow, RevokedCredentialRow, RevokedOf } from '../../db/queries/announcements.ts';
 import type { Announcement, RoomAnnouncement } from '../../protocol/announcements.ts';
 import type { DirectoryEvent } from '../../protocol/directory-events.ts';
+import type { FileEvent } from '../../protocol/file-events.ts';
+
+/** All that the group reads. */
+export type AnnouncedEvent = DirectoryEvent | FileEvent;
 
 export type MemberEvent = Extract<DirectoryEvent, { type: 'channel.member_added' | 'channel.member_removed' }>;
 
-const isMemberEvent = (event: DirectoryEvent): event is MemberEvent => event.type === 'channel.member_added' || event.type === 'channel.member_removed';
+const isMemberEvent = (event: AnnouncedEvent): event is MemberEvent => event.type === 'channel.member_added' || event.type === 'channel.member_removed';
 
 /** The channel's maker, whom the room learns as it opens: nobody has told it of them before, and it says so to nobody. */
 const isMaker = (event: MemberEvent): boolean => event.type === 'channel.member_added' && event.role === 'owner' && event.version === 1 && event.user_id === event.actor_id;
 
 /** The member changes of a batch that rooms are to hear of, in order. */
-export const memberEvents = (events: readonly DirectoryEvent[]): MemberEvent[] => events.filter(isMemberEvent).filter((event) => !isMaker(event));
+export const memberEvents = (events: readonly AnnouncedEvent[]): MemberEvent[] => events.filter(isMemberEvent).filter((event) => !isMaker(event));
 
 export const loggedChanges = (events: readonly MemberEvent[]): LoggedChange[] =>
   events.map(({ channel_id, user_id, version }, n) => ({ n, channel_id, user_id, version }));
 
 /** Channels that the events have archived, or opened again. */
-export const updatedChannels = (events: readonly DirectoryEvent[]): string[] => [
+export const updatedChannels = (events: readonly AnnouncedEvent[]): string[] => [
   ...new Set(events.flatMap((event) => (event.type === 'channel.updated' ? [event.channel.id] : []))),
 ];
 
 /** Whose credentials the events of a batch have made void. */
-export function revokedBy(events: readonly DirectoryEvent[]): RevokedOf {
+export function revokedBy(events: readonly AnnouncedEvent[]): RevokedOf {
   const users = new Set<string>();
   const credentials = new Set<string>();
   for (const event of events) {
@@ -38,13 +42,18 @@ export interface Findings {
   readonly revoked: readonly RevokedCredentialRow[];
   /** Of the users of `revoked`. */
   readonly memberships: readonly MembershipRow[];
+  readonly files: readonly FileEvent[];
 }
 
+/** The changes of files that rooms are to hear of, in order: an upload is told by the message that shows it. */
+export const fileChanges = (events: readonly AnnouncedEvent[]): FileEvent[] =>
+  events.flatMap((event) => (event.type === 'file.updated' || event.type === 'file.deleted' ? [event] : []));
+
 /** By room, each once; then by inbox. */
-export function announcementsOf({ changes, channels, revoked, memberships }: Findings): Announcement[] {
+export function announcementsOf({ changes, channels, revoked, memberships, files }: Findings): Announcement[] {
   const rooms = new Map<string, RoomAnnouncement>();
   const roomOf = (channel_id: string): RoomAnnouncement => {
-    const room = rooms.get(channel_id) ?? { to: 'room' as const, channel_id, changes: [], revoked: [], channel: null };
+    const room = rooms.get(channel_id) ?? { to: 'room' as const, channel_id, changes: [], revoked: [], channel: null, files: [] };
     rooms.set(channel_id, room);
     return room;
   };
@@ -53,10 +62,16 @@ export function announcementsOf({ changes, channels, revoked, memberships }: Fin
   for (const { channel_id, user_id } of memberships) {
     for (const { credential_id, expires_at } of revoked.filter((row) => row.user_id === user_id)) roomOf(channel_id).revoked.push({ credential_id, expires_at });
   }
+  for (const event of files) roomOf(event.file.channel_id).files?.push(fileNewsOf(event));
   return [...rooms.values(), ...revoked.map(({ user_id, credential_id }) => ({ to: 'inbox' as const, user_id, credential_id }))];
 }
 
 function changeOf(event: MemberEvent): RoomAnnouncement['changes'][number] {
   const { id: event_id, user_id, actor_id, version } = event;
   return { event_id, user_id, actor_id, version, role: event.type === 'channel.member_added' ? event.role : null };
+}
+
+function fileNewsOf({ type, id: event_id, actor_id, version, file }: FileEvent): NonNullable<RoomAnnouncement['files']>[number] {
+  if (type === 'file.deleted') return { event_id, file_id: file.id, actor_id, version, status: 'deleted', thumbnails: [] };
+  return { event_id, file_id: file.id, actor_id, version, status: file.status, thumbnails: file.thumbnails };
 }

@@ -13,6 +13,10 @@ export type FileRow = Omit<FileState, 'size'> & { readonly size: string };
 export const fileColumns: SQL = sql`f.id, f.channel_id, f.uploader_id, f.name, f.media_type, f.size, f.sha256, f.status, f.thumbnails,
   ${wireTime(sql`f.created_at`)} AS created_at`;
 
+/** A whole file as JSON, of a table `f`. */
+export const fileJson: SQL = sql`jsonb_build_object('id', f.id, 'channel_id', f.channel_id, 'uploader_id', f.uploader_id, 'name', f.name, 'media_type', f.media_type,
+  'size', f.size, 'sha256', f.sha256, 'status', f.status, 'thumbnails', f.thumbnails, 'created_at', ${wireTime(sql`f.created_at`)})`;
+
 export const toFile = ({ id, channel_id, uploader_id, name, media_type, size, sha256, status, thumbnails, created_at }: FileRow): FileState => ({
   id, channel_id, uploader_id, name, media_type, size: Number(size), sha256, status, thumbnails, created_at,
 });

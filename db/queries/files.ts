@@ -52,6 +52,15 @@ export async function listFiles(
   return { ok: rows.flatMap((row) => (row.id == null ? [] : [toFile(row as FileRow)])) };
 }
 
+/** Of the files that an author names in a channel, those that are their own, there, and not deleted. */
+export async function findOwnFiles(db: Queryable, credentialId: string, channelId: string, fileIds: readonly string[]): Promise<Set<string>> {
+  const rows = await db.execute<{ id: string }>(sql`
+    SELECT f.id FROM (${callerRow(credentialId)}) me
+    JOIN files f ON f.uploader_id = me.id AND f.channel_id = ${channelId} AND f.deleted_at IS NULL
+    WHERE f.id IN (SELECT w.id::uuid FROM json_array_elements_text(${JSON.stringify(fileIds)}::text::json) AS w (id))`);
+  return new Set(rows.map(({ id }) => id));
+}
+
 export interface DeletionRequest {
   readonly credentialId: string;
   readonly fileId: string;

@@ -1,8 +1,10 @@
 import { sql, type SQL } from 'drizzle-orm';
 import type { Message, User } from '../../protocol/api.ts';
 import type { Outcome } from '../../protocol/errors.ts';
+import type { FileState } from '../../protocol/files.ts';
 import type { Queryable } from '../client.ts';
 import { refuseReader, standingColumns, standingTables, type Standing } from './access.ts';
+import { fileJson } from './file-rows.ts';
 import { wireTime } from './time.ts';
 
 /** The messages of a channel in the order of `pos`, or of one thread in the order of `tpos`. */
@@ -33,11 +35,13 @@ interface LogColumns {
   readonly drained_seq: string;
   readonly last: string | null;
 }
-interface MessageColumns extends Omit<Message, 'seq' | 'pos' | 'tpos' | 'reactions'> {
+interface MessageColumns extends Omit<Message, 'seq' | 'pos' | 'tpos' | 'reactions' | 'file_ids' | 'files'> {
   readonly seq: string;
   readonly pos: string | null;
   readonly tpos: string | null;
   readonly reactions: Message['reactions'] | null;
+  readonly file_ids: string[] | null;
+  readonly files: FileState[] | null;
 }
 interface AuthorColumns {
   readonly handle: string;
@@ -48,13 +52,13 @@ type Row = Standing & LogColumns & MessageColumns & AuthorColumns & { [column: s
 
 const messageColumns: SQL = sql`p.id, p.channel_id, p.seq, p.pos, p.thread_id, p.tpos, p.author_id, p.client_msg_id, p.text, p.origin, p.revision,
   ${wireTime(sql`p.created_at`)} AS created_at, ${wireTime(sql`p.edited_at`)} AS edited_at, ${wireTime(sql`p.deleted_at`)} AS deleted_at,
-  coalesce(t.reply_count, 0) AS reply_count, r.reactions, a.handle, a.display_name, a.role AS author_role`;
+  coalesce(t.reply_count, 0) AS reply_count, r.reactions, mf.file_ids, mf.files, a.handle, a.display_name, a.role AS author_role`;
 
 /** The stored columns that `messageColumns` is made of. */
 const storedColumns: SQL = sql`m.id, m.channel_id, m.seq, m.pos, m.thread_id, m.tpos, m.author_id, m.client_msg_id, m.text, m.origin, m.revision,
   m.created_at, m.edited_at, m.deleted_at`;
 
-/** What surrounds the message rows `p`: their threads, authors and reactions, in the order in which each emoji first came. */
+/** What surrounds the message rows `p`: their threads, authors, files, and reactions, in the order in which each emoji first came. */
 const messageTables: SQL = sql`
   LEFT JOIN threads t ON t.root_id = p.id
   LEFT JOIN users a ON a.id = p.author_id
@@ -63,7 +67,11 @@ const messageTables: SQL = sql`
     FROM (
       SELECT emoji, jsonb_agg(user_id ORDER BY seq) AS user_ids, min(seq) AS first_seq FROM reactions WHERE message_id = p.id GROUP BY emoji
     ) e
-  ) r ON true`;
+  ) r ON true
+  LEFT JOIN LATERAL (
+    SELECT jsonb_agg(l.file_id ORDER BY l.place) AS file_ids, jsonb_agg(${fileJson} ORDER BY l.place) FILTER (WHERE f.deleted_at IS NULL) AS files
+    FROM message_files l JOIN files f ON f.id = l.file_id WHERE l.message_id = p.id AND p.deleted_at IS NULL
+  ) mf ON true`;
 
 const standingOf = (credentialId: string, channelId: string): SQL => sql`
   SELECT ${standingColumns}, l.epoch, l.drained_seq, l.drained_pos FROM ${standingTables(credentialId, channelId)}
@@ -138,6 +146,7 @@ function toMessage(row: Row): Message {
     deleted_at: row.deleted_at,
     reply_count: row.reply_count,
     reactions: row.reactions ?? [],
+    ...(row.file_ids !== null && { file_ids: row.file_ids, files: row.files ?? [] }),
   };
 }
 

@@ -117,12 +117,13 @@ export class ChannelRoom extends DurableObject<Env> implements RoomApi {
     (await this.#room.mustOpen(channelId)).setStanding(standing);
   }
 
-  async announce(channelId: string, { changes, revoked, channel }: RoomNews): Promise<AnnounceAnswer> {
+  async announce(channelId: string, { changes, revoked, channel, files = [] }: RoomNews): Promise<AnnounceAnswer> {
     // Nobody is in a room that was never opened, and it learns its channel when it is; but whom to keep out it has to be told.
     if (this.#room.isUnused && revoked.length === 0) return { status: 'told' };
     const room = await this.#room.open(channelId);
     if ('problem' in room) return { status: room.problem.code === 'not_found' ? 'unknown' : 'unavailable' };
     if (channel !== null) room.ok.setStanding(channel);
+    if (files.length > 0) room.ok.announceFiles(files);
     for (const change of changes) await room.ok.applyMemberChange(change);
     await this.revokeCredentials(channelId, revoked);
     return { status: 'told' };

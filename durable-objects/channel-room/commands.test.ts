@@ -35,6 +35,19 @@ describe('send', () => {
     expect(channelEventSchema.parse(last())).toMatchObject({ type: 'message.created', seq: 1, actor_id: ALICE.user_id, client_msg_id: 'a', text: 'x', pos: 1, at: '2026-11-23T00:00:00.000Z' });
   });
 
+  it('logs a message without files as before there were any, byte for byte, and names them where there are', () => {
+    const at = { at: new Date(NOW).toISOString(), actor_id: ALICE.user_id };
+    const { message_id } = sent('a');
+    const [event] = room.log.since(0, 1, 10_000);
+    const [eventId] = logged(room).map((one) => one.id);
+    expect(event?.json).toBe(JSON.stringify({ type: 'message.created', seq: 1, id: eventId, ...at, message_id, client_msg_id: 'a', text: 'x', pos: 1, thread_id: null, tpos: null, origin: null }));
+    must(run({ type: 'send', client_msg_id: 'b', text: 'x', file_ids: [id(7, 1), id(7, 2)] }));
+    expect(last()).toMatchObject({ file_ids: [id(7, 1), id(7, 2)] });
+    expect(must(run({ type: 'send', client_msg_id: 'b', text: 'x', file_ids: [id(7, 1), id(7, 2)] })).changed).toBe(false);
+    for (const file_ids of [[id(7, 2), id(7, 1)], [id(7, 1)]]) expect(problem(run({ type: 'send', client_msg_id: 'b', text: 'x', file_ids }))).toBe('idempotency_mismatch');
+    expect(problem(run(send('b')))).toBe('idempotency_mismatch');
+  });
+
   it('keeps the origin of an imported message', () => {
     const origin = { source: 'irc', author: 'ed', sent_at: '2004-11-23 09:00' };
     must(run({ type: 'send', client_msg_id: 'a', text: 'x', origin }));

@@ -78,7 +78,7 @@ function create({ room, actor, now }: Context, command: SendCommand, root: Index
     id: room.newId(now),
     author_id: actor.user_id,
     client_msg_id: command.client_msg_id,
-    fingerprint: fingerprint(command.text, root?.id ?? null),
+    fingerprint: fingerprint(command.text, root?.id ?? null, command.file_ids),
     seq: room.nextSeq,
     pos: root === null ? room.nextPos : null,
     thread_id: root?.id ?? null,
@@ -91,8 +91,9 @@ function create({ room, actor, now }: Context, command: SendCommand, root: Index
   if (!room.messages.insert(message)) return repeated({ room, actor, now }, command) ?? { problem: { code: 'internal' } };
   if (root !== null) room.messages.setLastTpos(root.id, root.last_tpos + 1);
   const { id: message_id, pos, thread_id, tpos, client_msg_id } = message;
-  const { text, origin = null } = command;
-  room.append({ type: 'message.created', actor_id: actor.user_id, message_id, client_msg_id, text, pos, thread_id, tpos, origin }, now);
+  const { text, origin = null, file_ids } = command;
+  const created = { type: 'message.created' as const, actor_id: actor.user_id, message_id, client_msg_id, text, pos, thread_id, tpos, origin };
+  room.append(file_ids === undefined ? created : { ...created, file_ids }, now);
   return { ok: result(message, message.seq, now, true) };
 }
 
@@ -100,7 +101,7 @@ function create({ room, actor, now }: Context, command: SendCommand, root: Index
 function repeated({ room, actor }: Context, command: SendCommand): Outcome<CommandResult> | null {
   const first = room.messages.findSent(actor.user_id, command.client_msg_id);
   if (first === undefined) return null;
-  const same = first.fingerprint === null || first.fingerprint === fingerprint(command.text, command.thread_id ?? null);
+  const same = first.fingerprint === null || first.fingerprint === fingerprint(command.text, command.thread_id ?? null, command.file_ids);
   return same ? { ok: result(first, first.seq, first.at, false) } : { problem: { code: 'idempotency_mismatch' } };
 }
 

@@ -37,15 +37,18 @@ export interface ConversationOptions {
 /** Whether the channel is archived, as of a version of it; no row: nobody has said so. */
 const STANDING_SCHEMA = 'CREATE TABLE standing (id INTEGER PRIMARY KEY CHECK (id = 1), archived INTEGER NOT NULL, version INTEGER NOT NULL);';
 
+/** Up to which version of a file its changes are in the log. */
+const FILE_SCHEMA = 'CREATE TABLE file_versions (file_id TEXT PRIMARY KEY, version INTEGER NOT NULL) WITHOUT ROWID;';
+
 const ROOM_SCHEMA = `CREATE TABLE room_state (id INTEGER PRIMARY KEY CHECK (id = 1), channel_id TEXT NOT NULL, kind TEXT NOT NULL, pos INTEGER NOT NULL);`;
 
 /**
  * Not the alarms: the instance that ends may still set its own, and the next one finds what they were for. Nor what is revoked: nobody tells it a second
  * time (G5).
  */
-const TABLES = ['room_state', 'standing', 'events', 'log_state', 'messages', 'edits', 'sent', 'sent_state', 'reactions', 'members', 'presences'];
+const TABLES = ['room_state', 'standing', 'events', 'log_state', 'messages', 'edits', 'sent', 'sent_state', 'reactions', 'members', 'presences', 'file_versions'];
 
-const LATER_TABLES = [['sent', SENT_SCHEMA], ['edits', EDIT_SCHEMA], ['standing', STANDING_SCHEMA]] as const;
+const LATER_TABLES = [['sent', SENT_SCHEMA], ['edits', EDIT_SCHEMA], ['standing', STANDING_SCHEMA], ['file_versions', FILE_SCHEMA]] as const;
 
 /** `pos` is that of the newest top-level message that the index of sends has merged, or a later one: those after it tell theirs. */
 type RoomRow = { channel_id: string; kind: ChannelKind; pos: number };
@@ -92,7 +95,7 @@ export class Conversation {
   static complete(sql: SqlDriver, origin: Origin): void {
     sql.transaction(() => {
       EventLog.create(sql, origin.epoch, origin.fence, origin.seq);
-      sql.run(ROOM_SCHEMA + STANDING_SCHEMA);
+      sql.run(ROOM_SCHEMA + STANDING_SCHEMA + FILE_SCHEMA);
       putStanding(sql, origin.standing);
       sql.run('INSERT INTO room_state (id, channel_id, kind, pos) VALUES (1, ?, ?, ?)', origin.channelId, origin.kind, origin.pos);
     });
@@ -102,7 +105,7 @@ export class Conversation {
   static open(sql: SqlDriver, options: ConversationOptions): Conversation | null {
     const found = new Set(sql.all<{ name: string }>(`SELECT name FROM sqlite_master WHERE type = 'table'`).map(({ name }) => name));
     if (!found.has('room_state')) return null;
-    // A room laid before there was an index of sends (2026-11-23), of edits, or its channel's standing, has none: the first is filled from the messages.
+    // A room laid before there was an index of sends (2026-11-23), of edits, of its channel's standing or its files, has none: the first is filled from the messages.
     for (const [table, schema] of LATER_TABLES) if (!found.has(table)) sql.transaction(() => sql.run(schema));
     const [row] = sql.all<RoomRow>('SELECT channel_id, kind, pos FROM room_state WHERE id = 1');
     return row === undefined ? null : new Conversation(sql, row, options);
@@ -146,6 +149,14 @@ export class Conversation {
     if (standing.version <= this.#standing.version) return;
     putStanding(this.#sql, standing);
     this.#standing = standing;
+  }
+
+  /** Whether this version of a file is news. */
+  learnFile(fileId: string, version: number): boolean {
+    const [known] = this.#sql.all<{ version: number }>('SELECT version FROM file_versions WHERE file_id = ?', fileId);
+    if (known !== undefined && known.version >= version) return false;
+    this.#sql.run('REPLACE INTO file_versions (file_id, version) VALUES (?, ?)', fileId, version);
+    return true;
   }
 
   get nextSeq(): number {

@@ -13,4 +13,5 @@ export function hash53(text: string): number {
 }
 
 /** What a `client_msg_id` stands for: tells a repeated send from another one under the same id. */
-export const fingerprint = (text: string, threadId: string | null): number => hash53(`${threadId ?? ''}\n${text}`);
+export const fingerprint = (text: string, threadId: string | null, fileIds: readonly string[] = []): number =>
+  hash53(`${threadId ?? ''}\n${text}${fileIds.map((id) => `\n${id}`).join('')}`);

@@ -1,4 +1,4 @@
-import type { ChannelStanding } from '../../protocol/announcements.ts';
+import type { ChannelStanding, FileNews } from '../../protocol/announcements.ts';
 import type { CloseCode } from '../../protocol/close-codes.ts';
 import type { Outcome } from '../../protocol/errors.ts';
 import type { Command, CommandResult } from '../../protocol/frames.ts';
@@ -25,6 +25,7 @@ import type { Conversation } from './conversation.ts';
 import { GroupCommit } from './group-commit.ts';
 import { MembershipLookup } from './membership.ts';
 import { readForNode } from './node-reads.ts';
+import { announceFiles } from './file-news.ts';
 import { redact } from './redaction.ts';
 import type { RoomAlarm } from './room-alarms.ts';
 import type { ActorCommand, Admission, LogHead, MemberChange, Placement, SocketRequest } from './room-api.ts';
@@ -160,6 +161,13 @@ export class Room<S extends RoomSocket> {
   setStanding(standing: ChannelStanding): void {
     this.#commits.flush();
     this.#conversation.setStanding(standing);
+  }
+
+  /** As `announceFiles`. */
+  announceFiles(news: readonly FileNews[]): void {
+    this.#commits.flush();
+    const events = announceFiles(this.#conversation, news, this.#ports.clock());
+    if (events.length > 0) this.#committed(events);
   }
 
   /** As `RoomApi`. */

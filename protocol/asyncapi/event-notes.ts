@@ -15,10 +15,11 @@ const entry = (seq: number) => ({ seq, ...by(seq) });
 export const CHANNEL_EVENT_NOTES: Notes<ChannelEvent> = {
   'message.created': {
     title: 'A message was sent',
-    summary: 'At the top level it has a pos, as a reply a thread_id and a tpos.',
+    summary: 'At the top level it has a pos, as a reply a thread_id and a tpos. Files that it names are its own only as far as its author uploaded them to this channel.',
     examples: [
       { ...entry(1), type: 'message.created', message_id: MESSAGE, client_msg_id: 'c-1', text: 'Grüße aus 東京 👋', pos: 1, thread_id: null, tpos: null, origin: null },
       { ...entry(2), type: 'message.created', message_id: REPLY, client_msg_id: 'c-2', text: 'a reply', pos: null, thread_id: MESSAGE, tpos: 1, origin: null },
+      { ...entry(9), type: 'message.created', message_id: MESSAGE, client_msg_id: 'c-3', text: 'the engine', pos: 2, thread_id: null, tpos: null, origin: null, file_ids: [FILE] },
     ],
   },
   'message.edited': {
@@ -50,6 +51,14 @@ export const CHANNEL_EVENT_NOTES: Notes<ChannelEvent> = {
     title: 'A member was removed',
     summary: 'Or has left: then it is the actor. Repeats the directory event of the same id.',
     examples: [{ ...entry(8), type: 'member.removed', user_id: BOB }],
+  },
+  'file.changed': {
+    title: 'A file of the channel has changed',
+    summary: 'It was scanned, has thumbnails now, or was deleted. Repeats the file event of the same id.',
+    examples: [
+      { ...entry(10), type: 'file.changed', file_id: FILE, status: 'clean', thumbnails: [{ size: 320, width: 320, height: 240 }] },
+      { ...entry(11), type: 'file.changed', file_id: FILE, status: 'deleted', thumbnails: [] },
+    ],
   },
 };
 

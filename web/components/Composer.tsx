@@ -1,11 +1,12 @@
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
-import { MAX_TEXT } from '../../protocol/limits.ts';
+import { MAX_MESSAGE_FILES, MAX_TEXT } from '../../protocol/limits.ts';
 import { me } from '../state/account.ts';
 import type { ChannelStore } from '../state/channel-store.ts';
 import { notify } from '../state/notices.ts';
 import { IconButton } from './IconButton.tsx';
 import { MentionList } from './MentionList.tsx';
 import { fitHeight, isPlainEnter } from './textarea.ts';
+import { UploadList } from './UploadList.tsx';
 import { useMentions } from './use-mentions.ts';
 
 interface Props {
@@ -18,6 +19,8 @@ interface Props {
 /** Where messages are written: Enter sends, Shift+Enter breaks the line, ArrowUp in an empty field edits the last own message. */
 export function Composer({ store, rootId, placeholder, autoFocus = matchMedia('(pointer: fine)').matches }: Props) {
   const ref = useRef<HTMLTextAreaElement>(null);
+  const picker = useRef<HTMLInputElement>(null);
+  const uploads = store.uploadsOf(rootId);
   const [text, setText] = useState(store.drafts.get(rootId ?? '') ?? '');
   useLayoutEffect(() => fitHeight(ref.current), [text]);
   useEffect(() => (autoFocus ? ref.current?.focus() : undefined), []);
@@ -28,15 +31,25 @@ export function Composer({ store, rootId, placeholder, autoFocus = matchMedia('(
   };
   const mentions = useMentions(ref, store, write);
   const send = () => {
-    if (text.trim() === '' || text.length > MAX_TEXT) return;
+    const { files } = uploads;
+    // A message needs words: without any, its files are named.
+    const words = text.trim() || files.map(({ name }) => name).join(', ');
+    if (words === '' || text.length > MAX_TEXT) return;
+    if (uploads.isRunning) return notify('Wait until the files are uploaded, or remove them.');
     try {
-      store.send(text.trim(), rootId);
+      store.send(words, rootId, files.map(({ id }) => id));
       write('');
+      uploads.clear();
       mentions.choice.close();
     } catch (error) {
       notify(error instanceof Error ? error.message : String(error));
     }
     ref.current?.focus();
+  };
+  const attach = (chosen: readonly File[]) => {
+    const room = MAX_MESSAGE_FILES - uploads.all.peek().length;
+    if (chosen.length > room) notify(`A message takes ${MAX_MESSAGE_FILES} files.`);
+    for (const one of chosen.slice(0, room)) uploads.start(one);
   };
   const handleKey = (event: KeyboardEvent) => {
     if (mentions.handleKey(event)) {
@@ -59,6 +72,18 @@ export function Composer({ store, rootId, placeholder, autoFocus = matchMedia('(
         send();
       }}
     >
+      <UploadList uploads={uploads} />
+      <input
+        ref={picker}
+        type="file"
+        multiple
+        hidden
+        onChange={({ currentTarget }) => {
+          attach([...(currentTarget.files ?? [])]);
+          currentTarget.value = '';
+        }}
+      />
+      <IconButton icon="attach" label="Attach files" class="attach" onClick={() => picker.current?.click()} />
       <MentionList id={mentions.id} choice={mentions.choice} onTake={mentions.take} />
       <textarea
         ref={ref}

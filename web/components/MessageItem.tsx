@@ -8,6 +8,7 @@ import { openThread } from '../state/navigation.ts';
 import { activeRow } from '../state/active-row.ts';
 import { authorKey, dayOf, saidAt } from '../state/rows.ts';
 import { displayName } from '../state/users.ts';
+import { Attachments } from './Attachments.tsx';
 import { Avatar } from './Avatar.tsx';
 import { EditForm } from './EditForm.tsx';
 import { Icon } from './Icon.tsx';
@@ -44,6 +45,7 @@ export function MessageItem({ rowKey, message, isGrouped, isInThread, isTabStop,
     >
       <MessageFrame store={store} message={message} name={name} isGrouped={isGrouped}>
         {isEditing ? <EditForm store={store} message={message} /> : <Body message={message} />}
+        {message.deleted_at === null && <Attachments message={message} />}
         {message.deleted_at === null && message.reactions.length > 0 && <Reactions store={store} message={message} />}
         {!isInThread && message.reply_count > 0 && <ReplyCount message={message} />}
       </MessageFrame>

@@ -9,6 +9,7 @@ import type { ChannelEvent } from '../../protocol/events.ts';
 import type { InboxEvent } from '../../protocol/inbox-events.ts';
 import { announce } from './announcements.ts';
 import { ChannelStore } from './channel-store.ts';
+import { applyFileEvents } from './files.ts';
 import { startInbox, stopInbox } from './inbox.ts';
 import { navigate, place } from './location.ts';
 import { isMuted } from './mutes.ts';
@@ -113,6 +114,7 @@ function told(events: readonly InboxEvent[]): void {
 }
 
 function heard(store: ChannelStore, events: readonly ChannelEvent[]): void {
+  applyFileEvents(events);
   const created = events.filter((event) => event.type === 'message.created').filter((event) => event.actor_id !== me.peek()?.id);
   const unread = created.filter(({ pos }) => pos !== null).length;
   if (unread > 0 && unreadCount(store.state.peek()) === unread && !store.isReading.peek()) store.newAfter.value = store.state.peek().readPos;

@@ -11,6 +11,7 @@ import { badgeOf, knownReadPos, markRead } from './inbox.ts';
 import { type Loading, failed, load } from './loading.ts';
 import { MemberList } from './member-list.ts';
 import { api, ports } from './platform.ts';
+import { Uploads } from './uploads.ts';
 import { learnUsers } from './users.ts';
 
 /** Longest history kept of a channel out of view, and longest one that grows in view. */
@@ -51,6 +52,7 @@ export class ChannelStore {
   readonly session: ChannelSession;
   /** Unsent text by root id, `''` for the channel itself. */
   readonly drafts = new Map<string, string>();
+  readonly #uploads = new Map<string, Uploads>();
   #opening = Promise.resolve();
 
   constructor(channel: MyChannel, me: string, listener: StoreListener) {
@@ -123,9 +125,16 @@ export class ChannelStore {
     await replies;
   }
 
+  /** The files of the message that is being written there. */
+  uploadsOf(rootId: string | null): Uploads {
+    const uploads = this.#uploads.get(rootId ?? '') ?? new Uploads(this.id);
+    this.#uploads.set(rootId ?? '', uploads);
+    return uploads;
+  }
+
   /** Queues a message and shows the end of the list, where it stands. Throws `QueueFullError`. */
-  send(text: string, rootId: string | null): void {
-    this.session.send(text, rootId);
+  send(text: string, rootId: string | null, fileIds: readonly string[] = []): void {
+    this.session.send(text, rootId, fileIds);
     if (rootId !== null) return;
     this.newAfter.value = null;
     this.showEnd();

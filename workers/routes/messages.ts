@@ -1,5 +1,6 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import type { Context } from 'hono';
+import { findOwnFiles } from '../../db/queries/files.ts';
 import type { Command } from '../../protocol/frames.ts';
 import { batchBodySchema, batchResultSchema, editBodySchema, sendBodySchema } from '../../protocol/api.ts';
 import { commandResultSchema, type CommandResult } from '../../protocol/frames.ts';
@@ -9,6 +10,7 @@ import { answerJson } from '../answer.ts';
 import type { App, AppEnv } from '../env.ts';
 import { idempotencyKey } from '../idempotency-key.ts';
 import { readBody } from '../json.ts';
+import { withPostgres } from '../postgres.ts';
 import { ProblemError, unwrap } from '../problems.ts';
 import type { RoomCalls } from '../room-calls.ts';
 import { callRoom } from '../room.ts';
@@ -84,10 +86,18 @@ function clientMsgId(c: Context<AppEnv>, given: string | undefined): string {
   throw new ProblemError({ code: 'invalid', errors: [{ pointer: '/client_msg_id', detail: 'is required, here or as Idempotency-Key: 1 to 64 visible ASCII characters' }] });
 }
 
+/** A room knows no files: what is no file of the author's, in this channel, is refused here, and passed over where messages are read. */
+async function refuseForeignFiles(c: Context<AppEnv>, channelId: string, fileIds: readonly string[]): Promise<void> {
+  const own = await withPostgres(c, (db) => findOwnFiles(db, c.get('identity').actor.credential_id, channelId, fileIds));
+  const errors = fileIds.flatMap((id, index) => (own.has(id) ? [] : [{ pointer: `/file_ids/${index}`, detail: 'must be a file of your own in this channel' }]));
+  if (errors.length > 0) throw new ProblemError({ code: 'invalid', errors });
+}
+
 /** The route that decides how much a Worker can take: a shared call to the room, no Postgres where the caller is known, validated without the framework. */
 async function handleSend(c: Context<AppEnv>, execute: Execute): Promise<Response> {
   const channelId = channelIdOf(c);
   const { client_msg_id, ...message } = await readBody(c, sendBodySchema);
+  if (message.file_ids !== undefined) await refuseForeignFiles(c, channelId, message.file_ids);
   const result = await execute(c, channelId, { type: 'send', client_msg_id: clientMsgId(c, client_msg_id), ...message });
   const location = { Location: `/v1/channels/${channelId}/messages/${result.message_id}` };
   // A repetition is answered as the first request was.
