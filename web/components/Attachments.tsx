@@ -44,7 +44,7 @@ function Attachment({ file }: { file: FileState }) {
 const STATES: Readonly<Record<FileState['status'], (file: FileState) => string>> = {
   pending_scan: ({ size }) => `${sizeInWords(size)}, being scanned`,
   clean: ({ size }) => sizeInWords(size),
-  infected: () => 'infected: it cannot be downloaded',
+  infected: () => 'infected',
 };
 
 /** The smallest that fills its place, else the largest there is. */

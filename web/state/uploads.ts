@@ -34,9 +34,9 @@ export class Uploads {
     this.all.value = [...this.all.peek(), { key, name: content.name, state: { name: 'running', sent: 0 } }];
     const request = new XMLHttpRequest();
     this.#requests.set(key, request);
-    request.upload.onprogress = ({ loaded, total }) => this.#set(key, { name: 'running', sent: total === 0 ? 0 : loaded / total });
-    request.onload = () => this.#loaded(key, request);
-    request.onerror = () => this.#set(key, { name: 'failed', why: 'the connection broke off' });
+    request.upload.addEventListener('progress', ({ loaded, total }) => this.#set(key, { name: 'running', sent: total === 0 ? 0 : loaded / total }));
+    request.addEventListener('load', () => this.#loaded(key, request));
+    request.addEventListener('error', () => this.#set(key, { name: 'failed', why: 'the connection broke off' }));
     request.open('POST', `/v1/files?${new URLSearchParams({ channel_id: this.#channelId, name: content.name })}`);
     request.setRequestHeader('Content-Type', content.type || 'application/octet-stream');
     request.setRequestHeader('Idempotency-Key', key);
