@@ -1,5 +1,6 @@
-import { describe, expect, it } from 'vitest';
-import { checkedAddresses, ForbiddenAddressError, isPublic } from './addresses.ts';
+import { createSocket, type Socket } from 'node:dgram';
+import { afterEach, describe, expect, it } from 'vitest';
+import { checkedAddresses, ForbiddenAddressError, isPublic, resolveByDns } from './addresses.ts';
 
 describe('an address', () => {
   it.each(['8.8.8.8', '93.184.216.34', '172.15.0.1', '172.32.0.1', '100.63.255.255', '100.128.0.1', '2606:4700::1111', '2a00:1450:4001::1'])('%s is public', (address) => {
@@ -39,5 +40,43 @@ describe('the addresses of a host', () => {
     expect(await check([], '127.0.0.1', true)).toEqual([{ address: '127.0.0.1', family: 4 }]);
     expect(await check(['::1'], 'localhost', true)).toEqual([{ address: '::1', family: 6 }]);
     await expect(check(['127.0.0.1', '10.0.0.1'], 'localhost', true)).rejects.toThrow(ForbiddenAddressError);
+  });
+});
+
+describe('names, asked of a name server', () => {
+  const PUBLIC = [93, 184, 216, 34];
+  const PRIVATE = [0xfd, ...Array.from({ length: 14 }, () => 0), 1];
+  /** By name and type of record: A is 1, AAAA 28. */
+  const RECORDS: Readonly<Record<string, number[]>> = { 'public.test 1': PUBLIC, 'mixed.test 1': PUBLIC, 'mixed.test 28': PRIVATE };
+
+  let server: Socket | null = null;
+  afterEach(() => server?.close());
+
+  function answerTo(query: Buffer): Buffer {
+    const labels: string[] = [];
+    let at = 12;
+    for (let length = query.readUInt8(at); length > 0; length = query.readUInt8(at)) {
+      labels.push(query.toString('ascii', at + 1, at + 1 + length));
+      at += length + 1;
+    }
+    const type = query.readUInt16BE(at + 1);
+    const name = labels.join('.');
+    const record = RECORDS[`${name} ${type}`];
+    const head = Buffer.from([query.readUInt8(0), query.readUInt8(1), 0x81, name === 'gone.test' ? 0x83 : 0x80, 0, 1, 0, record ? 1 : 0, 0, 0, 0, 0]);
+    return Buffer.concat([head, query.subarray(12, at + 5), record ? Buffer.from([0xc0, 12, 0, type, 0, 1, 0, 0, 0, 1, 0, record.length, ...record]) : Buffer.alloc(0)]);
+  }
+
+  it('have all their addresses looked at, of both families', async () => {
+    const listening = createSocket('udp4');
+    server = listening;
+    listening.on('message', (query, { port, address }) => listening.send(answerTo(query), port, address));
+    await new Promise<void>((resolve) => listening.bind(0, '127.0.0.1', resolve));
+    const resolve = resolveByDns([`127.0.0.1:${listening.address().port}`]);
+    const check = (name: string) => checkedAddresses(name, resolve, { loopback: false });
+    expect(await check('public.test')).toEqual([{ address: '93.184.216.34', family: 4 }]);
+    expect(await resolve('mixed.test')).toHaveLength(2);
+    await expect(check('mixed.test')).rejects.toThrow(ForbiddenAddressError);
+    await expect(check('gone.test')).rejects.toThrow(/^query.*ENOTFOUND gone\.test$/);
+    await expect(check('empty.test')).rejects.toThrow(/^query.*ENODATA empty\.test$/);
   });
 });

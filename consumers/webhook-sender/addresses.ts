@@ -11,10 +11,11 @@ export interface CheckedAddress {
 export type Resolve = (hostname: string) => Promise<readonly string[]>;
 
 /**
- * By the machine's name servers. Not by the system's resolver, which has four threads for the whole process: names whose servers do not answer would hold up everybody.
+ * By the machine's name servers, or by these. Not by the system's resolver, which has four threads for the whole process: names whose servers do not answer would hold up everybody.
  */
-export function resolveByDns(): Resolve {
+export function resolveByDns(servers: readonly string[] | null = null): Resolve {
   const resolver = new Resolver({ timeout: 2_000, tries: 2 });
+  if (servers !== null) resolver.setServers(servers);
   return async (hostname) => {
     const answers = await Promise.allSettled([resolver.resolve4(hostname), resolver.resolve6(hostname)]);
     const found = answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []));
