@@ -10,7 +10,7 @@ import { hostMessageSchema, type HostSettings } from './worker-messages.ts';
 import type { RunningPart, StartPart } from './supervisor.ts';
 
 /** How each part of the stack is started. All of them listen on loopback, on a port decided before. */
-const START_TIMEOUT_MS = 30_000;
+const START_TIMEOUT_MS = 60_000;
 
 const here = (file: string): string => join(import.meta.dirname, file);
 const logOf = (dataDir: string, name: string): string => join(dataDir, 'logs', `${name}.log`);

@@ -22,6 +22,16 @@ export async function freePort(): Promise<number> {
   return close(server);
 }
 
+/** So many ports that nobody listens on, all different, and none of `but`. */
+export async function differentPorts(count: number, but: Iterable<number> = []): Promise<number[]> {
+  const [found, excluded] = [new Set<number>(), new Set(but)];
+  while (found.size < count) {
+    const port = await freePort();
+    if (!excluded.has(port)) found.add(port);
+  }
+  return [...found];
+}
+
 export async function isFree(port: number): Promise<boolean> {
   const server = await listen(port);
   if (server !== null) await close(server);
@@ -72,9 +82,7 @@ async function nextFree(after: number, used: ReadonlySet<number>): Promise<numbe
 
 /** Ports that are free now, all different. */
 async function freePorts(): Promise<Ports> {
-  const used = new Set<number>();
-  while (used.size < PORT_NAMES.length) used.add(await freePort());
-  const free = [...used];
+  const free = await differentPorts(PORT_NAMES.length);
   return Object.fromEntries(PORT_NAMES.map((name, index) => [name, free[index] ?? 0])) as Record<PortName, number>;
 }
 

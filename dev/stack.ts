@@ -12,7 +12,7 @@ import { AUDIENCE, FIRST_ADMIN, issuerAt } from './issuer.ts';
 import { endLeftovers } from './leftovers.ts';
 import { buildPage } from './page.ts';
 import { fleetPart, type FleetSettings, identityPart, kafkaPart, postgresPart, redisPart, redisRestPart, workerPart } from './parts.ts';
-import { answersAny, freePort, type PortName, type PortPlan, type Ports, type PortWish } from './ports.ts';
+import { answersAny, differentPorts, type PortName, type PortPlan, type Ports, type PortWish } from './ports.ts';
 import { type StartPart, Supervisor } from './supervisor.ts';
 import { chooseTransport, type TransportChoice, type TransportWish } from './transport.ts';
 
@@ -252,19 +252,17 @@ class Assembly implements Stack {
     const { fleet, relay, worker } = this.#ports;
     const brokers = this.#brokers();
     const common = { postgresUrl: this.#postgresUrl(), brokers, workerUrl: `http://127.0.0.1:${worker}`, fleetToken: this.#fleetToken, redis, relayShards: this.#fleetProcesses };
-    await Promise.all([this.#startFleet('fleet', { ...common, run: 'groups' }), ...(brokers.length > 0 ? [this.#startFleet('relay', { ...common, run: 'relay' })] : [])]);
+    const more = await differentPorts(2 * (this.#fleetProcesses - 1), Object.values(this.#ports));
+    const starts = [this.#startFleet('fleet', [fleet, ...more.slice(this.#fleetProcesses - 1)], { ...common, run: 'groups' })];
+    if (brokers.length > 0) starts.push(this.#startFleet('relay', [relay, ...more], { ...common, run: 'relay' }));
+    await Promise.all(starts);
     if (brokers.length > 0) this.#line('relay', `127.0.0.1:${relay}`, 'event_log to Kafka; metrics at /metrics');
     this.#line('fleet', `127.0.0.1:${fleet}`, 'consumer groups; metrics at /metrics');
   }
 
-  /** All processes of the relay, or of the groups; the first on the planned port. */
-  async #startFleet(part: 'fleet' | 'relay', settings: Omit<FleetSettings, 'name' | 'port'>): Promise<void> {
-    await Promise.all(
-      this.#processesOf(part).map(async (name, index) => {
-        const port = index === 0 ? this.#ports[part] : await freePort();
-        await this.#add(part, fleetPart(this.dataDir, { ...settings, name, port }), name);
-      }),
-    );
+  /** All processes of the relay, or of the groups, each on the next of these ports. */
+  async #startFleet(part: 'fleet' | 'relay', ports: readonly number[], settings: Omit<FleetSettings, 'name' | 'port'>): Promise<void> {
+    await Promise.all(this.#processesOf(part).map((name, index) => this.#add(part, fleetPart(this.dataDir, { ...settings, name, port: ports[index] ?? 0 }), name)));
   }
 
   get #fleetProcesses(): number {

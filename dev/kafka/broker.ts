@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { startChild, untilReady, type Child, type Running } from '../child.ts';
 import { detect, isPresent } from '../components.ts';
-import { freePort } from '../ports.ts';
+import { differentPorts } from '../ports.ts';
 import { fetchJars } from './broker-jars.ts';
 
 export interface KafkaOptions {
@@ -53,8 +53,8 @@ const MIN_INSYNC = 2;
  */
 export async function startKafka(options: KafkaOptions): Promise<KafkaBroker> {
   const { java, classpath } = await findBroker();
-  const port = options.port ?? (await freePort());
-  const controllerPort = options.controllerPort ?? (await freePort());
+  const [free = 0, freeToo = 0] = await differentPorts(2, [options.port, options.controllerPort].filter((taken) => taken !== undefined));
+  const [port, controllerPort] = [options.port ?? free, options.controllerPort ?? freeToo];
   const logFile = options.logFile ?? join(options.dataDir, 'kafka.log');
   const place = options.cluster ?? { nodeId: 1, controllerPorts: [controllerPort] };
   const configFile = await writeConfig(options.dataDir, { port, advertisedPort: options.advertisedPort ?? port }, place);

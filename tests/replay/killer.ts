@@ -23,7 +23,7 @@ export interface Kills {
 }
 
 /** A process that has been killed has to be back after so many milliseconds, or the run has found something. */
-const BACK_WITHIN_MS = 90_000;
+const BACK_WITHIN_MS = 180_000;
 
 /**
  * Kills a process after a random pause, again and again, until `signal` aborts or `most` are killed. Pauses are 0.25 to 1.75 times `everyMs`. What is

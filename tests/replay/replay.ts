@@ -88,7 +88,11 @@ export async function replay(options: ReplayOptions): Promise<ReplayReport> {
 export async function runThrough(options: ReplayOptions): Promise<Settled> {
   const deal = await dealOut(options.file, options.channels, options.lines);
   options.log(`seed ${options.seed}: ${deal.messages} messages into ${options.channels} channels`);
-  const world = await startWorld('replay', 'kafka', { fleetProcesses: FLEET_PROCESSES, redis: false });
+  const world = await startWorld('replay', 'kafka', {
+    fleetProcesses: FLEET_PROCESSES,
+    redis: false,
+    report: ({ part, note }) => part === '' && options.log(`stack: ${note.split('\n', 1)[0]}`),
+  });
   let crowd: Crowd | null = null;
   const close = async (): Promise<void> => {
     crowd?.close();

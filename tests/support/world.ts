@@ -20,7 +20,7 @@ export interface WorldUser {
   readonly api: Api;
 }
 
-export type WorldOptions = Pick<StackOptions, 'postgresUrl' | 'postgresReplicaUrl' | 'vars' | 'fleetProcesses' | 'redis'>;
+export type WorldOptions = Pick<StackOptions, 'postgresUrl' | 'postgresReplicaUrl' | 'vars' | 'fleetProcesses' | 'redis' | 'report'>;
 
 const HOUR_MS = 3_600_000;
 
