@@ -41,8 +41,8 @@ describe('announcements', () => {
     const [eves, adas] = revoked.map(({ credential_id, expires_at }) => ({ credential_id, expires_at }));
     const common = ({ id: event_id, user_id, actor_id, version }: MemberEvent) => ({ event_id, user_id, actor_id, version });
     expect(announcementsOf({ changes: [first, elsewhere, second], channels: [{ channel_id: OTHER, archived: true, version: 2 }], revoked, memberships, files: [] })).toEqual([
-      { to: 'room', channel_id: ROOM, changes: [{ ...common(first), role: 'member' }, { ...common(second), role: null }], revoked: [eves, adas], channel: null, files: [] },
-      { to: 'room', channel_id: OTHER, changes: [{ ...common(elsewhere), role: 'owner' }], revoked: [adas], channel: { archived: true, version: 2 }, files: [] },
+      { to: 'room', channel_id: ROOM, changes: [{ ...common(first), role: 'member' }, { ...common(second), role: null }], revoked: [eves, adas], channel: null },
+      { to: 'room', channel_id: OTHER, changes: [{ ...common(elsewhere), role: 'owner' }], revoked: [adas], channel: { archived: true, version: 2 } },
       { to: 'inbox', user_id: EVE, credential_id: eves?.credential_id },
       { to: 'inbox', user_id: ADA, credential_id: adas?.credential_id },
     ]);

@@ -53,7 +53,7 @@ export const fileChanges = (events: readonly AnnouncedEvent[]): FileEvent[] =>
 export function announcementsOf({ changes, channels, revoked, memberships, files }: Findings): Announcement[] {
   const rooms = new Map<string, RoomAnnouncement>();
   const roomOf = (channel_id: string): RoomAnnouncement => {
-    const room = rooms.get(channel_id) ?? { to: 'room' as const, channel_id, changes: [], revoked: [], channel: null, files: [] };
+    const room = rooms.get(channel_id) ?? { to: 'room' as const, channel_id, changes: [], revoked: [], channel: null };
     rooms.set(channel_id, room);
     return room;
   };
@@ -62,7 +62,7 @@ export function announcementsOf({ changes, channels, revoked, memberships, files
   for (const { channel_id, user_id } of memberships) {
     for (const { credential_id, expires_at } of revoked.filter((row) => row.user_id === user_id)) roomOf(channel_id).revoked.push({ credential_id, expires_at });
   }
-  for (const event of files) roomOf(event.file.channel_id).files?.push(fileNewsOf(event));
+  for (const event of files) (roomOf(event.file.channel_id).files ??= []).push(fileNewsOf(event));
   return [...rooms.values(), ...revoked.map(({ user_id, credential_id }) => ({ to: 'inbox' as const, user_id, credential_id }))];
 }
 
