@@ -14,6 +14,7 @@ const optionsSchema = z.object({
   postgres: z.string().optional(),
   transport: z.enum(['auto', 'kafka', 'embedded'], '--transport is auto, kafka or embedded').default('auto'),
   redis: z.boolean().default(true),
+  clamd: z.boolean().default(true),
   reset: z.boolean().default(false),
 });
 type DevOptions = z.infer<typeof optionsSchema>;
@@ -26,6 +27,7 @@ export function registerDev(cli: CAC): void {
     .option('--postgres <url>', 'Use this Postgres instead of one of its own')
     .option('--transport <name>', 'How events reach the consumers: auto, kafka or embedded', { default: 'auto' })
     .option('--no-redis', 'Run without the second cache level')
+    .option('--no-clamd', 'Run without scanning files: they stay pending_scan')
     .option('--reset', `Clear all data in ${DATA_DIR} first`)
     .action(async (flags: unknown) => {
       const parsed = optionsSchema.safeParse(flags);
@@ -48,6 +50,7 @@ async function dev(options: DevOptions): Promise<number> {
     ...(options.postgres !== undefined && { postgresUrl: options.postgres }),
     transport: options.transport,
     redis: options.redis,
+    clamd: options.clamd,
     signal,
     report,
   }).catch((error: unknown) => {
@@ -82,7 +85,7 @@ function interruption(): AbortSignal {
 async function reset(): Promise<void> {
   await endLeftovers(dataDir, (line) => console.log(line));
   await rm(dataDir, { recursive: true, force: true });
-  await rm(await openTwin(join(dataDir, 'postgres')), { recursive: true, force: true });
+  for (const part of ['postgres', 'clamd']) await rm(await openTwin(join(dataDir, part)), { recursive: true, force: true });
 }
 
 function report({ part, address, note }: PartLine): void {

@@ -17,6 +17,7 @@ const COMMANDS: Readonly<Record<string, Load>> = {
   'announce-restart': async () => (await import('./announce-restart.ts')).registerAnnounceRestart,
   dlq: async () => (await import('./dlq.ts')).registerDlq,
   import: async () => (await import('./import-irc.ts')).registerImport,
+  files: async () => (await import('./files.ts')).registerFiles,
   fleet: async () => (await import('./fleet.ts')).registerFleet,
 };
 

@@ -6,7 +6,7 @@ const DATABASE_URL = 'postgres://colink@127.0.0.1:5432/colink';
 describe('readConfig', () => {
   it('runs everything on the embedded transport unless told otherwise', () => {
     expect(readConfig([], { DATABASE_URL })).toEqual({
-      run: 'all', databaseUrl: DATABASE_URL, brokers: [], replicationFactor: 1, relayShards: 1, worker: null, redis: null, webhooksToLoopback: false, host: '127.0.0.1', port: 0, logLevel: 'info',
+      run: 'all', databaseUrl: DATABASE_URL, brokers: [], replicationFactor: 1, relayShards: 1, worker: null, redis: null, clamd: null, webhooksToLoopback: false, host: '127.0.0.1', port: 0, logLevel: 'info',
     });
   });
 
@@ -27,11 +27,21 @@ describe('readConfig', () => {
   });
 
   it.each([
+    ['127.0.0.1:3310', '127.0.0.1', 3310],
+    ['clamd.internal:1', 'clamd.internal', 1],
+    ['[::1]:3310', '::1', 3310],
+  ])('knows clamd at %s', (CLAMD_ADDRESS, host, port) => {
+    expect(readConfig([], { DATABASE_URL, WORKER_URL: 'https://colink.example', FLEET_TOKEN: 'a', CLAMD_ADDRESS }).clamd).toEqual({ host, port });
+  });
+
+  it.each([
     ['webhooks to loopback in production', [], { DATABASE_URL, WEBHOOKS_TO_LOOPBACK: 'true' }, 'WEBHOOKS_TO_LOOPBACK'],
     ['no database', [], {}, 'DATABASE_URL'],
     ['a relay without a broker', ['--run', 'relay'], { DATABASE_URL }, 'KAFKA_BROKERS'],
     ['a Worker without its token', [], { DATABASE_URL, WORKER_URL: 'https://colink.example' }, 'FLEET_TOKEN'],
     ['a Redis without its token', [], { DATABASE_URL, UPSTASH_REDIS_REST_URL: 'https://redis.example' }, 'UPSTASH_REDIS_REST_TOKEN'],
+    ['a clamd without the Worker whose files it scans', [], { DATABASE_URL, CLAMD_ADDRESS: '127.0.0.1:3310' }, 'WORKER_URL'],
+    ['a clamd without a port', [], { DATABASE_URL, CLAMD_ADDRESS: 'clamd' }, 'CLAMD_ADDRESS'],
     ['a role there is not', ['--run', 'everything'], { DATABASE_URL }, '--run'],
     ['more shards than pay', [], { DATABASE_URL, RELAY_SHARDS: '17' }, 'RELAY_SHARDS'],
     ['a port there is not', [], { DATABASE_URL, PORT: '70000' }, 'PORT'],

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import type { RedisAddress } from './cache-invalidator/redis.ts';
+import type { ClamdAddress } from './file-scanner/clamd-session.ts';
 import type { WorkerAddress } from './worker-calls.ts';
 
 const ROLES = ['relay', 'groups', 'all'] as const;
@@ -28,6 +29,8 @@ const environmentSchema = z.object({
   ENVIRONMENT: z.string().default('production'),
   /** Webhooks may go to loopback, and there without TLS: for programs under development, and refused elsewhere. */
   WEBHOOKS_TO_LOOPBACK: z.enum(['', 'true']).default(''),
+  /** Where clamd listens, as `host:port`. Without it the group `file-scanner` does not run, and files wait for their scan. */
+  CLAMD_ADDRESS: z.union([z.literal(''), z.string().regex(/^[^\s/:]+:\d{1,5}$|^\[[0-9a-f:]+\]:\d{1,5}$/i, 'must be host:port')]).default(''),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 });
 
@@ -48,6 +51,8 @@ export interface FleetConfig {
   readonly redis: RedisAddress | null;
   /** Whether webhooks may go to loopback. Never in production. */
   readonly webhooksToLoopback: boolean;
+  /** Null: the group `file-scanner` does not run. */
+  readonly clamd: ClamdAddress | null;
   readonly host: string;
   readonly port: number;
   readonly logLevel: string;
@@ -68,8 +73,9 @@ export function readConfig(args: readonly string[], environment: Readonly<Record
   const worker = readAddress(parsed.data, 'WORKER_URL', 'FLEET_TOKEN');
   const redis = readAddress(parsed.data, 'UPSTASH_REDIS_REST_URL', 'UPSTASH_REDIS_REST_TOKEN');
   const relayShards = RELAY_SHARDS;
+  const clamd = clamdOf(parsed.data.CLAMD_ADDRESS, worker);
   return {
-    run, databaseUrl: DATABASE_URL, brokers, replicationFactor: KAFKA_REPLICATION_FACTOR, relayShards, worker, redis, webhooksToLoopback, host: HOST, port: PORT, logLevel: LOG_LEVEL,
+    run, databaseUrl: DATABASE_URL, brokers, replicationFactor: KAFKA_REPLICATION_FACTOR, relayShards, worker, redis, clamd, webhooksToLoopback, host: HOST, port: PORT, logLevel: LOG_LEVEL,
   };
 }
 
@@ -78,4 +84,12 @@ function readAddress<N extends string>(environment: Readonly<Record<N, string>>,
   const { [urlName]: url, [tokenName]: token } = environment;
   if ((url === '') !== (token === '')) throw new Error(`${urlName} and ${tokenName} go together`);
   return url === '' ? null : { url, token };
+}
+
+/** What is to be scanned comes from the Worker. */
+function clamdOf(address: string, worker: WorkerAddress | null): ClamdAddress | null {
+  if (address === '') return null;
+  if (worker === null) throw new Error('CLAMD_ADDRESS needs WORKER_URL and FLEET_TOKEN');
+  const { hostname, port } = new URL(`tcp://${address}`);
+  return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port) };
 }

@@ -1,5 +1,5 @@
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { Registry } from 'prom-client';
 import { afterEach, describe, expect, it } from 'vitest';
 import { askAll, optionalDependencies, type Dependency, type DependencyState } from './dependencies.ts';
@@ -43,19 +43,22 @@ describe('askAll', () => {
     expect(performance.now() - begun).toBeLessThan(4_000);
   });
 
-  it('asks the Worker whether it lives, a broker whether it listens, and Redis for an answer', async () => {
+  it('asks the Worker whether it lives, a broker whether it listens, Redis and clamd for an answer', async () => {
     const isAsked = new Set(['GET /health', 'POST /redis']);
     const worker = createServer(({ method, url }, response) => response.writeHead(isAsked.has(`${method} ${url}`) ? 200 : 404).end()).listen(0, '127.0.0.1');
     await new Promise((resolve) => worker.once('listening', resolve));
     const { port } = worker.address() as AddressInfo;
-    const config = { brokers: ['127.0.0.1:1', `127.0.0.1:${port}`], worker: { url: `http://127.0.0.1:${port}`, token: 'x' }, redis: { url: `http://127.0.0.1:${port}/redis`, token: 'y' } };
+    const clamd = createTcpServer((socket) => socket.once('data', () => socket.end('PONG\0'))).listen(0, '127.0.0.1');
+    await new Promise((resolve) => clamd.once('listening', resolve));
+    const { port: clamdPort } = clamd.address() as AddressInfo;
+    const config = { brokers: ['127.0.0.1:1', `127.0.0.1:${port}`], worker: { url: `http://127.0.0.1:${port}`, token: 'x' }, redis: { url: `http://127.0.0.1:${port}/redis`, token: 'y' }, clamd: { host: '127.0.0.1', port: clamdPort } };
     const asked = async (): Promise<Record<string, boolean>> => {
       const states = await askAll(optionalDependencies(config));
       return Object.fromEntries(states.map(({ name, isReached }) => [name, isReached]));
     };
-    expect(await asked()).toEqual({ kafka: true, worker: true, redis: true });
+    expect(await asked()).toEqual({ kafka: true, worker: true, redis: true, clamd: true });
     worker.closeAllConnections();
-    await new Promise((resolve) => worker.close(resolve));
-    expect(await asked()).toEqual({ kafka: false, worker: false, redis: false });
+    await Promise.all([new Promise((resolve) => worker.close(resolve)), new Promise((resolve) => clamd.close(resolve))]);
+    expect(await asked()).toEqual({ kafka: false, worker: false, redis: false, clamd: false });
   });
 });

@@ -3,10 +3,12 @@ import { timeout, TimeoutStrategy } from 'cockatiel';
 import type { Sql } from '../db/client.ts';
 import type { RedisAddress } from './cache-invalidator/redis.ts';
 import type { FleetConfig } from './config.ts';
+import { clamdAt } from './file-scanner/clamd.ts';
+import type { ClamdAddress } from './file-scanner/clamd-session.ts';
 
 /** A part of the system that the fleet works with. Only `postgres` is required: what else is away is waited for, and what it holds up is late. */
 export interface Dependency {
-  readonly name: 'postgres' | 'kafka' | 'worker' | 'redis';
+  readonly name: 'postgres' | 'kafka' | 'worker' | 'redis' | 'clamd';
   readonly isRequired: boolean;
   /** Rejects, or does not answer in time, where it cannot be reached. */
   reach(signal: AbortSignal): Promise<unknown>;
@@ -24,10 +26,17 @@ export function dependenciesOf(config: FleetConfig, sql: Sql): Dependency[] {
   return [{ name: 'postgres', isRequired: true, reach: () => sql`SELECT 1 AS one` }, ...optionalDependencies(config)];
 }
 
-export function optionalDependencies({ brokers, worker, redis }: Pick<FleetConfig, 'brokers' | 'worker' | 'redis'>): Dependency[] {
+export function optionalDependencies({ brokers, worker, redis, clamd }: Pick<FleetConfig, 'brokers' | 'worker' | 'redis' | 'clamd'>): Dependency[] {
   const kafka: Dependency = { name: 'kafka', isRequired: false, reach: (signal) => Promise.any(brokers.map((broker) => accepts(broker, signal))) };
-  return [...(brokers.length === 0 ? [] : [kafka]), ...(worker === null ? [] : [workerAt(worker.url)]), ...(redis === null ? [] : [redisAt(redis)])];
+  return [
+    ...(brokers.length === 0 ? [] : [kafka]),
+    ...(worker === null ? [] : [workerAt(worker.url)]),
+    ...(redis === null ? [] : [redisAt(redis)]),
+    ...(clamd === null ? [] : [scannerAt(clamd)]),
+  ];
 }
+
+const scannerAt = (address: ClamdAddress): Dependency => ({ name: 'clamd', isRequired: false, reach: (signal) => clamdAt(address).ping(signal) });
 
 const workerAt = (url: string): Dependency => ({ name: 'worker', isRequired: false, reach: (signal) => answers(new URL('/health', url), signal) });
 

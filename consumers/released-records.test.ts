@@ -64,7 +64,7 @@ function toRecord(topic: Topic, { key, headers, value }: Fixture): SourceRecord 
 const schemas = [...channelEventSchema.options, ...directoryEventSchema.options, ...inboxEventSchema.options, ...fileEventSchema.options, presenceEventSchema];
 const REDIS = { UPSTASH_REDIS_REST_URL: 'http://127.0.0.1', UPSTASH_REDIS_REST_TOKEN: 'secret' };
 /** All groups: with whatever each of them needs in order to run. */
-const groups = groupsOf(readConfig([], { DATABASE_URL: 'postgres://127.0.0.1/colink', WORKER_URL: 'http://127.0.0.1', FLEET_TOKEN: 'secret', ...REDIS }));
+const groups = groupsOf(readConfig([], { DATABASE_URL: 'postgres://127.0.0.1/colink', WORKER_URL: 'http://127.0.0.1', FLEET_TOKEN: 'secret', CLAMD_ADDRESS: '127.0.0.1:1', ...REDIS }));
 
 describe('released records', () => {
   it('are as they were released', () => {

@@ -10,6 +10,8 @@ import { cacheInvalidator } from './cache-invalidator/group.ts';
 import { redisCache } from './cache-invalidator/redis.ts';
 import type { FleetConfig } from './config.ts';
 import { createFilePurger } from './file-purger/file-purger.ts';
+import { fileScanner } from './file-scanner/group.ts';
+import { scannerService } from './file-scanner/service.ts';
 import { createKafka, createTopics } from './kafka/client.ts';
 import { RecordSender } from './kafka/record-sender.ts';
 import { createMaintenance } from './maintenance.ts';
@@ -45,12 +47,13 @@ type Group = ConsumerGroup<ChannelEvent | DirectoryEvent | FileEvent | NotifierE
 
 /** Every consumer group of a fleet of this configuration. */
 export const groupsOf = (
-  { worker, redis }: Pick<FleetConfig, 'worker' | 'redis'>, webhooks: Pick<WebhookParts, 'log' | 'metrics'> | null = null,
+  { worker, redis, clamd }: Pick<FleetConfig, 'worker' | 'redis' | 'clamd'>, webhooks: Pick<WebhookParts, 'log' | 'metrics'> | null = null,
 ): Group[] => [
   searchIndexer,
   webhookGroup(webhooks),
   ...(worker === null ? [] : groupsByWorker(worker)),
   ...(redis === null ? [] : [cacheInvalidator(redisCache(redis), Date.now)]),
+  ...(clamd === null ? [] : [fileScanner]),
 ];
 
 /** Those that have rooms and inboxes do something. */
@@ -64,7 +67,7 @@ const groupsByWorker = (worker: WorkerAddress): Group[] => [
 const ELSEWHERE = { url: 'http://127.0.0.1:9', token: 'none' };
 
 /** Every group of this version, whether or not a configuration has what it needs to run. Made to be asked what they are; nobody is called. */
-export const knownGroups = (): readonly Pick<Group, 'id' | 'topics' | 'types'>[] => groupsOf({ worker: ELSEWHERE, redis: ELSEWHERE });
+export const knownGroups = (): readonly Pick<Group, 'id' | 'topics' | 'types'>[] => groupsOf({ worker: ELSEWHERE, redis: ELSEWHERE, clamd: { host: '127.0.0.1', port: 9 } });
 
 export interface FleetParts {
   readonly config: FleetConfig;
@@ -93,7 +96,7 @@ export function assemble(parts: FleetParts): Services {
   const sources = new Map(groups.map((group) => [group.id, new RestartableSource(() => createSource(parts, kafka, group))]));
   const isRelaying = config.run !== 'groups';
   const consuming = [
-    ...(config.run === 'relay' ? [] : [...groupServices(parts, groups, sources), ...webhookServices(parts)]),
+    ...(config.run === 'relay' ? [] : [...groupServices(parts, groups, sources), ...webhookServices(parts), ...scannerServices(parts)]),
     ...(kafka === null ? [] : [topicService(parts, kafka)]),
     ...(kafka !== null && isRelaying ? [publisherService(parts, kafka)] : []),
     ...(isRelaying ? [maintenanceService(parts, kafka === null ? groups : [])] : []),
@@ -129,6 +132,10 @@ function groupServices({ sql, log, metrics }: FleetParts, groups: readonly Group
   const watched = [...sources].map(([id, source]) => ({ id, source, actedAt: acts.of(id) }));
   return [...services, createWatchdog({ groups: watched, log, now: Date.now, onStalled: metrics.stalled.bind(metrics) })];
 }
+
+/** What the group `file-scanner` has asked for is done beside the groups. */
+const scannerServices = ({ config: { clamd, worker }, sql, log, metrics }: FleetParts): Service[] =>
+  clamd === null || worker === null ? [] : [scannerService({ clamd, worker, sql, log: log.child({ service: 'file-scans' }), registry: metrics.registry })];
 
 function relayService({ config, log, metrics }: FleetParts, kafka: Kafka): Service {
   return createShardedRelay({

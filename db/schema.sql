@@ -150,6 +150,21 @@ CREATE TABLE event_log (
   CONSTRAINT event_log_pkey PRIMARY KEY ("position", logged_at)
 ) PARTITION BY RANGE (logged_at);
 
+CREATE TABLE file_scans (
+  file_id uuid NOT NULL,
+  state text DEFAULT 'waiting'::text NOT NULL,
+  is_again boolean DEFAULT false NOT NULL,
+  requested_at timestamp with time zone DEFAULT now() NOT NULL,
+  due_at timestamp with time zone DEFAULT now() NOT NULL,
+  lease uuid,
+  attempts integer DEFAULT 0 NOT NULL,
+  failure text,
+  signature text,
+  scanned_at timestamp with time zone,
+  CONSTRAINT file_scans_pkey PRIMARY KEY (file_id),
+  CONSTRAINT file_scans_state_check CHECK (state = ANY (ARRAY['waiting'::text, 'clean'::text, 'infected'::text, 'refused'::text]))
+);
+
 CREATE TABLE file_uploads (
   id uuid NOT NULL,
   user_id uuid NOT NULL,
@@ -466,6 +481,8 @@ ALTER TABLE conversation_logs ADD CONSTRAINT conversation_logs_channel_id_fkey F
 
 ALTER TABLE credentials ADD CONSTRAINT credentials_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
 
+ALTER TABLE file_scans ADD CONSTRAINT file_scans_file_id_fkey FOREIGN KEY (file_id) REFERENCES files(id) ON DELETE CASCADE;
+
 ALTER TABLE file_uploads ADD CONSTRAINT file_uploads_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES channels(id);
 
 ALTER TABLE file_uploads ADD CONSTRAINT file_uploads_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
@@ -529,6 +546,10 @@ CREATE INDEX dead_letters_unpublished ON dead_letters USING btree (last_failed_a
 CREATE INDEX event_log_relay ON event_log USING btree (xid, "position");
 
 CREATE INDEX event_log_resume ON event_log USING btree (key, channel_seq) WHERE channel_seq IS NOT NULL;
+
+CREATE INDEX file_scans_due ON file_scans USING btree (is_again, due_at) WHERE state = 'waiting'::text;
+
+CREATE INDEX file_scans_notable ON file_scans USING btree (state, file_id) WHERE state = ANY (ARRAY['infected'::text, 'refused'::text]);
 
 CREATE INDEX file_uploads_age ON file_uploads USING btree (started_at);
 

@@ -15,6 +15,7 @@ export interface Components {
   readonly kafkaJars: Component;
   readonly redis: Component;
   readonly chromium: Component;
+  readonly clamd: Component;
 }
 
 const MIN_JAVA = 17;
@@ -73,5 +74,7 @@ export function detect(): Components {
     kafkaJars: jarsPresent(jars) ? { path: jars } : { missing: `no jars in ${jars}` },
     redis: found(onPath(['redis-server']), 'no redis-server on the PATH'),
     chromium: detectChromium(),
+    // Debian puts it where only root's PATH goes.
+    clamd: found(onPath(['clamd'], ['/usr/sbin', '/usr/local/sbin']), 'no clamd on the PATH'),
   };
 }

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { startClamd } from './clamd.ts';
 import { describeExit, startChild, untilReady, type Running } from './child.ts';
 import type { IdentitySettings } from './identity-provider.ts';
 import { startKafka } from './kafka/broker.ts';
@@ -101,6 +102,13 @@ export function redisRestPart(dataDir: string, settings: RedisRestSettings): Sta
   });
 }
 
+export function clamdPart(dataDir: string, command: string, port: number): StartPart {
+  return async () => {
+    await requireFree(port);
+    return asPart('clamd', await startClamd({ command, port, dataDir: join(dataDir, 'clamd'), logFile: logOf(dataDir, 'clamd') }));
+  };
+}
+
 /** The host of workerd. `worker` is workerd itself, which its host starts again by itself. */
 export function workerPart(dataDir: string, settings: HostSettings): StartPart {
   return async (changed) => {
@@ -141,10 +149,12 @@ export interface FleetSettings {
   readonly fleetToken: string;
   /** The variables of the second cache level; none where there is none. */
   readonly redis: Readonly<Record<string, string>>;
+  /** Where clamd listens; empty: files are not scanned. */
+  readonly clamdAddress: string;
 }
 
 /** The relay or the consumer groups. They drain for up to 8 s when asked to stop. */
-export function fleetPart(dataDir: string, { name, run, port, postgresUrl, brokers, relayShards, workerUrl, fleetToken, redis }: FleetSettings): StartPart {
+export function fleetPart(dataDir: string, { name, run, port, postgresUrl, brokers, relayShards, workerUrl, fleetToken, redis, clamdAddress }: FleetSettings): StartPart {
   return nodePart({
     name,
     dataDir,
@@ -152,7 +162,7 @@ export function fleetPart(dataDir: string, { name, run, port, postgresUrl, broke
     args: ['--disable-warning=TimeoutNegativeWarning', join(import.meta.dirname, '..', 'consumers', 'main.ts'), '--run', run],
     env: {
       DATABASE_URL: postgresUrl, KAFKA_BROKERS: brokers.join(','), RELAY_SHARDS: String(relayShards), PORT: String(port), WORKER_URL: workerUrl, FLEET_TOKEN: fleetToken,
-      ...LOCAL, ...NO_REDIS, ...redis,
+      CLAMD_ADDRESS: clamdAddress, ...LOCAL, ...NO_REDIS, ...redis,
     },
     probe: () => probe(`http://127.0.0.1:${port}/health`),
     graceMs: 8_000,

@@ -11,7 +11,7 @@ import { type HeldPorts, holdPorts } from './held-ports.ts';
 import { AUDIENCE, FIRST_ADMIN, issuerAt } from './issuer.ts';
 import { endLeftovers } from './leftovers.ts';
 import { buildPage } from './page.ts';
-import { fleetPart, type FleetSettings, identityPart, kafkaPart, postgresPart, redisPart, redisRestPart, workerPart } from './parts.ts';
+import { clamdPart, fleetPart, type FleetSettings, identityPart, kafkaPart, postgresPart, redisPart, redisRestPart, workerPart } from './parts.ts';
 import { answersAny, differentPorts, type PortName, type PortPlan, type Ports, type PortWish } from './ports.ts';
 import { type StartPart, Supervisor } from './supervisor.ts';
 import { chooseTransport, type TransportChoice, type TransportWish } from './transport.ts';
@@ -31,6 +31,8 @@ export interface StackOptions {
   readonly transport?: TransportWish;
   /** Default true: a second cache level, by `UPSTASH_REDIS_REST_URL` and `_TOKEN` or by a Redis of our own if there is a redis-server. */
   readonly redis?: boolean;
+  /** Default true: files are scanned, by `CLAMD_ADDRESS` or by a clamd of our own if there is one. Needs `consumers`. */
+  readonly clamd?: boolean;
   /** Default true. Without them events stay in `event_log`. */
   readonly consumers?: boolean;
   /** How many processes relay, and how many run the groups (default 1): with more, the relay has as many shards. */
@@ -61,7 +63,7 @@ export interface Stack {
   readonly dataDir: string;
   /** As in `dev.json`, at this moment. */
   describe(): DevFile;
-  /** Ends all in order: fleet, relay, Worker, Kafka, Redis, Postgres last. */
+  /** Ends all in order: fleet, relay, Worker, Kafka, Redis, clamd, Postgres last. */
   stop(): Promise<void>;
 }
 
@@ -74,12 +76,13 @@ const PORTS_OF = {
   idp: ['idp'],
   redis: ['redis'],
   redis_rest: ['redisRest'],
+  clamd: ['clamd'],
   worker: ['worker'],
   fleet: ['fleet'],
   relay: ['relay'],
 } as const satisfies Record<string, readonly PortName[]>;
 /** Parts of one group end together, group after group. */
-const STOP_ORDER = [['fleet'], ['relay'], ['worker', 'idp'], ['kafka', 'redis_rest', 'redis'], ['postgres']];
+const STOP_ORDER = [['fleet'], ['relay'], ['worker', 'idp'], ['kafka', 'redis_rest', 'redis', 'clamd'], ['postgres']];
 
 /** Starts everything on loopback and resolves when it serves. If a part without which nothing works fails, all is stopped and it rejects. */
 export async function startStack(options: StackOptions): Promise<Stack> {
@@ -123,8 +126,10 @@ class Assembly implements Stack {
 
   async start(): Promise<void> {
     const redis = this.#startRedis();
-    await Promise.all([this.#startRecord(), this.#startKafka(), this.#startIdentity(), redis, this.#startWorker(redis)]);
-    if (this.#options.consumers ?? true) await this.#startConsumers(await redis);
+    const withConsumers = this.#options.consumers ?? true;
+    const clamd = withConsumers ? this.#startClamd() : Promise.resolve('');
+    await Promise.all([this.#startRecord(), this.#startKafka(), this.#startIdentity(), redis, clamd, this.#startWorker(redis)]);
+    if (withConsumers) await this.#startConsumers(await redis, await clamd);
     await this.#held.releaseAll();
     this.#isUp = true;
     this.#publish();
@@ -229,6 +234,31 @@ class Assembly implements Stack {
     return {};
   }
 
+  /** Where clamd listens; empty where files are not scanned. */
+  async #startClamd(): Promise<string> {
+    const { CLAMD_ADDRESS: given } = process.env;
+    if (this.#options.clamd === false) return this.#withoutClamd('asked for');
+    if (given) {
+      this.#line('clamd', given, 'scans files: CLAMD_ADDRESS is set');
+      return given;
+    }
+    const { clamd } = detect();
+    if (!isPresent(clamd)) return this.#withoutClamd(`${clamd.missing}; npm run setup brings it`);
+    const { clamd: port } = this.#ports;
+    try {
+      await this.#add('clamd', clamdPart(this.dataDir, clamd.path, port));
+    } catch (error) {
+      return this.#withoutClamd(firstLine(error));
+    }
+    this.#line('clamd', `127.0.0.1:${port}`, 'scans files; it knows the signature of the test file EICAR, and no other');
+    return `127.0.0.1:${port}`;
+  }
+
+  #withoutClamd(why: string): string {
+    this.#line('clamd', '', `files are not scanned, stay pending_scan and cannot be downloaded: ${why}`);
+    return '';
+  }
+
   async #startWorker(redis: Promise<Record<string, string>>): Promise<void> {
     const { worker, idp } = this.#ports;
     const page = (this.#options.page ?? true) ? await buildPage(ROOT) : 'page as it was built';
@@ -248,10 +278,10 @@ class Assembly implements Stack {
     this.#line('worker', `127.0.0.1:${worker}`, `API, sockets, Durable Objects in workerd, ${seconds(since)}; ${page}`);
   }
 
-  async #startConsumers(redis: Record<string, string>): Promise<void> {
+  async #startConsumers(redis: Record<string, string>, clamdAddress: string): Promise<void> {
     const { fleet, relay, worker } = this.#ports;
     const brokers = this.#brokers();
-    const common = { postgresUrl: this.#postgresUrl(), brokers, workerUrl: `http://127.0.0.1:${worker}`, fleetToken: this.#fleetToken, redis, relayShards: this.#fleetProcesses };
+    const common = { postgresUrl: this.#postgresUrl(), brokers, workerUrl: `http://127.0.0.1:${worker}`, fleetToken: this.#fleetToken, redis, clamdAddress, relayShards: this.#fleetProcesses };
     const more = await differentPorts(2 * (this.#fleetProcesses - 1), Object.values(this.#ports));
     const starts = [this.#startFleet('fleet', [fleet, ...more.slice(this.#fleetProcesses - 1)], { ...common, run: 'groups' })];
     if (brokers.length > 0) starts.push(this.#startFleet('relay', [relay, ...more], { ...common, run: 'relay' }));

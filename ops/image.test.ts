@@ -59,6 +59,12 @@ describe('ops/Dockerfile', () => {
     expect(all('RUN').some((command) => command.startsWith('npm ci --omit=dev'))).toBe(true);
   });
 
+  it('has all that the process of an image loads, too', () => {
+    const { files, packages } = loadedBy('consumers/file-scanner/thumbnail-main.ts');
+    expect([...files].filter((file) => !isCopied(file))).toEqual([]);
+    expect([...packages].toSorted()).toEqual(['sharp', 'zod']);
+  });
+
   it('runs as somebody who is not root', () => {
     expect(all('USER').map((user) => user.split(':').map(Number))).toEqual([[1_000, 1_000]]);
   });

@@ -109,6 +109,33 @@ describe('ops/kubernetes/fleet.yaml', () => {
   });
 });
 
+describe('ops/kubernetes/clamd.yaml', () => {
+  const clamd = documentsOf('ops/kubernetes/clamd.yaml').map((document) => objectSchema.parse(document));
+  const one = (kind: string): unknown => clamd.find((object) => object.kind === kind);
+  const config = readFileSync('ops/clamd.conf', 'utf8');
+  const settings = new Map(config.split('\n').filter((line) => /^\w/.test(line)).map((line) => [line.split(' ')[0], line.split(' ').slice(1).join(' ')]));
+
+  it('is where the fleet looks for it, and lets in the fleet alone', () => {
+    const service = z.object({ metadata: z.object({ name: z.string() }), spec: z.object({ selector: labels, ports: z.tuple([z.looseObject({ port: z.int() })]) }) }).parse(one('Service'));
+    expect(configured['CLAMD_ADDRESS']).toBe(`${service.metadata.name}:${service.spec.ports[0].port}`);
+    expect(settings.get('TCPSocket')).toBe(String(service.spec.ports[0].port));
+    const made = z.object({ spec: z.object({ template: z.object({ metadata: z.object({ labels }) }) }) }).parse(one('Deployment'));
+    const from = z.tuple([z.object({ podSelector: z.object({ matchLabels: labels }) })]);
+    const policy = z.object({ spec: z.object({ podSelector: z.object({ matchLabels: labels }), ingress: z.tuple([z.object({ from })]) }) }).parse(one('NetworkPolicy'));
+    expect([service.spec.selector, policy.spec.podSelector.matchLabels]).toEqual([made.spec.template.metadata.labels, made.spec.template.metadata.labels]);
+    expect(policy.spec.ingress[0].from[0].podSelector.matchLabels).toEqual(spec.template.metadata.labels);
+  });
+
+  it('has the settings of ops/clamd.conf: it takes what can be uploaded, and says what it leaves out', () => {
+    expect(z.object({ data: labels }).parse(one('ConfigMap')).data['clamd.conf']).toBe(config);
+    expect(settings.get('AlertExceedsMax')).toBe('yes');
+    const [, most] = /^MAX_FILE_BYTES = "(\d+)"$/m.exec(readFileSync('wrangler.toml', 'utf8')) ?? [];
+    const [stream, file] = ['StreamMaxLength', 'MaxFileSize'].map((name) => Number(/^(\d+)M$/.exec(settings.get(name) ?? '')?.[1]) * 1024 * 1024);
+    expect(Number(most)).toBeLessThan(stream ?? 0);
+    expect(stream).toBeLessThan(file ?? 0);
+  });
+});
+
 describe('compose.yaml', () => {
   const service = z.looseObject({
     profiles: z.array(z.string()).optional(),

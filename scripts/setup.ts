@@ -11,6 +11,7 @@ const PACKAGES: Readonly<Partial<Record<keyof Components, readonly string[]>>> =
   maven: ['maven'],
   redis: ['redis-server'],
   chromium: ['chromium'],
+  clamd: ['clamav-daemon'],
 };
 
 /** Nobody waits for a stack here, so a slow network may take its time. */

@@ -266,6 +266,9 @@ export const idempotencyKeys = pgTable('idempotency_keys', {
   created_at: moment().notNull().defaultNow(),
 });
 
+/** Of a file's scan: it waits, has a verdict, or cannot be scanned. */
+export type ScanState = 'waiting' | 'clean' | 'infected' | 'refused';
+
 export const files = pgTable('files', {
   id: uuid().primaryKey(),
   channel_id: uuid().notNull(),
@@ -340,4 +343,17 @@ export const notifications = pgTable('notifications', {
   thread_id: uuid(),
   quiet: boolean().notNull(),
   created_at: moment().notNull(),
+});
+
+export const fileScans = pgTable('file_scans', {
+  file_id: uuid().primaryKey(),
+  state: text().$type<ScanState>().notNull().default('waiting'),
+  is_again: boolean().notNull().default(false),
+  requested_at: moment().notNull().defaultNow(),
+  due_at: moment().notNull().defaultNow(),
+  lease: uuid(),
+  attempts: integer().notNull().default(0),
+  failure: text(),
+  signature: text(),
+  scanned_at: moment(),
 });
