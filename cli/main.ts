@@ -16,6 +16,7 @@ const COMMANDS: Readonly<Record<string, Load>> = {
   migrate: async () => (await import('./migrate.ts')).registerMigrate,
   'announce-restart': async () => (await import('./announce-restart.ts')).registerAnnounceRestart,
   dlq: async () => (await import('./dlq.ts')).registerDlq,
+  search: async () => (await import('./search.ts')).registerSearch,
   import: async () => (await import('./import-irc.ts')).registerImport,
   files: async () => (await import('./files.ts')).registerFiles,
   fleet: async () => (await import('./fleet.ts')).registerFleet,

@@ -36,6 +36,7 @@ import { Poller } from './runtime/poller.ts';
 import { RestartableSource } from './runtime/restartable-source.ts';
 import type { Service } from './runtime/service.ts';
 import { createWatchdog, StreamActs } from './runtime/watchdog.ts';
+import type { SearchEvent } from './search-indexer/events.ts';
 import { searchIndexer } from './search-indexer/group.ts';
 import { userRedactor } from './user-redactor/group.ts';
 import { workerRedactor } from './user-redactor/rooms.ts';
@@ -43,7 +44,7 @@ import type { WebhookEvent } from './webhook-sender/payload.ts';
 import { type WebhookParts, webhookGroup, webhookServices } from './webhook-sender/services.ts';
 import type { WorkerAddress } from './worker-calls.ts';
 
-type Group = ConsumerGroup<ChannelEvent | DirectoryEvent | FileEvent | NotifierEvent | WebhookEvent>;
+type Group = ConsumerGroup<ChannelEvent | DirectoryEvent | FileEvent | NotifierEvent | SearchEvent | WebhookEvent>;
 
 /** Every consumer group of a fleet of this configuration. */
 export const groupsOf = (

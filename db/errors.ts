@@ -18,11 +18,15 @@ const SOCKET_CODE = /^(CONNECT|CONNECTION_|E[A-Z]{3,}$)/;
 const SOCKET_MESSAGE = /network connection lost|cannot connect|connection (closed|terminated|refused|reset)|stream was cancell?ed|socket/i;
 
 export function classifyPostgresError(error: unknown): PostgresFailure {
-  const chain = [...causes(error)];
-  const answer = chain.find((cause) => 'code' in cause && isSqlState(cause.code));
+  const answer = answerOf(error);
   if (answer !== undefined) return classifyAnswer(answer);
-  return chain.some(isSocketError) ? 'unreachable' : 'other';
+  return [...causes(error)].some(isSocketError) ? 'unreachable' : 'other';
 }
+
+/** The SQLSTATE of what Postgres answered; null where it did not answer. */
+export const errorState = (error: unknown): string | null => (answerOf(error) === undefined ? null : String(answerOf(error)?.code));
+
+const answerOf = (error: unknown) => [...causes(error)].find((cause) => 'code' in cause && isSqlState(cause.code));
 
 /** Query builders wrap what the driver throws. */
 function* causes(error: unknown): Generator<Error & { code?: unknown; constraint_name?: unknown }> {

@@ -368,6 +368,22 @@ CREATE TABLE relay_states (
   CONSTRAINT relay_states_pkey PRIMARY KEY (shard)
 );
 
+CREATE TABLE search_files (
+  id uuid NOT NULL,
+  channel_id uuid NOT NULL,
+  uploader_id uuid NOT NULL,
+  name text NOT NULL,
+  version integer NOT NULL,
+  CONSTRAINT search_files_pkey PRIMARY KEY (id)
+);
+
+CREATE TABLE search_indexes (
+  kind text NOT NULL,
+  config text,
+  CONSTRAINT search_indexes_pkey PRIMARY KEY (kind),
+  CONSTRAINT search_indexes_kind_check CHECK (kind = ANY (ARRAY['messages'::text, 'people'::text, 'files'::text]))
+);
+
 CREATE TABLE search_messages (
   id uuid NOT NULL,
   channel_id uuid NOT NULL,
@@ -377,6 +393,35 @@ CREATE TABLE search_messages (
   tsv tsvector GENERATED ALWAYS AS (to_tsvector('simple'::regconfig, text)) STORED NOT NULL,
   CONSTRAINT search_messages_pkey PRIMARY KEY (id)
 ) PARTITION BY RANGE (id);
+
+CREATE TABLE search_people (
+  id uuid NOT NULL,
+  handle text NOT NULL,
+  display_name text NOT NULL,
+  version integer NOT NULL,
+  deactivated boolean NOT NULL,
+  CONSTRAINT search_people_pkey PRIMARY KEY (id)
+);
+
+CREATE TABLE search_rebuild_changes (
+  kind text NOT NULL,
+  id uuid NOT NULL,
+  CONSTRAINT search_rebuild_changes_pkey PRIMARY KEY (kind, id)
+);
+
+CREATE TABLE search_rebuilds (
+  kind text NOT NULL,
+  source text NOT NULL,
+  config text,
+  state text DEFAULT 'filling'::text NOT NULL,
+  cursor text,
+  filled bigint DEFAULT 0 NOT NULL,
+  started_at timestamp with time zone DEFAULT now() NOT NULL,
+  updated_at timestamp with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT search_rebuilds_pkey PRIMARY KEY (kind),
+  CONSTRAINT search_rebuilds_source_check CHECK (source = ANY (ARRAY['postgres'::text, 'log'::text])),
+  CONSTRAINT search_rebuilds_state_check CHECK (state = ANY (ARRAY['filling'::text, 'filled'::text, 'swapped'::text]))
+);
 
 CREATE TABLE threads (
   root_id uuid NOT NULL,
@@ -517,6 +562,8 @@ ALTER TABLE read_states ADD CONSTRAINT read_states_channel_id_fkey FOREIGN KEY (
 
 ALTER TABLE read_states ADD CONSTRAINT read_states_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
 
+ALTER TABLE search_rebuilds ADD CONSTRAINT search_rebuilds_kind_fkey FOREIGN KEY (kind) REFERENCES search_indexes(kind);
+
 ALTER TABLE user_presence ADD CONSTRAINT user_presence_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
 
 ALTER TABLE users ADD CONSTRAINT users_bot_owner_id_fkey FOREIGN KEY (bot_owner_id) REFERENCES users(id);
@@ -581,9 +628,15 @@ CREATE INDEX parked_records_key ON parked_records USING btree (group_id, topic, 
 
 CREATE INDEX reactions_channel ON reactions USING btree (channel_id);
 
+CREATE INDEX search_files_channel ON search_files USING btree (channel_id, id);
+
+CREATE INDEX search_files_trgm ON search_files USING gin (name gin_trgm_ops);
+
 CREATE INDEX search_messages_trgm ON search_messages USING gin (text gin_trgm_ops);
 
 CREATE INDEX search_messages_tsv ON search_messages USING gin (tsv);
+
+CREATE INDEX search_people_trgm ON search_people USING gin (handle gin_trgm_ops, display_name gin_trgm_ops);
 
 CREATE INDEX threads_channel ON threads USING btree (channel_id);
 
@@ -626,6 +679,26 @@ AS $function$
   WHERE NOT EXISTS (
     SELECT FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = due.parent::regclass AND c.relname = due.child)
 $function$;
+
+CREATE OR REPLACE FUNCTION public.create_next_search_table(p_kind text, p_config text)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+  next text := 'search_' || p_kind || '_next';
+BEGIN
+  IF p_kind <> 'messages' THEN
+    EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING ALL)', next, 'search_' || p_kind);
+    RETURN;
+  END IF;
+  EXECUTE format('CREATE TABLE search_messages_next (
+      id uuid NOT NULL, channel_id uuid NOT NULL, author_id uuid NOT NULL, seq bigint NOT NULL, text text NOT NULL,
+      tsv tsvector NOT NULL GENERATED ALWAYS AS (to_tsvector(%L::regconfig, text)) STORED, PRIMARY KEY (id)
+    ) PARTITION BY RANGE (id)', p_config);
+  CREATE INDEX search_messages_next_tsv ON search_messages_next USING gin (tsv);
+  CREATE INDEX search_messages_next_trgm ON search_messages_next USING gin (text gin_trgm_ops);
+  PERFORM mirror_search_partitions();
+END $function$;
 
 CREATE OR REPLACE FUNCTION public.drain_conversation(p_channel uuid, p_epoch integer, p_fence bigint, p_events jsonb)
  RETURNS TABLE(status text, drained_seq bigint)
@@ -720,6 +793,14 @@ BEGIN
   RETURN QUERY SELECT 'ok', last_seq;
 END $function$;
 
+CREATE OR REPLACE FUNCTION public.is_rebuilding(p_kind text)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+AS $function$
+  SELECT EXISTS (SELECT FROM search_rebuilds r WHERE r.kind = p_kind AND r.state <> 'swapped' AND r.updated_at > now() - interval '1 day')
+$function$;
+
 CREATE OR REPLACE FUNCTION public.mentioned_handles(p_text text)
  RETURNS text[]
  LANGUAGE sql
@@ -728,6 +809,26 @@ AS $function$
   SELECT coalesce(array_agg(DISTINCT lower(m[1])), '{}')
   FROM regexp_matches(p_text, '(?:^|[^A-Za-z0-9@._-])@([A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?)(?![A-Za-z0-9])', 'g') m
 $function$;
+
+CREATE OR REPLACE FUNCTION public.mirror_search_partitions()
+ RETURNS integer
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+  made integer := 0;
+  missing record;
+BEGIN
+  FOR missing IN
+    SELECT 'search_messages_next' || substring(c.relname FROM length('messages') + 1) AS child, pg_get_expr(c.relpartbound, c.oid) AS bound
+    FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+    WHERE i.inhparent = 'messages'::regclass AND NOT i.inhdetachpending
+  LOOP
+    CONTINUE WHEN to_regclass(missing.child) IS NOT NULL;
+    EXECUTE format('CREATE TABLE %I PARTITION OF search_messages_next %s', missing.child, missing.bound);
+    made := made + 1;
+  END LOOP;
+  RETURN made;
+END $function$;
 
 CREATE OR REPLACE FUNCTION public.premake_partitions(p_months integer, p_days integer, p_since timestamp with time zone DEFAULT now())
  RETURNS integer
@@ -846,6 +947,28 @@ CREATE OR REPLACE FUNCTION public.refuse_act_change()
 AS $function$
 BEGIN
   RAISE EXCEPTION 'dead_letter_acts takes new rows only' USING ERRCODE = 'restrict_violation';
+END $function$;
+
+CREATE OR REPLACE FUNCTION public.rename_search_table(p_from text, p_to text)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+  one record;
+BEGIN
+  FOR one IN
+    WITH RECURSIVE tables AS (
+      SELECT to_regclass(p_from)::oid AS oid
+      UNION ALL SELECT i.inhrelid FROM pg_inherits i JOIN tables t ON i.inhparent = t.oid
+    ), named AS (
+      SELECT c.oid, c.relname, c.relkind FROM tables t JOIN pg_class c ON c.oid = t.oid
+      UNION ALL SELECT c.oid, c.relname, c.relkind FROM tables t JOIN pg_index x ON x.indrelid = t.oid JOIN pg_class c ON c.oid = x.indexrelid
+    )
+    SELECT n.relname, n.relkind IN ('i', 'I') AS is_index, p_to || substring(n.relname FROM length(p_from) + 1) AS renamed
+    FROM named n WHERE starts_with(n.relname, p_from)
+  LOOP
+    EXECUTE format(CASE WHEN one.is_index THEN 'ALTER INDEX %I RENAME TO %I' ELSE 'ALTER TABLE %I RENAME TO %I' END, one.relname, one.renamed);
+  END LOOP;
 END $function$;
 
 CREATE OR REPLACE FUNCTION public.skip_poison_event(p_channel uuid, p_epoch integer, p_fence bigint, p_seq bigint, p_event bytea, p_class text, p_message text)

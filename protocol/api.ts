@@ -130,13 +130,31 @@ export const batchResultSchema = z.strictObject({ data: z.array(commandResultSch
 /** A ticket opens one socket; `expires_in` in seconds. */
 export const socketTicketSchema = z.strictObject({ ticket: z.string(), expires_in: z.int() }).meta({ id: 'SocketTicket' });
 
-/** `highlights` are `[start, end)` ranges of UTF-16 code units in `message.text`. */
+/** `[start, end)` ranges of UTF-16 code units. */
+const rangesSchema = z.array(z.tuple([z.int().min(0), z.int().min(0)]));
+/** How far the index is behind what the caller could find in it: so many events, the oldest of which has waited so long. */
+const indexLagSchema = z.strictObject({ events: z.int().min(0), seconds: z.int().min(0) });
+/** What of the query was not understood, at `range` of it; the search went on without it, or took it for words. */
+const queryHintSchema = z.strictObject({
+  code: z.enum(['unknown_operator', 'no_value', 'bad_value', 'too_many_terms', 'of_messages_only']),
+  detail: z.string(),
+  range: z.tuple([z.int().min(0), z.int().min(0)]),
+});
+
+/** `highlights`: in `message.text`. */
 export const searchHitSchema = z.strictObject({
   message: messageSchema.pick({ id: true, channel_id: true, pos: true, thread_id: true, tpos: true, author_id: true, text: true, origin: true, created_at: true }),
-  highlights: z.array(z.tuple([z.int().min(0), z.int().min(0)])),
+  highlights: rangesSchema,
 });
+/** A page may be short, or empty, and not the last: what takes long to look through is looked through a part at a time. `next_cursor` null: it is the last. */
 export const searchPageSchema = z
-  .strictObject({ data: z.array(searchHitSchema), next_cursor: z.string().nullable(), users: z.array(userSchema) })
+  .strictObject({
+    data: z.array(searchHitSchema),
+    next_cursor: z.string().nullable(),
+    users: z.array(userSchema),
+    index_lag: indexLagSchema,
+    hints: z.array(queryHintSchema),
+  })
   .meta({ id: 'SearchPage' });
 export type SearchPage = z.infer<typeof searchPageSchema>;
 
@@ -147,3 +165,23 @@ export const notificationPageSchema = z
 export type NotificationPage = z.infer<typeof notificationPageSchema>;
 /** Up to which `seq`; null: all there are. */
 export const readNotificationsBodySchema = z.strictObject({ read_seq: counterSchema.nullable() }).meta({ id: 'ReadNotifications', example: { read_seq: 17 } });
+
+/** `highlights`: in `file.name`. */
+export const fileSearchPageSchema = z
+  .strictObject({
+    data: z.array(z.strictObject({ file: fileSchema, highlights: rangesSchema })),
+    next_cursor: z.string().nullable(),
+    /** Who uploaded them. */
+    users: z.array(userSchema),
+    index_lag: indexLagSchema,
+    hints: z.array(queryHintSchema),
+  })
+  .meta({ id: 'FileSearchPage' });
+
+export const peopleSearchPageSchema = z
+  .strictObject({
+    data: z.array(z.strictObject({ user: userSchema, highlights: z.strictObject({ handle: rangesSchema, display_name: rangesSchema }) })),
+    next_cursor: z.string().nullable(),
+    index_lag: indexLagSchema,
+  })
+  .meta({ id: 'PeopleSearchPage' });

@@ -1,20 +1,23 @@
 import type { IndexChange } from '../../db/queries/search-index.ts';
 import type { ChannelEvent } from '../../protocol/events.ts';
 import type { Consumed } from '../runtime/group.ts';
+import type { SearchEvent } from './events.ts';
 
 /** Folds events, in order, into at most one change a message. Only an event that is newer than what is folded so far counts. */
-export function foldChanges(events: readonly Consumed<ChannelEvent>[]): IndexChange[] {
+export function foldChanges(events: readonly Consumed<SearchEvent>[]): IndexChange[] {
   const changes = new Map<string, IndexChange>();
   for (const { key, event } of events) {
-    if (!('message_id' in event)) continue;
+    if (!isOfMessage(event)) continue;
     const before = changes.get(event.message_id);
-    const change = before !== undefined && before.seq >= event.seq ? before : changeBy(key, event, before);
-    if (change !== undefined) changes.set(event.message_id, change);
+    if (before === undefined || before.seq < event.seq) changes.set(event.message_id, changeBy(key, event, before));
   }
   return [...changes.values()];
 }
 
-function changeBy(channelId: string, event: Extract<ChannelEvent, { message_id: string }>, before: IndexChange | undefined): IndexChange | undefined {
+type OfMessage = Extract<ChannelEvent, { type: 'message.created' | 'message.edited' | 'message.deleted' }>;
+const isOfMessage = (event: SearchEvent): event is OfMessage => event.type === 'message.created' || event.type === 'message.edited' || event.type === 'message.deleted';
+
+function changeBy(channelId: string, event: OfMessage, before: IndexChange | undefined): IndexChange {
   const { message_id: id, seq } = event;
   switch (event.type) {
     case 'message.created':
@@ -25,7 +28,5 @@ function changeBy(channelId: string, event: Extract<ChannelEvent, { message_id: 
       return before?.op === 'put' ? { ...before, seq, text: event.text } : { op: 'edit', id, seq, text: event.text };
     case 'message.deleted':
       return { op: 'delete', id, seq };
-    default:
-      return before;
   }
 }

@@ -12,6 +12,7 @@ import { createEventLogSource } from '../runtime/event-log-source.ts';
 import type { ConsumerGroup } from '../runtime/group.ts';
 import { groupService } from '../runtime/group-runner.ts';
 import { totalLag } from '../runtime/stream-lag.ts';
+import type { SearchEvent } from './events.ts';
 import { searchIndexer } from './group.ts';
 
 const seed = Math.floor(Math.random() * 2 ** 31);
@@ -48,7 +49,7 @@ describe('search-indexer', () => {
 
   afterEach(() => database.drop());
 
-  function start(group: ConsumerGroup<ChannelEvent>) {
+  function start(group: ConsumerGroup<SearchEvent>) {
     const source = createEventLogSource({ databaseUrl: database.url, sql, groupId: group.id, topics: group.topics, onError: () => {}, batchRecords: 9 });
     const service = groupService(group, source, { sql, log, chance, onTaken: () => {} });
     void service.run();
@@ -68,7 +69,7 @@ describe('search-indexer', () => {
   }
 
   /** The indexer as it dies of itself: before its effect, after it, or with its whole process. */
-  const frail: ConsumerGroup<ChannelEvent> = {
+  const frail: ConsumerGroup<SearchEvent> = {
     ...searchIndexer,
     apply: async (tx, events) => {
       if (random() < 0.15) throw new InfrastructureError('cut off before the effect');

@@ -1,21 +1,16 @@
 import { sql, type SQL } from 'drizzle-orm';
 import type { SearchPage, User } from '../../protocol/api.ts';
 import type { Outcome } from '../../protocol/errors.ts';
-import type { Queryable } from '../client.ts';
+import type { SearchQuery } from '../../protocol/search-query.ts';
+import type { Database, Transaction } from '../client.ts';
+import { errorState } from '../errors.ts';
 import { callerRow } from './access.ts';
+import { type IdRange, idRange, isBy, isIn, isSuch, isWithin, matchesMessage } from './search-conditions.ts';
+import { type IndexLag, messageLag } from './search-lag.ts';
 import { wireTime } from './time.ts';
 
-/** A conjunction: a text that has all of `all` and none of `none`. */
-export interface TermGroup {
-  readonly all: readonly string[];
-  readonly none: readonly string[];
-}
-
 export interface SearchRequest {
-  /** In the grammar of `websearch_to_tsquery`. */
-  readonly query: string;
-  /** The same query as substrings: one of these groups has to hold. */
-  readonly groups: readonly TermGroup[];
+  readonly query: SearchQuery;
   readonly channelId: string | null;
   /** Only messages with a lower id. */
   readonly before: string | null;
@@ -26,46 +21,118 @@ export type FoundMessage = SearchPage['data'][number]['message'];
 export interface Found {
   readonly messages: FoundMessage[];
   readonly users: User[];
+  /** Only messages with a lower id are left to be found; null: none are. A page may be short, or empty, and not the last. */
+  readonly next: string | null;
+  readonly lag: IndexLag;
 }
 
+/** Longest that one statement of a search runs, in milliseconds. */
+export const STATEMENT_MS = 2_000;
+/** Messages that are looked through at once, where no index helps: few at first, as most is found among the newest. */
+const FIRST_WINDOW = 1_000;
+const LARGEST_WINDOW = 50_000;
+const WINDOW_GROWTH = 7;
+/** How long a request begins further windows, in milliseconds. */
+const WALK_MS = 1_000;
+const QUERY_CANCELED = '57014';
+
 type Row = Omit<FoundMessage, 'pos' | 'tpos'> & { pos: string | null; tpos: string | null; handle: string; display_name: string; author_role: User['role'] };
+type Page = { rows: Row[]; next: string | null };
 
 /**
- * Newest first, from the channels the caller is a member of at this moment (G5). A message is found by its words, or by substrings, which serves scripts
- * without spaces. The index may lag; what it shows is read from `messages`, so nothing deleted or outdated is shown.
+ * Newest first, from the channels the caller is a member of at this moment (G5). The index may lag, which `lag` says; what it shows is read from
+ * `messages`, so nothing deleted or outdated is shown. What no index helps with (one or two letters, conditions alone), or takes too long, is looked for
+ * among some tens of thousands of messages at a time, so that a request ends soon and the next page goes on. `now`: milliseconds, of any start.
  */
-export async function searchMessages(db: Queryable, credentialId: string, request: SearchRequest): Promise<Outcome<Found>> {
-  const rows = await db.execute<Row & { [column: string]: unknown }>(sql`
+export async function searchMessages(db: Database, credentialId: string, request: SearchRequest, now: () => number): Promise<Outcome<Found>> {
+  if (isIndexed(request.query)) {
+    try {
+      return await search(db, credentialId, (tx, config) => readPage(tx, credentialId, request, config, idRange(request.query, request.before)));
+    } catch (error) {
+      if (errorState(error) !== QUERY_CANCELED) throw error;
+    }
+  }
+  return search(db, credentialId, (tx, config) => walk(tx, credentialId, request, config, now));
+}
+
+/** Trigrams need three letters in a row, in each alternative. */
+const isIndexed = ({ any }: SearchQuery): boolean => any.length > 0 && any.every(({ all }) => all.some((term) => /[\p{L}\p{N}]{3}/u.test(term)));
+
+function search(db: Database, credentialId: string, find: (tx: Transaction, config: string) => Promise<Page>): Promise<Outcome<Found>> {
+  return db.transaction(async (tx): Promise<Outcome<Found>> => {
+    const config = await openIndex(tx, credentialId);
+    if (config === null) return { problem: { code: 'unauthenticated' } };
+    const { rows, next } = await find(tx, config);
+    return { ok: { messages: rows.map(toMessage), users: authorsOf(rows), next, lag: await messageLag(tx, credentialId) } };
+  });
+}
+
+/** The configuration of the live index, which stays this one until the transaction ends: it is named here, and so held against a swap. */
+async function openIndex(tx: Transaction, credentialId: string): Promise<string | null> {
+  const [row] = await tx.execute<{ config: string }>(sql`
+    SELECT coalesce(i.config, 'simple') AS config, set_config('statement_timeout', ${String(STATEMENT_MS)}, true),
+      (SELECT count(*) FROM (SELECT FROM search_messages s LIMIT 0) held)
+    FROM (${callerRow(credentialId)}) me CROSS JOIN search_indexes i WHERE i.kind = 'messages'`);
+  return row?.config ?? null;
+}
+
+async function readPage(tx: Transaction, credentialId: string, request: SearchRequest, config: string, range: IdRange): Promise<Page> {
+  const rows = await tx.execute<Row & { [column: string]: unknown }>(pageStatement(credentialId, request, config, range));
+  const page = rows.slice(0, request.limit);
+  return { rows: page, next: rows.length > request.limit ? (page.at(-1)?.id ?? null) : null };
+}
+
+/** One row more than a page has, to know whether it is the last. */
+export function pageStatement(credentialId: string, { query, channelId, limit }: SearchRequest, config: string, range: IdRange): SQL {
+  const conditions = [
+    ...isWithin(range),
+    ...matchesMessage(query, config),
+    ...(channelId === null ? [] : [sql`s.channel_id = ${channelId}`]),
+    ...isBy(query.from, sql`s.author_id`),
+    ...isIn(query.in, sql`s.channel_id`),
+    ...isSuch(query),
+  ];
+  return sql`
     SELECT hit.id, hit.channel_id, hit.pos, hit.thread_id, hit.tpos, hit.author_id, hit.text, hit.origin, ${wireTime(sql`hit.created_at`)} AS created_at,
       a.handle, a.display_name, a.role AS author_role
     FROM (${callerRow(credentialId)}) me
-    LEFT JOIN LATERAL (
+    CROSS JOIN LATERAL (
       SELECT m.id, m.channel_id, m.pos, m.thread_id, m.tpos, m.author_id, m.text, m.origin, m.created_at
       FROM search_messages s
       JOIN members mine ON mine.channel_id = s.channel_id AND mine.user_id = me.id
       JOIN messages m ON m.id = s.id AND m.deleted_at IS NULL
-      WHERE ${conditions(request)}
-      ORDER BY s.id DESC LIMIT ${request.limit}
-    ) hit ON true
+      WHERE ${sql.join(conditions, sql` AND `)}
+      ORDER BY s.id DESC LIMIT ${limit + 1}
+    ) hit
     LEFT JOIN users a ON a.id = hit.author_id
-    ORDER BY hit.id DESC`);
-  if (rows.length === 0) return { problem: { code: 'unauthenticated' } };
-  const found = rows.filter(({ id }) => id !== null);
-  return { ok: { messages: found.map(toMessage), users: authorsOf(found) } };
+    ORDER BY hit.id DESC`;
 }
 
-function conditions({ query, groups, channelId, before }: SearchRequest): SQL {
-  const matches = sql`(s.tsv @@ websearch_to_tsquery('simple', ${query}) OR ${sql.join(groups.map(holds), sql` OR `)})`;
-  return sql.join(
-    [matches, ...(channelId === null ? [] : [sql`s.channel_id = ${channelId}`]), ...(before === null ? [] : [sql`s.id < ${before}`])],
-    sql` AND `,
-  );
+/** Window after window, newest first, until the page is full, nothing is left, or it has taken long enough. */
+async function walk(tx: Transaction, credentialId: string, request: SearchRequest, config: string, now: () => number): Promise<Page> {
+  const end = now() + WALK_MS;
+  const all = idRange(request.query, request.before);
+  const rows: Row[] = [];
+  let below = all.below;
+  let size = FIRST_WINDOW;
+  do {
+    const floor = await windowFloor(tx, { from: all.from, below }, size);
+    size = Math.min(size * WINDOW_GROWTH, LARGEST_WINDOW);
+    const page = await readPage(tx, credentialId, { ...request, limit: request.limit - rows.length }, config, { from: floor ?? all.from, below });
+    rows.push(...page.rows);
+    if (page.next !== null) return { rows, next: page.next };
+    if (floor === null) return { rows, next: null };
+    below = floor;
+  } while (rows.length < request.limit && now() < end);
+  return { rows, next: below };
 }
 
-const holds = ({ all, none }: TermGroup): SQL =>
-  sql`(${sql.join([...all.map((term) => sql`s.text ILIKE ${pattern(term)}`), ...none.map((term) => sql`s.text NOT ILIKE ${pattern(term)}`)], sql` AND `)})`;
-
-const pattern = (term: string): string => `%${term.replaceAll(/[\\%_]/g, '\\$&')}%`;
+/** The lowest id of a window; null: it is the last. */
+async function windowFloor(tx: Transaction, { from, below }: IdRange, size: number): Promise<string | null> {
+  const [row] = await tx.execute<{ id: string }>(sql`
+    SELECT s.id FROM search_messages s WHERE s.id >= ${from} AND s.id < ${below} ORDER BY s.id DESC OFFSET ${size - 1} LIMIT 1`);
+  return row?.id ?? null;
+}
 
 function toMessage(row: Row): FoundMessage {
   const { id, channel_id, thread_id, author_id, text, origin, created_at } = row;

@@ -1,8 +1,9 @@
+import { Fragment } from 'preact';
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import { MAX_QUERY } from '../../protocol/limits.ts';
 import { stores } from '../state/account.ts';
 import { shortDay, timeOf } from '../state/dates.ts';
-import { type SearchHit, goTo, query, results, searchAsked, searchMore } from '../state/search.ts';
+import { type SearchHit, goTo, query, queryHints, results, searchAsked, searchMore } from '../state/search.ts';
 import { saidAt } from '../state/rows.ts';
 import { closePanel } from '../state/side-panel.ts';
 import { displayName } from '../state/users.ts';
@@ -35,6 +36,11 @@ export function SearchPanel() {
         <IconButton icon="close" label="Close search" onClick={closePanel} />
       </header>
       <div class="results">
+        {queryHints.value.map(({ detail }) => (
+          <p class="hint" role="status" key={detail}>
+            {detail}
+          </p>
+        ))}
         <Results />
       </div>
     </aside>
@@ -43,15 +49,16 @@ export function SearchPanel() {
 
 function Results() {
   const found = results.value;
-  if (found.name === 'idle') return <p class="hint">Find messages in all your channels.</p>;
+  if (found.name === 'idle') return <Help />;
   if (found.name === 'searching') return <div class="spinner" role="status" aria-label="Searching" />;
   if (found.name === 'failed') return <p class="hint">The search failed: {found.reason}</p>;
-  if (found.hits.length === 0) return <p class="hint" role="status">Nothing was found.</p>;
+  if (found.hits.length === 0 && found.nextCursor === null) return <p class="hint" role="status">Nothing was found.</p>;
   return (
     <>
       <p class="visually-hidden" role="status">
         {found.hits.length} messages found
       </p>
+      {found.hits.length === 0 && <p class="hint">Nothing was found among the newest messages.</p>}
       <ul>
         {found.hits.map((hit) => (
           <Hit key={hit.message.id} hit={hit} />
@@ -63,6 +70,22 @@ function Results() {
         </button>
       )}
     </>
+  );
+}
+
+/** Operators of the grammar, as they are written. */
+const OPERATORS = ['from:name', 'in:channel', 'on:2026-11-26', 'before:2026-11', 'has:link', 'has:file', 'has:reaction', 'is:thread', 'is:edited', '"a phrase"', '-word'];
+
+function Help() {
+  return (
+    <p class="hint">
+      Find messages in all your channels. To narrow it:{' '}
+      {OPERATORS.map((operator) => (
+        <Fragment key={operator}>
+          <code>{operator}</code>{' '}
+        </Fragment>
+      ))}
+    </p>
   );
 }
 

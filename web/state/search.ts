@@ -1,5 +1,6 @@
-import { effect, signal } from '@preact/signals';
+import { computed, effect, signal } from '@preact/signals';
 import type { SearchPage } from '../../protocol/api.ts';
+import { isSearchable, parseQuery } from '../../protocol/search-query.ts';
 import { navigate } from './location.ts';
 import { stores } from './account.ts';
 import { api } from './platform.ts';
@@ -18,6 +19,8 @@ export type SearchState =
 /** How often the search was asked for: each time its field takes the focus. */
 export const searchAsked = signal(0);
 export const query = signal('');
+/** What of the query is not understood, as long as it is typed; a word that is not finished yet is no matter. */
+export const queryHints = computed(() => (/\s$/u.test(query.value) ? parseQuery(query.value).hints : []));
 export const results = signal<SearchState>({ name: 'idle' });
 let running = new AbortController();
 
@@ -33,8 +36,9 @@ export function watchSearch(): void {
     running.abort();
     running = new AbortController();
     const { signal: stop } = running;
-    if (q === '') results.value = { name: 'idle' };
-    const timer = setTimeout(() => void (q !== '' && search(q, stop)), DEBOUNCE_MS);
+    const isAsked = isSearchable(parseQuery(q));
+    if (!isAsked) results.value = { name: 'idle' };
+    const timer = setTimeout(() => void (isAsked && search(q, stop)), DEBOUNCE_MS);
     return () => clearTimeout(timer);
   });
 }

@@ -1,29 +1,55 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi';
 import { findRoles } from '../../db/queries/access.ts';
-import { searchMessages, type TermGroup } from '../../db/queries/search.ts';
-import { searchPageSchema } from '../../protocol/api.ts';
+import { searchMessages } from '../../db/queries/search.ts';
+import { fileSearchPageSchema, peopleSearchPageSchema, searchPageSchema } from '../../protocol/api.ts';
+import { searchFiles } from '../../db/queries/search-files.ts';
+import { type PersonPlace, searchPeople } from '../../db/queries/search-people.ts';
 import { MAX_QUERY } from '../../protocol/limits.ts';
 import { idSchema, storableString } from '../../protocol/primitives.ts';
+import { isSearchable, parseQuery, type SearchQuery } from '../../protocol/search-query.ts';
 import { apiRoute, json, nearHeader } from '../api-route.ts';
 import type { App, AppEnv } from '../env.ts';
-import { cursorSchema, decodeId, encodeCursor, limitSchema, linkHeader } from '../paging.ts';
+import { cursorSchema, decodeCursor, decodeId, encodeCursor, limitSchema, linkHeader } from '../paging.ts';
+import { withPostgres } from '../postgres.ts';
 import { ProblemError, unwrap } from '../problems.ts';
+import { FILES_EXAMPLE, MESSAGES_EXAMPLE, PEOPLE_EXAMPLE } from '../search/examples.ts';
 import { highlight } from '../search/highlight.ts';
-import { parseQuery } from '../search/query.ts';
+import { namesOf, ofFiles } from '../search/queries.ts';
 import { readNear } from '../replica/read-near.ts';
 import type { Services } from '../services.ts';
 
-const search = apiRoute({ scope: 'messages:read', limit: 'read' }, '/v1/search/messages', {
+const GRAMMAR = 'words, "phrases", -exclusions and or; from:handle (or me), in:channel, before: after: on: with a day, month, year or time';
+const page = { limit: limitSchema, cursor: cursorSchema };
+const queryOf = (description: string, example: string) => storableString(MAX_QUERY).openapi({ description, example });
+
+const messages = apiRoute({ scope: 'messages:read', limit: 'read' }, '/v1/search/messages', {
   method: 'get',
-  summary: 'Messages by words, "phrases", -exclusions and or, newest first; as the index has them, which may lag',
-  request: { headers: nearHeader, query: z.object({ q: storableString(MAX_QUERY), channel: idSchema.optional(), limit: limitSchema, cursor: cursorSchema }) },
-  responses: { 200: json(searchPageSchema, 'A page of messages, with the places that match') },
+  summary: 'Messages, newest first; as the index has them, which may lag',
+  request: { headers: nearHeader, query: z.object({ q: queryOf(`${GRAMMAR}; has:link, file or reaction; is:thread or edited`, 'engine from:ada has:nothing'), channel: idSchema.optional(), ...page }) },
+  responses: { 200: json(searchPageSchema, 'A page of messages, with the places that match', MESSAGES_EXAMPLE) },
 });
 
-function groupsOf(q: string): TermGroup[] {
-  const groups = parseQuery(q);
-  if (groups.length > 0) return groups;
-  throw new ProblemError({ code: 'invalid', errors: [{ pointer: '?q', detail: 'must have something to look for' }] });
+const files = apiRoute({ scope: 'messages:read', limit: 'read' }, '/v1/search/files', {
+  method: 'get',
+  summary: 'Clean files by their names, newest first; as the index has them, which may lag',
+  request: { query: z.object({ q: queryOf(GRAMMAR, 'engine in:general'), ...page }) },
+  responses: { 200: json(fileSearchPageSchema, 'A page of files, with the places of their names that match', FILES_EXAMPLE) },
+});
+
+const people = apiRoute({ scope: 'channels:read', limit: 'read' }, '/v1/search/people', {
+  method: 'get',
+  summary: 'People by parts of their names, those whose name begins so first; as the index has them, which may lag',
+  request: { query: z.object({ q: queryOf('Words that are all in the handle or the displayed name', 'love'), ...page }) },
+  responses: { 200: json(peopleSearchPageSchema, 'A page of people, with the places of their names that match', PEOPLE_EXAMPLE) },
+});
+
+function nothingToLookFor(detail = 'must have something to look for'): ProblemError {
+  return new ProblemError({ code: 'invalid', errors: [{ pointer: '?q', detail }] });
+}
+
+function searchable(query: SearchQuery): SearchQuery {
+  if (isSearchable(query)) return query;
+  throw nothingToLookFor(query.hints[0]?.detail);
 }
 
 /** Ties a cursor to its query (FNV-1a, 32 bits): against mistakes, not against malice, which gains nothing here. */
@@ -33,29 +59,63 @@ function checksum(text: string): string {
   return (hash >>> 0).toString(36);
 }
 
+const termsOf = ({ any }: SearchQuery): string[] => any.flatMap(({ all }) => all);
+const nextLink = (url: string, cursor: string | null) => linkHeader(url, [{ rel: 'next', parameter: 'cursor', cursor }]);
+
+const placeSchema = z.tuple([z.coerce.number().int().min(0).max(1), z.string().min(1)]);
+
+/** A place in the order of people: its rank, and a handle. */
+function decodePlace(list: string, cursor: string): PersonPlace {
+  const [, rank, handle] = /^(\d) (.+)$/su.exec(decodeCursor(list, cursor)) ?? [];
+  const place = placeSchema.safeParse([rank, handle]);
+  if (!place.success) throw new ProblemError({ code: 'bad_cursor' });
+  return { rank: place.data[0], handle: place.data[1] };
+}
+
 export function searchRoutes({ replica }: Pick<Services, 'replica'>): App {
   const app = new OpenAPIHono<AppEnv>();
-  app.openapi(search, async (c) => {
+  app.openapi(messages, async (c) => {
     const { q, channel, limit, cursor } = c.req.valid('query');
-    const groups = groupsOf(q);
+    const query = searchable(parseQuery(q));
     const list = `search ${checksum(`${channel ?? ''} ${q}`)}`;
-    const before = cursor === undefined ? null : decodeId(list, cursor);
-    const request = { query: q, groups, channelId: channel ?? null, before, limit: limit + 1 };
+    const request = { query, channelId: channel ?? null, before: cursor === undefined ? null : decodeId(list, cursor), limit };
     const { credential_id } = c.get('identity').actor;
     const found = await readNear(c, replica, {
-      read: async (db) => unwrap(await searchMessages(db, credential_id, request)),
+      read: async (db) => unwrap(await searchMessages(db, credential_id, request, Date.now)),
       confirm: async (primary, { messages: hits }) => {
         const channelIds = [...new Set(hits.map(({ channel_id }) => channel_id))];
         const roles = await findRoles(primary, credential_id, channelIds);
         return roles !== null && channelIds.every((id) => roles.in.has(id));
       },
     });
-    const messages = found.messages.slice(0, limit);
-    const last = found.messages.length > limit ? messages.at(-1) : undefined;
-    const next_cursor = last ? encodeCursor(list, last.id) : null;
-    c.header('Link', linkHeader(c.req.url, [{ rel: 'next', parameter: 'cursor', cursor: next_cursor }]));
-    const terms = groups.flatMap(({ all }) => all);
-    return c.json({ data: messages.map((message) => ({ message, highlights: highlight(message.text, terms) })), next_cursor, users: found.users }, 200);
+    const next_cursor = found.next === null ? null : encodeCursor(list, found.next);
+    c.header('Link', nextLink(c.req.url, next_cursor));
+    const data = found.messages.map((message) => ({ message, highlights: highlight(message.text, termsOf(query)) }));
+    return c.json({ data, next_cursor, users: found.users, index_lag: found.lag, hints: [...query.hints] }, 200);
+  });
+  app.openapi(files, async (c) => {
+    const { q, limit, cursor } = c.req.valid('query');
+    const { query, hints } = ofFiles(parseQuery(q));
+    const list = `files ${checksum(q)}`;
+    const request = { query: searchable(query), before: cursor === undefined ? null : decodeId(list, cursor), limit };
+    const found = unwrap(await withPostgres(c, (db) => searchFiles(db, c.get('identity').actor.credential_id, request)));
+    const next_cursor = found.next === null ? null : encodeCursor(list, found.next);
+    c.header('Link', nextLink(c.req.url, next_cursor));
+    const data = found.files.map((file) => ({ file, highlights: highlight(file.name, termsOf(query)) }));
+    return c.json({ data, next_cursor, users: found.users, index_lag: found.lag, hints }, 200);
+  });
+  app.openapi(people, async (c) => {
+    const { q, limit, cursor } = c.req.valid('query');
+    const terms = namesOf(q);
+    if (terms.length === 0) throw nothingToLookFor();
+    const list = `people ${checksum(q)}`;
+    const request = { terms, after: cursor === undefined ? null : decodePlace(list, cursor), limit };
+    const found = unwrap(await withPostgres(c, (db) => searchPeople(db, c.get('identity').actor.credential_id, request)));
+    const next_cursor = found.next === null ? null : encodeCursor(list, `${found.next.rank} ${found.next.handle}`);
+    c.header('Link', nextLink(c.req.url, next_cursor));
+    const marks = (text: string) => highlight(text, terms);
+    const data = found.users.map((user) => ({ user, highlights: { handle: marks(user.handle), display_name: marks(user.display_name) } }));
+    return c.json({ data, next_cursor, index_lag: found.lag }, 200);
   });
   return app;
 }

@@ -1,0 +1,93 @@
+import { sql as statement } from 'drizzle-orm';
+import { uuidv7 } from 'uuidv7';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parseQuery } from '../protocol/search-query.ts';
+import { type TestDatabase, testDatabase } from '../tests/support/postgres.ts';
+import { premakePartitions } from './partitions.ts';
+import { type Found, pageStatement, searchMessages } from './queries/search.ts';
+import { idRange } from './queries/search-conditions.ts';
+
+/** Three months of one channel, a thousand messages an hour from the first of each. */
+const MONTHS = ['2026-09', '2026-10', '2026-11'];
+const EACH = 40_000;
+const credential = uuidv7();
+
+let database: TestDatabase;
+beforeAll(async () => {
+  database = await testDatabase();
+  const { sql } = database.connection;
+  await premakePartitions(sql, new Date('2026-09-01T00:00:00Z'));
+  const [user, channel] = [uuidv7(), uuidv7()];
+  await sql`INSERT INTO users (id, issuer, subject, handle, display_name) VALUES (${user}, 'https://idp.test', ${user}, 'ada', 'Ada')`;
+  await sql`INSERT INTO channels (id, kind, name, created_by) VALUES (${channel}, 'public', 'loom', ${user})`;
+  await sql`INSERT INTO members (channel_id, user_id, version) VALUES (${channel}, ${user}, 1)`;
+  await sql`INSERT INTO credentials (id, secret_hash, kind, user_id, name, scopes, expires_at) VALUES (${credential}, ${Buffer.from(credential)}, 'personal', ${user}, 'test', '{}', now() + interval '1 hour')`;
+  for (const [n, month] of MONTHS.entries()) {
+    await sql`
+      INSERT INTO messages (id, channel_id, seq, pos, author_id, client_msg_id, text, created_at)
+      SELECT uuid_floor(m.at), ${channel}, m.seq, m.seq, ${user}, m.seq::text,
+        CASE WHEN i % 10000 = 0 THEN 'mark ' || ${month}::text || ' ẑ' ELSE 'common words of number ' || i END, m.at
+      FROM generate_series(1, ${EACH}) i, LATERAL (SELECT ${`${month}-01T00:00:00Z`}::timestamptz + i * interval '3.6 seconds' AS at, ${n * EACH}::bigint + i AS seq) m`;
+  }
+  await sql`INSERT INTO search_messages (id, channel_id, author_id, seq, text) SELECT m.id, m.channel_id, m.author_id, m.seq, m.text FROM messages m`;
+  await sql`ANALYZE messages, search_messages`;
+}, 120_000);
+afterAll(() => database.drop());
+
+async function search(q: string, before: string | null, limit = 5, now: () => number = () => 0): Promise<Found> {
+  const found = await searchMessages(database.connection.db, credential, { query: parseQuery(q), channelId: null, before, limit }, now);
+  if ('problem' in found) throw new Error(found.problem.code);
+  return found.ok;
+}
+
+/** All pages, one after another. */
+async function searchAll(q: string, limit: number, now?: () => number): Promise<{ texts: string[]; pages: number }> {
+  const texts: string[] = [];
+  let pages = 0;
+  for (let before: string | null = null, more = true; more; pages += 1) {
+    const { messages, next } = await search(q, before, limit, now);
+    texts.push(...messages.map(({ text }) => text));
+    [before, more] = [next, next !== null];
+  }
+  return { texts, pages };
+}
+
+const MARKS = MONTHS.toReversed().flatMap((month) => Array.from({ length: EACH / 10_000 }, () => `mark ${month} ẑ`));
+
+describe('a search that no index helps with (G8)', () => {
+  it('finds all there is, in order, however its windows fall', async () => {
+    expect(await searchAll('ẑ', 5)).toMatchObject({ texts: MARKS });
+    expect(await searchAll('ẑ', 100)).toEqual({ texts: MARKS, pages: 1 });
+    expect((await searchAll('from:ada -common', 7)).texts).toEqual(MARKS);
+  });
+
+  it('ends after a window once it has taken long enough, and the next page goes on', async () => {
+    let at = 0;
+    const slow = () => (at += 10_000);
+    const { texts, pages } = await searchAll('ẑ', 100, slow);
+    expect(texts).toEqual(MARKS);
+    // 120,000 messages, the first 1,000 of what is left at a time.
+    expect(pages).toBe(120);
+    expect(await search('nn', null, 5, slow)).toMatchObject({ messages: [], next: expect.any(String) });
+  });
+
+  it('finds the same as one with an index', async () => {
+    expect((await searchAll('mark', 3)).texts).toEqual(MARKS);
+    expect((await searchAll('mark or zz', 3)).texts).toEqual(MARKS);
+  });
+});
+
+describe('a search of a time', () => {
+  it.each([
+    ['common on:2026-10', ['2026_10']],
+    ['common before:2026-10', ['2026_09']],
+    ['common after:2026-09 before:2026-11', ['2026_10']],
+    ['mm on:2026-11-01', ['2026_11']],
+  ])('%s looks into its months alone, of the index and of the messages', async (q, months) => {
+    const request = { query: parseQuery(q), channelId: null, before: null, limit: 5 };
+    const plan = await database.connection.db.execute(statement`EXPLAIN (FORMAT JSON) ${pageStatement(credential, request, 'simple', idRange(request.query, null))}`);
+    const tables = [...JSON.stringify(plan).matchAll(/Relation Name\W+((?:search_)?messages)_(\d{4}_\d{2})/g)].map(([, table, month]) => `${table} ${month}`);
+    expect([...new Set(tables)].toSorted()).toEqual(months.flatMap((month) => [`messages ${month}`, `search_messages ${month}`]));
+    expect((await search(q, null)).messages.length).toBe(5);
+  });
+});
