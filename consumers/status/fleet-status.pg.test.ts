@@ -63,7 +63,8 @@ describe('the status of a fleet on the embedded transport', () => {
     const { pid } = await takeTen();
     const group = await indexer();
     const reader = `${hostname().slice(0, 40)}`;
-    expect(group).toMatchObject({ lag: 0, parked_keys: 0, dead_letters: 0, partitions: [{ topic: 'message.events', partition: 0, lag: 0 }] });
+    const partitions = ['message.events', 'user.events', 'file.events'].map((topic) => ({ topic, partition: 0, lag: 0 }));
+    expect(group).toMatchObject({ lag: 0, parked_keys: 0, dead_letters: 0, partitions });
     expect(group?.partitions[0]?.reader).toContain(`:${pid}`);
     expect(group?.partitions[0]?.reader).toContain(reader.slice(0, 20));
     expect(Date.now() - Date.parse(group?.last_progress ?? '')).toBeLessThan(10_000);
