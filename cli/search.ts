@@ -6,7 +6,7 @@ import { checkIndex, wrongRows } from '../consumers/search-indexer/verify.ts';
 import { connect, type Sql } from '../db/client.ts';
 import { countRows } from '../db/queries/search-verify.ts';
 import { endRebuild, readIndexConfig, readRebuild } from '../db/queries/search-rebuild.ts';
-import type { SearchKind } from '../db/schema/tables.ts';
+import type { SearchKind } from '../db/schema/search-tables.ts';
 import { postgresUrl } from './postgres-url.ts';
 import { describeChecks, describeRebuild } from './search/describe.ts';
 

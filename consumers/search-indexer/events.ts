@@ -3,7 +3,7 @@ import { directoryEventSchema } from '../../protocol/directory-events.ts';
 import { channelEventSchema } from '../../protocol/events.ts';
 import { fileEventSchema } from '../../protocol/file-events.ts';
 import type { Topic } from '../../protocol/topics.ts';
-import type { SearchKind } from '../../db/schema/tables.ts';
+import type { SearchKind } from '../../db/schema/search-tables.ts';
 
 export const searchEventSchema = z.discriminatedUnion('type', [...channelEventSchema.options, ...directoryEventSchema.options, ...fileEventSchema.options]);
 export type SearchEvent = z.infer<typeof searchEventSchema>;

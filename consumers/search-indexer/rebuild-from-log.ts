@@ -1,7 +1,7 @@
 import type { Sql } from '../../db/client.ts';
 import { fillFrom, type Filled, readRebuild } from '../../db/queries/search-rebuild.ts';
 import type { LogRow } from '../../db/queries/event-log.ts';
-import type { SearchKind } from '../../db/schema/tables.ts';
+import type { SearchKind } from '../../db/schema/search-tables.ts';
 import { ceType } from '../../protocol/topics.ts';
 import { cursorOf } from '../runtime/event-log-lag.ts';
 import { logPort } from '../runtime/event-log-source.ts';

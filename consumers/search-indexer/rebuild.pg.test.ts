@@ -6,7 +6,7 @@ import { seededRandom } from '../../client/testing/random.ts';
 import type { Sql } from '../../db/client.ts';
 import { searchMessages } from '../../db/queries/search.ts';
 import { endRebuild, readRebuild, settleChanges } from '../../db/queries/search-rebuild.ts';
-import type { SearchKind } from '../../db/schema/tables.ts';
+import type { SearchKind } from '../../db/schema/search-tables.ts';
 import { parseQuery } from '../../protocol/search-query.ts';
 import { eventually } from '../../tests/support/event-log.ts';
 import { type TestDatabase, testDatabase } from '../../tests/support/postgres.ts';

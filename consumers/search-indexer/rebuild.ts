@@ -4,7 +4,7 @@ import {
   beginRebuild, countChanges, endFilling, fillPage, type Filled, isTextConfig, prepareNext, readIndexConfig, readRebuild, type Rebuild, settleChanges, swapIndex,
   touchRebuild,
 } from '../../db/queries/search-rebuild.ts';
-import type { SearchKind } from '../../db/schema/tables.ts';
+import type { SearchKind } from '../../db/schema/search-tables.ts';
 import { logFiller } from './rebuild-from-log.ts';
 import { checkIndex, wrongRows } from './verify.ts';
 

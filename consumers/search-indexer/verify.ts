@@ -1,7 +1,7 @@
 import type { Sql } from '../../db/client.ts';
 import type { IndexSide } from '../../db/queries/search-index.ts';
 import { checkPart, messageMonths, type PartCheck } from '../../db/queries/search-verify.ts';
-import type { SearchKind } from '../../db/schema/tables.ts';
+import type { SearchKind } from '../../db/schema/search-tables.ts';
 
 /** Holds an index against what it is derived from, part by part; while it is written, too. */
 export async function checkIndex(sql: Sql, kind: SearchKind, side: IndexSide): Promise<PartCheck[]> {

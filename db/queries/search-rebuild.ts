@@ -1,6 +1,6 @@
 import type postgres from 'postgres';
 import type { Sql } from '../client.ts';
-import type { SearchKind } from '../schema/tables.ts';
+import type { SearchKind } from '../schema/search-tables.ts';
 
 type AnySql = postgres.ISql;
 

@@ -1,5 +1,5 @@
 import type postgres from 'postgres';
-import type { SearchKind } from '../schema/tables.ts';
+import type { SearchKind } from '../schema/search-tables.ts';
 import type { IndexSide } from './search-index.ts';
 
 type AnySql = postgres.ISql;

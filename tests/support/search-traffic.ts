@@ -28,7 +28,7 @@ export class SearchTraffic {
   readonly channels: Channel[] = [];
   readonly #people: string[] = [];
   readonly #files: string[] = [];
-  #isRunning = false;
+  #running = new AbortController();
   #work: Promise<void> = Promise.resolve();
   steps = 0;
 
@@ -65,14 +65,15 @@ export class SearchTraffic {
 
   /** Step after step, with so many milliseconds between. */
   start(pauseMs = 0): void {
-    this.#isRunning = true;
+    this.#running = new AbortController();
+    const { signal } = this.#running;
     this.#work = (async () => {
-      for (; this.#isRunning; await sleep(pauseMs)) await this.step();
+      for (; !signal.aborted; await sleep(pauseMs)) await this.step();
     })();
   }
 
   async stop(): Promise<void> {
-    this.#isRunning = false;
+    this.#running.abort();
     await this.#work;
   }
 

@@ -1,0 +1,42 @@
+import { boolean, integer, pgTable, text, uuid } from 'drizzle-orm/pg-core';
+import { counter, moment } from './columns.ts';
+
+/** The indexes of search. */
+export type SearchKind = 'messages' | 'people' | 'files';
+
+export const searchPeople = pgTable('search_people', {
+  id: uuid().primaryKey(),
+  handle: text().notNull(),
+  display_name: text().notNull(),
+  version: integer().notNull(),
+  deactivated: boolean().notNull(),
+});
+
+export const searchFiles = pgTable('search_files', {
+  id: uuid().primaryKey(),
+  channel_id: uuid().notNull(),
+  uploader_id: uuid().notNull(),
+  name: text().notNull(),
+  version: integer().notNull(),
+});
+
+export const searchIndexes = pgTable('search_indexes', {
+  kind: text().$type<SearchKind>().primaryKey(),
+  config: text(),
+});
+
+export const searchRebuilds = pgTable('search_rebuilds', {
+  kind: text().$type<SearchKind>().primaryKey(),
+  source: text().$type<'postgres' | 'log'>().notNull(),
+  config: text(),
+  state: text().$type<'filling' | 'filled' | 'swapped'>().notNull().default('filling'),
+  cursor: text(),
+  filled: counter().notNull().default(0),
+  started_at: moment().notNull().defaultNow(),
+  updated_at: moment().notNull().defaultNow(),
+});
+
+export const searchRebuildChanges = pgTable('search_rebuild_changes', {
+  kind: text().$type<SearchKind>().notNull(),
+  id: uuid().notNull(),
+});
