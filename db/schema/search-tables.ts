@@ -4,7 +4,7 @@ import { counter, moment } from './columns.ts';
 /** The indexes of search. */
 export type SearchKind = 'messages' | 'people' | 'files';
 
-export const searchPeople = pgTable('search_people', {
+const searchPeople = pgTable('search_people', {
   id: uuid().primaryKey(),
   handle: text().notNull(),
   display_name: text().notNull(),
@@ -12,7 +12,7 @@ export const searchPeople = pgTable('search_people', {
   deactivated: boolean().notNull(),
 });
 
-export const searchFiles = pgTable('search_files', {
+const searchFiles = pgTable('search_files', {
   id: uuid().primaryKey(),
   channel_id: uuid().notNull(),
   uploader_id: uuid().notNull(),
@@ -20,12 +20,12 @@ export const searchFiles = pgTable('search_files', {
   version: integer().notNull(),
 });
 
-export const searchIndexes = pgTable('search_indexes', {
+const searchIndexes = pgTable('search_indexes', {
   kind: text().$type<SearchKind>().primaryKey(),
   config: text(),
 });
 
-export const searchRebuilds = pgTable('search_rebuilds', {
+const searchRebuilds = pgTable('search_rebuilds', {
   kind: text().$type<SearchKind>().primaryKey(),
   source: text().$type<'postgres' | 'log'>().notNull(),
   config: text(),
@@ -36,7 +36,10 @@ export const searchRebuilds = pgTable('search_rebuilds', {
   updated_at: moment().notNull().defaultNow(),
 });
 
-export const searchRebuildChanges = pgTable('search_rebuild_changes', {
+const searchRebuildChanges = pgTable('search_rebuild_changes', {
   kind: text().$type<SearchKind>().notNull(),
   id: uuid().notNull(),
 });
+
+/** Queries of search are SQL: these tables are described to be held to the database. */
+export const searchTables = { searchPeople, searchFiles, searchIndexes, searchRebuilds, searchRebuildChanges };
