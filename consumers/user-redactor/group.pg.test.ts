@@ -4,6 +4,8 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { insertCredential } from '../../db/queries/credentials.ts';
 import { insertDeadLetters } from '../../db/queries/dead-letters.ts';
 import { deactivateUser, requestRedaction } from '../../db/queries/deactivation.ts';
+import { EVERYBODY } from '../../db/queries/file-usage.ts';
+import { fileEventSchema } from '../../protocol/file-events.ts';
 import type { Redaction } from '../../protocol/redactions.ts';
 import { eventually } from '../../tests/support/event-log.ts';
 import { type TestDatabase, testDatabase } from '../../tests/support/postgres.ts';
@@ -65,4 +67,31 @@ it('asks the rooms of all channels the user is or was a member of, and again unt
   expect(await sql`SELECT d.status, d.record_value IS NULL AS is_cleared FROM dead_letters d`).toEqual([{ status: 'discarded', is_cleared: true }]);
   const wanted = [joined, left].toSorted().map((channel_id) => ({ channel_id, user_id: user, actor_id: admin, after: null }));
   expect(asked.every((redactions) => JSON.stringify(redactions) === JSON.stringify(wanted))).toBe(true);
+});
+
+it('deletes the files of the user, and gives back what they count, once (G2)', async () => {
+  const { sql, db } = database.connection;
+  const [admin, user, credentialId, channel] = [uuidv7(), uuidv7(), uuidv7(), uuidv7()];
+  for (const [id, role] of [[admin, 'admin'], [user, 'member']] as const) await sql`INSERT INTO users (id, issuer, subject, handle, display_name, role) VALUES (${id}, 'test', ${id}, ${id}, 'Somebody', ${role})`;
+  await sql`INSERT INTO channels (id, kind, name, created_by, members_version) VALUES (${channel}, 'public', ${channel}, ${admin}, 1)`;
+  await insertCredential(db, { id: credentialId, secret_hash: crypto.getRandomValues(new Uint8Array(32)), kind: 'session', user_id: admin, name: 'test', scopes: [], expires_at: new Date(Date.now() + 60_000) });
+  for (const [owner, count] of [[user, 1_203], [admin, 1]] as const) {
+    await sql`
+      INSERT INTO files (id, channel_id, uploader_id, name, media_type, size, sha256, created_at)
+      SELECT gen_random_uuid(), ${channel}, ${owner}, 'a', 'text/plain', 10, repeat('0', 64), now() FROM generate_series(1, ${count}::integer)`;
+    await sql`INSERT INTO file_usage (user_id, bytes) VALUES (${owner}, ${count * 10})`;
+  }
+  await sql`INSERT INTO file_usage (user_id, bytes) VALUES (${EVERYBODY}, 12040) ON CONFLICT (user_id) DO UPDATE SET bytes = 12040`;
+  const request = () => ({ credentialId, actorId: admin, userId: user, eventId: uuidv7(), now: new Date(), traceparent: null });
+  await db.transaction((tx) => deactivateUser(tx, request()));
+  for (let n = 0; n < 2; n++) await db.transaction((tx) => requestRedaction(tx, request()));
+  await eventually(async () => asked.length >= 2 && (await lag()) === 0);
+
+  expect(await sql`SELECT f.uploader_id, count(*)::integer AS files FROM files f WHERE f.deleted_at IS NULL GROUP BY f.uploader_id`).toEqual([{ uploader_id: admin, files: 1 }]);
+  expect(await sql`SELECT u.user_id, u.bytes::integer AS bytes FROM file_usage u WHERE u.user_id IN (${user}, ${admin}, ${EVERYBODY}) ORDER BY bytes, u.user_id = ${admin}`).toEqual([
+    { user_id: user, bytes: 0 }, { user_id: EVERYBODY, bytes: 10 }, { user_id: admin, bytes: 10 },
+  ]);
+  const told = await sql<{ key: string; data: unknown }[]>`SELECT e.key, e.data FROM event_log e WHERE e.topic = 'file.events'`;
+  expect([told.length, new Set(told.map(({ key }) => key)).size]).toEqual([1_203, 1_203]);
+  for (const { key, data } of told) expect(fileEventSchema.parse(data)).toMatchObject({ type: 'file.deleted', actor_id: admin, file: { id: key, uploader_id: user } });
 });

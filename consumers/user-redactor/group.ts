@@ -1,5 +1,7 @@
 import type postgres from 'postgres';
+import { uuidv7 } from 'uuidv7';
 import { clearLettersOfUser } from '../../db/queries/dead-letter-retention.ts';
+import { deleteFilesOf } from '../../db/queries/file-state.ts';
 import { findChannelsEverOf } from '../../db/queries/redactions.ts';
 import { type DirectoryEvent, directoryEventSchema } from '../../protocol/directory-events.ts';
 import { ceType } from '../../protocol/topics.ts';
@@ -7,9 +9,10 @@ import type { ConsumerGroup } from '../runtime/group.ts';
 import type { Redactor } from './rooms.ts';
 
 const ID = 'user-redactor';
+const FILES_AT_ONCE = 500;
 
 /**
- * Deletes the messages of users for whom an administrator asked for it. Their rooms do it, as they do every deletion: in their logs, for sockets, history and
+ * Deletes the messages and files of users for whom an administrator asked for it. Their rooms do it, as they do every deletion: in their logs, for sockets, history and
  * search. What was deleted before a failure stays so, and the next try finds what is left. What groups could not take of them is cleared, too; what fails
  * later, maintenance clears.
  */
@@ -27,4 +30,12 @@ async function redactUser(tx: postgres.TransactionSql, redactor: Redactor, user_
   const channels = await findChannelsEverOf(tx, user_id);
   await redactor.redact(channels.map((channel_id) => ({ channel_id, user_id, actor_id, after: null })));
   await clearLettersOfUser(tx, user_id, `group:${ID}`);
+  await deleteFiles(tx, user_id, actor_id);
+}
+
+/** In the transaction of the batch: all, or none of them. */
+async function deleteFiles(tx: postgres.TransactionSql, userId: string, actorId: string): Promise<void> {
+  for (let deleted = FILES_AT_ONCE; deleted === FILES_AT_ONCE; ) {
+    deleted = await deleteFilesOf(tx, { userId, actorId, now: new Date(), eventIds: Array.from({ length: FILES_AT_ONCE }, () => uuidv7()) });
+  }
 }

@@ -38,7 +38,7 @@ const reactivate = apiRoute({ scope: 'admin', limit: 'send' }, '/v1/admin/users/
 
 const redact = apiRoute({ scope: 'admin', limit: 'send' }, '/v1/admin/users/{id}/redact', {
   method: 'post',
-  summary: 'Delete all messages of a deactivated user, for administrators. It is begun when this returns, and ends soon',
+  summary: 'Delete all messages and files of a deactivated user, for administrators. It is begun when this returns, and ends soon',
   request: { headers: keyHeader, params: userParams },
   responses: { 202: { description: 'It will be done' }, 409: problemAnswer('conflict') },
 });
