@@ -146,7 +146,7 @@ describe('a rebuild', () => {
       expect(await indexed()).toEqual(traffic.expected());
       expect(await wrongOf()).toEqual([]);
       expect((await search(config === 'english' ? 'weave' : 'weaving')).length).toBeGreaterThan(0);
-      expect(searches).toBeGreaterThan(20);
+      expect(searches).toBeGreaterThan(5);
       for (const kind of KINDS) await endRebuild(sql, { kind, state: 'swapped' });
       console.info(`${traffic.steps} steps, ${searches} searches, ${cuts} cuts`);
     },
