@@ -11,7 +11,7 @@ let folder: string;
 let stack: Stack;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'colink-import-'));
-  stack = await startStack({ dataDir: join(folder, DATA_DIR), transport: 'embedded', redis: false });
+  stack = await startStack({ dataDir: join(folder, DATA_DIR), transport: 'embedded', redis: false, clamd: false });
 });
 afterAll(async () => {
   await stack?.stop();

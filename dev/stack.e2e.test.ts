@@ -46,7 +46,7 @@ describe('a stack', () => {
   let api: Api;
   let channel: string;
   const described = (): DevFile => stack.describe();
-  const start = () => startStack({ dataDir, transport: 'embedded', redis: false, page: false });
+  const start = () => startStack({ dataDir, transport: 'embedded', redis: false, clamd: false, page: false });
 
   beforeAll(async () => {
     stack = await start();

@@ -61,7 +61,7 @@ beforeAll(async () => {
   dataDir = mkdtempSync(join(tmpdir(), 'colink-shared-calls-'));
   // Postgres refuses root, and its stand-in has to enter.
   chmodSync(dataDir, 0o755);
-  stack = await startStack({ dataDir, transport: 'embedded', redis: false, page: false, entry: ENTRY });
+  stack = await startStack({ dataDir, transport: 'embedded', redis: false, clamd: false, page: false, entry: ENTRY });
   connection = connect(stack.describe().postgres_url, { max: 4, applicationName: 'colink-tests' });
 });
 afterEach(({ task }) => {
