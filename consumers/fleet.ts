@@ -18,8 +18,8 @@ export interface Fleet {
   readonly port: number;
   /** Rejects when a service breaks by a defect; never resolves. */
   readonly broken: Promise<never>;
-  /** Drains everything; what is not done after `deadlineMs` is stopped. True: all was drained. Safe to repeat. */
-  shutdown(deadlineMs: number): Promise<boolean>;
+  /** Drains everything; what is not through after `deadlineMs` is stopped. Returns the names of what had to be: none, all was drained. Safe to repeat. */
+  shutdown(deadlineMs: number): Promise<readonly string[]>;
 }
 
 const POSTGRES_SOCKETS = 8;
@@ -31,7 +31,7 @@ export async function startFleet(config: FleetConfig, log: Logger): Promise<Flee
   const connection = connect(config.databaseUrl, { max: POSTGRES_SOCKETS, applicationName: 'colink-fleet', idleInTransaction: IDLE_IN_TRANSACTION });
   const { sql } = connection;
   const metrics = new FleetMetrics();
-  const { consuming, relay, sources } = assemble({ config, sql, log, metrics });
+  const { services, sources } = assemble({ config, sql, log, metrics });
   const dependencies = dependenciesOf(config, sql);
   metrics.watch({ ...probesOf(sql, config, sources), dependencies: () => askAll(dependencies) }, [...sources.keys()]);
   let isServing = true;
@@ -39,23 +39,24 @@ export async function startFleet(config: FleetConfig, log: Logger): Promise<Flee
     isServing: () => isServing,
     dependencies: () => askAll(dependencies),
   });
-  const services = relay === null ? consuming : [...consuming, relay];
   const broken = watchOver(services);
 
-  async function drain(): Promise<void> {
-    await Promise.all(consuming.map((service) => service.drain()));
-    await relay?.drain();
+  /** All at once. What the groups write on their way out waits in the log: another relay carries it, and this one must not begin to lead meanwhile. */
+  async function drain(left: Set<Service>): Promise<void> {
+    await Promise.allSettled(services.map((service) => service.drain().then(() => left.delete(service))));
   }
 
-  async function shutdown(deadlineMs: number): Promise<boolean> {
+  async function shutdown(deadlineMs: number): Promise<readonly string[]> {
     isServing = false;
-    const isDrained = await within(deadlineMs, drain());
-    if (!isDrained) await within(1_000, Promise.all(services.map((service) => service.stop())));
+    const left = new Set(services);
+    await within(deadlineMs, drain(left));
+    const forced = [...left];
+    if (forced.length > 0) await within(1_000, Promise.all(forced.map((service) => service.stop())));
     await Promise.all([server.close(), connection.close(1)]);
-    return isDrained;
+    return forced.map(({ name }) => name);
   }
 
-  let ending: Promise<boolean> | null = null;
+  let ending: Promise<readonly string[]> | null = null;
   return { port: server.port, broken, shutdown: (deadlineMs) => (ending ??= shutdown(deadlineMs)) };
 }
 
@@ -64,14 +65,12 @@ async function watchOver(services: readonly Service[]): Promise<never> {
   return new Promise<never>(() => {});
 }
 
-/** True: `work` is done in time. Its failure is the caller's to see in `broken`. */
-async function within(ms: number, work: Promise<unknown>): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => resolve(false), ms);
-  });
-  const done = work.then(() => true, () => false);
-  return Promise.race([done, late]).finally(() => clearTimeout(timer));
+/** Waits for `work`, at most so long. Its failure is the caller's to see in `broken`. */
+async function within(ms: number, work: Promise<unknown>): Promise<void> {
+  const over = Promise.withResolvers<void>();
+  const timer = setTimeout(over.resolve, ms);
+  await Promise.race([Promise.allSettled([work]), over.promise]);
+  clearTimeout(timer);
 }
 
 function probesOf(sql: Sql, { brokers }: FleetConfig, sources: ReadonlyMap<string, EventSource>): Omit<Probes, 'dependencies'> {

@@ -34,6 +34,7 @@ export class FleetMetrics {
   readonly #progress = this.#gauge('colink_consumer_last_progress_timestamp_seconds', 'When the group last stored a batch', ['group']);
   readonly #streamRecords = this.#counter('colink_consumer_partition_records_total', 'Records taken over, by the partition they came from', STREAM);
   readonly #waits = this.#counter('colink_consumer_waits_total', 'Batches that had to wait for a part that is away', ['group']);
+  readonly #skew = this.#gauge('colink_clock_ahead_seconds', "By how much this process's clock is ahead of Postgres'", []);
   readonly #stalls = this.#counter('colink_consumer_stalls_total', 'Sources started again because the group stood still without a word', ['group']);
   readonly #deliveries = this.#counter('colink_webhook_deliveries_total', 'Deliveries of webhooks, by what became of them; retried: an attempt failed and there will be another', ['outcome']);
   readonly #disabled = this.#counter('colink_webhooks_disabled_total', 'Webhooks disabled by what became of their deliveries', ['reason']);
@@ -102,6 +103,11 @@ export class FleetMetrics {
 
   waited(group: string): void {
     this.#waits.inc({ group });
+  }
+
+  /** `ahead`: milliseconds by which this process's clock is ahead of Postgres'. */
+  skewed(ahead: number): void {
+    this.#skew.set(ahead / 1_000);
   }
 
   stalled(group: string): void {

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { Sql } from '../db/client.ts';
 import { readCursors } from '../db/queries/consumer-offsets.ts';
 import { LOG_START, type LogCursor } from '../db/queries/event-log.ts';
+import { readClock } from '../db/queries/time.ts';
 import type { DirectoryEvent } from '../protocol/directory-events.ts';
 import type { ChannelEvent } from '../protocol/events.ts';
 import type { FileEvent } from '../protocol/file-events.ts';
@@ -25,6 +26,7 @@ import { processName } from './process-name.ts';
 import { roomAnnouncer } from './room-announcer/group.ts';
 import { workerAnnouncer } from './room-announcer/rooms.ts';
 import { failureFields } from './runtime/classify.ts';
+import { DatabaseClock } from './runtime/database-clock.ts';
 import { publishDeadLetters } from './runtime/dead-letter-publisher.ts';
 import { createEventLogSource } from './runtime/event-log-source.ts';
 import type { EventSource } from './runtime/event-source.ts';
@@ -78,10 +80,7 @@ export interface FleetParts {
 }
 
 export interface Services {
-  /** They end first, together. */
-  readonly consuming: readonly Service[];
-  /** Ends last, so that what the others wrote on their way out is sent. Null where there is no broker or another process relays. */
-  readonly relay: Service | null;
+  readonly services: readonly Service[];
   /** By group. */
   readonly sources: ReadonlyMap<string, EventSource>;
 }
@@ -94,16 +93,17 @@ export function assemble(parts: FleetParts): Services {
   const { config, log } = parts;
   const kafka = config.brokers.length === 0 ? null : createKafka({ brokers: config.brokers, clientId: processName('colink'), log });
   const groups = groupsOf(config, parts);
+  const clock = new DatabaseClock({ read: () => readClock(parts.sql), now: Date.now, log, onMeasured: parts.metrics.skewed.bind(parts.metrics) });
   const sources = new Map(groups.map((group) => [group.id, new RestartableSource(() => createSource(parts, kafka, group))]));
   const isRelaying = config.run !== 'groups';
-  const consuming = [
-    ...(config.run === 'relay' ? [] : [...groupServices(parts, groups, sources), ...webhookServices(parts), ...scannerServices(parts)]),
+  const services = [
+    ...(config.run === 'relay' ? [] : [clock.service(), ...groupServices(parts, groups, sources, clock), ...webhookServices(parts), ...scannerServices(parts)]),
     ...(kafka === null ? [] : [topicService(parts, kafka)]),
-    ...(kafka !== null && isRelaying ? [publisherService(parts, kafka)] : []),
+    ...(kafka !== null && isRelaying ? [publisherService(parts, kafka), relayService(parts, kafka)] : []),
     ...(isRelaying ? [maintenanceService(parts, kafka === null ? groups : [])] : []),
     ...(isRelaying && config.worker !== null ? [createFilePurger(parts.sql, config.worker, log.child({ service: 'file-purger' }))] : []),
   ];
-  return { consuming, relay: kafka !== null && isRelaying ? relayService(parts, kafka) : null, sources };
+  return { services, sources };
 }
 
 function createSource({ config, sql, log, metrics }: FleetParts, kafka: Kafka | null, { id: groupId, topics }: Group): EventSource {
@@ -113,8 +113,10 @@ function createSource({ config, sql, log, metrics }: FleetParts, kafka: Kafka | 
   return createEventLogSource({ databaseUrl: config.databaseUrl, sql, groupId, topics, onError });
 }
 
-function groupServices({ sql, log, metrics }: FleetParts, groups: readonly Group[], sources: ReadonlyMap<string, RestartableSource>): Service[] {
-  const chance = { now: () => new Date(), random: Math.random };
+function groupServices(
+  { sql, log, metrics }: FleetParts, groups: readonly Group[], sources: ReadonlyMap<string, RestartableSource>, clock: DatabaseClock,
+): Service[] {
+  const chance = { now: () => clock.time(), random: Math.random };
   const acts = new StreamActs(Date.now);
   const onTaken: GroupPorts['onTaken'] = (groupId, taken, stream) => {
     if (stream !== null) acts.note(groupId, stream);

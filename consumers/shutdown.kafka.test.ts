@@ -1,21 +1,28 @@
+import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { recordEffects } from '../tests/support/effects.ts';
+import { seededRandom } from '../client/testing/random.ts';
+import { countEffects, recordEffects } from '../tests/support/effects.ts';
 import { eventually } from '../tests/support/event-log.ts';
-import { type FleetProcess, startFleetProcess } from '../tests/support/fleet.ts';
+import { type BareFleetProcess, type FleetProcess, spawnFleetProcess, startFleetProcess } from '../tests/support/fleet.ts';
 import { Pipeline } from '../tests/support/pipeline.ts';
 import { type TestDatabase, testDatabase } from '../tests/support/postgres.ts';
 import { createKafka } from './kafka/client.ts';
 
 const broker = inject('kafkaBrokers');
-/** How many fleets are ended, one after the other. `COLINK_SHUTDOWNS=100` takes some minutes. */
-const ROUNDS = Number(process.env['COLINK_SHUTDOWNS'] ?? 6);
-const ROUND_MS = 12_000;
+/** How many processes of the fleet are ended in one run, and how many there are at once. `COLINK_SHUTDOWNS` takes another number. */
+const ENDINGS = Number(process.env['COLINK_SHUTDOWNS'] ?? 100);
+const AT_ONCE = 4;
+/** The longest that one lives, in milliseconds: until its groups are joined, for the most part. */
+const LIFE_MS = 4_000;
+/** `COLINK_SEED` runs a seed again. */
+const SEED = Number(process.env['COLINK_SEED'] ?? randomInt(1_000_000));
 
-describe.skipIf(broker === '')('SIGTERM under load', () => {
+describe.skipIf(broker === '')(`SIGTERM under load (seed ${SEED})`, () => {
+  const random = seededRandom(SEED);
   let database: TestDatabase;
-  const fleets = new Set<FleetProcess>();
+  const fleets = new Set<BareFleetProcess>();
 
   beforeAll(async () => {
     database = await testDatabase();
@@ -47,29 +54,51 @@ describe.skipIf(broker === '')('SIGTERM under load', () => {
     return groups.some(({ state, members }) => state === 'Stable' && members.length > 0);
   }
 
-  it(`G1, G2, G3: ${ROUNDS} times, at any moment, also while it joins its groups: it ends by itself, in time, and nothing is lost, doubled or out of order`, async () => {
+  /** What a process had come to when it was told to end, by its own log. */
+  function momentOf({ lines }: BareFleetProcess): 'loading' | 'starting' | 'leading' {
+    if (!lines.some((line) => line.includes('the fleet runs'))) return 'loading';
+    return lines.some((line) => line.includes('the relay leads')) ? 'leading' : 'starting';
+  }
+
+  it(`G1, G2, G3: ${ENDINGS} processes, ${AT_ONCE} at once, each at a random moment from loading on: all end by themselves, in time, and nothing is lost, doubled or out of order`, async () => {
     const pipeline = await Pipeline.open(database.connection, 12);
     pipeline.start(300);
     const durations: number[] = [];
-    for (let round = 0; round < ROUNDS; round += 1) {
-      const fleet = await start();
-      // From before the groups are joined to well under way, evenly over the rounds.
-      await sleep((round % 8) * 350);
-      const begun = performance.now();
-      expect(await fleet.end('SIGTERM'), `round ${round}: ${fleet.lines.slice(-5).join('\n')}`).toBe(0);
-      durations.push(performance.now() - begun);
-      expect(await sessions()).toBe(0);
+    const moments = { loading: 0, starting: 0, leading: 0 };
+    let begun = 0;
+    async function endOne(): Promise<void> {
+      const fleet = await spawnFleetProcess({ DATABASE_URL: database.url, KAFKA_BROKERS: broker });
+      fleets.add(fleet);
+      // A third of them early, evenly over what is left of loading.
+      await sleep(random() * (random() < 0.3 ? 600 : LIFE_MS));
+      moments[momentOf(fleet)] += 1;
+      const at = performance.now();
+      expect(await fleet.end('SIGTERM'), `seed ${SEED}: ${fleet.lines.slice(-5).join('\n')}`).toBe(0);
+      durations.push(performance.now() - at);
     }
+    async function endMany(): Promise<void> {
+      for (; begun < ENDINGS; ) {
+        begun += 1;
+        await endOne();
+      }
+    }
+    await Promise.all(Array.from({ length: AT_ONCE }, endMany));
+    expect(await sessions()).toBe(0);
+    const taken = await countEffects(database.connection.sql);
     await pipeline.stop();
     const last = await start();
-    await pipeline.settle(40_000);
+    await pipeline.settle(60_000);
     expect(await last.end('SIGTERM')).toBe(0);
     const violations = await pipeline.violations(broker);
-    expect(violations.slice(0, 20), `${violations.length} violations`).toEqual([]);
+    expect(violations.slice(0, 20), `seed ${SEED}: ${violations.length} violations`).toEqual([]);
     const slowest = Math.max(...durations);
     expect(slowest).toBeLessThan(25_000);
-    console.info(`${ROUNDS} fleets ended, the slowest in ${Math.round(slowest)} ms; ${pipeline.acknowledged} messages`);
-  }, 60_000 + ROUNDS * ROUND_MS);
+    expect(durations).toHaveLength(ENDINGS);
+    expect(Object.entries(moments).filter(([, count]) => count === 0)).toEqual([]);
+    // They were at work, not only on their way in and out.
+    expect(taken).toBeGreaterThan(0);
+    console.info(`seed ${SEED}: ${ENDINGS} ended, the slowest in ${Math.round(slowest)} ms; ${JSON.stringify(moments)}; ${taken} of ${pipeline.acknowledged} messages taken meanwhile`);
+  }, 900_000);
 
   it('ends within seconds while its join waits for a member that was killed', async () => {
     const killed = await start();

@@ -4,7 +4,7 @@ import { classifyPostgresError } from './errors.ts';
 const failure = (fields: object, message = '') => Object.assign(new Error(message), fields);
 
 describe('classifyPostgresError', () => {
-  test.each(['08006', '40001', '40P01', '53300', '57P01', '57014', '58030', 'XX000', '55P03', '25006'])('%s is unreachable', (code) => {
+  test.each(['08006', '40001', '40P01', '53100', '53300', '57P01', '57014', '58030', 'XX000', '55P03', '25006'])('%s is unreachable', (code) => {
     expect(classifyPostgresError(failure({ code }))).toBe('unreachable');
   });
 

@@ -6,22 +6,24 @@ export const PREMADE_DAYS = 14;
 /** How far ahead one must not be missing. Less than what is premade, so that a late run is no alarm. */
 const NEEDED_MONTHS = 1;
 const NEEDED_DAYS = 7;
+/** And how far back: ids of messages tell the time of the machine that made them, which may be behind, and so may the next one's that serves Postgres. */
+const BACK = '2 days';
 /** The relay looks back this far behind its base snapshot. */
 const RELAY_SLACK = '1 day';
 
 const instant = (date: Date | undefined): string | null => date?.toISOString() ?? null;
 
-/** Makes the partitions missing from `since` (default: the database's now) on; returns how many it made. */
+/** Makes the partitions missing from `since` (default: two days before the database's now) on; returns how many it made. */
 export async function premakePartitions(sql: Sql, since?: Date): Promise<number> {
   const [row] = await sql<{ made: number }[]>`
-    SELECT premake_partitions(${PREMADE_MONTHS}, ${PREMADE_DAYS}, coalesce(${instant(since)}::timestamptz, now())) AS made`;
+    SELECT premake_partitions(${PREMADE_MONTHS}, ${PREMADE_DAYS}, coalesce(${instant(since)}::timestamptz, now() - ${BACK}::interval)) AS made`;
   return row?.made ?? 0;
 }
 
 /** Names of the partitions that writes will need within a month (`event_log`: a week) and that are not there. Empty is healthy. */
 export async function missingPartitions(sql: Sql, since?: Date): Promise<string[]> {
   const rows = await sql<{ child: string }[]>`
-    SELECT child FROM missing_partitions(${NEEDED_MONTHS}, ${NEEDED_DAYS}, coalesce(${instant(since)}::timestamptz, now())) ORDER BY child`;
+    SELECT child FROM missing_partitions(${NEEDED_MONTHS}, ${NEEDED_DAYS}, coalesce(${instant(since)}::timestamptz, now() - ${BACK}::interval)) ORDER BY child`;
   return rows.map((row) => row.child);
 }
 

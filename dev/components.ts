@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, existsSync } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { jarsDirectory, jarsPresent } from './kafka/broker-jars.ts';
 
@@ -16,6 +16,8 @@ export interface Components {
   readonly redis: Component;
   readonly chromium: Component;
   readonly clamd: Component;
+  /** The library that gives a process another clock. Tests alone want it. */
+  readonly faketime: Component;
 }
 
 const MIN_JAVA = 17;
@@ -65,6 +67,12 @@ function detectChromium(): Component {
   return found(given && isExecutable(given) ? given : (onPath(names) ?? (existsSync(mac) ? mac : undefined)), 'no chromium on the PATH');
 }
 
+/** Where Debian and its like keep it, a directory an architecture. */
+function detectFaketime(): Component {
+  const given = ['/usr/lib', '/usr/lib64'].filter(existsSync).flatMap((root) => ['', ...readdirSync(root).filter((name) => name.endsWith('-linux-gnu'))].map((name) => join(root, name)));
+  return found(given.map((directory) => join(directory, 'faketime', 'libfaketime.so.1')).find(existsSync), 'no libfaketime');
+}
+
 /** Looks at this machine. Takes about 0.1 s, for asking Java its version. */
 export function detect(): Components {
   const jars = jarsDirectory();
@@ -76,5 +84,6 @@ export function detect(): Components {
     chromium: detectChromium(),
     // Debian puts it where only root's PATH goes.
     clamd: found(onPath(['clamd'], ['/usr/sbin', '/usr/local/sbin']), 'no clamd on the PATH'),
+    faketime: detectFaketime(),
   };
 }

@@ -18,6 +18,8 @@ export interface PostgresOptions {
   readonly port?: number;
   /** Server settings, such as `{ fsync: 'off' }`. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** Variables of the server's environment, besides those it has always. */
+  readonly environment?: Readonly<Record<string, string>>;
   /** Directory of another installation's programs. Default: the one from npm. */
   readonly binDir?: string;
   /** Takes lines worth a person's notice. */
@@ -116,7 +118,7 @@ async function launch(cluster: Cluster, options: PostgresOptions): Promise<Runni
   const wanted = options.port ?? 0;
   for (let attempt = 1; ; attempt++) {
     try {
-      return await launchOn(cluster, wanted === 0 ? await freePort() : wanted, options.settings ?? {});
+      return await launchOn(cluster, wanted === 0 ? await freePort() : wanted, options);
     } catch (error) {
       const another = error instanceof PostgresStartError && error.fault === 'port_taken' && wanted === 0;
       if (!another || attempt === FREE_PORT_ATTEMPTS) throw error;
@@ -135,10 +137,10 @@ function freePort(): Promise<number> {
   });
 }
 
-async function launchOn(cluster: Cluster, port: number, settings: Readonly<Record<string, string>>): Promise<RunningPostgres> {
+async function launchOn(cluster: Cluster, port: number, options: ServerOptions): Promise<RunningPostgres> {
   const orphansGoneBy = Date.now() + ORPHAN_SECONDS * 1000;
   for (;;) {
-    const server = await spawnServer(cluster, port, settings);
+    const server = await spawnServer(cluster, port, options);
     const failure = await readiness(cluster, server);
     if (failure === null) return handle(cluster, port, server);
     if (!/shared memory block .* still in use|lock file .* already exists/s.test(failure) || Date.now() > orphansGoneBy) {
@@ -158,6 +160,8 @@ async function quitOrphans(cluster: Cluster): Promise<void> {
   }
 }
 
+type ServerOptions = Pick<PostgresOptions, 'settings' | 'environment'>;
+
 interface Server {
   readonly child: ChildProcess;
   readonly exited: Promise<number | null>;
@@ -166,14 +170,16 @@ interface Server {
   readonly logFrom: number;
 }
 
-async function spawnServer(cluster: Cluster, port: number, settings: Readonly<Record<string, string>>): Promise<Server> {
+async function spawnServer(cluster: Cluster, port: number, { settings, environment }: ServerOptions): Promise<Server> {
   const logFile = join(cluster.dataDir, 'server.log');
   const log = await open(logFile, 'a', 0o644);
   const { size } = await log.stat();
   const flags = Object.entries({ ...SETTINGS, ...settings, port: String(port) }).flatMap(([key, value]) => ['-c', `${key}=${value}`]);
+  const common = processOptions(cluster);
   // A process group of its own: an interrupt at the terminal is for the launcher, which stops Postgres last.
   const child = spawn(program(cluster.install, 'postgres'), ['-D', cluster.dataDir, ...flags], {
-    ...processOptions(cluster),
+    ...common,
+    env: { ...common.env, ...environment },
     detached: process.platform !== 'win32',
     stdio: ['ignore', log.fd, log.fd],
   });

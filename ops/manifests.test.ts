@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { FLEET_VARIABLES, readConfig } from '../consumers/config.ts';
 import { serveFleet } from '../consumers/http-server.ts';
 
-/** The longest that a fleet takes to end: consumers/main.ts, and a second for each part that is stopped by force. */
+/** The longest that a fleet takes to end: consumers/run.ts, and a second for each part that is stopped by force. */
 const SHUTDOWN_SECONDS = 25;
 
 const probe = z.strictObject({

@@ -12,6 +12,7 @@ const PACKAGES: Readonly<Partial<Record<keyof Components, readonly string[]>>> =
   redis: ['redis-server'],
   chromium: ['chromium'],
   clamd: ['clamav-daemon'],
+  faketime: ['faketime'],
 };
 
 /** Nobody waits for a stack here, so a slow network may take its time. */

@@ -42,6 +42,16 @@ describe.each(pages)('%s', (page) => {
   });
 });
 
+describe('docs/fault-matrix.md', () => {
+  const rows = readFileSync('docs/fault-matrix.md', 'utf8').split('\n').filter((line) => line.startsWith('| ') && line.includes('.test.ts'));
+  const titled = rows.flatMap((row) => [...row.matchAll(/`([^`]+\.test\.ts)`((?:(?:: |, )«[^»]+»)+)/g)].flatMap(([, file = '', titles = '']) => [...titles.matchAll(/«([^»]+)»/g)].map(([, title = '']) => ({ file, title }))));
+
+  it('names tests that exist, by a part of their names', () => {
+    expect(rows.length).toBeGreaterThan(20);
+    expect(titled.filter(({ file, title }) => !readFileSync(file, 'utf8').includes(title))).toEqual([]);
+  });
+});
+
 describe('docs/protocol.md', () => {
   const page = readFileSync('docs/protocol.md', 'utf8');
   const rules = new Map(page.split(/^- \*\*(?=P\d+\*\*)/m).slice(1).map((rule) => [/^P\d+/.exec(rule)?.[0] ?? '', rule.split('\n\n')[0] ?? ''] as const));

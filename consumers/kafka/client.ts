@@ -74,6 +74,8 @@ function topicConfig(
     replicationFactor,
     configEntries: [
       { name: 'retention.ms', value: String(retentionDays * DAY_MS) },
+      // The broker's own time, for retention goes by it: the relay's clock may be wrong, and records from an hour ahead would be refused (Kafka 4).
+      { name: 'message.timestamp.type', value: 'LogAppendTime' },
       // One replica may be away; an acknowledged record is on two.
       { name: 'min.insync.replicas', value: String(replicationFactor > 1 ? 2 : 1) },
       ...more,

@@ -75,9 +75,9 @@ export function createRelay(options: RelayOptions): Service {
     return null;
   }
 
-  async function step(): Promise<boolean> {
+  async function step(ending: AbortSignal): Promise<boolean> {
     const leading = await lead();
-    if (leading === null) return false;
+    if (leading === null || ending.aborted) return false;
     const ports = {
       log: logPort(session, keys),
       produce: (rows: readonly LogRow[]) => sink.send(rows),

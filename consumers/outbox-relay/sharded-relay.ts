@@ -30,13 +30,14 @@ export function createShardedRelay(options: ShardedRelayOptions): Service {
   const running = new Map<number, Running>();
   let [isLaidOut, isOver] = [false, false];
 
-  async function step(): Promise<boolean> {
+  async function step(ending: AbortSignal): Promise<boolean> {
     if (!isLaidOut && (await layOutRelay(connection.sql, wanted))) options.log.info({ shards: wanted }, 'the relay is laid out anew');
     isLaidOut = true;
     const membership = await joinRelay(connection.sql);
     if (membership === null) return false;
     const mine = shareOf(membership);
     await end('drain', (shard, { shards }) => shards !== membership.shards || !mine.includes(shard));
+    if (ending.aborted) return false;
     for (const shard of mine) if (!running.has(shard)) start(shard, membership.shards);
     return false;
   }

@@ -7,7 +7,7 @@ import { integer, pick, seededRandom } from '../../client/testing/random.ts';
 import type { Sql } from '../../db/client.ts';
 import { checkEffects } from '../../tests/support/effect-checker.ts';
 import { appendRun, appendToLog, created, eventually } from '../../tests/support/event-log.ts';
-import { readHistory } from '../../tests/support/ledger-history.ts';
+import { readHistory, recordCursors } from '../../tests/support/ledger-history.ts';
 import { type TestDatabase, testDatabase } from '../../tests/support/postgres.ts';
 import { createKafka, createTopics } from '../kafka/client.ts';
 import { RecordSender } from '../kafka/record-sender.ts';
@@ -22,7 +22,8 @@ import type { Service } from './service.ts';
 
 const broker = inject('kafkaBrokers');
 const log = pino({ level: 'silent' });
-const seed = Math.floor(Math.random() * 2 ** 31);
+/** `COLINK_SEED` runs a seed again. */
+const seed = Number(process.env['COLINK_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
 const SESSION = 6_000;
 const STORM_SECONDS = 20;
 const DEAD_LETTERS = 'dlq.message.events';
@@ -39,6 +40,7 @@ describe.skipIf(broker === '')(`a group on Kafka under faults (seed ${seed})`, {
     database = await testDatabase();
     sql = database.connection.sql;
     await createLedger(sql);
+    await recordCursors(sql);
     kafka = createKafka({ brokers: [broker], clientId: 'colink-test', log });
     await createTopics(kafka, 1);
     relay = createRelay({ databaseUrl: database.url, sink: kafkaSink(new RecordSender(kafka)), log, onSent: () => {} });

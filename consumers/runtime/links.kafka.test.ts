@@ -7,7 +7,7 @@ import { integer, seededRandom } from '../../client/testing/random.ts';
 import { connect, type Connection } from '../../db/client.ts';
 import { checkEffects } from '../../tests/support/effect-checker.ts';
 import { appendRun, eventually } from '../../tests/support/event-log.ts';
-import { readHistory } from '../../tests/support/ledger-history.ts';
+import { readHistory, recordCursors } from '../../tests/support/ledger-history.ts';
 import type { LinkWeather } from '../../tests/support/link.ts';
 import { type RelayBed, startRelayBed } from '../../tests/support/relay-bed.ts';
 import { createKafka } from '../kafka/client.ts';
@@ -20,7 +20,8 @@ import { createLedger, ledgerGroup } from './ledger.fixture.ts';
 import type { Service } from './service.ts';
 
 const log = pino({ level: 'silent' });
-const seed = Math.floor(Math.random() * 2 ** 31);
+/** `COLINK_SEED` runs a seed again. */
+const seed = Number(process.env['COLINK_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
 /** Without it a connection that is reset in a transaction never answers again (`docs/decisions/0008-the-postgres-driver-is-patched.md`). */
 const isDriverPatched = readFileSync('node_modules/postgres/src/connection.js', 'utf8').includes('    query = null\n    closedTime');
 const leavesOutResets = !isDriverPatched && process.env['CI'] !== 'true';
@@ -43,6 +44,7 @@ describe.skipIf(inject('kafkaBrokers') === '')(`a group whose links to Kafka and
   beforeAll(async () => {
     bed = await startRelayBed(random);
     await createLedger(bed.sql);
+    await recordCursors(bed.sql);
     connection = connect(bed.databaseUrl, { max: 6, applicationName: 'colink-fleet' });
   }, 60_000);
 

@@ -3,8 +3,8 @@ import type { Service } from './service.ts';
 
 export interface PollerOptions {
   readonly name: string;
-  /** Does one piece of work. True: there may be more at once; false: nothing to do, come back later. */
-  readonly step: () => Promise<boolean>;
+  /** Does one piece of work. True: there may be more at once; false: nothing to do, come back later. `ending` aborts when no more is to be begun. */
+  readonly step: (ending: AbortSignal) => Promise<boolean>;
   /** Waits between steps that had nothing to do: doubles from `first` to `most`. */
   readonly idle: BackoffRange;
   /** Waits after steps that threw: doubles likewise. */
@@ -49,7 +49,7 @@ export class Poller implements Service {
     let failures = 0;
     while (!this.#ending.signal.aborted) {
       try {
-        idle = (await this.#options.step()) ? 0 : idle + 1;
+        idle = (await this.#options.step(this.#ending.signal)) ? 0 : idle + 1;
         failures = 0;
       } catch (error) {
         failures += 1;

@@ -60,12 +60,20 @@ function andOfShard(sql: AnySql, { shard, shards }: LogShard): postgres.PendingQ
 }
 
 /**
+ * What was logged before cannot be behind the cursor: rows of transactions that ran when `base` was taken. Where Postgres' clock was set back since, as a
+ * failover to another machine may do, the time of now is the earlier one.
+ */
+function sinceOf(sql: AnySql, { baseTakenAt }: LogCursor): postgres.PendingQuery<postgres.Row[]> {
+  return sql`least(${baseTakenAt}::timestamptz, now()) - interval '1 day'`;
+}
+
+/**
  * Surveys what lies between `cursor` and its target, or a target taken now. `topic` null: all topics. What `base` does not see began
  * after it or was open then; asking for the two apart keeps the cost to the new rows, however long some transaction stays open.
  */
 export async function surveyLog(sql: AnySql, cursor: LogCursor, topic: Topic | null, keys: LogShard = ALL_KEYS): Promise<LogWindow> {
   const isWanted = sql`pg_visible_in_snapshot(e.xid, t.target) AND e.position > ${cursor.after}::bigint
-    AND e.logged_at > ${cursor.baseTakenAt}::timestamptz - interval '1 day' AND (${topic}::text IS NULL OR e.topic = ${topic}::text) ${andOfShard(sql, keys)}`;
+    AND e.logged_at > ${sinceOf(sql, cursor)} AND (${topic}::text IS NULL OR e.topic = ${topic}::text) ${andOfShard(sql, keys)}`;
   const [window] = await sql<[LogWindow]>`
     SELECT t.target::text AS target, t.taken_at::text AS "targetTakenAt", w.first::float8 AS first, w.last::float8 AS last,
       w.count::float8 AS count
@@ -96,7 +104,7 @@ export async function readLogPage(
       to_char(e.logged_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS at
     FROM event_log e
     WHERE e.position > ${after}::bigint AND e.position <= ${window.last}::bigint
-      AND e.logged_at > ${cursor.baseTakenAt}::timestamptz - interval '1 day'
+      AND e.logged_at > ${sinceOf(sql, cursor)}
       AND pg_visible_in_snapshot(e.xid, ${window.target}::pg_snapshot) AND NOT pg_visible_in_snapshot(e.xid, ${cursor.base}::pg_snapshot)
       AND (${topic}::text IS NULL OR e.topic = ${topic}::text) ${andOfShard(sql, keys)}
     ORDER BY e.position LIMIT ${limit}`;
@@ -108,7 +116,7 @@ export async function readLogPage(
  */
 export async function readOldestBehind(sql: AnySql, cursor: LogCursor, keys: LogShard = ALL_KEYS): Promise<number | null> {
   const isBehind = sql`(${cursor.target}::pg_snapshot IS NULL OR NOT pg_visible_in_snapshot(e.xid, ${cursor.target}::pg_snapshot)
-      OR e.position > ${cursor.after}::bigint) AND e.logged_at > ${cursor.baseTakenAt}::timestamptz - interval '1 day' ${andOfShard(sql, keys)}`;
+      OR e.position > ${cursor.after}::bigint) AND e.logged_at > ${sinceOf(sql, cursor)} ${andOfShard(sql, keys)}`;
   const [row] = await sql<[{ at: number | null }]>`
     SELECT (extract(epoch FROM least(
       (SELECT e.logged_at FROM event_log e WHERE e.xid >= pg_snapshot_xmax(${cursor.base}::pg_snapshot) AND ${isBehind}

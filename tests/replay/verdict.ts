@@ -115,7 +115,7 @@ async function judgeEffects({ world: { sql }, importerId }: Judged, key: string,
   const posted = topic.filter(({ event }) => event.type === 'message.created' && event.actor_id === importerId);
   const places = new Map(posted.map(({ position, event }) => [event.seq, { key, position }]));
   const effects = (await readEffects(sql, key)).flatMap((seq) => places.get(seq) ?? []);
-  return checkEffects({ log: [...places.values()], effects, parked: [], dead: [] }).map(({ kind, detail }) => `effects of search-indexer: ${kind} ${detail}`);
+  return checkEffects({ log: [...places.values()], effects, parked: [], dead: [], discarded: [], cursors: [] }).map(({ kind, detail }) => `effects of search-indexer: ${kind} ${detail}`);
 }
 
 async function judgeCounters({ world: { sql }, people, told }: Judged, channelId: string, replayed: ChannelCounters): Promise<string[]> {

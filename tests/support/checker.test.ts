@@ -95,7 +95,7 @@ const PLANTED: readonly Planted[] = [
   ['another event under the same number', (seen) => reader(seen, (events) => altered(events, 2, { text: 'other' })), { guarantee: 'G3', kind: 'differs', where: 'late' }],
   ['a gap at a reader', (seen) => reader(seen, (events) => without(events, 4)), { guarantee: 'G4', kind: 'gap', where: 'late' }],
   ['a gap at the beginning of a reader', (seen) => reader(seen, (events) => events.slice(1)), { guarantee: 'G4', kind: 'gap', where: 'late' }],
-  ['a reader that ends early', (seen) => reader(seen, (events) => events.slice(0, -1)), { guarantee: 'G4', kind: 'gap', where: 'late' }],
+  ['a reader that ends early', (seen) => reader(seen, (events) => events.slice(0, -1)), { guarantee: 'G4', kind: 'unseen', where: 'late' }],
   ['a gap in the log', (seen) => ({ ...seen, log: without(seen.log, 0) }), { guarantee: 'G6', kind: 'gap', where: 'event_log' }],
   ['a log that ends before drained_seq', (seen) => ({ ...cut(seen), drained_seq: 12 }), { guarantee: 'G6', kind: 'differs', where: 'conversation_logs' }],
   ['a drain that never reaches head', cut, { guarantee: 'G6', kind: 'undrained', where: 'postgres' }],

@@ -49,10 +49,13 @@ export interface Observations {
   readonly head: number;
 }
 
-/** `guarantee` is the design's number. `where` names the place in which it is broken. */
+/**
+ * `guarantee` is the design's number. `where` names the place in which it is broken. `lost`: it is passed over for good, as what came after it shows.
+ * `unseen`: the end is missing, and might still come. `non-monotonic`: a place that only goes on went back.
+ */
 export interface Violation {
   readonly guarantee: 'G1' | 'G2' | 'G3' | 'G4' | 'G6' | 'G7';
-  readonly kind: 'lost' | 'duplicated' | 'reordered' | 'gap' | 'ghost' | 'differs' | 'undrained';
+  readonly kind: 'lost' | 'unseen' | 'duplicated' | 'reordered' | 'non-monotonic' | 'gap' | 'ghost' | 'differs' | 'undrained' | 'unaccounted';
   readonly where: string;
   readonly detail: string;
 }
@@ -135,7 +138,7 @@ function noGhosts(seen: Observations): Violation[] {
 function ordered(seen: Observations): Violation[] {
   const readers = seen.readers.flatMap(({ name, after, events }) => [
     ...consecutive(events.map(({ seq }) => seq), after, name),
-    ...(after + events.length < seen.head ? [{ guarantee: 'G4', kind: 'gap', where: name, detail: `ends before ${seen.head}` } as const] : []),
+    ...(after + events.length < seen.head ? [{ guarantee: 'G4', kind: 'unseen', where: name, detail: `ends before ${seen.head}` } as const] : []),
     ...consecutivePositions(events, name),
   ]);
   const listings = seen.listings.flatMap(({ name, order, messages }) => consecutive(messages.map((message) => message[order] ?? 0), 0, name));

@@ -1,4 +1,5 @@
-import { uuidv7 } from 'uuidv7';
+import { randomInt } from 'node:crypto';
+import { UUID, uuidv7 } from 'uuidv7';
 import type { Sql } from '../../db/client.ts';
 import type { ChannelEvent } from '../../protocol/events.ts';
 
@@ -20,17 +21,20 @@ export class EventWriter {
   #pos = 0;
   readonly #tpos = new Map<string, number>();
   readonly actorId: string;
+  readonly #newId: () => string;
 
-  constructor(actorId: string) {
+  /** `clock`: the writer's own, in milliseconds since 1970, which its ids tell; by default that of this machine. */
+  constructor(actorId: string, clock?: () => number) {
     this.actorId = actorId;
+    this.#newId = clock === undefined ? uuidv7 : () => idAt(clock());
   }
 
   #base() {
-    return { seq: ++this.#seq, id: uuidv7(), at: new Date(1_795_000_000_000 + this.#seq).toISOString(), actor_id: this.actorId };
+    return { seq: ++this.#seq, id: this.#newId(), at: new Date(1_795_000_000_000 + this.#seq).toISOString(), actor_id: this.actorId };
   }
 
   send(text = 'hello', origin: Created['origin'] = null): Created {
-    const message_id = uuidv7();
+    const message_id = this.#newId();
     return {
       ...this.#base(),
       type: 'message.created',
@@ -47,7 +51,7 @@ export class EventWriter {
   reply(root: { message_id: string }, text = 'yes'): Created {
     const tpos = (this.#tpos.get(root.message_id) ?? 0) + 1;
     this.#tpos.set(root.message_id, tpos);
-    const message_id = uuidv7();
+    const message_id = this.#newId();
     const place = { pos: null, thread_id: root.message_id, tpos };
     return { ...this.#base(), type: 'message.created', message_id, client_msg_id: message_id, text, ...place, origin: null };
   }
@@ -72,3 +76,6 @@ export class EventWriter {
     return { ...this.#base(), type: 'member.added', user_id: userId, role: 'member' };
   }
 }
+
+/** As a process makes it whose clock says so, were it to make no other in that millisecond. */
+const idAt = (milliseconds: number): string => UUID.fromFieldsV7(milliseconds, randomInt(2 ** 12), randomInt(2 ** 30), randomInt(2 ** 32)).toString();

@@ -1,9 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Connection, Sql } from '../../db/client.ts';
+import { classifyPostgresError } from '../../db/errors.ts';
 import { drainBatch } from '../../db/queries/drain.ts';
+import type { ChannelEvent } from '../../protocol/events.ts';
 import { type Acknowledgement, type Attempt, check, type Violation } from './checker.ts';
 import { createConversation, EventWriter } from './conversation.ts';
-import { countEffects, readEffects } from './effects.ts';
+import { type Account, unaccounted } from './effect-checker.ts';
+import { readEffects } from './effects.ts';
 import { eventually } from './event-log.ts';
 import type { LogRecord } from './fold.ts';
 import { observeTables } from './observe.ts';
@@ -16,18 +19,29 @@ interface Channel {
   readonly acknowledged: Acknowledgement[];
 }
 
+export interface PipelineOptions {
+  /** The clock of the rooms that write, by the number of the channel, in milliseconds since 1970. Default: this machine's. */
+  readonly clockOf?: (channel: number) => () => number;
+}
+
+const GROUP = 'search-indexer';
+/** A room's drain waits longer; a test has less time. Milliseconds. */
+const REPEAT_MS = 250;
+
 /** A steady load of messages into channels, drained into Postgres as rooms do it; and the verdict on where they got to. */
 export class Pipeline {
   readonly #connection: Connection;
   readonly #channels: readonly Channel[];
   readonly #ending = new AbortController();
   #running: Promise<void> | null = null;
+  /** What Postgres said when it took a batch not now, by SQLSTATE or the driver's code, and how often. */
+  readonly refusals = new Map<string, number>();
 
-  static async open(connection: Connection, channels: number): Promise<Pipeline> {
+  static async open(connection: Connection, channels: number, { clockOf }: PipelineOptions = {}): Promise<Pipeline> {
     const conversations = await Promise.all(Array.from({ length: channels }, () => createConversation(connection.sql)));
     return new Pipeline(
       connection,
-      conversations.map(({ channelId, userId }) => ({ id: channelId, writer: new EventWriter(userId), attempts: [], acknowledged: [] })),
+      conversations.map(({ channelId, userId }, n) => ({ id: channelId, writer: new EventWriter(userId, clockOf?.(n)), attempts: [], acknowledged: [] })),
     );
   }
 
@@ -36,7 +50,7 @@ export class Pipeline {
     this.#channels = channels;
   }
 
-  /** Drains a few messages into every channel in turn, about `perSecond` in all, until `stop`. */
+  /** Drains a few messages after the other into every channel, about `perSecond` in all, until `stop`. */
   start(perSecond: number): void {
     this.#running = this.#load(perSecond);
   }
@@ -52,22 +66,37 @@ export class Pipeline {
 
   /** Drains `count` messages into every channel. */
   async burst(count: number): Promise<void> {
-    for (const channel of this.#channels) await send(this.#connection.sql, channel, count);
+    for (const channel of this.#channels) await this.#send(channel, count);
   }
 
-  /** Waits until the index was told as much as was acknowledged, and a moment more, for what may come too much. */
+  /** Waits until the index was told as much of these channels as was acknowledged, and a moment more, for what may come too much. */
   async settle(withinMs: number): Promise<void> {
-    const { sql } = this.#connection;
-    await eventually(async () => (await countEffects(sql)) >= this.acknowledged, withinMs, () => ({ acknowledged: this.acknowledged }));
+    let account = await this.account();
+    await eventually(async () => (account = await this.account()).done >= this.acknowledged, withinMs, () => ({ acknowledged: this.acknowledged, ...account }));
     await sleep(500);
   }
 
-  /** Every violation in tables, topic and effects. `brokers`: where the topic is; null: nowhere. */
+  /** Every violation in tables, topic, effects and counts. `brokers`: where the topic is; null: nowhere. */
   async violations(brokers: string | null): Promise<Violation[]> {
     const topic = brokers === null ? null : await readTopics(brokers, new Set(this.#channels.map(({ id }) => id)));
-    const found: Violation[] = [];
+    const found: Violation[] = unaccounted(await this.account());
     for (const channel of this.#channels) found.push(...(await this.#check(channel, topic && (topic.get(channel.id) ?? []))));
     return found;
+  }
+
+  /** What became of the records of these channels in the group of the index. */
+  async account(): Promise<Account> {
+    const { sql } = this.#connection;
+    const ids = JSON.stringify(this.#channels.map(({ id }) => id));
+    const [row] = await sql<[Account]>`
+      WITH c AS (SELECT k.id::uuid AS id FROM json_array_elements_text(${ids}::text::json) AS k (id)),
+        letters AS (SELECT d.status FROM dead_letters d JOIN c ON d.record_key = convert_to(c.id::text, 'UTF8') WHERE d.group_id = ${GROUP})
+      SELECT (SELECT count(*)::integer FROM event_log e JOIN c ON e.key = c.id WHERE e.topic = 'message.events') AS in,
+        (SELECT count(*)::integer FROM effects f JOIN c ON f.channel_id = c.id) AS done,
+        (SELECT count(*)::integer FROM parked_records p JOIN c ON p.key = c.id WHERE p.group_id = ${GROUP} AND p.dead_letter_id IS NULL) AS parked,
+        (SELECT count(*)::integer FROM letters l WHERE l.status IN ('pending', 'redriving')) AS dead,
+        (SELECT count(*)::integer FROM letters l WHERE l.status = 'discarded') AS discarded`;
+    return { ...row };
   }
 
   async #check({ id: channelId, attempts, acknowledged }: Channel, topic: readonly LogRecord[] | null): Promise<Violation[]> {
@@ -78,20 +107,48 @@ export class Pipeline {
     return check({ ...stores, topic, attempts, acknowledged, readers: [{ name: 'effects', after: 0, events: effects }], head: attempts.length });
   }
 
+  /** Each channel by itself, as rooms are: one that waits for Postgres holds up no other. */
   async #load(perSecond: number): Promise<void> {
     const each = 2;
-    for (let turn = 0; !this.#ending.signal.aborted; turn += 1) {
-      const channel = this.#channels[turn % this.#channels.length];
-      if (channel !== undefined) await send(this.#connection.sql, channel, each);
-      await sleep((1_000 * each) / perSecond);
+    await Promise.all(
+      this.#channels.map(async (channel) => {
+        while (!this.#ending.signal.aborted) {
+          await this.#send(channel, each);
+          await sleep((1_000 * each * this.#channels.length) / perSecond);
+        }
+      }),
+    );
+  }
+
+  async #send({ id, writer, attempts, acknowledged }: Channel, count: number): Promise<void> {
+    const events = Array.from({ length: count }, () => writer.send());
+    attempts.push(...events.map(({ actor_id: author_id, client_msg_id, text }) => ({ author_id, client_msg_id, text })));
+    await this.#drain(id, events);
+    acknowledged.push(...events.map(({ type, actor_id: author_id, message_id, seq }) => ({ type, author_id, message_id, seq })));
+  }
+
+  /** As a room does: what is not the data's fault is tried again, the same batch, until Postgres says that it has it. */
+  async #drain(channelId: string, events: readonly ChannelEvent[]): Promise<void> {
+    for (;;) {
+      try {
+        return await drain(this.#connection.sql, channelId, events);
+      } catch (error) {
+        if (classifyPostgresError(error) === 'data') throw error;
+        const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+        this.refusals.set(code, (this.refusals.get(code) ?? 0) + 1);
+        await sleep(REPEAT_MS);
+      }
     }
   }
 }
 
-async function send(sql: Sql, { id: channelId, writer, attempts, acknowledged }: Channel, count: number): Promise<void> {
-  const events = Array.from({ length: count }, () => writer.send());
-  attempts.push(...events.map(({ actor_id: author_id, client_msg_id, text }) => ({ author_id, client_msg_id, text })));
+class Refused extends Error {
+  override readonly name = 'Refused';
+  /** A state of SQL that no repetition helps. */
+  readonly code = 'P0001';
+}
+
+async function drain(sql: Sql, channelId: string, events: readonly ChannelEvent[]): Promise<void> {
   const { status } = await drainBatch(sql, { channelId, epoch: 1, fence: 1, eventsJson: JSON.stringify(events) });
-  if (status !== 'ok') throw new Error(`the drain says ${status}`);
-  acknowledged.push(...events.map(({ type, actor_id: author_id, message_id, seq }) => ({ type, author_id, message_id, seq })));
+  if (status !== 'ok') throw new Refused(`the drain says ${status}`);
 }

@@ -44,7 +44,7 @@ export async function startRelayBed(random: () => number): Promise<RelayBed> {
   const writing = connect(database.url, { max: 10, applicationName: 'colink-test' });
   return {
     sql: database.connection.sql,
-    databaseUrl: throughLink(database, postgres),
+    databaseUrl: throughLink(database.url, postgres),
     postgres,
     kafka,
     brokers,
@@ -72,7 +72,8 @@ async function closeAll(database: TestDatabase, writing: Connection, links: read
   await rm(dataDir, { recursive: true, force: true });
 }
 
-function throughLink({ url }: TestDatabase, { port }: Link): string {
+/** The same database, by way of the link. */
+export function throughLink(url: string, { port }: Link): string {
   const through = new URL(url);
   through.hostname = '127.0.0.1';
   through.port = String(port);

@@ -20,6 +20,10 @@ describe('topic checker', () => {
     expect(kindsOf([row(1, 'a'), row(4, 'a'), row(2, 'b'), row(5, 'b')])).toEqual(['lost 3 of a']);
   });
 
+  it('tells what is missing at the end of a key, and may still come, from what was passed over', () => {
+    expect(kindsOf([row(1, 'a'), row(3, 'a')])).toEqual(['unseen 4 of a', 'unseen 2 of b', 'unseen 5 of b']);
+  });
+
   it('reports a row that comes behind a later one', () => {
     expect(kindsOf([row(1, 'a'), row(4, 'a'), row(3, 'a'), row(2, 'b'), row(5, 'b')])).toEqual(['reordered 3 of a']);
   });

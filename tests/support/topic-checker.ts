@@ -12,7 +12,8 @@ type KeyVerdict = Pick<TopicVerdict, 'violations' | 'repeated'>;
 
 /**
  * Whether a topic is its log: of each key every row, as it is, in position order by first occurrence, and nothing else. A row that first comes
- * behind a later one of its key is `reordered`: a group would take it for a repetition and lose it.
+ * behind a later one of its key is `reordered`: a group would take it for a repetition and lose it. One that is missing behind all there are of its
+ * key is `unseen`: the relay may still come to it.
  */
 export function checkTopic(log: readonly TopicRecord[], topic: readonly TopicRecord[]): TopicVerdict {
   const [logged, carried] = [byKey(log), byKey(topic)];
@@ -45,6 +46,6 @@ function checkKey(log: readonly TopicRecord[], topic: readonly TopicRecord[]): K
     seen.add(record.position);
     highest = Math.max(highest, record.position);
   }
-  for (const row of log) if (!seen.has(row.position)) found('G1', 'lost', row);
+  for (const row of log) if (!seen.has(row.position)) found('G1', row.position < highest ? 'lost' : 'unseen', row);
   return { violations, repeated: topic.length - seen.size };
 }

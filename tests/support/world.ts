@@ -20,7 +20,7 @@ export interface WorldUser {
   readonly api: Api;
 }
 
-export type WorldOptions = Pick<StackOptions, 'clamd' | 'postgresUrl' | 'postgresReplicaUrl' | 'vars' | 'fleetProcesses' | 'redis' | 'report'>;
+export type WorldOptions = Pick<StackOptions, 'clamd' | 'postgresUrl' | 'postgresReplicaUrl' | 'vars' | 'fleetProcesses' | 'redis' | 'report' | 'consumers'>;
 
 const HOUR_MS = 3_600_000;
 
