@@ -16,16 +16,29 @@ class Socket implements RoomSocket {
 
 let now: number;
 let looks: number;
+let isAway: boolean;
 let timers: (() => void)[];
 let fanout: Fanout<Socket>;
 let presence: NodePresence<Socket>;
 
 beforeEach(() => {
-  [now, looks, timers] = [NOW, 0, []];
+  [now, looks, timers, isAway] = [NOW, 0, [], false];
   const archive = new Archive({ eventsBetween: async () => [], poisonBetween: async () => [], failed: () => {} });
   fanout = new Fanout<Socket>(conversation().log, archive, { clock: () => now, schedule: () => {}, unsettled: () => {}, closed: () => {}, caughtUp: () => {} });
-  presence = new NodePresence(fanout, { clock: () => now, schedule: (_, task) => void timers.push(task), look: () => void (looks += 1), count: () => {} });
+  presence = new NodePresence(fanout, { clock: () => now, schedule: (_, task) => void timers.push(task), look, count: () => {} });
 });
+
+async function look(): Promise<void> {
+  looks += 1;
+  if (isAway) throw new Error('the room is away');
+}
+
+/** What was asked has been answered, and time passes up to the next timer. */
+async function passTo(ms: number): Promise<void> {
+  for (let turn = 0; turn < 5; turn++) await Promise.resolve();
+  now += ms;
+  for (const timer of timers.splice(0)) timer();
+}
 
 function join(watching = true): Socket {
   const socket = new Socket();
@@ -80,4 +93,28 @@ it('has the room tell again what is old, for something newer may have got lost',
   expect([late.got, looks]).toEqual([['full 1'], 2]);
   presence.told({ full: 'full 2', diff: null, at: 2 });
   expect(late.got).toEqual(['full 1', 'full 2']);
+});
+
+it('asks again where its call got lost, twice as late each time, and not without end (G4, G8)', async () => {
+  isAway = true;
+  join();
+  for (const wait of [1_000, 2_000, 4_000]) await passTo(wait);
+  expect(looks).toBe(4);
+  for (let n = 0; n < 20; n++) await passTo(60_000);
+  expect([looks, timers]).toEqual([7, []]);
+});
+
+it('asks no more once it was told, or nobody looks (G8)', async () => {
+  isAway = true;
+  const socket = join();
+  await passTo(1_000);
+  presence.told({ full: 'full 1', diff: null, at: 1 });
+  await passTo(2_000);
+  expect([looks, socket.got, timers]).toEqual([2, ['full 1'], []]);
+  now += 20_000;
+  const other = join();
+  for (let turn = 0; turn < 5; turn++) await Promise.resolve();
+  presence.left(other);
+  await passTo(4_000);
+  expect([looks, timers]).toEqual([3, []]);
 });

@@ -6,13 +6,16 @@ import type { RoomSocket } from '../sockets/socket-record.ts';
 /** Whole answers to one socket are so far apart; what the room told is taken for its newest for so long. Milliseconds. */
 const EVERY_MS = 1_000;
 const CURRENT_MS = 10_000;
+/** After a call that got lost the room is asked again, so often, twice as long apart each time: a minute in all. */
+const RETRY_MS = 1_000;
+const MOST_RETRIES = 6;
 
 export interface NodePresencePorts {
   clock(): number;
   schedule(ms: number, task: () => void): void;
   readonly count: Count;
-  /** Asks the room to tell its nodes, for somebody looks. */
-  look(): void;
+  /** Asks the room to tell its nodes, for somebody looks. Rejects where it cannot be reached. */
+  look(): Promise<void>;
 }
 
 /** The sockets of a node that are told who is present. What they are told is the room's to say; a node keeps the last, for whoever looks next. */
@@ -26,6 +29,8 @@ export class NodePresence<S extends RoomSocket> {
   #last: PresenceTelling | null = null;
   #toldAt = 0;
   #askedAt = Number.NEGATIVE_INFINITY;
+  /** Calls that got lost, one after the other. */
+  #lost = 0;
 
   constructor(fanout: Fanout<S>, ports: NodePresencePorts) {
     this.#fanout = fanout;
@@ -85,12 +90,22 @@ export class NodePresence<S extends RoomSocket> {
     return this.#last === null || this.#ports.clock() - this.#toldAt > CURRENT_MS;
   }
 
-  /** Once for many. Where it gets lost, the next who looks asks again. */
+  /** Once for many. */
   #ask(): void {
     const now = this.#ports.clock();
     if (now - this.#askedAt < EVERY_MS) return;
     this.#askedAt = now;
-    this.#ports.look();
+    this.#ports.look().then(() => (this.#lost = 0), () => this.#askAgain());
+  }
+
+  /** Those who look would else see nobody until another one looks. */
+  #askAgain(): void {
+    if (this.#lost >= MOST_RETRIES) return;
+    const wait = RETRY_MS * 2 ** this.#lost;
+    this.#lost += 1;
+    this.#ports.schedule(wait, () => {
+      if (this.#owed.size > 0 && this.#isOld()) this.#ask();
+    });
   }
 
   #giveOwed(socket: S): void {

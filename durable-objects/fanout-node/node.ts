@@ -90,7 +90,7 @@ export class Node<S extends RoomSocket> {
     this.#presence = new NodePresence(this.#fanout, {
       clock,
       schedule: (ms, task) => ports.schedule(ms, task),
-      look: () => void ports.room.look().catch(() => {}),
+      look: () => ports.room.look(),
       count: (...counted) => this.#metrics.count(...counted),
     });
     this.#credentials = new SocketCredentials(this.#fanout, {

@@ -54,8 +54,10 @@ export class PresenceDelivery {
   }
 
   start(): void {
-    if (this.#running || this.#mustWait() || !this.#isOwed()) return;
-    void this.#run();
+    if (this.#running) return;
+    // Whom it could not tell may have stopped looking: a retry that is due and has nothing to do would be due for ever.
+    if (!this.#isOwed()) this.#retryAt = null;
+    else if (!this.#mustWait()) void this.#run();
   }
 
   #mustWait(): boolean {

@@ -29,6 +29,7 @@ class World {
   wakeUps = 0;
   looking = true;
   away = false;
+  roomAway = false;
   readonly notices: PresenceNotice[] = [];
   readonly transitions: string[] = [];
   readonly events: PresenceEvent[] = [];
@@ -82,6 +83,7 @@ class World {
   #ring(asleep: boolean): void {
     this.alarmAt = null;
     this.wakeUps += 1;
+    if (this.wakeUps > 10_000) throw new Error('it rings without end');
     if (asleep) this.reopen();
     this.presence.update();
   }
@@ -96,7 +98,7 @@ class World {
       transition: (to, leaseExpired) => void this.transitions.push(leaseExpired ? `${to}, silent` : to),
       setAlarm: (at) => void (this.alarmAt = at),
       tellRoom: async (_, notice) => {
-        if (this.away) throw new Error('the room is away');
+        if (this.away || this.roomAway) throw new Error('the room is away');
         if (this.looking) this.notices.push(notice);
         return this.looking;
       },
@@ -259,6 +261,16 @@ describe('telling', () => {
     await world.pass(31_000, true);
     expect(world.states).toEqual(['away']);
     expect(world.events.map(({ state }) => state)).toEqual(['away']);
+  });
+
+  it('wakes nobody for a room that could not be told and has asked again itself since', async () => {
+    world.roomAway = true;
+    world.connect();
+    await world.pass(100);
+    world.table.watch(USER, ROOM);
+    const before = world.wakeUps;
+    await world.pass(60_000);
+    expect(world.wakeUps - before).toBeLessThan(4);
   });
 
   it('is of at most 500 rooms; another is answered, and told of no change (G8)', () => {
