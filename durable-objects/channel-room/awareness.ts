@@ -62,7 +62,9 @@ export class Awareness<S extends RoomSocket> {
   /** The sockets of an earlier instance are taken over. */
   resume(): void {
     this.#fanout.each((socket) => {
-      if (this.#fanout.record(socket)?.watching === true) this.#watchers.add(socket);
+      const record = this.#fanout.record(socket);
+      if (record?.watching === true) this.#watchers.add(socket);
+      if (record?.owed === true) this.#presence.look(socket);
     });
     this.#presence.resume();
   }
@@ -80,7 +82,7 @@ export class Awareness<S extends RoomSocket> {
   }
 
   watch(socket: S, presence: boolean): void {
-    if (this.#fanout.record(socket)?.watching !== presence) this.#fanout.amend(socket, { watching: presence });
+    this.#fanout.amend(socket, { watching: presence, owed: presence });
     if (!presence) return void this.#watchers.delete(socket);
     this.#watchers.add(socket);
     this.#presence.look(socket);
@@ -166,6 +168,7 @@ export class Awareness<S extends RoomSocket> {
       const frame = kind === 'full' ? full : diff;
       if (frame === null) continue;
       this.#fanout.tellSocket(socket, frame);
+      if (kind === 'full') this.#fanout.amend(socket, { owed: false });
       this.#ports.count('colink_presence_frames_total', 1, { kind });
     }
     void this.#tree.tell({ presence: telling }).then((areTold) => this.#presence.toldNodes(areTold));

@@ -118,3 +118,16 @@ it('asks no more once it was told, or nobody looks (G8)', async () => {
   await passTo(4_000);
   expect([looks, timers]).toEqual([3, []]);
 });
+
+it('an instance that takes over a socket which was not told all of it yet asks, and gives it (G4)', () => {
+  const socket = new Socket();
+  fanout.join(socket, { ...freshRecord({ session: 's', actor: ALICE, epoch: 1 }, 0), watching: true, owed: true });
+  presence.adopt(socket);
+  expect(looks).toBe(1);
+  presence.told({ full: 'full 1', diff: 'diff 1', at: 1 });
+  expect([socket.got, fanout.record(socket)?.owed]).toEqual([['full 1'], false]);
+  const told = new Socket();
+  fanout.join(told, { ...freshRecord({ session: 't', actor: ALICE, epoch: 1 }, 0), watching: true });
+  presence.adopt(told);
+  expect([looks, told.got]).toEqual([1, []]);
+});

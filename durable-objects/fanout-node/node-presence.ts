@@ -44,11 +44,13 @@ export class NodePresence<S extends RoomSocket> {
 
   /** A socket of an earlier instance is taken over. */
   adopt(socket: S): void {
-    if (this.#fanout.record(socket)?.watching === true) this.#watchers.add(socket);
+    const record = this.#fanout.record(socket);
+    if (record?.watching === true) this.#watchers.add(socket);
+    if (record?.owed === true) this.#owe(socket);
   }
 
   watch(socket: S, presence: boolean): void {
-    if (this.#fanout.record(socket)?.watching !== presence) this.#fanout.amend(socket, { watching: presence });
+    this.#fanout.amend(socket, { watching: presence, owed: presence });
     if (!presence) return this.left(socket);
     this.#watchers.add(socket);
     this.#owe(socket);
@@ -113,7 +115,10 @@ export class NodePresence<S extends RoomSocket> {
   }
 
   #give(socket: S, full: string): void {
-    if (!this.#isOld()) this.#owed.delete(socket);
+    if (!this.#isOld()) {
+      this.#owed.delete(socket);
+      this.#fanout.amend(socket, { owed: false });
+    }
     this.#givenAt.set(socket, this.#ports.clock());
     this.#send(socket, full, 'full');
   }

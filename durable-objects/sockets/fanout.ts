@@ -181,7 +181,7 @@ export class Fanout<S extends RoomSocket> {
   }
 
   /** Keeps something else with the socket. */
-  amend(socket: S, changed: Partial<Pick<SocketRecord, 'actor' | 'noticed' | 'watching' | 'activity' | 'viewing'>>): void {
+  amend(socket: S, changed: Partial<Pick<SocketRecord, 'actor' | 'noticed' | 'watching' | 'owed' | 'activity' | 'viewing'>>): void {
     const reader = this.#readers.get(socket);
     if (reader !== undefined) this.#readers.change(socket, reader, changed);
   }

@@ -13,7 +13,7 @@ it('the largest record of a socket fits into what the platform keeps with it (G8
     session: id(9, 1), actor: { user_id: id(2, 1), credential_id: id(3, 1), expires_at: most }, epoch: most,
     // So many parts at most, as `cursor.test.ts` holds.
     cursor: { sent: most, acked: most, unread: Array.from({ length: 9 }, () => ({ to: most, bytes: 1024 * 1024 })) },
-    settled: false, watching: true, missed: true, noticed: true, activity: { idle: false, at: most },
+    settled: false, watching: true, owed: true, missed: true, noticed: true, activity: { idle: false, at: most },
     viewing: { channel_id: id(1, 1), thread_id: id(5, 1), at: most },
   };
   expect(JSON.stringify(largest).length).toBeLessThan(ATTACHMENT_BYTES / 2);

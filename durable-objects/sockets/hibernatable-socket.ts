@@ -11,6 +11,7 @@ const recordSchema = z.strictObject({
   settled: z.boolean(),
   // A record of before 2026-11-26 says nothing of these.
   watching: z.boolean().default(false),
+  owed: z.boolean().default(false),
   missed: z.boolean().default(false),
   noticed: z.boolean().default(false),
   activity: z.strictObject({ idle: z.boolean(), at: z.number() }).nullable().default(null),

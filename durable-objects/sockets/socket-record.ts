@@ -14,6 +14,8 @@ export interface SocketRecord {
   readonly settled: boolean;
   /** It is told who is present. */
   readonly watching: boolean;
+  /** It has begun to look who is present, and was not told all of it yet. */
+  readonly owed: boolean;
   /** It was behind when something was told (`Fanout.tell`). */
   readonly missed: boolean;
   /** It was told that its credential is about to end. */
@@ -38,7 +40,7 @@ export interface Activity {
 
 /** The record of a socket that begins after `seq`. */
 export const freshRecord = (who: Pick<SocketRecord, 'session' | 'actor' | 'epoch'>, seq: number): SocketRecord => ({
-  ...who, cursor: cursorAt(seq), settled: true, watching: false, missed: false, noticed: false, activity: null, viewing: null,
+  ...who, cursor: cursorAt(seq), settled: true, watching: false, owed: false, missed: false, noticed: false, activity: null, viewing: null,
 });
 
 export interface RoomSocket {
