@@ -26,6 +26,7 @@ const BODIES: Readonly<Record<string, object>> = {
   'PATCH /v1/channels/{id}/members/{user_id}': { role: 'member' },
   'POST /v1/channels/{id}/messages': { client_msg_id: 'a', text: 'a' },
   'PATCH /v1/channels/{id}/messages/{message_id}': { text: 'a' },
+  'PATCH /v1/channels/{id}/notification-settings': { muted: true },
   'POST /v1/channels/{id}/message-batches': { messages: [{ client_msg_id: 'a', text: 'a' }] },
   'PUT /v1/channels/{id}/read-state': { read_pos: 0 },
 };
@@ -54,6 +55,7 @@ function requestOf({ name, method, path }: (typeof OPERATIONS)[number], channel:
     headers: {
       ...(path.endsWith('/socket') && HANDSHAKE),
       ...(body && { 'content-type': 'application/json' }),
+      ...(path.endsWith('-settings') && { 'if-match': '"0"' }),
       ...(token !== undefined && { authorization: `Bearer ${token}` }),
     },
     ...(body && { body: JSON.stringify(body) }),
