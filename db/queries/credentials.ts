@@ -47,10 +47,16 @@ export interface NewCredential {
   readonly expires_at: Date;
 }
 
-/** Once for a secret: a second time nothing is written. */
 export async function insertCredential(db: Queryable, credential: NewCredential): Promise<void> {
-  await db.insert(credentials).values({ ...credential, scopes: [...credential.scopes] }).onConflictDoNothing({ target: credentials.secret_hash });
+  await db.insert(credentials).values(rowOf(credential));
 }
+
+/** The same for a secret that others may have made: a second time nothing is written. */
+export async function ensureCredential(db: Queryable, credential: NewCredential): Promise<void> {
+  await db.insert(credentials).values(rowOf(credential)).onConflictDoNothing({ target: credentials.secret_hash });
+}
+
+const rowOf = (credential: NewCredential) => ({ ...credential, scopes: [...credential.scopes] });
 
 const HOUR_MS = 3_600_000;
 

@@ -2,7 +2,7 @@ import type { Context } from 'hono';
 import { uuidv7 } from 'uuidv7';
 import type { Transaction } from '../../db/client.ts';
 import { findGeneralChannel } from '../../db/queries/channels.ts';
-import { insertCredential, type NewCredential } from '../../db/queries/credentials.ts';
+import { ensureCredential, type NewCredential } from '../../db/queries/credentials.ts';
 import { enrol } from '../../db/queries/members.ts';
 import { makeFirstAdmin } from '../../db/queries/user-roles.ts';
 import { signIn, type SignIn } from '../../db/queries/users.ts';
@@ -17,7 +17,7 @@ export async function enter(c: Context<AppEnv>, person: SignIn, credential: Omit
     const now = new Date();
     const { user, created } = unwrap(await signIn(tx, person, now));
     if (isFirstAdmin(c.env, person)) await makeFirstAdmin(tx, user.id, now);
-    await insertCredential(tx, { ...credential, id: uuidv7(), user_id: user.id });
+    await ensureCredential(tx, { ...credential, id: uuidv7(), user_id: user.id });
     return { userId: user.id, joined: created ? await welcome(tx, user.id, now) : null };
   });
   if (joined) await tellRoom(c, joined);
