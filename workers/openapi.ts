@@ -20,6 +20,6 @@ export function describeApi(app: App): ApiDocument {
 }
 
 export function registerSecurity(app: App): void {
-  app.openAPIRegistry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 'bearer', description: 'A personal or bot token' });
+  app.openAPIRegistry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 'bearer', description: 'A personal or bot token, or an access token of the identity provider' });
   app.openAPIRegistry.registerComponent('securitySchemes', 'session', { type: 'apiKey', in: 'cookie', name: '__Host-colink', description: 'The session of a browser' });
 }
