@@ -1,6 +1,6 @@
 import type { Message } from '../protocol/api.ts';
 import type { ChannelEvent } from '../protocol/events.ts';
-import type { ChannelState, Held, MessageWindow } from './channel-state.ts';
+import type { ChannelState, Held, MessageWindow } from './channel-window.ts';
 
 type Created = Extract<ChannelEvent, { type: 'message.created' }>;
 

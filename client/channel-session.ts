@@ -1,7 +1,8 @@
 import type { MyChannel } from '../protocol/api.ts';
 import type { ChannelEvent } from '../protocol/events.ts';
 import type { CommandResult } from '../protocol/frames.ts';
-import { type ChannelState, applyEntry, applyEvents, channelState, closeWindow, resetState, windowOf, withReadPos } from './channel-state.ts';
+import { applyEntry, applyEvents, channelState, closeWindow, resetState, withReadPos } from './channel-state.ts';
+import { type ChannelState, windowOf } from './channel-window.ts';
 import { Connection, type Cursor } from './connection.ts';
 import { HistoryReader } from './history-reader.ts';
 import type { ConnectionState } from './lifecycle.ts';

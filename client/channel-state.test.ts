@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest';
 import type { Message } from '../protocol/api.ts';
 import type { ChannelEvent } from '../protocol/events.ts';
 import {
-  type ChannelState,
   applyEntry,
   applyEvents,
   applyPage,
@@ -10,9 +9,9 @@ import {
   closeWindow,
   resetState,
   unreadCount,
-  windowOf,
   withReadPos,
 } from './channel-state.ts';
+import { type ChannelState, windowOf } from './channel-window.ts';
 import { integer, pick, seededRandom } from './testing/random.ts';
 import { ME, RoomModel } from './testing/room-model.ts';
 

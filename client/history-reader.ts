@@ -1,6 +1,7 @@
 import type { MessagePage, User } from '../protocol/api.ts';
 import { backoffMs, delay, retrying } from './backoff.ts';
-import { type ChannelState, type PagePlace, applyEntry, applyPage, windowOf } from './channel-state.ts';
+import { type PagePlace, applyEntry, applyPage } from './channel-state.ts';
+import { type ChannelState, windowOf } from './channel-window.ts';
 import type { Api, PageQuery } from './http.ts';
 import type { Clock, Random } from './ports.ts';
 

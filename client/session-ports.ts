@@ -1,6 +1,6 @@
 import type { User } from '../protocol/api.ts';
 import type { ChannelEvent } from '../protocol/events.ts';
-import type { ChannelState } from './channel-state.ts';
+import type { ChannelState } from './channel-window.ts';
 import type { Conditions } from './conditions.ts';
 import type { Api } from './http.ts';
 import type { ConnectionState } from './lifecycle.ts';

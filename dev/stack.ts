@@ -9,9 +9,11 @@ import { detect, isPresent } from './components.ts';
 import { removeDevFile, writeDevFile, type DevFile } from './dev-file.ts';
 import { type HeldPorts, holdPorts } from './held-ports.ts';
 import { AUDIENCE, FIRST_ADMIN, issuerAt } from './issuer.ts';
+import { firstLine } from './first-line.ts';
 import { endLeftovers } from './leftovers.ts';
 import { buildPage } from './page.ts';
-import { clamdPart, fleetPart, type FleetSettings, identityPart, kafkaPart, postgresPart, redisPart, redisRestPart, workerPart } from './parts.ts';
+import { startClamd, startRedis, type OptionalParts } from './optional-parts.ts';
+import { fleetPart, type FleetSettings, identityPart, kafkaPart, postgresPart, workerPart } from './parts.ts';
 import { answersAny, differentPorts, type PortName, type PortPlan, type Ports, type PortWish } from './ports.ts';
 import { type StartPart, Supervisor } from './supervisor.ts';
 import { chooseTransport, type TransportChoice, type TransportWish } from './transport.ts';
@@ -125,9 +127,10 @@ class Assembly implements Stack {
   }
 
   async start(): Promise<void> {
-    const redis = this.#startRedis();
     const withConsumers = this.#options.consumers ?? true;
-    const clamd = withConsumers ? this.#startClamd() : Promise.resolve('');
+    const optional = this.#optionalParts();
+    const redis = startRedis(optional, this.#options.redis ?? true);
+    const clamd = withConsumers ? startClamd(optional, this.#options.clamd ?? true) : Promise.resolve('');
     await Promise.all([this.#startRecord(), this.#startKafka(), this.#startIdentity(), redis, clamd, this.#startWorker(redis)]);
     if (withConsumers) await this.#startConsumers(await redis, await clamd);
     await this.#held.releaseAll();
@@ -204,59 +207,13 @@ class Assembly implements Stack {
     this.#line('identity', issuerAt(idp), 'OpenID provider for development, no passwords');
   }
 
-  /** The Worker's and the fleet's variables for the second cache level; none where there is no Redis. */
-  async #startRedis(): Promise<Record<string, string>> {
-    const { UPSTASH_REDIS_REST_URL, UPSTASH_REDIS_REST_TOKEN } = process.env;
-    if (this.#options.redis === false) return this.#withoutRedis('asked for');
-    if (UPSTASH_REDIS_REST_URL && UPSTASH_REDIS_REST_TOKEN) {
-      this.#line('redis', new URL(UPSTASH_REDIS_REST_URL).host, 'second cache level: UPSTASH_REDIS_REST_URL is set');
-      return { UPSTASH_REDIS_REST_URL, UPSTASH_REDIS_REST_TOKEN };
-    }
-    const { redis } = detect();
-    return isPresent(redis) ? await this.#startOwnRedis(redis.path) : this.#withoutRedis(redis.missing);
-  }
-
-  async #startOwnRedis(command: string): Promise<Record<string, string>> {
-    const { redis: port, redisRest } = this.#ports;
-    const token = randomBytes(24).toString('base64url');
-    try {
-      await this.#add('redis', redisPart(this.dataDir, command, port));
-      await this.#add('redis_rest', redisRestPart(this.dataDir, { port: redisRest, redisUrl: `redis://127.0.0.1:${port}`, token }));
-    } catch (error) {
-      return this.#withoutRedis(firstLine(error));
-    }
-    this.#line('redis', `127.0.0.1:${port}`, `second cache level, by REST at 127.0.0.1:${redisRest}`);
-    return { UPSTASH_REDIS_REST_URL: `http://127.0.0.1:${redisRest}`, UPSTASH_REDIS_REST_TOKEN: token };
-  }
-
-  #withoutRedis(why: string): Record<string, string> {
-    this.#line('redis', '', `no second cache level: ${why}`);
-    return {};
-  }
-
-  /** Where clamd listens; empty where files are not scanned. */
-  async #startClamd(): Promise<string> {
-    const { CLAMD_ADDRESS: given } = process.env;
-    if (this.#options.clamd === false) return this.#withoutClamd('asked for');
-    if (given) {
-      this.#line('clamd', given, 'scans files: CLAMD_ADDRESS is set');
-      return given;
-    }
-    const { clamd } = detect();
-    if (!isPresent(clamd)) return this.#withoutClamd(`${clamd.missing}; npm run setup brings it`);
-    const { clamd: port } = this.#ports;
-    try {
-      await this.#add('clamd', clamdPart(this.dataDir, clamd.path, port));
-    } catch (error) {
-      return this.#withoutClamd(firstLine(error));
-    }
-    this.#line('clamd', `127.0.0.1:${port}`, 'scans files; it knows the signature of the test file EICAR, and no other');
-    return `127.0.0.1:${port}`;
-  }
-
-  #withoutClamd(why: string): string {
-    this.#line('clamd', '', `files are not scanned, stay pending_scan and cannot be downloaded: ${why}`);
-    return '';
+  #optionalParts(): OptionalParts {
+    return {
+      dataDir: this.dataDir,
+      ports: this.#ports,
+      add: (part, start) => this.#add(part, start),
+      line: (part, address, note) => this.#line(part, address, note),
+    };
   }
 
   async #startWorker(redis: Promise<Record<string, string>>): Promise<void> {
@@ -327,4 +284,3 @@ class Assembly implements Stack {
 }
 
 const seconds = (since: number): string => `${((performance.now() - since) / 1_000).toFixed(1)} s`;
-const firstLine = (error: unknown): string => (error instanceof Error ? error.message : String(error)).split('\n', 1)[0] ?? '';

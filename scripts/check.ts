@@ -27,9 +27,15 @@ export const lintChecks: readonly Check[] = [
   program('binding types match wrangler.toml', 'wrangler', 'types', '--include-runtime=false', '--strict-vars=false', '--check'),
 ];
 
-export const typeChecks: readonly Check[] = ['.', 'protocol', 'workers', 'client', 'web'].map((folder) =>
-  program(`types of ${folder === '.' ? 'the Node side' : folder}`, 'tsc', '-p', folder),
-);
+const PROGRAMS = [
+  ['the Node side', '.'],
+  ['protocol', 'protocol'],
+  ['workers', 'workers'],
+  ['client', 'client'],
+  ['web', 'web'],
+  ['the unit tests of protocol, client and web', 'tests/unit-tests.tsconfig.json'],
+] as const;
+export const typeChecks: readonly Check[] = PROGRAMS.map(([of, project]) => program(`types of ${of}`, 'tsc', '-p', project));
 
 /** Runs checks one after the other, prints a line each and the output of those that fail. Resolves to how many passed and failed. */
 export async function runChecks(checks: readonly Check[]): Promise<{ passed: number; failed: number }> {

@@ -6,7 +6,7 @@ import config from './vite.config.ts';
 
 const MAX_SCRIPT_BYTES = 60 * 1024;
 const folder = fileURLToPath(new URL('.', import.meta.url));
-let files: Rolldown.RolldownOutput['output'];
+let files: readonly (Rolldown.OutputChunk | Rolldown.OutputAsset)[];
 
 const contents = (ending: string): string[] =>
   files.filter(({ fileName }) => fileName.endsWith(ending)).map((file) => (file.type === 'chunk' ? file.code : String(file.source)));

@@ -1,17 +1,5 @@
 import type { Context } from 'hono';
-import type { AppEnv } from './env.ts';
-
-/**
- * What middleware gives to the answer of a request, as plain data until there is one. Each header that was set on the platform's `Headers`, copied
- * and set again cost a send 4 to 5 µs, and it has eleven (workerd, 2026-11).
- */
-export interface AnswerDraft {
-  readonly headers: Record<string, string>;
-  /** By `performance.now()`. */
-  readonly startedAt: number;
-  /** The answer has them already. */
-  complete: boolean;
-}
+import type { AnswerDraft, AppEnv } from './env.ts';
 
 const ACCEPTABLE = /^[A-Za-z0-9._-]{8,64}$/;
 

@@ -1,7 +1,7 @@
 import type { BUCKETS } from '../durable-objects/metrics-hub/catalog.ts';
 import type { MetricsReport } from '../durable-objects/metrics-hub/metrics-api.ts';
 import type { CacheLevel } from './cache/profile-cache.ts';
-import type { PrimaryReason } from './replica/replica-reads.ts';
+import type { PrimaryReason } from './replica/fitness.ts';
 
 /** A report leaves with the first request after this many milliseconds, or when it holds this many samples. */
 const REPORT_MS = 5_000;

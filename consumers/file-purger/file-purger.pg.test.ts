@@ -2,40 +2,29 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { uuidv7 } from 'uuidv7';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { channels, files, fileUploads, fileUsage, users } from '../../db/schema/tables.ts';
+import { fileUploads, fileUsage } from '../../db/schema/tables.ts';
 import { EVERYBODY } from '../../db/queries/file-usage.ts';
-import { testDatabase, type TestDatabase } from '../../tests/support/postgres.ts';
+import { type FileBed, insertFile, openFileBed } from '../../tests/support/file-bed.ts';
 import { purgeFiles, removeByWorker } from './file-purger.ts';
 
 const NOW = new Date('2026-11-26T17:00:00.000Z');
 const ago = (minutes: number): Date => new Date(NOW.getTime() - minutes * 60_000);
-const [ada, channel] = [uuidv7(), uuidv7()];
 
-let database: TestDatabase;
-beforeAll(async () => {
-  database = await testDatabase();
-  const { db } = database.connection;
-  await db.insert(users).values({ id: ada, issuer: 'https://id.example', subject: ada, handle: ada, display_name: 'Ada' });
-  await db.insert(channels).values({ id: channel, kind: 'public', name: channel, created_by: ada });
-});
-afterAll(() => database.drop());
+let bed: FileBed;
+beforeAll(async () => (bed = await openFileBed()));
+afterAll(() => bed.drop());
 
-async function newFile(deletedAt: Date | null): Promise<string> {
-  const id = uuidv7();
-  const file = { id, channel_id: channel, uploader_id: ada, name: 'a', media_type: 'text/plain', size: 7, sha256: '0'.repeat(64), created_at: ago(100) };
-  await database.connection.db.insert(files).values({ ...file, deleted_at: deletedAt });
-  return id;
-}
+const newFile = (deleted: Date | null): Promise<string> => insertFile(bed, { created: ago(100), deleted });
 
 async function newUpload(startedAt: Date, abandonedAt: Date | null): Promise<string> {
   const id = uuidv7();
-  await database.connection.db.insert(fileUploads).values({ id, user_id: ada, channel_id: channel, size: 100, started_at: startedAt, abandoned_at: abandonedAt });
+  await bed.connection.db.insert(fileUploads).values({ id, user_id: bed.uploader, channel_id: bed.channel, size: 100, started_at: startedAt, abandoned_at: abandonedAt });
   return id;
 }
 
 it('removes what deleted files and dead uploads left in the store, again after a failure, and nothing else', async () => {
-  const { db, sql } = database.connection;
-  await db.insert(fileUsage).values([{ user_id: ada, bytes: 207 }, { user_id: EVERYBODY, bytes: 1_000 }]);
+  const { db, sql } = bed.connection;
+  await db.insert(fileUsage).values([{ user_id: bed.uploader, bytes: 207 }, { user_id: EVERYBODY, bytes: 1_000 }]);
   const [kept, fresh, deleted, running, dead, failed] = [await newFile(null), await newFile(ago(5)), await newFile(ago(11)), await newUpload(ago(20), null), await newUpload(ago(31), null), await newUpload(ago(12), ago(11))];
   let removed: string[] = [];
   let isAway = true;
@@ -53,7 +42,7 @@ it('removes what deleted files and dead uploads left in the store, again after a
   expect(await purgeFiles(ports(NOW))).toBe(false);
   expect(removed.toSorted()).toEqual([deleted, failed].toSorted());
   // Its bytes are free at once, and its objects wait until nothing can be on its way any more.
-  expect(await db.select().from(fileUsage).orderBy(fileUsage.user_id)).toEqual([{ user_id: EVERYBODY, bytes: 900 }, { user_id: ada, bytes: 107 }]);
+  expect(await db.select().from(fileUsage).orderBy(fileUsage.user_id)).toEqual([{ user_id: EVERYBODY, bytes: 900 }, { user_id: bed.uploader, bytes: 107 }]);
   removed = [];
   await purgeFiles(ports(new Date(NOW.getTime() + 11 * 60_000)));
   expect(removed.toSorted()).toEqual([fresh, dead].toSorted());

@@ -1,7 +1,7 @@
 import type { ChannelEvent } from '../../protocol/events.ts';
 import type { Actor } from '../../durable-objects/sockets/actor-api.ts';
 import { ChannelSession } from '../../client/channel-session.ts';
-import type { ChannelState } from '../../client/channel-state.ts';
+import type { ChannelState } from '../../client/channel-window.ts';
 import { type Api, createApi } from '../../client/http.ts';
 import type { OutboxEntry } from '../../client/outbox.ts';
 import { memoryStore } from '../../client/stores/memory.ts';

@@ -1,6 +1,6 @@
 import type { ChannelEvent } from '../../protocol/events.ts';
 import type { Message } from '../../protocol/api.ts';
-import { windowOf } from '../../client/channel-state.ts';
+import { windowOf } from '../../client/channel-window.ts';
 import type { Device } from './device.ts';
 import { messageOf, order } from './pages.ts';
 import { judgePeople } from './people-verdict.ts';

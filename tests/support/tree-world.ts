@@ -9,8 +9,9 @@ import type { ArchivedChunk } from '../../durable-objects/log/archive.ts';
 import type { SqlDriver } from '../../durable-objects/log/sql-driver.ts';
 import type { LogEvent } from '../../durable-objects/log/event-log.ts';
 import type { FanoutLog } from '../../durable-objects/sockets/fanout-log.ts';
-import type { RoomSocket, SocketRecord } from '../../durable-objects/sockets/socket-record.ts';
+import type { SocketRecord } from '../../durable-objects/sockets/socket-record.ts';
 import { Node } from '../../durable-objects/fanout-node/node.ts';
+import { Person, Wire } from './tree-people.ts';
 import { NODE_ALARMS, type NodeAlarm, type NodeRoom } from '../../durable-objects/fanout-node/node-ports.ts';
 
 /** Most events that the room's log retains; the others are in its archive. */
@@ -19,69 +20,6 @@ const LIMITS = { node: 4, channel: 24 };
 
 interface Life {
   alive: boolean;
-}
-
-/** A socket at a node, and the person at its other end, who resumes where they are. */
-class Wire implements RoomSocket {
-  readonly person: Person;
-  readonly node: number;
-  saved: SocketRecord | null = null;
-  open = true;
-
-  constructor(person: Person, node: number) {
-    this.person = person;
-    this.node = node;
-  }
-
-  send(frame: string): void {
-    if (this.open) this.person.receive(this, frame);
-  }
-
-  close(): void {
-    if (!this.open) return;
-    this.open = false;
-    this.person.closed();
-  }
-
-  save(record: SocketRecord): void {
-    this.saved = structuredClone(record);
-  }
-}
-
-class Person {
-  readonly #world: TreeWorld;
-  readonly #acks: boolean;
-  last = 0;
-  wire: Wire | null = null;
-  #connecting = false;
-
-  constructor(world: TreeWorld, acks: boolean) {
-    this.#world = world;
-    this.#acks = acks;
-    this.closed();
-  }
-
-  /** While it connects, that tells by itself. */
-  closed(): void {
-    if (this.#connecting) return;
-    [this.wire, this.#connecting] = [null, true];
-    this.#world.after(200, () => void this.#connect());
-  }
-
-  receive(wire: Wire, text: string): void {
-    const frame: { type: string; from: number; to: number; events: { seq: number }[] } = JSON.parse(text);
-    if (frame.type !== 'events') return;
-    const whole = frame.events.every(({ seq }, index) => seq === frame.from + index) && frame.events.length === frame.to - frame.from + 1;
-    if (frame.from !== this.last + 1 || !whole) this.#world.violations.push(`${this.last} is followed by ${frame.from} to ${frame.to}`);
-    this.last = frame.to;
-    if (this.#acks || this.#world.calm) this.#world.after(50, () => this.#world.say(wire, { type: 'ack', seq: frame.to }));
-  }
-
-  async #connect(): Promise<void> {
-    this.wire = await this.#world.connect(this);
-    this.#connecting = false;
-    if (this.wire === null) this.closed();
-  }
 }
 
 /** The core of a room's tree and of its nodes, on a fake clock, over calls that are late and get lost, with instances that end at any moment. */

@@ -1,6 +1,7 @@
 import { computed, signal } from '@preact/signals';
 import { ChannelSession } from '../../client/channel-session.ts';
-import { type ChannelState, channelState, unreadCount } from '../../client/channel-state.ts';
+import { channelState, unreadCount } from '../../client/channel-state.ts';
+import type { ChannelState } from '../../client/channel-window.ts';
 import type { ConnectionState } from '../../client/lifecycle.ts';
 import type { OutboxEntry } from '../../client/outbox.ts';
 import { type ChannelPresence, NOBODY } from '../../client/presence.ts';

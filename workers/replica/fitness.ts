@@ -6,6 +6,9 @@ export const MAX_LAG_MS = 5_000;
 /** `behind`: it may lack what the caller has written. `lagging`: it is too old for anybody. `no_replica`: it replays nothing, and may have left the history. */
 export type Fitness = 'fit' | 'behind' | 'lagging' | 'no_replica';
 
+/** Why the primary answered: what the replica was, or did. `refused`: it had nothing to show, or what it had was not confirmed. */
+export type PrimaryReason = Exclude<Fitness, 'fit'> | 'not_configured' | 'resting' | 'failed' | 'refused';
+
 /** `primary`: where the primary stood when the read began. `wanted`: what the read has to show; null: nothing in particular. */
 export function fitnessOf(replay: ReplayState | null, primary: WalPosition, wanted: WalPosition | null): Fitness {
   if (replay === null) return 'no_replica';

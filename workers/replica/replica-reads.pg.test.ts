@@ -9,7 +9,8 @@ import { findWritePosition } from '../../db/queries/replication.ts';
 import { type RunningPostgres, startPostgres } from '../../dev/postgres.ts';
 import { type Replica, startReplica } from '../../tests/support/replica.ts';
 import { ProblemError } from '../problems.ts';
-import { type NearRead, type OnServer, type PrimaryReason, type ReadSource, ReplicaReads, REST_MS } from './replica-reads.ts';
+import type { PrimaryReason } from './fitness.ts';
+import { type NearRead, type OnServer, type ReadSource, ReplicaReads, REST_MS } from './replica-reads.ts';
 
 let directory: string;
 let server: RunningPostgres;

@@ -4,7 +4,7 @@ import { findReplayState, findWritePosition, type ReplayState, type WalPosition 
 import { within } from '../deadline.ts';
 import { ProblemError } from '../problems.ts';
 import type { RequestMetrics } from '../request-metrics.ts';
-import { type Fitness, fitnessOf, lagOf } from './fitness.ts';
+import { type Fitness, fitnessOf, lagOf, type PrimaryReason } from './fitness.ts';
 
 /** Longest the replica may take, in milliseconds: past it the primary is the quicker way. */
 const PATIENCE_MS = 500;
@@ -36,9 +36,6 @@ export interface ReadSource {
   /** Lets work go on after the answer. */
   readonly later: (work: Promise<unknown>) => void;
 }
-
-/** Why the primary answered: what the replica was, or did. `refused`: it had nothing to show, or what it had was not confirmed. */
-export type PrimaryReason = Exclude<Fitness, 'fit'> | 'not_configured' | 'resting' | 'failed' | 'refused';
 
 /** The replica does not serve for anybody now. */
 class UnfitError extends Error {
