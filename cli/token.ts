@@ -1,9 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { userInfo } from 'node:os';
 import type { CAC } from 'cac';
 import { uuidv7 } from 'uuidv7';
 import { z } from 'zod';
 import { connect, type Database } from '../db/client.ts';
+import { actAs } from '../db/queries/audit.ts';
 import { insertCredential } from '../db/queries/credentials.ts';
+import { recordCredential } from '../db/queries/own-credentials.ts';
 import { findActiveUserId } from '../db/queries/tokens.ts';
 import { scopeSchema, TOKEN_SCOPES } from '../protocol/scopes.ts';
 import { postgresUrl } from './postgres-url.ts';
@@ -48,6 +51,11 @@ export async function insertToken(db: Database, { user, scopes, days, name }: To
   const token = `colink_pat_${randomBytes(32).toString('base64url')}`;
   const secret_hash = createHash('sha256').update(token).digest();
   const expires_at = new Date(now.getTime() + days * 86_400_000);
-  await insertCredential(db, { id: uuidv7(), secret_hash, kind: 'personal', user_id, name, scopes, expires_at });
+  await db.transaction(async (tx) => {
+    await actAs(tx, { actorName: `cli:${userInfo().username}` });
+    const credential = { id: uuidv7(), secret_hash, kind: 'personal', user_id, name, scopes, expires_at } as const;
+    await insertCredential(tx, credential);
+    await recordCredential(tx, credential);
+  });
   return token;
 }

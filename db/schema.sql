@@ -23,6 +23,45 @@ CREATE TYPE drain_event AS (
 
 CREATE SEQUENCE event_log_position AS bigint START 1 INCREMENT 1 CACHE 1;
 
+CREATE TABLE audit_intake (
+  id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+  act text NOT NULL,
+  actor_id uuid,
+  actor_name text,
+  credential_id uuid,
+  target_kind text NOT NULL,
+  target_id text,
+  details json NOT NULL,
+  request_id text,
+  CONSTRAINT audit_intake_pkey PRIMARY KEY (id),
+  CONSTRAINT audit_intake_act_check CHECK (act ~ '^[a-z_]{1,40}[.][a-z_]{1,40}$'::text),
+  CONSTRAINT audit_intake_actor_name_check CHECK (octet_length(actor_name) <= 200),
+  CONSTRAINT audit_intake_check CHECK (num_nonnulls(actor_id, actor_name) = 1),
+  CONSTRAINT audit_intake_details_check CHECK (octet_length(details::text) <= 8192),
+  CONSTRAINT audit_intake_request_id_check CHECK (octet_length(request_id) <= 100),
+  CONSTRAINT audit_intake_target_id_check CHECK (octet_length(target_id) <= 100),
+  CONSTRAINT audit_intake_target_kind_check CHECK (octet_length(target_kind) <= 40)
+);
+
+CREATE TABLE audit_log (
+  seq bigint NOT NULL,
+  at timestamp with time zone NOT NULL,
+  act text NOT NULL,
+  actor_id uuid,
+  actor_name text,
+  credential_id uuid,
+  target_kind text NOT NULL,
+  target_id text,
+  details json NOT NULL,
+  request_id text,
+  previous_hash bytea NOT NULL,
+  hash bytea NOT NULL,
+  CONSTRAINT audit_log_pkey PRIMARY KEY (seq),
+  CONSTRAINT audit_log_hash_check CHECK (octet_length(hash) = 32),
+  CONSTRAINT audit_log_previous_hash_check CHECK (octet_length(previous_hash) = 32),
+  CONSTRAINT audit_log_seq_check CHECK (seq > 0)
+);
+
 CREATE TABLE channel_notification_settings (
   channel_id uuid NOT NULL,
   user_id uuid NOT NULL,
@@ -150,6 +189,21 @@ CREATE TABLE event_log (
   CONSTRAINT event_log_pkey PRIMARY KEY ("position", logged_at)
 ) PARTITION BY RANGE (logged_at);
 
+CREATE TABLE export_channels (
+  export_id uuid NOT NULL,
+  channel_id uuid NOT NULL,
+  as_of_seq bigint NOT NULL,
+  CONSTRAINT export_channels_pkey PRIMARY KEY (export_id, channel_id)
+);
+
+CREATE TABLE exports (
+  id uuid NOT NULL,
+  user_id uuid NOT NULL,
+  include_private boolean NOT NULL,
+  started_at timestamp with time zone NOT NULL,
+  CONSTRAINT exports_pkey PRIMARY KEY (id)
+);
+
 CREATE TABLE file_scans (
   file_id uuid NOT NULL,
   state text DEFAULT 'waiting'::text NOT NULL,
@@ -249,6 +303,37 @@ CREATE TABLE message_files (
   file_id uuid NOT NULL,
   place integer NOT NULL,
   CONSTRAINT message_files_pkey PRIMARY KEY (message_id, file_id)
+);
+
+CREATE TABLE message_removals (
+  message_id uuid NOT NULL,
+  event_id uuid NOT NULL,
+  channel_id uuid NOT NULL,
+  moderator_id uuid NOT NULL,
+  reason text NOT NULL,
+  ordered_at timestamp with time zone NOT NULL,
+  CONSTRAINT message_removals_pkey PRIMARY KEY (message_id)
+);
+
+CREATE TABLE message_reports (
+  id uuid NOT NULL,
+  message_id uuid NOT NULL,
+  channel_id uuid NOT NULL,
+  author_id uuid NOT NULL,
+  reporter_id uuid NOT NULL,
+  reason text NOT NULL,
+  comment text NOT NULL,
+  snapshot text,
+  created_at timestamp with time zone NOT NULL,
+  resolved_at timestamp with time zone,
+  resolved_by uuid,
+  action text,
+  note text,
+  CONSTRAINT message_reports_pkey PRIMARY KEY (id),
+  CONSTRAINT message_reports_action_check CHECK (action = ANY (ARRAY['dismiss'::text, 'remove_message'::text])),
+  CONSTRAINT message_reports_check CHECK ((resolved_at IS NULL) = (action IS NULL)),
+  CONSTRAINT message_reports_check1 CHECK (resolved_at IS NULL OR snapshot IS NULL),
+  CONSTRAINT message_reports_reason_check CHECK (reason = ANY (ARRAY['spam'::text, 'harassment'::text, 'illegal'::text, 'sensitive'::text, 'other'::text]))
 );
 
 CREATE TABLE messages (
@@ -526,6 +611,12 @@ ALTER TABLE conversation_logs ADD CONSTRAINT conversation_logs_channel_id_fkey F
 
 ALTER TABLE credentials ADD CONSTRAINT credentials_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
 
+ALTER TABLE export_channels ADD CONSTRAINT export_channels_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES channels(id);
+
+ALTER TABLE export_channels ADD CONSTRAINT export_channels_export_id_fkey FOREIGN KEY (export_id) REFERENCES exports(id) ON DELETE CASCADE;
+
+ALTER TABLE exports ADD CONSTRAINT exports_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
+
 ALTER TABLE file_scans ADD CONSTRAINT file_scans_file_id_fkey FOREIGN KEY (file_id) REFERENCES files(id) ON DELETE CASCADE;
 
 ALTER TABLE file_uploads ADD CONSTRAINT file_uploads_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES channels(id);
@@ -547,6 +638,18 @@ ALTER TABLE members ADD CONSTRAINT members_channel_id_fkey FOREIGN KEY (channel_
 ALTER TABLE members ADD CONSTRAINT members_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
 
 ALTER TABLE message_files ADD CONSTRAINT message_files_file_id_fkey FOREIGN KEY (file_id) REFERENCES files(id);
+
+ALTER TABLE message_removals ADD CONSTRAINT message_removals_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES channels(id);
+
+ALTER TABLE message_removals ADD CONSTRAINT message_removals_moderator_id_fkey FOREIGN KEY (moderator_id) REFERENCES users(id);
+
+ALTER TABLE message_reports ADD CONSTRAINT message_reports_author_id_fkey FOREIGN KEY (author_id) REFERENCES users(id);
+
+ALTER TABLE message_reports ADD CONSTRAINT message_reports_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES channels(id);
+
+ALTER TABLE message_reports ADD CONSTRAINT message_reports_reporter_id_fkey FOREIGN KEY (reporter_id) REFERENCES users(id);
+
+ALTER TABLE message_reports ADD CONSTRAINT message_reports_resolved_by_fkey FOREIGN KEY (resolved_by) REFERENCES users(id);
 
 ALTER TABLE notification_keywords ADD CONSTRAINT notification_keywords_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
 
@@ -573,6 +676,14 @@ ALTER TABLE webhook_deliveries ADD CONSTRAINT webhook_deliveries_webhook_id_fkey
 ALTER TABLE webhooks ADD CONSTRAINT webhooks_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES channels(id);
 
 ALTER TABLE webhooks ADD CONSTRAINT webhooks_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES users(id);
+
+CREATE INDEX audit_log_act ON audit_log USING btree (act, seq);
+
+CREATE INDEX audit_log_actor ON audit_log USING btree (actor_id, seq);
+
+CREATE INDEX audit_log_at ON audit_log USING btree (at, seq);
+
+CREATE INDEX audit_log_target ON audit_log USING btree (target_id, seq);
 
 CREATE UNIQUE INDEX channels_name ON channels USING btree (lower(name));
 
@@ -615,6 +726,16 @@ CREATE INDEX idempotency_keys_age ON idempotency_keys USING btree (created_at);
 CREATE INDEX members_user ON members USING btree (user_id);
 
 CREATE INDEX message_files_file ON message_files USING btree (file_id);
+
+CREATE INDEX message_reports_author ON message_reports USING btree (author_id) WHERE snapshot IS NOT NULL;
+
+CREATE UNIQUE INDEX message_reports_once ON message_reports USING btree (message_id, reporter_id);
+
+CREATE INDEX message_reports_open ON message_reports USING btree (id) WHERE resolved_at IS NULL;
+
+CREATE INDEX message_reports_reporter ON message_reports USING btree (reporter_id) WHERE resolved_at IS NULL;
+
+CREATE INDEX message_reports_resolved ON message_reports USING btree (id) WHERE resolved_at IS NOT NULL;
 
 CREATE INDEX messages_history ON messages USING btree (channel_id, pos) WHERE thread_id IS NULL;
 
@@ -678,6 +799,14 @@ AS $function$
   SELECT due.* FROM due
   WHERE NOT EXISTS (
     SELECT FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = due.parent::regclass AND c.relname = due.child)
+$function$;
+
+CREATE OR REPLACE FUNCTION public.audit_field(value text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+  SELECT coalesce(octet_length(value) || ':' || value, '-')
 $function$;
 
 CREATE OR REPLACE FUNCTION public.create_next_search_table(p_kind text, p_config text)
@@ -949,6 +1078,14 @@ BEGIN
   RAISE EXCEPTION 'dead_letter_acts takes new rows only' USING ERRCODE = 'restrict_violation';
 END $function$;
 
+CREATE OR REPLACE FUNCTION public.refuse_audit_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  RAISE EXCEPTION 'audit_log takes new rows only' USING ERRCODE = 'restrict_violation';
+END $function$;
+
 CREATE OR REPLACE FUNCTION public.rename_search_table(p_from text, p_to text)
  RETURNS void
  LANGUAGE plpgsql
@@ -969,6 +1106,37 @@ BEGIN
   LOOP
     EXECUTE format(CASE WHEN one.is_index THEN 'ALTER INDEX %I RENAME TO %I' ELSE 'ALTER TABLE %I RENAME TO %I' END, one.relname, one.renamed);
   END LOOP;
+END $function$;
+
+CREATE OR REPLACE FUNCTION public.seal_audit_act()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+  head audit_log;
+  sealed audit_log;
+BEGIN
+  PERFORM pg_advisory_xact_lock(hashtextextended('colink.audit', 0));
+  SELECT * INTO head FROM audit_log ORDER BY seq DESC LIMIT 1;
+  sealed.seq := coalesce(head.seq, 0) + 1;
+  sealed.at := greatest(date_trunc('milliseconds', clock_timestamp()), head.at);
+  sealed.act := NEW.act;
+  sealed.actor_id := NEW.actor_id;
+  sealed.actor_name := NEW.actor_name;
+  sealed.credential_id := NEW.credential_id;
+  sealed.target_kind := NEW.target_kind;
+  sealed.target_id := NEW.target_id;
+  sealed.details := NEW.details;
+  sealed.request_id := NEW.request_id;
+  sealed.previous_hash := coalesce(head.hash, decode(repeat('00', 32), 'hex'));
+  sealed.hash := sha256(convert_to('colink.audit.v1'
+    || audit_field(encode(sealed.previous_hash, 'hex')) || audit_field(sealed.seq::text)
+    || audit_field(to_char(sealed.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))
+    || audit_field(sealed.act) || audit_field(sealed.actor_id::text) || audit_field(sealed.actor_name) || audit_field(sealed.credential_id::text)
+    || audit_field(sealed.target_kind) || audit_field(sealed.target_id) || audit_field(sealed.details::text) || audit_field(sealed.request_id), 'UTF8'));
+  INSERT INTO audit_log VALUES (sealed.*);
+  DELETE FROM audit_intake WHERE id = NEW.id;
+  RETURN NULL;
 END $function$;
 
 CREATE OR REPLACE FUNCTION public.skip_poison_event(p_channel uuid, p_epoch integer, p_fence bigint, p_seq bigint, p_event bytea, p_class text, p_message text)
@@ -1010,5 +1178,9 @@ BEGIN
   END IF;
   RETURN QUERY SELECT 'ok', greatest(p_seq, log.drained_seq);
 END $function$;
+
+CREATE CONSTRAINT TRIGGER audit_intake_seal AFTER INSERT ON audit_intake DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION seal_audit_act();
+
+CREATE TRIGGER audit_log_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON audit_log FOR EACH STATEMENT EXECUTE FUNCTION refuse_audit_change();
 
 CREATE TRIGGER dead_letter_acts_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON dead_letter_acts FOR EACH STATEMENT EXECUTE FUNCTION refuse_act_change();

@@ -9,6 +9,7 @@ import { refuseForgery } from './middleware/refuse-forgery.ts';
 import { registerSecurity } from './openapi.ts';
 import { answerError, problemResponse } from './problems.ts';
 import { adminRoutes } from './routes/admin.ts';
+import { auditRoutes } from './routes/audit.ts';
 import { channelRoutes } from './routes/channels.ts';
 import { credentialRoutes } from './routes/credentials.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
@@ -71,6 +72,7 @@ const guardedRoutes = (services: Services): App[] => [
   userRoutes(services),
   credentialRoutes(),
   adminRoutes(services),
+  auditRoutes(),
   deadLetterRoutes(),
   webhookRoutes(),
 ];

@@ -1,10 +1,12 @@
 import type { Context } from 'hono';
 import { connect, type Connection, type Database, type Transaction } from '../db/client.ts';
 import { DriverSocket } from '../db/driver-socket.ts';
+import { type Acting, actAs } from '../db/queries/audit.ts';
 import { findWritePosition } from '../db/queries/replication.ts';
 import { CONSISTENCY_HEADER } from '../protocol/consistency.ts';
 import { within } from './deadline.ts';
 import type { AppEnv } from './env.ts';
+import type { Identity } from './identity/identity.ts';
 import { encodeToken } from './replica/token.ts';
 
 /** Longest a request waits for Postgres, in milliseconds, connecting included. */
@@ -34,13 +36,24 @@ async function open(url: string): Promise<Connection> {
   return connect(url, { max: 1, applicationName: 'colink-worker', connectTimeout: 5, openSocket });
 }
 
-/** Runs work on the primary in one transaction. The answer then bears a consistency token, if there is a replica that may not have it yet. */
+/** Runs work on the primary in one transaction, which knows who acts (`recordAct`). The answer then bears a consistency token, if there is a replica that may not have it yet. */
 export const inTransaction = <T>(c: Context<AppEnv>, work: (tx: Transaction) => Promise<T>): Promise<T> =>
   withPrimary(c, async (connection) => {
-    const result = await connection.db.transaction(work);
+    const result = await connection.db.transaction(async (tx) => {
+      // Goes out together with the first statement of the work, so it costs no round trip.
+      const told = actAs(tx, actingOf(c));
+      return (await Promise.all([work(tx), told]))[0];
+    });
     if (c.env.POSTGRES_REPLICA !== undefined) c.get('answer').headers[CONSISTENCY_HEADER] = await tokenOf(connection);
     return result;
   });
+
+/** Before somebody has signed in, nobody acts. */
+function actingOf(c: Context<AppEnv>): Acting {
+  const identity: Identity | undefined = c.get('identity');
+  const requestId = c.get('requestId');
+  return identity === undefined ? { requestId } : { requestId, actorId: identity.actor.user_id, credentialId: identity.actor.credential_id };
+}
 
 /** The work is committed, so nothing that fails here may fail it. */
 async function tokenOf({ sql }: Connection): Promise<string> {

@@ -3,6 +3,7 @@ import type { Channel } from '../../protocol/api.ts';
 import type { Outcome } from '../../protocol/errors.ts';
 import type { Transaction } from '../client.ts';
 import { channels } from '../schema/tables.ts';
+import { recordAct } from './audit.ts';
 import { findChannel } from './channels.ts';
 import { appendDirectoryEvent } from './directory-events.ts';
 import { refuseManager, standingUnderLock } from './members.ts';
@@ -27,7 +28,7 @@ export async function setArchived(tx: Transaction, request: ArchiveRequest): Pro
   return findChannel(tx, request.credentialId, request.channelId);
 }
 
-async function writeArchived(tx: Transaction, { channelId, archived, eventId, actorId, now, traceparent }: ArchiveRequest): Promise<void> {
+async function writeArchived(tx: Transaction, { channelId, archived, eventId, actorId, credentialId, now, traceparent }: ArchiveRequest): Promise<void> {
   const [row] = await tx
     .update(channels)
     .set({ archived_at: archived ? now : null, version: sql`${channels.version} + 1` })
@@ -37,4 +38,5 @@ async function writeArchived(tx: Transaction, { channelId, archived, eventId, ac
   const { version, kind, name, ...rest } = row;
   const channel = { ...rest, kind, name: name ?? '' };
   await appendDirectoryEvent(tx, { type: 'channel.updated', id: eventId, at: now.toISOString(), actor_id: actorId, channel, archived, version }, traceparent);
+  await recordAct(tx, { act: archived ? 'channel.archived' : 'channel.unarchived', target: ['channel', channelId] }, { actorId, credentialId });
 }

@@ -6,6 +6,7 @@ import type { Outcome, Problem } from '../../protocol/errors.ts';
 import type { Queryable, Transaction } from '../client.ts';
 import { users } from '../schema/tables.ts';
 import { refuseNonAdmin } from './administrators.ts';
+import { recordAct } from './audit.ts';
 import { appendDirectoryEvent } from './directory-events.ts';
 
 /** Bots are users whom no identity provider knows: its issuer is a URL. */
@@ -32,6 +33,7 @@ export async function createBot(tx: Transaction, { id, credentialId, ownerId, ha
     .returning({ id: users.id });
   if (inserted.length === 0) return { problem: { code: 'conflict', detail: 'the handle is taken' } };
   await appendDirectoryEvent(tx, { type: 'user.created', id: uuidv7(), at: now.toISOString(), actor_id: ownerId, user, version: 1 }, traceparent);
+  await recordAct(tx, { act: 'bot.created', target: ['user', id], details: { handle } }, { actorId: ownerId, credentialId });
   return { ok: { user, owner_id: ownerId, deactivated: false } };
 }
 

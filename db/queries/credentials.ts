@@ -8,6 +8,7 @@ import type { Queryable, Transaction } from '../client.ts';
 import type { RevokedAccess } from './deactivation.ts';
 import { credentials, members, users } from '../schema/tables.ts';
 import { callerRow } from './access.ts';
+import { recordAct } from './audit.ts';
 import { appendDirectoryEvent } from './directory-events.ts';
 
 export interface FoundCredential {
@@ -103,8 +104,9 @@ async function revoke(tx: Transaction, which: SQL | undefined, { now, traceparen
     .update(credentials)
     .set({ revoked_at: now })
     .where(and(which, isNull(credentials.revoked_at)))
-    .returning({ id: credentials.id, user_id: credentials.user_id });
-  for (const { id: credential_id, user_id } of revoked) {
+    .returning({ id: credentials.id, user_id: credentials.user_id, kind: credentials.kind });
+  for (const { id: credential_id, user_id, kind } of revoked) {
+    await recordAct(tx, { act: 'credential.revoked', target: ['credential', credential_id], details: { user_id, kind } }, { actorId: user_id });
     await appendDirectoryEvent(tx, { type: 'user.credential_revoked', id: uuidv7(), at: now.toISOString(), actor_id: user_id, user_id, credential_id }, traceparent);
   }
   const [first, ...more] = await tx.select({ id: credentials.id, user_id: credentials.user_id, expires_at: credentials.expires_at }).from(credentials).where(which);

@@ -4,6 +4,7 @@ import type { Outcome } from '../../protocol/errors.ts';
 import type { Queryable, Transaction } from '../client.ts';
 import { credentials, members, users } from '../schema/tables.ts';
 import { refuseNonAdmin } from './administrators.ts';
+import { type Act, recordAct } from './audit.ts';
 import { appendDirectoryEvent } from './directory-events.ts';
 import { disableWebhooksOf } from './webhooks.ts';
 
@@ -27,6 +28,7 @@ export async function deactivateUser(tx: Transaction, request: UserRequest): Pro
   await disableWebhooksOf(tx, userId, now);
   if (found.ok.deactivated_at !== null) return { ok: false };
   await setDeactivated(tx, request, found.ok, now);
+  await recordUserAct(tx, request, 'user.deactivated');
   return { ok: true };
 }
 
@@ -36,6 +38,7 @@ export async function reactivateUser(tx: Transaction, request: UserRequest): Pro
   if ('problem' in found) return found;
   if (found.ok.deactivated_at === null) return { ok: false };
   await setDeactivated(tx, request, found.ok, null);
+  await recordUserAct(tx, request, 'user.reactivated');
   return { ok: true };
 }
 
@@ -46,8 +49,12 @@ export async function requestRedaction(tx: Transaction, request: UserRequest): P
   if (found.ok.deactivated_at === null) return { problem: { code: 'conflict', detail: 'the user has to be deactivated first' } };
   const { eventId: id, actorId: actor_id, userId: user_id, now, traceparent } = request;
   await appendDirectoryEvent(tx, { type: 'user.redaction_requested', id, at: now.toISOString(), actor_id, user_id }, traceparent);
+  await recordUserAct(tx, request, 'user.redaction_requested');
   return { ok: true };
 }
+
+const recordUserAct = (tx: Transaction, { userId, actorId, credentialId }: UserRequest, act: Act['act']): Promise<void> =>
+  recordAct(tx, { act, target: ['user', userId] }, { actorId, credentialId });
 
 export type LockedUser = User & { readonly version: number; readonly deactivated_at: Date | null };
 

@@ -1,7 +1,7 @@
 import { sql, type SQL } from 'drizzle-orm';
-import type { DeadLetterAct } from '../../protocol/dead-letters.ts';
 import { toBase64 } from '../bytes.ts';
 import type { Queryable, Transaction } from '../client.ts';
+import { recordAct } from './audit.ts';
 import { escaped, isFit, named, redrivenHeaders, redrivenKey, redrivenPosition, redrivenValue, selected, type Selection } from './dead-letter-selection.ts';
 
 /** Who acts (`cli:<name>`, `user:<id>`), and why. */
@@ -125,12 +125,16 @@ export async function saveEdit(tx: Transaction, id: string, { key, value, header
     'value_sha256', encode(sha256(${redrivenValue}), 'hex'))`);
 }
 
-async function insertActs(tx: Transaction, ids: readonly string[], act: DeadLetterAct['act'], { actor, reason }: ActBy, detail = sql`'{}'::jsonb`): Promise<void> {
+async function insertActs(tx: Transaction, ids: readonly string[], act: keyof typeof AUDITED, { actor, reason }: ActBy, detail = sql`'{}'::jsonb`): Promise<void> {
   if (ids.length === 0) return;
   await tx.execute(sql`
     INSERT INTO dead_letter_acts (dead_letter_id, actor, act, reason, detail)
     SELECT d.id, ${actor}, ${act}, ${reason}::text, ${detail} FROM dead_letters d WHERE ${named(ids)} ORDER BY d.number`);
+  await recordAct(tx, { act: AUDITED[act], target: ['dead_letter', ids.length === 1 ? (ids[0] ?? null) : null], details: { ids, reason: reason?.slice(0, MAX_REASON) ?? null } }, { actorName: actor });
 }
+
+const MAX_REASON = 500;
+const AUDITED = { edit: 'dead_letter.edited', redrive: 'dead_letter.redriven', discard: 'dead_letter.discarded' } as const;
 
 /** How letters that were redriven stand now. `failed`: pending again. */
 export async function countOutcomes(db: Queryable, ids: readonly string[]): Promise<{ readonly waiting: number; readonly succeeded: number; readonly failed: number }> {

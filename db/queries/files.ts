@@ -5,6 +5,7 @@ import type { MemberRole } from '../../protocol/events.ts';
 import type { FileState } from '../../protocol/files.ts';
 import type { Queryable, Transaction } from '../client.ts';
 import { callerRow, refuseReader, standingColumns, standingTables, type Standing } from './access.ts';
+import { recordAct } from './audit.ts';
 import { appendFileEvent, fileColumns, type FileRow, toFile } from './file-rows.ts';
 import { releaseBytes } from './file-usage.ts';
 
@@ -84,6 +85,7 @@ export async function deleteFile(tx: Transaction, request: DeletionRequest): Pro
   await tx.execute(sql`UPDATE files SET deleted_at = ${now.toISOString()}::timestamptz, version = ${version} WHERE id = ${file.id}`);
   await releaseBytes(tx, file.uploader_id, file.size);
   await appendFileEvent(tx, { type: 'file.deleted', id, at: now.toISOString(), actor_id: row.me, version, file }, traceparent);
+  if (file.uploader_id !== row.me) await recordAct(tx, { act: 'file.removed', target: ['file', file.id], details: { channel_id: file.channel_id, uploader_id: file.uploader_id } });
   return { ok: file };
 }
 

@@ -5,6 +5,7 @@ import type { MemberRole } from '../../protocol/events.ts';
 import type { Queryable, Transaction } from '../client.ts';
 import { channels, formerMembers, members, users } from '../schema/tables.ts';
 import { maySee, refuseViewer, standingColumns, standingTables, type Standing } from './access.ts';
+import { type Act, recordAct } from './audit.ts';
 import { appendDirectoryEvent } from './directory-events.ts';
 import { wireTime } from './time.ts';
 
@@ -121,6 +122,7 @@ export async function addMember(tx: Transaction, request: MemberRequest & { read
   if (await isMember(tx, request)) return { ok: false };
   if (!(await isActive(tx, request.userId))) return refused({ code: 'invalid', errors: [{ pointer: '/user_id', detail: 'there is no such user' }] });
   await insertMember(tx, request);
+  await recordMember(tx, request, 'member.added', { role: request.role });
   return { ok: true };
 }
 
@@ -131,6 +133,7 @@ export async function removeMember(tx: Transaction, request: MemberRequest): Pro
   if (problem) return refused(problem);
   if (!(await isMember(tx, request))) return { ok: false };
   await deleteMember(tx, request);
+  await recordMember(tx, request, 'member.removed');
   return { ok: true };
 }
 
@@ -147,8 +150,13 @@ export async function changeRole(tx: Transaction, request: MemberRequest & { rea
   const version = await bumpVersion(tx, channelId);
   await tx.update(members).set({ role, version }).where(and(eq(members.channel_id, channelId), eq(members.user_id, userId)));
   await appendDirectoryEvent(tx, { type: 'channel.member_added', ...eventOf(request), role, version }, request.traceparent);
+  await recordMember(tx, request, 'member.role_changed', { role });
   return { ok: true };
 }
+
+/** What is done to another's membership: that people join and leave by themselves is in the outbox alone. */
+const recordMember = (tx: Transaction, { channelId, userId, actorId, credentialId }: MemberRequest, act: Act['act'], details: { role?: MemberRole } = {}): Promise<void> =>
+  recordAct(tx, { act, target: ['channel', channelId], details: { user_id: userId, ...details } }, { actorId, credentialId });
 
 async function refuseRole(tx: Transaction, standing: LockedStanding | undefined, request: MemberRequest & { readonly role: MemberRole }): Promise<Problem | null> {
   if (standing?.archived) return { code: 'channel_archived' };

@@ -3,6 +3,7 @@ import type { Credential } from '../../protocol/credentials.ts';
 import type { Outcome } from '../../protocol/errors.ts';
 import type { Queryable, Transaction } from '../client.ts';
 import { callerRow } from './access.ts';
+import { recordAct } from './audit.ts';
 import { insertCredential, type NewCredential } from './credentials.ts';
 import { wireTime } from './time.ts';
 
@@ -39,5 +40,12 @@ export async function addToken(tx: Transaction, token: NewCredential): Promise<O
     WHERE c.user_id = ${token.user_id} AND c.kind IN ('personal', 'bot') AND c.revoked_at IS NULL AND c.expires_at > now()`);
   if (Number(row?.tokens) >= MAX_TOKENS) return { problem: { code: 'conflict', detail: `a user has at most ${MAX_TOKENS} tokens: revoke one first` } };
   await insertCredential(tx, token);
+  await recordCredential(tx, token);
   return { ok: true };
+}
+
+/** A token that was made, in the audit log: by its user, where nobody else is said to act. */
+export function recordCredential(tx: Transaction, { id, kind, user_id, name, scopes, expires_at }: NewCredential): Promise<void> {
+  const details = { user_id, kind, name, scopes, expires_at: expires_at.toISOString() };
+  return recordAct(tx, { act: 'credential.created', target: ['credential', id], details }, { actorId: user_id });
 }

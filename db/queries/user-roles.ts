@@ -5,6 +5,7 @@ import type { Outcome } from '../../protocol/errors.ts';
 import type { Transaction } from '../client.ts';
 import { users } from '../schema/tables.ts';
 import { lockAdmins } from './administrators.ts';
+import { recordAct } from './audit.ts';
 import { lockForAdmin, type UserRequest } from './deactivation.ts';
 import { appendDirectoryEvent } from './directory-events.ts';
 
@@ -16,6 +17,7 @@ export async function setRole(tx: Transaction, request: UserRequest, role: User[
   const { version, deactivated_at: _, ...user } = found.ok;
   if (user.role === role) return { ok: user };
   if (admins.length === 1 && admins[0] === user.id) return { problem: { code: 'conflict', detail: 'another user has to be made an administrator first' } };
+  await recordRole(tx, request, { from: user.role, to: role });
   return { ok: await writeRole(tx, { ...request, version }, { ...user, role }) };
 }
 
@@ -29,9 +31,13 @@ export async function makeFirstAdmin(tx: Transaction, userId: string, now: Date)
     .for('no key update');
   if (!user) return false;
   const { version, ...profile } = user;
+  await recordRole(tx, { userId, actorId: userId }, { to: 'admin', by: 'configuration' });
   await writeRole(tx, { eventId: uuidv7(), actorId: userId, now, traceparent: null, version }, { ...profile, role: 'admin' });
   return true;
 }
+
+const recordRole = (tx: Transaction, { userId, actorId }: Pick<UserRequest, 'userId' | 'actorId'>, details: Record<string, string>): Promise<void> =>
+  recordAct(tx, { act: 'user.role_changed', target: ['user', userId], details }, { actorId });
 
 type Change = Pick<UserRequest, 'eventId' | 'actorId' | 'now' | 'traceparent'> & { readonly version: number };
 

@@ -5,6 +5,7 @@ import { MAX_WEBHOOKS, type NewWebhook, ROTATION_HOURS, type Webhook, type Webho
 import type { Queryable, Transaction } from '../client.ts';
 import { webhooks } from '../schema/webhook-tables.ts';
 import { callerRow, refuseReader, type Standing, standingColumns, standingTables } from './access.ts';
+import { type Act, recordAct } from './audit.ts';
 import { wireTime } from './time.ts';
 
 const webhookColumns: SQL = sql`w.id, w.channel_id, w.url, array_to_json(w.event_types) AS event_types, w.description, w.state, w.disabled_reason,
@@ -55,6 +56,7 @@ export async function createWebhook(tx: Transaction, { credential_id, user_id }:
   if ((count?.n ?? 0) >= MAX_WEBHOOKS) return { problem: { code: 'conflict', detail: `a user has ${MAX_WEBHOOKS} webhooks at most` } };
   const id = uuidv7();
   await tx.insert(webhooks).values({ id, owner_id: user_id, ...webhook, host: hostOf(webhook.url), secret, created_at: now });
+  await recordWebhook(tx, id, 'webhook.created', { host: hostOf(webhook.url), channel_id: webhook.channel_id, event_types: webhook.event_types });
   return findWebhook(tx, credential_id, id);
 }
 
@@ -91,6 +93,7 @@ export async function updateWebhook(tx: Transaction, { credentialId, id, now }: 
       blocked_until = CASE WHEN ${isNewPlace} THEN NULL ELSE blocked_until END
     WHERE id = ${id}`);
   if (state === 'disabled') await cancelWaiting(tx, id, now);
+  await recordWebhook(tx, id, 'webhook.updated', { host: hostOf(url), event_types, state });
   return findWebhook(tx, credentialId, id);
 }
 
@@ -108,8 +111,13 @@ export async function rotateSecret(tx: Transaction, { credentialId, id, now }: W
     UPDATE webhooks SET previous_secret = secret, previous_secret_until = ${now.toISOString()}::timestamptz + make_interval(hours => ${ROTATION_HOURS}),
       secret = decode(${hexOf(secret)}, 'hex'), version = version + 1
     WHERE id = ${id}`);
+  await recordWebhook(tx, id, 'webhook.secret_rotated');
   return findWebhook(tx, credentialId, id);
 }
+
+/** Of the URL its host alone: the rest may hold a secret of the receiver's. */
+const recordWebhook = (tx: Transaction, id: string, act: Act['act'], details: Act['details'] = {}): Promise<void> =>
+  recordAct(tx, { act, target: ['webhook', id], details });
 
 const hexOf = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 
@@ -121,6 +129,7 @@ export async function deleteWebhook(tx: Transaction, { credentialId, id, now }: 
   await tx.execute(sql`
     UPDATE webhooks SET state = 'disabled', disabled_reason = 'deleted', disabled_at = ${at}::timestamptz, deleted_at = ${at}::timestamptz WHERE id = ${id}`);
   await cancelWaiting(tx, id, now);
+  await recordWebhook(tx, id, 'webhook.deleted');
   return { ok: null };
 }
 

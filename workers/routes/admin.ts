@@ -2,6 +2,7 @@ import { OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { uuidv7 } from 'uuidv7';
 import type { Transaction } from '../../db/client.ts';
+import { recordAct } from '../../db/queries/audit.ts';
 import { deactivateUser, findRevokedAccess, reactivateUser, requestRedaction, type UserRequest } from '../../db/queries/deactivation.ts';
 import { setRole } from '../../db/queries/user-roles.ts';
 import { restartAnnouncementBodySchema, restartAnnouncementSchema, userSchema } from '../../protocol/api.ts';
@@ -13,7 +14,7 @@ import { apiRoute, json, jsonBody, keyHeader, problemAnswer } from '../api-route
 import { writeDirectory } from '../directory.ts';
 import { forgetProfile } from '../cache/forget-profile.ts';
 import type { App, AppEnv } from '../env.ts';
-import { withPostgres } from '../postgres.ts';
+import { inTransaction, withPostgres } from '../postgres.ts';
 import { unwrap } from '../problems.ts';
 import { announce } from '../restart.ts';
 import type { Services } from '../services.ts';
@@ -91,8 +92,12 @@ export function adminRoutes(services: Pick<Services, 'profiles' | 'redisBreaker'
   });
 
   app.openapi(announceRestart, async (c) => {
-    unwrap(await withPostgres(c, (db) => isAdmin(c, db)));
     const { within_seconds, cursor = null } = c.req.valid('json');
+    await inTransaction(c, async (tx) => {
+      unwrap(await isAdmin(c, tx));
+      // Noted before anybody is told: what is told cannot be undone.
+      await recordAct(tx, { act: 'restart.announced', target: ['workspace', null], details: { within_seconds } });
+    });
     return c.json(await announce(c.env, within_seconds * 1_000, cursor), 200);
   });
 

@@ -1,6 +1,5 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
-import type { Database } from '../../db/client.ts';
 import { editLetter, showLetter } from '../../db/dead-letters/edit.ts';
 import { recordsOf, summaryOf } from '../../db/dead-letters/view.ts';
 import { type ActBy, countSelected, discardLetters, previewRedrive, redriveLetters, type RedrivePlace } from '../../db/queries/dead-letter-acts.ts';
@@ -11,12 +10,11 @@ import {
   letterEditBodySchema, redriveBodySchema, redriveResultSchema,
 } from '../../protocol/dead-letters.ts';
 import { idSchema } from '../../protocol/primitives.ts';
-import { isAdmin } from '../admin.ts';
+import { asAdmin, isAdmin } from '../admin.ts';
 import { apiRoute, json, jsonBody, keyHeader, problemAnswer } from '../api-route.ts';
 import { writeDirectory } from '../directory.ts';
 import type { App, AppEnv } from '../env.ts';
 import { cursorSchema, decodeCounter, decodeCursor, encodeCursor, limitSchema, linkHeader } from '../paging.ts';
-import { withPostgres } from '../postgres.ts';
 import { ProblemError, unwrap } from '../problems.ts';
 
 const PATH = '/v1/admin/dead-letters';
@@ -157,12 +155,6 @@ export function deadLetterRoutes(): App {
 
   return app;
 }
-
-const asAdmin = <T>(c: Context<AppEnv>, work: (db: Database) => Promise<T>): Promise<T> =>
-  withPostgres(c, async (db) => {
-    unwrap(await isAdmin(c, db));
-    return work(db);
-  });
 
 const byOf = (c: Context<AppEnv>, reason: string | null): ActBy => ({ actor: `user:${c.get('identity').actor.user_id}`, reason });
 
