@@ -50,8 +50,8 @@ describe('an act', () => {
 
   it('by nobody, or that tells too much, fails its transaction', async () => {
     const before = await findAuditHead(db);
-    await expect(db.transaction((tx) => recordAct(tx, roleChange()))).rejects.toThrow();
-    await expect(act({ ...roleChange(), details: { text: 'x'.repeat(9_000) } })).rejects.toThrow();
+    await expect(db.transaction((tx) => recordAct(tx, roleChange()))).rejects.toThrow('Failed query');
+    await expect(act({ ...roleChange(), details: { text: 'x'.repeat(9_000) } })).rejects.toThrow('Failed query');
     expect(await findAuditHead(db)).toEqual(before);
   });
 
