@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { benchApi } from './api.ts';
 import { benchFanout } from './fanout.ts';
 import { benchFreshness } from './freshness.ts';
 import { benchIdle } from './idle.ts';
@@ -15,6 +16,7 @@ import { benchTree } from './tree.ts';
 
 const BENCHES: Readonly<Record<string, (options: BenchOptions) => Promise<BenchResult>>> = {
   send: benchSend,
+  api: benchApi,
   resume: benchResume,
   freshness: benchFreshness,
   relay: benchRelay,

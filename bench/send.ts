@@ -92,7 +92,7 @@ function specOf(stack: BenchStack, rooms: Rooms, side: Side, name: string, secon
   };
   const over = side === 'send_socket' ? 'socket' : 'http';
   const { port, tokens, texts } = stack;
-  return { over, port, tokens, texts, channelId, seconds, path: paths[side], clients: CLIENTS, idPrefix: name };
+  return { over, port, tokens, texts, channelId, seconds, paths: [paths[side]], clients: CLIENTS, idPrefix: name };
 }
 
 async function sampleDrain({ sql }: BenchStack, channelId: string, samples: DrainSample[], signal: AbortSignal): Promise<void> {

@@ -25,6 +25,8 @@ export interface BenchStackOptions extends BenchOptions {
   readonly entry?: string;
   /** Default false, as the configuration has it: whether sockets that offer compression get it. */
   readonly compresses?: boolean;
+  /** Default false: whether the Worker's connections to Postgres go by a pool, as Hyperdrive's do, where this machine has one. */
+  readonly pooler?: boolean;
 }
 
 /** A stack of a bench's own: the real Worker with the bench's routes beside it, real Postgres, real events. */
@@ -36,6 +38,7 @@ export interface BenchStack {
   /** What runs, at this moment. */
   describe(): DevFile;
   readonly transport: 'none' | 'kafka' | 'embedded';
+  readonly pooler: boolean;
   /** One a user, of every scope. */
   readonly tokens: readonly [string, ...string[]];
   readonly userIds: readonly [string, ...string[]];
@@ -60,7 +63,7 @@ export async function withStack<T>(options: BenchStackOptions, work: (stack: Ben
   const interrupt = interruption();
   try {
     options.log('starting the stack');
-    const stack = await startStack({ dataDir, entry: options.entry ?? ENTRY, redis: false, clamd: false, signal: interrupt.signal, ...eventParts(options), ...flags(options) });
+    const stack = await startStack({ dataDir, entry: options.entry ?? ENTRY, redis: false, clamd: false, pooler: options.pooler ?? false, signal: interrupt.signal, ...eventParts(options), ...flags(options) });
     return await withConnection(stack, async (connection) => await Promise.race([work(await furnish(stack, connection, options)), interrupt.reached])).finally(() => stack.stop());
   } finally {
     interrupt.release();
@@ -106,6 +109,7 @@ async function furnish(stack: Stack, connection: Connection, { users, transport,
     dataDir: stack.dataDir,
     describe: () => stack.describe(),
     transport: transport === 'none' ? 'none' : event_transport,
+    pooler: 'pooler' in stack.describe().pids,
     tokens: [first.token, ...others.map(({ token }) => token)],
     userIds: [first.userId, ...others.map(({ userId }) => userId)],
     createChannel: (name) => createChannel(port, connection.sql, name, first, others),

@@ -16,6 +16,8 @@ export interface Components {
   readonly redis: Component;
   readonly chromium: Component;
   readonly clamd: Component;
+  /** Pools connections to Postgres. Benches alone want it. */
+  readonly pgbouncer: Component;
   /** The library that gives a process another clock. Tests alone want it. */
   readonly faketime: Component;
 }
@@ -84,6 +86,7 @@ export function detect(): Components {
     chromium: detectChromium(),
     // Debian puts it where only root's PATH goes.
     clamd: found(onPath(['clamd'], ['/usr/sbin', '/usr/local/sbin']), 'no clamd on the PATH'),
+    pgbouncer: found(onPath(['pgbouncer'], ['/usr/sbin', '/usr/local/sbin']), 'no pgbouncer on the PATH'),
     faketime: detectFaketime(),
   };
 }

@@ -4,6 +4,7 @@ import { describeExit, startChild, untilReady, type Running } from './child.ts';
 import type { IdentitySettings } from './identity-provider.ts';
 import { startKafka } from './kafka/broker.ts';
 import { isFree } from './ports.ts';
+import { startPooler } from './pooler.ts';
 import { startPostgres } from './postgres.ts';
 import { guard } from './reaper.ts';
 import type { RedisRestSettings } from './redis-rest.ts';
@@ -106,6 +107,13 @@ export function clamdPart(dataDir: string, command: string, port: number): Start
   return async () => {
     await requireFree(port);
     return asPart('clamd', await startClamd({ command, port, dataDir: join(dataDir, 'clamd'), logFile: logOf(dataDir, 'clamd') }));
+  };
+}
+
+export function poolerPart(dataDir: string, command: string, port: number, postgresUrl: string): StartPart {
+  return async () => {
+    await requireFree(port);
+    return asPart('pooler', await startPooler({ command, port, postgresUrl, dataDir: join(dataDir, 'pooler'), logFile: logOf(dataDir, 'pooler') }));
   };
 }
 

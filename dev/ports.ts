@@ -39,7 +39,7 @@ export async function isFree(port: number): Promise<boolean> {
 }
 
 /** The usual ports of the stack, beside each other so that a person recognises them. */
-const USUAL_PORTS = { worker: 8787, idp: 8788, fleet: 8789, relay: 8790, redisRest: 8791, postgres: 54329, redis: 63799, clamd: 33109, kafka: 19092, kafkaController: 19093 };
+const USUAL_PORTS = { worker: 8787, idp: 8788, fleet: 8789, relay: 8790, redisRest: 8791, postgres: 54329, pooler: 54330, redis: 63799, clamd: 33109, kafka: 19092, kafkaController: 19093 };
 export type PortName = keyof typeof USUAL_PORTS;
 export const PORT_NAMES = Object.keys(USUAL_PORTS) as readonly PortName[];
 export type Ports = Readonly<Record<PortName, number>>;

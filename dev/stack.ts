@@ -5,15 +5,16 @@ import { connect } from '../db/client.ts';
 import { migrate } from '../db/migrate.ts';
 import { seed } from '../db/seed.ts';
 import { DEMO_ACCOUNTS } from './accounts.ts';
-import { detect, isPresent } from './components.ts';
+import { type Component, detect, isPresent } from './components.ts';
 import { removeDevFile, writeDevFile, type DevFile } from './dev-file.ts';
 import { type HeldPorts, holdPorts } from './held-ports.ts';
 import { AUDIENCE, FIRST_ADMIN, issuerAt } from './issuer.ts';
+import { pooledUrl } from './pooler.ts';
 import { firstLine } from './first-line.ts';
 import { endLeftovers } from './leftovers.ts';
 import { buildPage } from './page.ts';
 import { startClamd, startRedis, type OptionalParts } from './optional-parts.ts';
-import { fleetPart, type FleetSettings, identityPart, kafkaPart, postgresPart, workerPart } from './parts.ts';
+import { fleetPart, type FleetSettings, identityPart, kafkaPart, poolerPart, postgresPart, workerPart } from './parts.ts';
 import { answersAny, differentPorts, type PortName, type PortPlan, type Ports, type PortWish } from './ports.ts';
 import { type StartPart, Supervisor } from './supervisor.ts';
 import { chooseTransport, type TransportChoice, type TransportWish } from './transport.ts';
@@ -29,6 +30,8 @@ export interface StackOptions {
   readonly postgresUrl?: string;
   /** Its streaming replica, for the Worker to read from. Default: none. */
   readonly postgresReplicaUrl?: string;
+  /** Default false: the Worker's connections to the primary go by a pool, if there is a pgbouncer, as Hyperdrive's do in production. */
+  readonly pooler?: boolean;
   /** Default `auto`: `KAFKA_BROKERS`, else a broker of our own, else embedded. */
   readonly transport?: TransportWish;
   /** Default true: a second cache level, by `UPSTASH_REDIS_REST_URL` and `_TOKEN` or by a Redis of our own if there is a redis-server. */
@@ -65,7 +68,7 @@ export interface Stack {
   readonly dataDir: string;
   /** As in `dev.json`, at this moment. */
   describe(): DevFile;
-  /** Ends all in order: fleet, relay, Worker, Kafka, Redis, clamd, Postgres last. */
+  /** Ends all in order: fleet, relay, Worker, Kafka, Redis, clamd, pool, Postgres last. */
   stop(): Promise<void>;
 }
 
@@ -74,6 +77,7 @@ const CLIENT_ID = 'colink-dev';
 const identityVars = (port: number) => ({ OIDC_ISSUER: issuerAt(port), OIDC_CLIENT_ID: CLIENT_ID, OIDC_AUDIENCE: AUDIENCE, FIRST_ADMIN_SUBJECT: FIRST_ADMIN });
 const PORTS_OF = {
   postgres: ['postgres'],
+  pooler: ['pooler'],
   kafka: ['kafka', 'kafkaController'],
   idp: ['idp'],
   redis: ['redis'],
@@ -84,7 +88,7 @@ const PORTS_OF = {
   relay: ['relay'],
 } as const satisfies Record<string, readonly PortName[]>;
 /** Parts of one group end together, group after group. */
-const STOP_ORDER = [['fleet'], ['relay'], ['worker', 'idp'], ['kafka', 'redis_rest', 'redis', 'clamd'], ['postgres']];
+const STOP_ORDER = [['fleet'], ['relay'], ['worker', 'idp'], ['kafka', 'redis_rest', 'redis', 'clamd', 'pooler'], ['postgres']];
 
 /** Starts everything on loopback and resolves when it serves. If a part without which nothing works fails, all is stopped and it rejects. */
 export async function startStack(options: StackOptions): Promise<Stack> {
@@ -115,9 +119,11 @@ class Assembly implements Stack {
   #isUp = false;
   /** The secret that the fleet and the Worker share while this stack runs. */
   readonly #fleetToken = randomBytes(24).toString('base64url');
+  readonly #pgbouncer: Component;
 
   constructor(options: StackOptions, transport: TransportChoice, { ports, taken, held }: PortPlan & { readonly held: HeldPorts }) {
     this.#options = options;
+    this.#pgbouncer = (options.pooler ?? false) ? detect().pgbouncer : { missing: 'not asked for' };
     this.#transport = transport;
     this.#ports = ports;
     this.#held = held;
@@ -131,7 +137,8 @@ class Assembly implements Stack {
     const optional = this.#optionalParts();
     const redis = startRedis(optional, this.#options.redis ?? true);
     const clamd = withConsumers ? startClamd(optional, this.#options.clamd ?? true) : Promise.resolve('');
-    await Promise.all([this.#startRecord(), this.#startKafka(), this.#startIdentity(), redis, clamd, this.#startWorker(redis)]);
+    const record = this.#startRecord();
+    await Promise.all([record, this.#startPooler(record), this.#startKafka(), this.#startIdentity(), redis, clamd, this.#startWorker(redis)]);
     if (withConsumers) await this.#startConsumers(await redis, await clamd);
     await this.#held.releaseAll();
     this.#isUp = true;
@@ -182,6 +189,13 @@ class Assembly implements Stack {
     this.#line('postgres', new URL(this.#postgresUrl()).host, `the record${postgresUrl ? ', as given' : ''}; migrated and seeded, ${seconds(since)}`);
   }
 
+  async #startPooler(record: Promise<void>): Promise<void> {
+    if (!isPresent(this.#pgbouncer)) return;
+    await record;
+    await this.#add('pooler', poolerPart(this.dataDir, this.#pgbouncer.path, this.#ports.pooler, this.#postgresUrl()));
+    this.#line('pooler', `127.0.0.1:${this.#ports.pooler}`, 'keeps connections to Postgres for the Worker');
+  }
+
   async #startKafka(): Promise<void> {
     if (this.#transport.kind === 'own') await this.#startOwnKafka(this.#transport.wanted);
     const { kind, why } = this.#transport;
@@ -227,7 +241,7 @@ class Assembly implements Stack {
       port: worker,
       storageDir: join(this.dataDir, 'worker'),
       bundleDir: join(this.dataDir, 'bundle'),
-      postgresUrl: this.#postgresUrl(),
+      postgresUrl: isPresent(this.#pgbouncer) ? pooledUrl(this.#postgresUrl(), this.#ports.pooler) : this.#postgresUrl(),
       ...(this.#options.postgresReplicaUrl && { postgresReplicaUrl: this.#options.postgresReplicaUrl }),
       vars: { ENVIRONMENT: 'development', ...identityVars(idp), FLEET_TOKEN: this.#fleetToken, ...(await redis), ...this.#options.vars },
     };

@@ -12,6 +12,7 @@ const PACKAGES: Readonly<Partial<Record<keyof Components, readonly string[]>>> =
   redis: ['redis-server'],
   chromium: ['chromium'],
   clamd: ['clamav-daemon'],
+  pgbouncer: ['pgbouncer'],
   faketime: ['faketime'],
 };
 

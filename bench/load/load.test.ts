@@ -53,7 +53,7 @@ const port = (): number => (server.address() as AddressInfo).port;
 const spec = (change: Partial<LoadSpec>): LoadSpec => ({
   over: 'http',
   port: port(),
-  path: '/send',
+  paths: ['/send'],
   channelId: 'c',
   clients: 4,
   seconds: 0.2,

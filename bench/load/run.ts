@@ -1,12 +1,13 @@
 import { openHttpClient, requestBytes, type HttpClient } from './http-client.ts';
 import { openRoomSocket, type RoomSocket } from './room-socket.ts';
 
-/** One round: so many clients, each with one message in flight, for so long. */
+/** One round: so many clients, each with one message or request in flight, for so long. */
 export interface LoadSpec {
-  /** `socket`: `send` commands; else a POST to `path`. */
-  readonly over: 'http' | 'socket';
+  /** `socket`: `send` commands; `http`: messages by POST to `paths`, `get`: no messages but GET of `paths`. */
+  readonly over: 'http' | 'socket' | 'get';
   readonly port: number;
-  readonly path: string;
+  /** Each client takes them one after the other, beginning at a place of its own. */
+  readonly paths: readonly string[];
   readonly channelId: string;
   readonly clients: number;
   readonly seconds: number;
@@ -18,7 +19,7 @@ export interface LoadSpec {
   readonly idPrefix: string;
 }
 
-/** Times are milliseconds since the epoch, of one clock for all threads. Entry i of the arrays is one acknowledged message. */
+/** Times are milliseconds since the epoch, of one clock for all threads. Entry i of the arrays is one acknowledged message, or answered request, which has no `seq` (NaN). */
 export interface LoadResult {
   readonly startedAt: number;
   readonly lastAckAt: number;
@@ -37,12 +38,12 @@ const BACKOFF_MS = 20;
 
 interface Client {
   /** The status (or `ok` or a code) and the text of the answer. */
-  send(clientMsgId: string, text: string): Promise<{ verdict: string; answer: string }>;
+  send(clientMsgId: string, text: string, path: string): Promise<{ verdict: string; answer: string }>;
   close(): void;
 }
 
 export async function runLoad(spec: LoadSpec): Promise<LoadResult> {
-  const open = spec.over === 'http' ? openPoster : openCommander;
+  const open = spec.over === 'socket' ? openCommander : openRequester;
   const clients = await Promise.all(Array.from({ length: spec.clients }, (_, index) => open(spec, spec.tokens[index % spec.tokens.length] ?? '')));
   try {
     return await drive(spec, clients);
@@ -60,7 +61,9 @@ async function drive(spec: LoadSpec, clients: readonly Client[]): Promise<LoadRe
   async function talk(client: Client, index: number): Promise<void> {
     for (let n = 0; clock() < until; n++) {
       const sentAt = clock();
-      const { verdict, answer } = await client.send(`${spec.idPrefix}-${index}-${n}`, spec.texts[(index * 7 + n) % spec.texts.length] ?? '');
+      const turn = index * 7 + n;
+      const path = spec.paths[turn % spec.paths.length] ?? '';
+      const { verdict, answer } = await client.send(`${spec.idPrefix}-${index}-${n}`, spec.texts[turn % spec.texts.length] ?? '', path);
       if (verdict === 'ok') {
         ackedAt.push(clock());
         latencyMs.push(clock() - sentAt);
@@ -76,12 +79,13 @@ async function drive(spec: LoadSpec, clients: readonly Client[]): Promise<LoadRe
   return { startedAt, lastAckAt, refused, ackedAt: Float64Array.from(ackedAt), seqs: Float64Array.from(seqs), latencyMs: Float64Array.from(latencyMs) };
 }
 
-async function openPoster(spec: LoadSpec, token: string): Promise<Client> {
+async function openRequester(spec: LoadSpec, token: string): Promise<Client> {
   const http: HttpClient = await openHttpClient(spec.port);
   return {
     close: http.close,
-    async send(client_msg_id, text) {
-      const { status, body } = await http.request(requestBytes('POST', spec.path, token, JSON.stringify({ client_msg_id, text })));
+    async send(client_msg_id, text, path) {
+      const request = spec.over === 'get' ? requestBytes('GET', path, token) : requestBytes('POST', path, token, JSON.stringify({ client_msg_id, text }));
+      const { status, body } = await http.request(request);
       return { verdict: status < 300 ? 'ok' : String(status), answer: body.toString('latin1') };
     },
   };
