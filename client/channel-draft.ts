@@ -41,12 +41,16 @@ export class Draft {
       case 'message.edited':
         return this.#update(event.message_id, event.seq, { text: event.text, revision: event.revision, edited_at: event.at });
       case 'message.deleted':
-        this.#update(event.message_id, event.seq, { text: '', deleted_at: event.at });
+        this.#update(event.message_id, event.seq, { text: '', deleted_at: event.at, pinned: undefined });
         return this.#countReply(event.thread_id, event.seq, -1);
       case 'reaction.added':
         return this.#react(event.message_id, event.seq, (users) => [...users, event.actor_id], event.emoji);
       case 'reaction.removed':
         return this.#react(event.message_id, event.seq, (users) => users.filter((id) => id !== event.actor_id), event.emoji);
+      case 'message.pinned':
+        return this.#update(event.message_id, event.seq, { pinned: { at: event.at, by: event.actor_id } });
+      case 'message.unpinned':
+        return this.#update(event.message_id, event.seq, { pinned: undefined });
       default:
     }
   }

@@ -210,6 +210,14 @@ export class ChannelSession {
     return this.#connection.command({ type: 'unreact', message_id: messageId, emoji });
   }
 
+  pin(messageId: string): Promise<CommandResult> {
+    return this.#connection.command({ type: 'pin', message_id: messageId });
+  }
+
+  unpin(messageId: string): Promise<CommandResult> {
+    return this.#connection.command({ type: 'unpin', message_id: messageId });
+  }
+
   /** Moves the read marker to the newest message; the server hears of it within a second. */
   markRead(): void {
     this.readTo(this.#state.lastPos);

@@ -5,6 +5,7 @@ import type {
   MessagePage,
   MyPresence,
   NotificationPage,
+  PinPage,
   PresenceBody,
   SearchPage,
   User,
@@ -96,6 +97,10 @@ export function createApi(options: HttpOptions) {
       call<CommandResult>('PUT', `${message(id, messageId)}/reactions/${encodeURIComponent(emoji)}`),
     unreact: (id: string, messageId: string, emoji: string) =>
       call<CommandResult>('DELETE', `${message(id, messageId)}/reactions/${encodeURIComponent(emoji)}`),
+    pin: (id: string, messageId: string) => call<CommandResult>('PUT', `${message(id, messageId)}/pin`),
+    unpin: (id: string, messageId: string) => call<CommandResult>('DELETE', `${message(id, messageId)}/pin`),
+    /** The pinned messages, those pinned last first. */
+    pins: (id: string, cursor?: string) => call<PinPage>('GET', `${channel(id)}/pins`, { query: { cursor } }),
     /** Uploads a file to a channel. The same `key` again is the same file. The content is served once `file.changed` says that it is clean. */
     upload: (channelId: string, name: string, content: Blob, key = randomId(), signal?: AbortSignal) =>
       call<FileState>('POST', '/v1/files', { query: { channel_id: channelId, name }, content, headers: { 'idempotency-key': key }, ...(signal && { signal }) }),

@@ -32,6 +32,10 @@ const messages = () => sql`
   FROM messages WHERE channel_id = ${channelId} ORDER BY seq`;
 const threads = () => sql`SELECT root_id, reply_count, last_tpos::int, last_reply_at FROM threads WHERE channel_id = ${channelId} ORDER BY root_id`;
 const reactions = () => sql`SELECT message_id, emoji, user_id, seq::int FROM reactions WHERE channel_id = ${channelId} ORDER BY seq`;
+const pins = () => sql`SELECT message_id, pinned_by, pinned_at, seq::int FROM pins WHERE channel_id = ${channelId} ORDER BY seq`;
+const revisions = () => sql`
+  SELECT r.message_id, r.revision, r.text, r.written_at FROM message_revisions r JOIN messages m ON m.id = r.message_id
+  WHERE m.channel_id = ${channelId} ORDER BY m.seq, r.revision`;
 const logged = () => sql`
   SELECT topic, event_id, type, channel_seq::int, data FROM event_log WHERE key = ${channelId} ORDER BY position`;
 async function cursor() {
@@ -297,6 +301,8 @@ function history(random: (below: number) => number, length: number): ChannelEven
     () => write.edit(pick(), `edit ${events.length}`, events.length + 1),
     () => write.react(pick(), 'ab'.charAt(random(2))),
     () => write.unreact(pick(), 'ab'.charAt(random(2))),
+    () => write.pin(pick()),
+    () => write.unpin(pick()),
   ];
   while (events.length < length) events.push(kinds[random(kinds.length)]?.() ?? write.memberAdded(uuidv7()));
   const deleted = all.filter((_, i) => i % 7 === 3).map((message) => write.delete(message));
@@ -318,9 +324,11 @@ describe('any cut of a log into batches', () => {
     expect(await snapshot()).toEqual(oneByOne);
   });
 
-  const snapshot = async () => [await messages(), await threads(), await reactions(), await logged(), await cursor()];
+  const snapshot = async () => [await messages(), await threads(), await reactions(), await pins(), await revisions(), await logged(), await cursor()];
 
   async function forget(): Promise<void> {
+    await sql`DELETE FROM message_revisions r USING messages m WHERE m.id = r.message_id AND m.channel_id = ${channelId}`;
+    await sql`DELETE FROM pins WHERE channel_id = ${channelId}`;
     await sql`DELETE FROM messages WHERE channel_id = ${channelId}`;
     await sql`DELETE FROM threads WHERE channel_id = ${channelId}`;
     await sql`DELETE FROM reactions WHERE channel_id = ${channelId}`;

@@ -63,6 +63,8 @@ export const messageSchema = z
     deleted_at: timeSchema.nullable(),
     reply_count: z.int(),
     reactions: z.array(reactionSummarySchema),
+    /** Absent where it is not pinned to the channel. */
+    pinned: z.strictObject({ at: timeSchema, by: idSchema }).optional(),
     /** Absent where there are none: the files it was sent with, and what is known of them now, but of those that were deleted. */
     file_ids: fileIdsSchema.optional(),
     files: z.array(fileSchema).optional(),
@@ -84,6 +86,12 @@ export const messagePageSchema = z
   })
   .meta({ id: 'MessagePage' });
 export type MessagePage = z.infer<typeof messagePageSchema>;
+
+/** The pinned messages of a channel, those that were pinned last first, with their authors. Events after `as_of_seq` of `epoch` bring it up to date. */
+export const pinPageSchema = z
+  .strictObject({ data: z.array(messageSchema), epoch: z.int(), as_of_seq: counterSchema, next_cursor: z.string().nullable(), users: z.array(userSchema) })
+  .meta({ id: 'PinPage' });
+export type PinPage = z.infer<typeof pinPageSchema>;
 
 /** `inbox`: where the caller's inbox stood before the rest was read. Its events after that bring all of this up to date; some of them it may have already. */
 export const bootstrapSchema = z

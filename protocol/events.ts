@@ -50,6 +50,9 @@ const messageDeleted = z.strictObject({
 });
 const reactionAdded = z.strictObject({ ...base, type: z.literal('reaction.added'), message_id: idSchema, emoji: emojiSchema });
 const reactionRemoved = z.strictObject({ ...base, type: z.literal('reaction.removed'), message_id: idSchema, emoji: emojiSchema });
+/** The message is pinned to the channel, by the actor. Deleting it takes the pin away as well, without an event of its own. */
+const messagePinned = z.strictObject({ ...base, type: z.literal('message.pinned'), message_id: idSchema });
+const messageUnpinned = z.strictObject({ ...base, type: z.literal('message.unpinned'), message_id: idSchema });
 export const memberRoleSchema = z.enum(['owner', 'admin', 'member']);
 export type MemberRole = z.infer<typeof memberRoleSchema>;
 /** Someone has become a member, or a member has another role: `role` is theirs from here on. */
@@ -71,6 +74,8 @@ export const channelEventSchema = z.discriminatedUnion('type', [
   messageDeleted,
   reactionAdded,
   reactionRemoved,
+  messagePinned,
+  messageUnpinned,
   memberAdded,
   memberRemoved,
   fileChanged,

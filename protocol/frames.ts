@@ -18,7 +18,9 @@ const editCommand = z.strictObject({ type: z.literal('edit'), message_id: idSche
 const deleteCommand = z.strictObject({ type: z.literal('delete'), message_id: idSchema });
 const reactCommand = z.strictObject({ type: z.literal('react'), message_id: idSchema, emoji: emojiSchema });
 const unreactCommand = z.strictObject({ type: z.literal('unreact'), message_id: idSchema, emoji: emojiSchema });
-const commandSchema = z.discriminatedUnion('type', [sendCommand, editCommand, deleteCommand, reactCommand, unreactCommand]);
+const pinCommand = z.strictObject({ type: z.literal('pin'), message_id: idSchema });
+const unpinCommand = z.strictObject({ type: z.literal('unpin'), message_id: idSchema });
+const commandSchema = z.discriminatedUnion('type', [sendCommand, editCommand, deleteCommand, reactCommand, unreactCommand, pinCommand, unpinCommand]);
 export type Command = z.infer<typeof commandSchema>;
 export type SendCommand = z.infer<typeof sendCommand>;
 
@@ -59,6 +61,8 @@ export const clientFrameSchema = z.discriminatedUnion('type', [
   withId(deleteCommand),
   withId(reactCommand),
   withId(unreactCommand),
+  withId(pinCommand),
+  withId(unpinCommand),
   ackFrame,
   refreshFrame,
   /** The user is typing, in the channel or in a thread. Unanswered; more than one in 3 s is passed over. */

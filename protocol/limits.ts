@@ -60,6 +60,8 @@ export const MAX_FILE_NAME = 255;
 export const MAX_MESSAGE_FILES = 10;
 /** Largest thumbnail that the consumer fleet may store, in bytes. */
 export const MAX_THUMBNAIL_BYTES = 2 * 1024 * 1024;
+/** Pinned messages of one channel. */
+export const MAX_PINS = 100;
 /** Keywords of one user; the longest, in UTF-16 code units; and the most words of one. */
 export const MAX_KEYWORDS = 50;
 export const MAX_KEYWORD = 50;

@@ -37,6 +37,8 @@ const TOPIC_OF_TYPE: Readonly<Record<LoggedEventType, Topic>> = {
   'message.deleted': 'message.events',
   'reaction.added': 'message.events',
   'reaction.removed': 'message.events',
+  'message.pinned': 'message.events',
+  'message.unpinned': 'message.events',
   'member.added': 'message.events',
   'member.removed': 'message.events',
   'file.changed': 'message.events',

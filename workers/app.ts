@@ -24,6 +24,7 @@ import { messageRoutes } from './routes/messages.ts';
 import { notificationRoutes } from './routes/notifications.ts';
 import { notificationSettingsRoutes } from './routes/notification-settings.ts';
 import { operationsRoutes } from './routes/operations.ts';
+import { pinRoutes } from './routes/pins.ts';
 import { presenceRoutes } from './routes/presence.ts';
 import { readStateRoutes } from './routes/read-states.ts';
 import { searchRoutes } from './routes/search.ts';
@@ -62,6 +63,7 @@ const guardedRoutes = (services: Services): App[] => [
   memberRoutes(),
   historyRoutes(services),
   messageRoutes(services),
+  pinRoutes(services),
   presenceRoutes(),
   notificationRoutes(),
   notificationSettingsRoutes(),

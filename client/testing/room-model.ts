@@ -22,7 +22,7 @@ export class RoomModel {
 
   /** Appends one thing that someone might do now. */
   grow(random: () => number): void {
-    const what = pick(random, ['create', 'create', 'create', 'reply', 'reply', 'edit', 'delete', 'react', 'react', 'member'] as const);
+    const what = pick(random, ['create', 'create', 'create', 'reply', 'reply', 'edit', 'delete', 'react', 'react', 'pin', 'member'] as const);
     if (what === 'member') return this.#member(random, pick(random, USERS));
     const made = this.#created().filter(({ message_id }) => !this.#isDeleted(message_id));
     const target = made.length > 0 ? pick(random, made) : null;
@@ -30,6 +30,7 @@ export class RoomModel {
     if (what === 'reply') return this.#create(pick(random, USERS), target.thread_id ?? target.message_id);
     if (what === 'edit') return this.#edit(target);
     if (what === 'delete') return this.#append(target.actor_id, { type: 'message.deleted', message_id: target.message_id, thread_id: target.thread_id });
+    if (what === 'pin') return this.#append(pick(random, USERS), { type: this.#pin(target.message_id, this.head) ? 'message.unpinned' : 'message.pinned', message_id: target.message_id });
     this.#toggle(target.message_id, pick(random, USERS), pick(random, ['👍', '🎉']));
   }
 
@@ -69,6 +70,12 @@ export class RoomModel {
     return this.log.slice(0, asOf).filter((event) => 'message_id' in event && event.message_id === id);
   }
 
+  /** The event by which it is pinned. */
+  #pin(id: string, asOf: number): ChannelEvent | null {
+    const last = this.#about(id, asOf).findLast(({ type }) => type === 'message.pinned' || type === 'message.unpinned' || type === 'message.deleted');
+    return last?.type === 'message.pinned' ? last : null;
+  }
+
   #isDeleted(id: string): boolean {
     return this.#about(id, this.head).some(({ type }) => type === 'message.deleted');
   }
@@ -77,6 +84,7 @@ export class RoomModel {
     const about = this.#about(event.message_id, asOf);
     const edit = about.findLast((other) => other.type === 'message.edited');
     const deletion = about.find(({ type }) => type === 'message.deleted');
+    const pinned = this.#pin(event.message_id, asOf);
     const replies = this.#created().filter((reply) => reply.seq <= asOf && reply.thread_id === event.message_id);
     const gone = replies.filter((reply) => this.#about(reply.message_id, asOf).some(({ type }) => type === 'message.deleted'));
     return {
@@ -96,6 +104,7 @@ export class RoomModel {
       deleted_at: deletion?.at ?? null,
       reply_count: replies.length - gone.length,
       reactions: reactions(about),
+      ...(pinned && { pinned: { at: pinned.at, by: pinned.actor_id } }),
     };
   }
 

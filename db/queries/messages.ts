@@ -35,13 +35,15 @@ interface LogColumns {
   readonly drained_seq: string;
   readonly last: string | null;
 }
-interface MessageColumns extends Omit<Message, 'seq' | 'pos' | 'tpos' | 'reactions' | 'file_ids' | 'files'> {
+interface MessageColumns extends Omit<Message, 'seq' | 'pos' | 'tpos' | 'reactions' | 'file_ids' | 'files' | 'pinned'> {
   readonly seq: string;
   readonly pos: string | null;
   readonly tpos: string | null;
   readonly reactions: Message['reactions'] | null;
   readonly file_ids: string[] | null;
   readonly files: FileState[] | null;
+  readonly pinned_at: string | null;
+  readonly pinned_by: string | null;
 }
 interface AuthorColumns {
   readonly handle: string;
@@ -52,7 +54,7 @@ type Row = Standing & LogColumns & MessageColumns & AuthorColumns & { [column: s
 
 const messageColumns: SQL = sql`p.id, p.channel_id, p.seq, p.pos, p.thread_id, p.tpos, p.author_id, p.client_msg_id, p.text, p.origin, p.revision,
   ${wireTime(sql`p.created_at`)} AS created_at, ${wireTime(sql`p.edited_at`)} AS edited_at, ${wireTime(sql`p.deleted_at`)} AS deleted_at,
-  coalesce(t.reply_count, 0) AS reply_count, r.reactions, mf.file_ids, mf.files, a.handle, a.display_name, a.role AS author_role`;
+  coalesce(t.reply_count, 0) AS reply_count, r.reactions, ${wireTime(sql`pn.pinned_at`)} AS pinned_at, pn.pinned_by, mf.file_ids, mf.files, a.handle, a.display_name, a.role AS author_role`;
 
 /** The stored columns that `messageColumns` is made of. */
 const storedColumns: SQL = sql`m.id, m.channel_id, m.seq, m.pos, m.thread_id, m.tpos, m.author_id, m.client_msg_id, m.text, m.origin, m.revision,
@@ -61,6 +63,7 @@ const storedColumns: SQL = sql`m.id, m.channel_id, m.seq, m.pos, m.thread_id, m.
 /** What surrounds the message rows `p`: their threads, authors, files, and reactions, in the order in which each emoji first came. */
 const messageTables: SQL = sql`
   LEFT JOIN threads t ON t.root_id = p.id
+  LEFT JOIN pins pn ON pn.message_id = p.id
   LEFT JOIN users a ON a.id = p.author_id
   LEFT JOIN LATERAL (
     SELECT jsonb_agg(jsonb_build_object('emoji', e.emoji, 'user_ids', e.user_ids) ORDER BY e.first_seq) AS reactions
@@ -109,6 +112,32 @@ export async function readSpan(db: Queryable, credentialId: string, listing: Lis
   return { ok: { messages: found.map(toMessage), users: authorsOf(found), epoch: first.epoch, as_of_seq: Number(first.drained_seq), last: Number(first.last ?? 0) } };
 }
 
+/** Pins of one snapshot. `pinSeqs`: by which event each was pinned, in the order of `messages`. */
+export interface PinSpan extends Omit<MessageSpan, 'last'> {
+  readonly pinSeqs: readonly number[];
+}
+
+/** The pinned messages of a channel, for members: of those pinned before the event `before` the last `count`, the newest pin first. */
+export async function readPins(db: Queryable, credentialId: string, channelId: string, { before, count }: { before: number; count: number }): Promise<Outcome<PinSpan>> {
+  const result = await db.execute<Row & { pin_seq: string }>(sql`
+    WITH s AS (${standingOf(credentialId, channelId)}),
+    p AS (
+      SELECT ${storedColumns}, k.seq AS pin_seq
+      FROM (SELECT o.message_id, o.seq FROM pins o WHERE o.channel_id = ${channelId} AND o.seq < ${before} AND (SELECT s.my_role IS NOT NULL FROM s)
+            ORDER BY o.seq DESC LIMIT ${count}) k
+      JOIN messages m ON m.id = k.message_id
+    )
+    SELECT s.user_role, s.kind, s.my_role, s.epoch, s.drained_seq, p.pin_seq, ${messageColumns}
+    FROM s LEFT JOIN p ON true ${messageTables}
+    ORDER BY p.pin_seq DESC`);
+  const [first] = result;
+  const problem = refuseReader(first);
+  if (problem || !first) return { problem: problem ?? { code: 'not_found' } };
+  const found = result.filter(({ id }) => id !== null);
+  const pinSeqs = found.map(({ pin_seq }) => Number(pin_seq));
+  return { ok: { messages: found.map(toMessage), pinSeqs, users: authorsOf(found), epoch: first.epoch, as_of_seq: Number(first.drained_seq) } };
+}
+
 /** One message, for members; deleted ones too, as they stand in the listing. */
 export async function findMessage(db: Queryable, credentialId: string, channelId: string, messageId: string): Promise<Outcome<Message>> {
   const [row] = await db.execute<Row>(sql`
@@ -146,6 +175,7 @@ function toMessage(row: Row): Message {
     deleted_at: row.deleted_at,
     reply_count: row.reply_count,
     reactions: row.reactions ?? [],
+    ...(row.pinned_at !== null && row.pinned_by !== null && { pinned: { at: row.pinned_at, by: row.pinned_by } }),
     ...(row.file_ids !== null && { file_ids: row.file_ids, files: row.files ?? [] }),
   };
 }

@@ -4,7 +4,7 @@ import { testDatabase, type TestDatabase } from '../../tests/support/postgres.ts
 import type { Sql } from '../client.ts';
 import { drainBatch, skipPoison } from './drain.ts';
 import { poisonedSeqs, storedEvents } from './resume.ts';
-import { channelMembers, channelMessages, channelReactions, claimLog, findLogPlace, findMembership, keepForkedEvents, moveLog } from './room-bootstrap.ts';
+import { channelMembers, channelMessages, channelPins, channelReactions, claimLog, findLogPlace, findMembership, keepForkedEvents, moveLog } from './room-bootstrap.ts';
 
 let database: TestDatabase;
 let sql: Sql;
@@ -99,6 +99,17 @@ it('a channel is read whole: members, messages with their threads, reactions', a
     ]);
     expect(Math.abs((messages[0]?.at ?? 0) - Date.now())).toBeLessThan(10_000);
     expect(await all(channelReactions(tx, channel))).toEqual([{ message_id: root, emoji: '+1', user_id: user, seq: 4 }]);
+  });
+});
+
+it('the pins of a channel are read, and of no other', async () => {
+  await claim();
+  const message_id = await drainSome(1, 1);
+  const pinned = { ...base(6), type: 'message.pinned', message_id };
+  await drainBatch(sql, { channelId: channel, epoch: 1, fence: 1, eventsJson: JSON.stringify([pinned]) });
+  await sql.begin(async (tx) => {
+    expect(await all(channelPins(tx, channel))).toEqual([{ message_id, seq: 6 }]);
+    expect(await all(channelPins(tx, randomUUID()))).toEqual([]);
   });
 });
 

@@ -98,6 +98,15 @@ export async function* channelReactions(sql: Tx, channelId: string): AsyncGenera
     SELECT r.message_id, r.emoji, r.user_id, r.seq::float8 AS seq FROM reactions r WHERE r.channel_id = ${channelId}`.cursor(ROWS);
 }
 
+export interface PinRow {
+  readonly message_id: string;
+  readonly seq: number;
+}
+
+export async function* channelPins(sql: Tx, channelId: string): AsyncGenerator<readonly PinRow[]> {
+  yield* sql<PinRow[]>`SELECT p.message_id, p.seq::float8 AS seq FROM pins p WHERE p.channel_id = ${channelId}`.cursor(ROWS);
+}
+
 export interface FoundMembership {
   readonly kind: 'public' | 'private' | 'direct';
   readonly role: MemberRole | null;

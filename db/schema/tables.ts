@@ -76,6 +76,7 @@ export const readStates = pgTable('read_states', {
   channel_id: uuid().notNull(),
   read_pos: counter().notNull(),
   updated_at: moment().notNull().defaultNow(),
+  generation: counter().notNull().default(0),
 });
 
 export const userPresence = pgTable('user_presence', {

@@ -33,6 +33,7 @@ const channel: StoredChannel = {
     yield* pages(replies);
   },
   reactions: () => pages([{ message_id: id(8, 1), emoji: '+1', user_id: ALICE.user_id, seq: 9 }]),
+  pins: () => pages([{ message_id: id(8, 2), seq: 10 }]),
 };
 
 const CLAIMED: ClaimedLog = { kind: 'public', archived: false, version: 3, epoch: 2, fence: 5, drained_seq: COUNT, drained_pos: TOP_LEVEL };
@@ -55,6 +56,7 @@ function expectWhole(): void {
   const room = reopen(sql);
   expect([sentRows(), room.messages.sent.recent]).toEqual([COUNT, 0]);
   expect(all.filter((n) => room.messages.findSent(ALICE.user_id, `m${n}`)?.id !== id(8, n))).toEqual([]);
+  expect([room.pins.seqOf(id(8, 2)), room.pins.size]).toEqual([10, 1]);
   expect(room.log.state).toMatchObject({ epoch: 2, fence: 5, seq: COUNT, drainedSeq: COUNT });
 }
 

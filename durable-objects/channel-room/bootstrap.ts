@@ -4,6 +4,7 @@ import { AccessTable } from './access-table.ts';
 import { Conversation } from './conversation.ts';
 import { fingerprint } from './hash53.ts';
 import { type IndexedMessage, MessageIndex } from './message-index.ts';
+import { PinIndex } from './pin-index.ts';
 import type { RoomRecord, StoredChannel } from './room-record.ts';
 
 /**
@@ -35,6 +36,8 @@ async function fill(sql: SqlDriver, channel: StoredChannel): Promise<void> {
   }
   messages.sent.merge('all');
   for await (const page of channel.reactions()) sql.transaction(() => page.forEach((row) => messages.addReaction(row)));
+  const pins = new PinIndex(sql);
+  for await (const page of channel.pins()) sql.transaction(() => page.forEach((row) => pins.add(row)));
 }
 
 function indexed({ text, deleted, ...row }: MessageIndexRow): IndexedMessage {

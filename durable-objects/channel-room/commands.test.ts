@@ -2,8 +2,9 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { Outcome } from '../../protocol/errors.ts';
 import { type ChannelEvent, channelEventSchema } from '../../protocol/events.ts';
 import type { Command, CommandResult } from '../../protocol/frames.ts';
-import { MAX_UNDRAINED_EVENTS } from '../../protocol/limits.ts';
-import { ALICE, BOB, conversation, EVE, id, logged, must, NOW } from '../../tests/support/room-core.ts';
+import { MAX_PINS, MAX_UNDRAINED_EVENTS } from '../../protocol/limits.ts';
+import { ALICE, BOB, conversation, EVE, id, logged, must, NOW, reopen } from '../../tests/support/room-core.ts';
+import { nodeSqlite } from '../../tests/support/node-sqlite.ts';
 import { applyCommand } from './commands.ts';
 import type { Conversation } from './conversation.ts';
 import type { Actor } from '../sockets/actor-api.ts';
@@ -85,8 +86,8 @@ describe('an archived channel', () => {
     const first = sent('a');
     const { message_id } = first;
     room.setStanding({ archived: true, version: 2 });
-    const commands: Command[] = [send('b'), { type: 'edit', message_id, text: 'y' }, { type: 'delete', message_id }, { type: 'react', message_id, emoji: '+1' }, { type: 'unreact', message_id, emoji: '+1' }];
-    expect(commands.map((command) => problem(run(command)))).toEqual(Array(5).fill('channel_archived'));
+    const commands: Command[] = [send('b'), { type: 'edit', message_id, text: 'y' }, { type: 'delete', message_id }, { type: 'react', message_id, emoji: '+1' }, { type: 'unreact', message_id, emoji: '+1' }, { type: 'pin', message_id }, { type: 'unpin', message_id }];
+    expect(commands.map((command) => problem(run(command)))).toEqual(Array(7).fill('channel_archived'));
     expect(must(run(send('a')))).toEqual({ ...first, changed: false });
     expect(problem(run(send('c'), EVE))).toBe('not_a_member');
     room.setStanding({ archived: false, version: 3 });
@@ -167,6 +168,70 @@ describe('reactions', () => {
     expect(must(run({ type: 'unreact', message_id, emoji: '+1' }, ALICE))).toMatchObject({ changed: false });
     expect(must(run({ type: 'unreact', message_id, emoji: '+1' }, BOB))).toMatchObject({ seq: 3, changed: true });
     expect(must(run({ type: 'unreact', message_id, emoji: '+1' }, BOB))).toMatchObject({ changed: false });
+  });
+});
+
+describe('deleting what others wrote', () => {
+  it('is for the owners and admins of the channel, and names who did it', () => {
+    room = conversation({ members: { [ALICE.user_id]: 'admin', [BOB.user_id]: 'member', [EVE.user_id]: 'owner' } });
+    const messages = [sent('a', BOB), sent('b', BOB), sent('c', ALICE)];
+    const remove = (index: number, actor: Actor) => run({ type: 'delete', message_id: messages[index]?.message_id ?? '' }, actor);
+    expect(problem(remove(2, BOB))).toBe('forbidden');
+    expect(must(remove(0, ALICE))).toMatchObject({ changed: true, seq: 4 });
+    expect(last()).toMatchObject({ type: 'message.deleted', actor_id: ALICE.user_id, message_id: messages[0]?.message_id });
+    expect([must(remove(0, EVE)), must(remove(1, EVE))]).toMatchObject([{ changed: false }, { changed: true }]);
+    expect(problem(run({ type: 'edit', message_id: messages[2]?.message_id ?? '', text: 'y' }, EVE))).toBe('forbidden');
+  });
+
+  it('is over with the role', () => {
+    room = conversation({ members: { [ALICE.user_id]: 'owner', [BOB.user_id]: 'admin' } });
+    const { message_id } = sent('a');
+    room.access.setMembership(BOB.user_id, { role: 'member', version: 2, announced: 2 });
+    expect(problem(run({ type: 'delete', message_id }, BOB))).toBe('forbidden');
+  });
+});
+
+describe('pins', () => {
+  const pin = (message_id: string, actor = BOB) => run({ type: 'pin', message_id }, actor);
+  const unpin = (message_id: string, actor = BOB) => run({ type: 'unpin', message_id }, actor);
+
+  it('are there once, of replies too, and are taken away once, by whoever is a member (G2, P60)', () => {
+    const root = sent('a');
+    const { message_id } = reply(root, 'r');
+    expect([must(pin(message_id)), must(pin(message_id, ALICE))]).toMatchObject([{ seq: 3, changed: true, tpos: 1 }, { seq: 3, changed: false }]);
+    expect(last()).toMatchObject({ type: 'message.pinned', message_id, actor_id: BOB.user_id });
+    expect([must(unpin(message_id, ALICE)), must(unpin(message_id))]).toMatchObject([{ seq: 4, changed: true }, { seq: null, changed: false }]);
+    expect(must(pin(message_id))).toMatchObject({ seq: 5, changed: true });
+    expect(channelEventSchema.parse(last())).toMatchObject({ type: 'message.pinned', seq: 5 });
+  });
+
+  it('are of messages of the channel that stand: deletion takes the pin away (P60)', () => {
+    const { message_id } = sent('a');
+    must(pin(message_id));
+    must(run({ type: 'delete', message_id }));
+    expect([problem(pin(message_id)), must(unpin(message_id)).changed, room.pins.size]).toEqual(['conflict', false, 0]);
+    expect([problem(pin(id(8, 1))), problem(unpin(id(8, 1)))]).toEqual(['not_found', 'not_found']);
+  });
+
+  it('are at most 100 of a channel; one that is there already is none more (G8, P60)', () => {
+    const all = Array.from({ length: MAX_PINS + 1 }, (_, index) => sent(`m${index}`).message_id);
+    const [first = '', last = ''] = [all[0], all.at(-1)];
+    for (const message_id of all.slice(0, MAX_PINS)) must(pin(message_id));
+    expect([problem(pin(last)), must(pin(first)).changed]).toEqual(['limit_reached', false]);
+    must(run({ type: 'delete', message_id: first }));
+    expect(must(pin(last)).changed).toBe(true);
+  });
+
+  it('are known to the next instance, also to one of a room that was laid before there were any', () => {
+    const sql = nodeSqlite();
+    room = conversation({ sql });
+    const { message_id } = sent('a');
+    must(pin(message_id));
+    room = reopen(sql);
+    expect(must(pin(message_id))).toMatchObject({ seq: 2, changed: false });
+    sql.run('DROP TABLE pins');
+    room = reopen(sql);
+    expect(must(pin(message_id))).toMatchObject({ seq: 3, changed: true });
   });
 });
 

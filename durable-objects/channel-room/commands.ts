@@ -1,6 +1,6 @@
 import type { Outcome, Problem } from '../../protocol/errors.ts';
 import type { Command, CommandResult, SendCommand } from '../../protocol/frames.ts';
-import { MAX_UNDRAINED_BYTES, MAX_UNDRAINED_EVENTS } from '../../protocol/limits.ts';
+import { MAX_PINS, MAX_UNDRAINED_BYTES, MAX_UNDRAINED_EVENTS } from '../../protocol/limits.ts';
 import type { Conversation } from './conversation.ts';
 import { fingerprint } from './hash53.ts';
 import type { IndexedMessage } from './message-index.ts';
@@ -37,6 +37,10 @@ export function applyCommand(room: Conversation, actor: Actor, command: Command,
       return react(context, command);
     case 'unreact':
       return unreact(context, command);
+    case 'pin':
+      return pin(context, command);
+    case 'unpin':
+      return unpin(context, command);
   }
 }
 
@@ -119,12 +123,23 @@ function edit({ room, actor, now }: Context, { message_id, text }: CommandOf<'ed
 }
 
 function remove({ room, actor, now }: Context, { message_id }: CommandOf<'delete'>): Outcome<CommandResult> {
-  const own = findOwn(room, message_id, actor);
-  if ('problem' in own) return own;
-  if (own.ok.deleted === 1) return { ok: result(own.ok, null, now, false) };
+  const own = mayModerate(room, actor) ? findAny(room, message_id) : findOwn(room, message_id, actor);
+  return 'problem' in own ? own : { ok: deleteMessage(room, own.ok, actor.user_id, now) };
+}
+
+/** It stays in its place, without its text, reactions or pin. Deleting it once more does nothing. */
+export function deleteMessage(room: Conversation, message: IndexedMessage, actor_id: string, now: number): CommandResult {
+  const { id: message_id, thread_id } = message;
+  if (message.deleted === 1) return result(message, null, now, false);
   room.messages.setDeleted(message_id);
-  const seq = room.append({ type: 'message.deleted', actor_id: actor.user_id, message_id, thread_id: own.ok.thread_id }, now);
-  return { ok: result(own.ok, seq, now, true) };
+  room.pins.remove(message_id);
+  return result(message, room.append({ type: 'message.deleted', actor_id, message_id, thread_id }, now), now, true);
+}
+
+/** Owners and admins of a channel may delete what others have written in it. */
+function mayModerate(room: Conversation, { user_id }: Actor): boolean {
+  const role = room.access.membership(user_id)?.role;
+  return role === 'owner' || role === 'admin';
 }
 
 function react({ room, actor, now }: Context, { message_id, emoji }: CommandOf<'react'>): Outcome<CommandResult> {
@@ -146,21 +161,45 @@ function unreact({ room, actor, now }: Context, { message_id, emoji }: CommandOf
   return { ok: result(message.ok, seq, now, true) };
 }
 
+function pin({ room, actor, now }: Context, { message_id }: CommandOf<'pin'>): Outcome<CommandResult> {
+  const message = findLive(room, message_id);
+  if ('problem' in message) return message;
+  const there = room.pins.seqOf(message_id);
+  if (there !== null) return { ok: result(message.ok, there, now, false) };
+  if (room.pins.size >= MAX_PINS) return fullyPinned;
+  const seq = room.append({ type: 'message.pinned', actor_id: actor.user_id, message_id }, now);
+  room.pins.add({ message_id, seq });
+  return { ok: result(message.ok, seq, now, true) };
+}
+
+function unpin({ room, actor, now }: Context, { message_id }: CommandOf<'unpin'>): Outcome<CommandResult> {
+  const message = findAny(room, message_id);
+  if ('problem' in message) return message;
+  if (room.pins.seqOf(message_id) === null) return { ok: result(message.ok, null, now, false) };
+  room.pins.remove(message_id);
+  const seq = room.append({ type: 'message.unpinned', actor_id: actor.user_id, message_id }, now);
+  return { ok: result(message.ok, seq, now, true) };
+}
+
 const archived: Problem = { code: 'channel_archived' };
 const unknown = { problem: { code: 'not_found', detail: 'There is no such message in this channel' } } as const;
 const deleted = { problem: { code: 'conflict', detail: 'The message is deleted' } } as const;
-const foreign = { problem: { code: 'forbidden', detail: 'Only its author may change a message' } } as const;
+const fullyPinned = { problem: { code: 'limit_reached', detail: `A channel has at most ${MAX_PINS} pinned messages` } } as const;
+const foreign = { problem: { code: 'forbidden', detail: 'Only its author may change a message, and only they, and the owners and admins of the channel, may delete it' } } as const;
 
 function findOwn(room: Conversation, id: string, actor: Actor): Outcome<IndexedMessage> {
-  const message = room.messages.find(id);
-  if (message === undefined) return unknown;
-  return message.author_id === actor.user_id ? { ok: message } : foreign;
+  const message = findAny(room, id);
+  return 'problem' in message || message.ok.author_id === actor.user_id ? message : foreign;
 }
 
 function findLive(room: Conversation, id: string): Outcome<IndexedMessage> {
+  const message = findAny(room, id);
+  return 'problem' in message || message.ok.deleted === 0 ? message : deleted;
+}
+
+function findAny(room: Conversation, id: string): Outcome<IndexedMessage> {
   const message = room.messages.find(id);
-  if (message === undefined) return unknown;
-  return message.deleted === 0 ? { ok: message } : deleted;
+  return message === undefined ? unknown : { ok: message };
 }
 
 function result(message: IndexedMessage, seq: number | null, at: number, changed: boolean): CommandResult {

@@ -1,6 +1,6 @@
 import type { RedactAnswer, Redaction } from '../../protocol/redactions.ts';
 import type { LogEvent } from '../log/event-log.ts';
-import { backlogProblem } from './commands.ts';
+import { backlogProblem, deleteMessage } from './commands.ts';
 import type { Conversation } from './conversation.ts';
 
 /** Messages deleted in one commit. */
@@ -19,10 +19,7 @@ export function redact(room: Conversation, { user_id, actor_id, after }: Redacti
   if (backlogProblem(room) !== null) return { answer: { status: 'unavailable' }, events: [] };
   const found = room.messages.liveOf(user_id, after, MOST_REDACTED);
   const { events } = room.commit(() => {
-    for (const { id: message_id, thread_id } of found) {
-      room.messages.setDeleted(message_id);
-      room.append({ type: 'message.deleted', actor_id, message_id, thread_id }, now);
-    }
+    for (const message of found) deleteMessage(room, message, actor_id, now);
   });
   return { answer: { status: 'told', after: found.length < MOST_REDACTED ? null : (found.at(-1)?.id ?? null) }, events };
 }

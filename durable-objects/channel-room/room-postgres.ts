@@ -3,7 +3,7 @@ import { classifyPostgresError } from '../../db/errors.ts';
 import { drainBatch, skipPoison } from '../../db/queries/drain.ts';
 import { poisonedSeqs, storedEvents } from '../../db/queries/resume.ts';
 import {
-  channelMembers, channelMessages, channelReactions, claimLog, type ClaimedLog, findLogPlace, findMembership, keepForkedEvents, moveLog,
+  channelMembers, channelMessages, channelPins, channelReactions, claimLog, type ClaimedLog, findLogPlace, findMembership, keepForkedEvents, moveLog,
 } from '../../db/queries/room-bootstrap.ts';
 import { PostgresBurst } from '../log/postgres-burst.ts';
 import type { RoomRecord, StoredChannel } from './room-record.ts';
@@ -39,6 +39,7 @@ async function readChannel(sql: Sql, channelId: string, read: (channel: StoredCh
       members: () => channelMembers(tx, channelId),
       messages: () => channelMessages(tx, channelId),
       reactions: () => channelReactions(tx, channelId),
+      pins: () => channelPins(tx, channelId),
     });
     return claimed;
   });

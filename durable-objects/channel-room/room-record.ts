@@ -1,4 +1,4 @@
-import type { ClaimedLog, FoundMembership, LogMove, LogPlace, MemberRow, MessageIndexRow, ReactionRow } from '../../db/queries/room-bootstrap.ts';
+import type { ClaimedLog, FoundMembership, LogMove, LogPlace, MemberRow, MessageIndexRow, PinRow, ReactionRow } from '../../db/queries/room-bootstrap.ts';
 import type { DrainAnswer } from '../log/drain.ts';
 import type { LogEvent } from '../log/event-log.ts';
 import type { ArchivedEvent } from '../log/archive.ts';
@@ -15,6 +15,7 @@ export interface StoredChannel {
   members(): AsyncIterable<readonly MemberRow[]>;
   messages(): AsyncIterable<readonly MessageIndexRow[]>;
   reactions(): AsyncIterable<readonly ReactionRow[]>;
+  pins(): AsyncIterable<readonly PinRow[]>;
 }
 
 /** The record behind a room: Postgres. Every method rejects when it is away. */

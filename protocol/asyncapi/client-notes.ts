@@ -33,6 +33,16 @@ export const ROOM_CLIENT_NOTES: Notes<ClientFrame> = {
     summary: 'One that is not there changes nothing.',
     examples: [{ type: 'unreact', id: '6', message_id: MESSAGE, emoji: '👍' }],
   },
+  pin: {
+    title: 'Pin a message',
+    summary: 'To the channel, of which 100 may be pinned. One that is pinned already stays as it is.',
+    examples: [{ type: 'pin', id: '8', message_id: MESSAGE }],
+  },
+  unpin: {
+    title: 'Take a pin away',
+    summary: 'One that is not there changes nothing.',
+    examples: [{ type: 'unpin', id: '9', message_id: MESSAGE }],
+  },
   ack: {
     title: 'Acknowledge',
     summary: 'Everything up to seq has been received and processed: gives the socket credit. The first answers the welcome. Unanswered.',

@@ -42,6 +42,16 @@ export const CHANNEL_EVENT_NOTES: Notes<ChannelEvent> = {
     summary: 'Of the actor, with this emoji.',
     examples: [{ ...entry(6), type: 'reaction.removed', message_id: MESSAGE, emoji: '👍' }],
   },
+  'message.pinned': {
+    title: 'A message was pinned',
+    summary: 'To the channel, by the actor. The deletion of a message takes its pin away without a further event.',
+    examples: [{ ...entry(11), type: 'message.pinned', message_id: MESSAGE }],
+  },
+  'message.unpinned': {
+    title: 'A pin was taken away',
+    summary: 'By the actor, who need not be the one who pinned the message.',
+    examples: [{ ...entry(12), type: 'message.unpinned', message_id: MESSAGE }],
+  },
   'member.added': {
     title: 'A member was added',
     summary: 'Or has another role. Repeats the directory event of the same id.',

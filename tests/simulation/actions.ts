@@ -15,6 +15,8 @@ const ACTIONS: readonly (readonly [number, Action])[] = [
   [3, (world) => change(world, (device, messageId) => device.session?.remove(messageId))],
   [6, (world) => change(world, (device, messageId) => device.session?.react(messageId, pick(world.random, ['👍', '🎉'])))],
   [4, (world) => change(world, (device, messageId) => device.session?.unreact(messageId, pick(world.random, ['👍', '🎉'])))],
+  [4, (world) => change(world, (device, messageId) => device.session?.pin(messageId))],
+  [3, (world) => change(world, (device, messageId) => device.session?.unpin(messageId))],
   [6, ({ program }) => void program.send()],
   [3, ({ program, random }) => void program.sendEach(1 + integer(random, 12))],
   [2, ({ program, random }) => void program.sendBatch(1 + integer(random, 5))],

@@ -113,7 +113,7 @@ export function simulatedRecord(stored: StoredChannel, asking: Asking, drained: 
     readChannel: (_, read) =>
       asking.transaction(async () => {
         const claimed = stored.claim();
-        await read({ members: () => pages(stored.memberRows()), messages: () => pages(stored.messageRows()), reactions: () => pages(stored.reactionRows()) });
+        await read({ members: () => pages(stored.memberRows()), messages: () => pages(stored.messageRows()), reactions: () => pages(stored.reactionRows()), pins: () => pages(stored.pinRows()) });
         return claimed;
       }),
     findMembership: (_, userId) => ask(() => stored.findMembership(userId)),

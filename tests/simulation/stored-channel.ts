@@ -1,4 +1,4 @@
-import type { ClaimedLog, FoundMembership, LogMove, MemberRow, MessageIndexRow, ReactionRow } from '../../db/queries/room-bootstrap.ts';
+import type { ClaimedLog, FoundMembership, LogMove, MemberRow, MessageIndexRow, PinRow, ReactionRow } from '../../db/queries/room-bootstrap.ts';
 import type { ChannelEvent, MemberRole } from '../../protocol/events.ts';
 import { foldMessages, type MessageState } from '../support/fold.ts';
 import { StoredLog } from './stored-log.ts';
@@ -84,6 +84,15 @@ export class StoredChannel extends StoredLog<ChannelEvent> {
   reactionRows(): ReactionRow[] {
     const live = [...this.messages.values()].filter(({ deleted }) => !deleted);
     return live.flatMap(({ id, reactions }) => reactions.map((reaction) => ({ message_id: id, ...this.#reaction(id, reaction) })));
+  }
+
+  pinRows(): PinRow[] {
+    return [...this.messages.values()].flatMap(({ id, pinned }) => (pinned === null ? [] : [{ message_id: id, seq: this.pinOf(id)?.seq ?? 0 }]));
+  }
+
+  /** The event by which a message that is pinned was. */
+  pinOf(messageId: string): ChannelEvent | undefined {
+    return this.events.findLast((event) => event.type === 'message.pinned' && event.message_id === messageId);
   }
 
   protected override taken(): void {

@@ -72,6 +72,14 @@ export class EventWriter {
     return { ...this.#base(), type: 'reaction.removed', message_id, emoji };
   }
 
+  pin({ message_id }: { message_id: string }): ChannelEvent {
+    return { ...this.#base(), type: 'message.pinned', message_id };
+  }
+
+  unpin({ message_id }: { message_id: string }): ChannelEvent {
+    return { ...this.#base(), type: 'message.unpinned', message_id };
+  }
+
   memberAdded(userId: string): ChannelEvent {
     return { ...this.#base(), type: 'member.added', user_id: userId, role: 'member' };
   }

@@ -13,6 +13,8 @@ export interface MessageState {
   readonly revision: number;
   readonly deleted: boolean;
   readonly reactions: readonly string[];
+  /** Who pinned it; null: it is not pinned. */
+  readonly pinned: string | null;
 }
 
 /** A row of the search index. `seq` is the event it was last folded from. */
@@ -45,7 +47,7 @@ export function foldMessages(events: readonly ChannelEvent[]): Map<string, Messa
 }
 
 function firstState({ message_id: id, actor_id: author_id, seq, pos, thread_id, tpos, client_msg_id, text }: Created): MessageState {
-  return { id, seq, pos, thread_id, tpos, author_id, client_msg_id, text, revision: 1, deleted: false, reactions: [] };
+  return { id, seq, pos, thread_id, tpos, author_id, client_msg_id, text, revision: 1, deleted: false, reactions: [], pinned: null };
 }
 
 function changeOf(state: MessageState, event: ChannelEvent): Partial<MessageState> {
@@ -53,11 +55,15 @@ function changeOf(state: MessageState, event: ChannelEvent): Partial<MessageStat
     case 'message.edited':
       return { text: event.text, revision: event.revision };
     case 'message.deleted':
-      return { text: '', deleted: true };
+      return { text: '', deleted: true, pinned: null };
     case 'reaction.added':
       return { reactions: [...new Set([...state.reactions, `${event.emoji} ${event.actor_id}`])].sort() };
     case 'reaction.removed':
       return { reactions: state.reactions.filter((reaction) => reaction !== `${event.emoji} ${event.actor_id}`) };
+    case 'message.pinned':
+      return { pinned: event.actor_id };
+    case 'message.unpinned':
+      return { pinned: null };
     default:
       return {};
   }

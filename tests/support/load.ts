@@ -35,6 +35,10 @@ function request(api: Api, channelId: string, command: Command): Promise<Command
       return api.react(channelId, command.message_id, command.emoji);
     case 'unreact':
       return api.unreact(channelId, command.message_id, command.emoji);
+    case 'pin':
+      return api.pin(channelId, command.message_id);
+    case 'unpin':
+      return api.unpin(channelId, command.message_id);
   }
 }
 
@@ -60,6 +64,8 @@ const EVENT_OF: Record<Command['type'], ChannelEventType> = {
   delete: 'message.deleted',
   react: 'reaction.added',
   unreact: 'reaction.removed',
+  pin: 'message.pinned',
+  unpin: 'message.unpinned',
 };
 const GIVE_UP_MS = 45_000;
 const MAX_IN_FLIGHT = 400;
@@ -67,8 +73,8 @@ const EMOJI = ['👍', '🎉', 'eyes', '❤️'];
 
 /**
  * Writers that say these texts in turn at a steady rate, whatever becomes of the answers: what fails in a way that may pass is tried
- * again with the same `client_msg_id` until it is answered. Of twenty commands fourteen are messages, two replies, two edits, one a
- * reaction and one a deletion.
+ * again with the same `client_msg_id` until it is answered. Of twenty commands thirteen are messages, two replies, two edits, one a
+ * reaction, one a pin or its removal, and one a deletion.
  */
 export class Load {
   readonly attempts: Attempt[] = [];
@@ -123,6 +129,7 @@ export class Load {
     const root = this.#roots[(this.#count + round) % (this.#roots.length || 1)];
     if (root !== undefined && (turn === 3 || turn === 11)) return this.#say(root);
     if (root !== undefined && turn === 15) return this.#do(this.#writer(), { type: 'react', message_id: root, emoji: EMOJI[round % EMOJI.length] ?? '👍' });
+    if (root !== undefined && turn === 17) return this.#do(this.#writer(), { type: round % 3 === 2 ? 'unpin' : 'pin', message_id: root });
     const own = turn === 7 || turn === 13 || turn === 19 ? this.#own.shift() : undefined;
     if (own === undefined) return this.#say();
     return this.#do(own.writer, turn === 19 ? { type: 'delete', message_id: own.id } : { type: 'edit', message_id: own.id, text: `edited ${this.#count}: ${this.#text()}` });

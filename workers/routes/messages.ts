@@ -1,18 +1,17 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { findOwnFiles } from '../../db/queries/files.ts';
-import type { Command } from '../../protocol/frames.ts';
 import { batchBodySchema, batchResultSchema, editBodySchema, sendBodySchema } from '../../protocol/api.ts';
-import { commandResultSchema, type CommandResult } from '../../protocol/frames.ts';
+import { commandResultSchema } from '../../protocol/frames.ts';
 import { clientMsgIdSchema, emojiSchema, idSchema } from '../../protocol/primitives.ts';
 import { apiRoute, channelParams, json, jsonBody, keyHeader, messageParams, problemAnswer } from '../api-route.ts';
 import { answerJson } from '../answer.ts';
 import type { App, AppEnv } from '../env.ts';
+import { type Execute, executeBy } from '../execute-command.ts';
 import { idempotencyKey } from '../idempotency-key.ts';
 import { readBody } from '../json.ts';
 import { withPostgres } from '../postgres.ts';
 import { ProblemError, unwrap } from '../problems.ts';
-import type { RoomCalls } from '../room-calls.ts';
 import { callRoom } from '../room.ts';
 import type { Services } from '../services.ts';
 
@@ -61,17 +60,6 @@ const unreact = apiRoute(WRITE, '/v1/channels/{id}/messages/{message_id}/reactio
   request: { params: reactionParams },
   responses: done,
 });
-
-type Execute = (c: Context<AppEnv>, channelId: string, command: Command) => Promise<CommandResult>;
-
-const executeBy = (calls: RoomCalls): Execute => async (c, channelId, command) =>
-  unwrap(
-    await calls.execute(channelId, { actor: c.get('identity').actor, command }, {
-      call: (commands) => callRoom(c.env, channelId, (room) => room.executeEach(channelId, commands)),
-      callAlone: ({ actor }) => callRoom(c.env, channelId, (room) => room.execute(channelId, actor, command)),
-      keep: (work) => c.executionCtx.waitUntil(work),
-    }),
-  );
 
 function channelIdOf(c: Context<AppEnv>): string {
   const id = c.req.param('id');
