@@ -3,6 +3,7 @@ import type {
   Channel,
   Member,
   MessagePage,
+  MessagePlace,
   MyPresence,
   NotificationPage,
   PinPage,
@@ -99,6 +100,8 @@ export function createApi(options: HttpOptions) {
       call<CommandResult>('DELETE', `${message(id, messageId)}/reactions/${encodeURIComponent(emoji)}`),
     pin: (id: string, messageId: string) => call<CommandResult>('PUT', `${message(id, messageId)}/pin`),
     unpin: (id: string, messageId: string) => call<CommandResult>('DELETE', `${message(id, messageId)}/pin`),
+    /** Where a message is that the caller may read. */
+    place: (messageId: string) => call<MessagePlace>('GET', `/v1/messages/${encodeURIComponent(messageId)}`),
     /** The pinned messages, those pinned last first. */
     pins: (id: string, cursor?: string) => call<PinPage>('GET', `${channel(id)}/pins`, { query: { cursor } }),
     /** Uploads a file to a channel. The same `key` again is the same file. The content is served once `file.changed` says that it is clean. */

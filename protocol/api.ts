@@ -93,6 +93,26 @@ export const pinPageSchema = z
   .meta({ id: 'PinPage' });
 export type PinPage = z.infer<typeof pinPageSchema>;
 
+/** What a message said from `written_at` on. 1 is the message as sent. */
+export const revisionSchema = z.strictObject({ revision: z.int().min(1), text: z.string(), written_at: timeSchema }).meta({ id: 'Revision' });
+export type Revision = z.infer<typeof revisionSchema>;
+export const revisionPageSchema = z.strictObject({ data: z.array(revisionSchema), next_cursor: z.string().nullable() }).meta({ id: 'RevisionPage' });
+export type RevisionPage = z.infer<typeof revisionPageSchema>;
+
+/** Where a message is. A reply has no `pos` of its own: `history_pos` is that of its thread's root. `path` is where the page shows it. */
+export const messagePlaceSchema = z
+  .strictObject({
+    message_id: idSchema,
+    channel_id: idSchema,
+    pos: counterSchema.nullable(),
+    thread_id: idSchema.nullable(),
+    tpos: counterSchema.nullable(),
+    history_pos: counterSchema,
+    path: z.string(),
+  })
+  .meta({ id: 'MessagePlace' });
+export type MessagePlace = z.infer<typeof messagePlaceSchema>;
+
 /** `inbox`: where the caller's inbox stood before the rest was read. Its events after that bring all of this up to date; some of them it may have already. */
 export const bootstrapSchema = z
   .strictObject({

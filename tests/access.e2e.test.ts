@@ -21,6 +21,7 @@ const BODIES: Readonly<Record<string, object>> = {
   'POST /v1/me/tokens': { name: 'a' },
   'POST /v1/me/revoke-others': { tokens: true },
   'POST /v1/admin/restart-announcements': { within_seconds: 60 },
+  'PATCH /v1/admin/settings': { edit_window_seconds: 900 },
   'POST /v1/channels': { name: 'mine' },
   'POST /v1/channels/{id}/members': { user_id: uuidv7(), role: 'member' },
   'PATCH /v1/channels/{id}/members/{user_id}': { role: 'member' },
@@ -55,7 +56,7 @@ function requestOf({ name, method, path }: (typeof OPERATIONS)[number], channel:
     headers: {
       ...(path.endsWith('/socket') && HANDSHAKE),
       ...(body && { 'content-type': 'application/json' }),
-      ...(path.endsWith('-settings') && { 'if-match': '"0"' }),
+      ...(path.endsWith('settings') && { 'if-match': '"0"' }),
       ...(token !== undefined && { authorization: `Bearer ${token}` }),
     },
     ...(body && { body: JSON.stringify(body) }),

@@ -20,6 +20,7 @@ import { internalFileRoutes } from './routes/internal-files.ts';
 import { internalRoutes } from './routes/internal.ts';
 import { meRoutes } from './routes/me.ts';
 import { memberRoutes } from './routes/members.ts';
+import { messagePlaceRoutes } from './routes/message-places.ts';
 import { messageRoutes } from './routes/messages.ts';
 import { notificationRoutes } from './routes/notifications.ts';
 import { notificationSettingsRoutes } from './routes/notification-settings.ts';
@@ -27,11 +28,13 @@ import { operationsRoutes } from './routes/operations.ts';
 import { pinRoutes } from './routes/pins.ts';
 import { presenceRoutes } from './routes/presence.ts';
 import { readStateRoutes } from './routes/read-states.ts';
+import { revisionRoutes } from './routes/revisions.ts';
 import { searchRoutes } from './routes/search.ts';
 import { sessionRoutes } from './routes/session.ts';
 import { socketRoutes, socketTicketRoutes } from './routes/sockets.ts';
 import { userRoutes } from './routes/users.ts';
 import { webhookRoutes } from './routes/webhooks.ts';
+import { workspaceSettingsRoutes } from './routes/workspace-settings.ts';
 import type { Services } from './services.ts';
 
 /** The whole API. Order matters: middleware first, then what authenticates by itself or not at all, then what `authenticate` guards. */
@@ -64,6 +67,8 @@ const guardedRoutes = (services: Services): App[] => [
   historyRoutes(services),
   messageRoutes(services),
   pinRoutes(services),
+  revisionRoutes(),
+  messagePlaceRoutes(),
   presenceRoutes(),
   notificationRoutes(),
   notificationSettingsRoutes(),
@@ -77,6 +82,7 @@ const guardedRoutes = (services: Services): App[] => [
   auditRoutes(),
   deadLetterRoutes(),
   webhookRoutes(),
+  workspaceSettingsRoutes(),
 ];
 
 /** 405 with `Allow` for every path that exists: the last route of each path takes what no other took. */

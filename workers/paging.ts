@@ -55,7 +55,7 @@ export function linkHeader(url: string, links: readonly { rel: 'prev' | 'next'; 
 
 function pageUrl(url: string, parameter: string, cursor: string): string {
   const page = new URL(url);
-  for (const other of ['before', 'after', 'around', 'cursor']) page.searchParams.delete(other);
+  for (const other of ['before', 'after', 'around', 'at', 'cursor']) page.searchParams.delete(other);
   page.searchParams.set(parameter, cursor);
   return page.pathname + page.search;
 }

@@ -10,29 +10,31 @@ export const pins = pgTable('pins', {
   seq: counter().notNull(),
 });
 
-export const messageRevisions = pgTable('message_revisions', {
+const messageRevisions = pgTable('message_revisions', {
   message_id: uuid().notNull(),
   revision: integer().notNull(),
   text: text().notNull(),
   written_at: moment().notNull(),
 });
 
-export const workspaceSettings = pgTable('workspace_settings', {
+const workspaceSettings = pgTable('workspace_settings', {
   id: smallint().primaryKey().default(1),
   edit_window_seconds: integer().default(900),
   version: integer().notNull().default(0),
 });
 
-export const savedLists = pgTable('saved_lists', {
+const savedLists = pgTable('saved_lists', {
   user_id: uuid().primaryKey(),
   size: integer().notNull(),
   version: counter().notNull(),
 });
 
-export const savedMessages = pgTable('saved_messages', {
+const savedMessages = pgTable('saved_messages', {
   user_id: uuid().notNull(),
   message_id: uuid().notNull(),
   channel_id: uuid().notNull(),
   number: counter().notNull(),
   saved_at: moment().notNull(),
 });
+
+export const messageTables = { pins, messageRevisions, workspaceSettings, savedLists, savedMessages };

@@ -35,7 +35,7 @@ const away = (): Promise<never> => Promise.reject(new Error('away'));
 const older = (after: number, before: number) => Array.from({ length: before - 1 - after }, (_, n) => ({ seq: after + 1 + n, json: '{}' }));
 /** A Postgres that has older events. */
 const record: RoomRecord = {
-  readChannel: away, drainBatch: away, skipPoison: away, poisonBetween: async () => [], findLogPlace: away, moveLog: away, keepForkedEvents: away, findMembership: away,
+  readChannel: away, drainBatch: away, skipPoison: away, poisonBetween: async () => [], findLogPlace: away, moveLog: away, keepForkedEvents: away, findMembership: away, findEditWindow: away,
   eventsBetween: async (_, after, before) => older(after, before), isDataFault: () => false, rest: () => true,
 };
 

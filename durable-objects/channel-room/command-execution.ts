@@ -4,6 +4,7 @@ import type { Actor } from '../sockets/actor-api.ts';
 import type { Admissions } from './admissions.ts';
 import { accessProblem } from './commands.ts';
 import type { Conversation } from './conversation.ts';
+import type { EditWindowLookup } from './edit-window.ts';
 import type { GroupCommit } from './group-commit.ts';
 import type { ActorCommand } from './room-api.ts';
 import type { RoomMetrics } from './room-metrics.ts';
@@ -12,6 +13,7 @@ const lost: Outcome<CommandResult> = { problem: { code: 'internal' } };
 
 export interface ExecutionPorts {
   clock(): number;
+  readonly editWindow: EditWindowLookup;
   /** A command of this user has taken effect. */
   done(userId: string, command: Command): void;
 }
@@ -34,6 +36,7 @@ export class CommandExecution {
 
   async execute(actor: Actor, command: Command): Promise<Outcome<CommandResult>> {
     const problem = await this.#admissions.refusal(actor);
+    if (problem === null && command.type === 'edit') await this.#ports.editWindow.refresh();
     const outcome = problem === null ? await this.#commits.execute(actor, command) : { problem };
     this.#settle({ actor, command }, outcome);
     return outcome;
@@ -43,10 +46,11 @@ export class CommandExecution {
   async executeEach(commands: readonly ActorCommand[]): Promise<(Outcome<CommandResult> | null)[]> {
     const now = this.#ports.clock();
     const problems = commands.map(({ actor }) => accessProblem(this.#conversation, actor, now));
-    const executed = (await this.#commits.executeEach(commands.filter((_, index) => problems[index] === null))).values();
+    const alone = commands.map(({ command }) => command.type === 'edit' && this.#ports.editWindow.isDue);
+    const executed = (await this.#commits.executeEach(commands.filter((_, index) => problems[index] === null && !alone[index]))).values();
     return commands.map((by, index) => {
       const problem = problems[index] ?? null;
-      if (problem !== null && problem.code !== 'unauthenticated') return null;
+      if (problem === null ? alone[index] : problem.code !== 'unauthenticated') return null;
       const outcome = problem === null ? (executed.next().value ?? lost) : { problem };
       this.#settle(by, outcome);
       return outcome;

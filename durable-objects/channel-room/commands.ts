@@ -116,6 +116,7 @@ function edit({ room, actor, now }: Context, { message_id, text }: CommandOf<'ed
   const print = fingerprint(text, own.ok.thread_id);
   const said = room.messages.said(own.ok, print);
   if (said !== null) return { ok: result(own.ok, said, now, false) };
+  if (room.editWindow.isOver(own.ok.at, now)) return tooOld;
   const revision = own.ok.revision + 1;
   const seq = room.append({ type: 'message.edited', actor_id: actor.user_id, message_id, text, revision }, now);
   room.messages.setEdit({ message_id, revision, fingerprint: print, seq });
@@ -184,6 +185,7 @@ function unpin({ room, actor, now }: Context, { message_id }: CommandOf<'unpin'>
 const archived: Problem = { code: 'channel_archived' };
 const unknown = { problem: { code: 'not_found', detail: 'There is no such message in this channel' } } as const;
 const deleted = { problem: { code: 'conflict', detail: 'The message is deleted' } } as const;
+const tooOld = { problem: { code: 'edit_window_over' } } as const;
 const fullyPinned = { problem: { code: 'limit_reached', detail: `A channel has at most ${MAX_PINS} pinned messages` } } as const;
 const foreign = { problem: { code: 'forbidden', detail: 'Only its author may change a message, and only they, and the owners and admins of the channel, may delete it' } } as const;
 

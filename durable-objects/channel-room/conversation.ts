@@ -3,6 +3,7 @@ import type { ChannelEvent } from '../../protocol/events.ts';
 import { EventLog, LOG_SCHEMA, type LogEvent } from '../log/event-log.ts';
 import type { SqlDriver } from '../log/sql-driver.ts';
 import { ACCESS_SCHEMA, AccessTable } from './access-table.ts';
+import { EditWindow } from './edit-window.ts';
 import { EDIT_SCHEMA, MESSAGE_SCHEMA, MessageIndex } from './message-index.ts';
 import { PIN_SCHEMA, PinIndex } from './pin-index.ts';
 import { SENT_SCHEMA } from './sent-index.ts';
@@ -47,7 +48,7 @@ const ROOM_SCHEMA = `CREATE TABLE room_state (id INTEGER PRIMARY KEY CHECK (id =
  * Not the alarms: the instance that ends may still set its own, and the next one finds what they were for. Nor what is revoked: nobody tells it a second
  * time (G5).
  */
-const TABLES = ['room_state', 'standing', 'events', 'log_state', 'messages', 'edits', 'sent', 'sent_state', 'reactions', 'members', 'presences', 'file_versions', 'pins'];
+const TABLES = ['room_state', 'standing', 'events', 'log_state', 'messages', 'edits', 'sent', 'sent_state', 'reactions', 'members', 'presences', 'file_versions', 'pins', 'edit_window'];
 
 const LATER_TABLES = [['sent', SENT_SCHEMA], ['edits', EDIT_SCHEMA], ['standing', STANDING_SCHEMA], ['file_versions', FILE_SCHEMA], ['pins', PIN_SCHEMA]] as const;
 
@@ -72,6 +73,7 @@ export class Conversation {
   readonly messages: MessageIndex;
   readonly access: AccessTable;
   readonly pins: PinIndex;
+  readonly editWindow: EditWindow;
   readonly channelId: string;
   readonly #sql: SqlDriver;
   readonly #newId: (now: number) => string;
@@ -124,6 +126,7 @@ export class Conversation {
     this.messages = new MessageIndex(sql, () => this.#savePos());
     this.access = new AccessTable(sql);
     this.pins = new PinIndex(sql);
+    this.editWindow = new EditWindow(sql);
     this.#idAt = idTime(this.messages.lastId());
   }
 

@@ -25,7 +25,7 @@ class Socket implements RoomSocket {
 
 const away = (): Promise<never> => Promise.reject(new Error('away'));
 const record: RoomRecord = {
-  readChannel: away, drainBatch: away, skipPoison: away, eventsBetween: away, poisonBetween: away, findLogPlace: away, moveLog: away, keepForkedEvents: away,
+  readChannel: away, findEditWindow: away, drainBatch: away, skipPoison: away, eventsBetween: away, poisonBetween: away, findLogPlace: away, moveLog: away, keepForkedEvents: away,
   findMembership: away, isDataFault: () => false, rest: () => true,
 };
 

@@ -5,6 +5,7 @@ import { poisonedSeqs, storedEvents } from '../../db/queries/resume.ts';
 import {
   channelMembers, channelMessages, channelPins, channelReactions, claimLog, type ClaimedLog, findLogPlace, findMembership, keepForkedEvents, moveLog,
 } from '../../db/queries/room-bootstrap.ts';
+import { findEditWindow } from '../../db/queries/workspace-settings.ts';
 import { PostgresBurst } from '../log/postgres-burst.ts';
 import type { RoomRecord, StoredChannel } from './room-record.ts';
 
@@ -17,6 +18,7 @@ export function roomPostgres(connectionString: () => string, clock: () => number
   return {
     readChannel: (channelId, read) => burst.run((sql) => readChannel(sql, channelId, read), READ_CHANNEL_MS),
     findMembership: (channelId, userId) => burst.run((sql) => findMembership(sql, channelId, userId)),
+    findEditWindow: () => burst.run((sql) => findEditWindow(sql)),
     drainBatch: (claim, eventsJson) => burst.run((sql) => drainBatch(sql, { ...claim, eventsJson })),
     skipPoison: (claim, { seq, json }, error) =>
       burst.run((sql) => skipPoison(sql, { ...claim, seq, eventJson: json, errorClass: 'data', errorMessage: String(error) })),

@@ -23,6 +23,8 @@ export interface RoomRecord {
   /** Claims the log, hands over the channel as of that claim, and commits. Null, and nothing is read: no such channel. */
   readChannel(channelId: string, read: (channel: StoredChannel) => Promise<void>): Promise<ClaimedLog | null>;
   findMembership(channelId: string, userId: string): Promise<FoundMembership | null>;
+  /** How long after it was sent a message may be edited, in seconds; null: for good. */
+  findEditWindow(): Promise<number | null>;
   drainBatch(claim: LogClaim, eventsJson: string): Promise<DrainAnswer>;
   skipPoison(claim: LogClaim, event: LogEvent, error: unknown): Promise<DrainAnswer>;
   isDataFault(error: unknown): boolean;

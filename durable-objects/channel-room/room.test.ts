@@ -32,7 +32,7 @@ let room: Room<RoomSocket>;
 
 /** A Postgres that is away, but for lookups of members: those hang until they are answered. */
 const record: RoomRecord = {
-  readChannel: away, drainBatch: away, skipPoison: away, eventsBetween: away, poisonBetween: away, findLogPlace: away, moveLog: away, keepForkedEvents: away,
+  readChannel: away, findEditWindow: away, drainBatch: away, skipPoison: away, eventsBetween: away, poisonBetween: away, findLogPlace: away, moveLog: away, keepForkedEvents: away,
   findMembership(_, userId) {
     const { promise, resolve } = Promise.withResolvers<FoundMembership | null>();
     asked += 1;
@@ -133,6 +133,17 @@ describe('Room.executeEach', () => {
   it('asks Postgres about nobody: a stranger holds up no member while it hangs (G8)', async () => {
     expect(await room.executeEach([by(ALICE, 'a'), by(EVE, 'a'), by(BOB, 'a')])).toMatchObject([{ ok: { seq: 1 } }, null, { ok: { seq: 2 } }]);
     expect(lookups).toEqual([]);
+  });
+
+  it('leaves edits to `execute` where it does not know how long they are allowed, and goes by what it knew where Postgres is away', async () => {
+    const sent = await room.execute(ALICE, by(ALICE, 'a').command);
+    const message_id = 'ok' in sent ? sent.ok.message_id : '';
+    const edit = (text: string): ActorCommand => ({ actor: ALICE, command: { type: 'edit', message_id, text } });
+    expect(await room.executeEach([edit('y'), by(BOB, 'b')])).toMatchObject([null, { ok: { seq: 2 } }]);
+    const before = asked;
+    expect(await room.execute(ALICE, edit('y').command)).toMatchObject({ ok: { seq: 3 } });
+    expect(asked).toBeGreaterThan(before);
+    expect(await room.executeEach([edit('z')])).toMatchObject([{ ok: { seq: 4 } }]);
   });
 
   it('knows a stranger once `execute` has asked', async () => {

@@ -22,6 +22,7 @@ import { Awareness } from './awareness.ts';
 import { CommandExecution } from './command-execution.ts';
 import { accessProblem } from './commands.ts';
 import type { Conversation } from './conversation.ts';
+import { EditWindowLookup } from './edit-window.ts';
 import { GroupCommit } from './group-commit.ts';
 import { MembershipLookup } from './membership.ts';
 import { readForNode } from './node-reads.ts';
@@ -115,6 +116,12 @@ export class Room<S extends RoomSocket> {
     });
     this.#execution = new CommandExecution(conversation, admissions, this.#commits, this.#metrics, {
       clock,
+      editWindow: new EditWindowLookup(conversation.editWindow, {
+        clock,
+        schedule: (ms, task) => ports.schedule(ms, task),
+        read: () => record.findEditWindow(),
+        asking: () => this.#tidy.touch(),
+      }),
       done: (userId, command) => this.#awareness.done(userId, command),
     });
     this.#seating = new Seating(this.#fanout, this.#tree, admissions, this.#tidy, {

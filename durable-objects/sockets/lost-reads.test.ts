@@ -62,7 +62,7 @@ const begun = (at: number): SocketRecord => freshRecord({ session: 's', actor: {
 
 function openRoom(eventsBetween: Read): Room<Client> {
   const record: RoomRecord = {
-    ...common, readChannel: away, findLogPlace: away, moveLog: away, keepForkedEvents: away, findMembership: away,
+    ...common, readChannel: away, findEditWindow: away, findLogPlace: away, moveLog: away, keepForkedEvents: away, findMembership: away,
     eventsBetween: (_, ...range) => eventsBetween(...range),
   };
   return new Room(reopen(sql), {

@@ -117,6 +117,7 @@ export function simulatedRecord(stored: StoredChannel, asking: Asking, drained: 
         return claimed;
       }),
     findMembership: (_, userId) => ask(() => stored.findMembership(userId)),
+    findEditWindow: () => ask(() => 900),
     drainBatch: (claim, eventsJson) => log.drainBatch(claim, eventsJson),
     skipPoison: (claim, event, error) => log.skipPoison(claim, event, error),
     isDataFault: (error) => log.isDataFault(error),

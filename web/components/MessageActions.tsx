@@ -7,6 +7,7 @@ import type { ChannelStore } from '../state/channel-store.ts';
 import { confirmation } from '../state/confirmation.ts';
 import { openThread } from '../state/navigation.ts';
 import { attempt } from '../state/notices.ts';
+import { pathOf } from '../state/path.ts';
 import { EmojiPicker } from './EmojiPicker.tsx';
 import { IconButton } from './IconButton.tsx';
 
@@ -32,6 +33,7 @@ export function MessageActions({ store, message, isInThread }: Props) {
       <div ref={ref} class="actions" role="toolbar" aria-label="Message actions">
         <IconButton icon="smile" label="Add a reaction" expanded={isPicking.value} onClick={() => (isPicking.value = !isPicking.value)} />
         {!isInThread && <IconButton icon="reply" label="Reply in thread" onClick={() => openThread(store.id, message.id)} />}
+        <IconButton icon="link" label="Copy a link" onClick={() => void copyLink(store, message)} />
         {isMine && <IconButton icon="edit" label="Edit" onClick={() => (store.editing.value = message.id)} />}
         {isMine && <IconButton icon="trash" label="Delete" onClick={() => askToDelete(store, message)} />}
       </div>
@@ -39,6 +41,9 @@ export function MessageActions({ store, message, isInThread }: Props) {
     </div>
   );
 }
+
+const copyLink = (store: ChannelStore, { id, thread_id: threadId }: Message): Promise<boolean> =>
+  attempt('copy the link', () => navigator.clipboard.writeText(new URL(pathOf({ channelId: store.id, threadId, messageId: id }), location.origin).href));
 
 function askToDelete(store: ChannelStore, message: Message): void {
   confirmation.value = {

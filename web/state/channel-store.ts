@@ -93,6 +93,11 @@ export class ChannelStore {
     return this.#opening;
   }
 
+  /** Resolves when the history was read that the channel opens with. */
+  opened(): Promise<void> {
+    return this.#opening;
+  }
+
   /** The channel went out of view: what is unread in it, the inbox tells. A short history that reaches the present is kept for the next time. */
   leave(): void {
     this.editing.value = null;

@@ -1,6 +1,8 @@
 import { computed, effect, signal, untracked } from '@preact/signals';
 import { openStore, totalUnread } from './account.ts';
+import type { ChannelStore } from './channel-store.ts';
 import { navigate, place } from './location.ts';
+import { api } from './platform.ts';
 import { closePanel } from './side-panel.ts';
 
 /** The list of channels, where it does not stand beside the messages (phones). */
@@ -8,6 +10,7 @@ export const isMenuOpen = signal(false);
 export type Dialog = 'browse' | 'create' | 'status';
 export const dialog = signal<Dialog | null>(null);
 const openThreadId = computed(() => place.value.threadId);
+const linkedMessageId = computed(() => place.value.messageId ?? null);
 
 /** Keeps what is read in step with what is open, and the title with both. */
 export function watchNavigation(): void {
@@ -24,10 +27,24 @@ export function watchNavigation(): void {
     return () => store.session.closeThread(rootId);
   });
   effect(() => {
+    const store = openStore.value;
+    const messageId = linkedMessageId.value;
+    if (store && messageId !== null) untracked(() => void follow(store, messageId));
+  });
+  effect(() => {
     const unread = totalUnread.value > 0 ? `(${totalUnread.value}) ` : '';
     const name = openStore.value ? `#${openStore.value.info.value.name} · ` : '';
     document.title = `${unread}${name}Colink`;
   });
+}
+
+/** Shows the message of a link: a reply in its thread. One that is not there, or not for this user, leaves the channel as it is. */
+async function follow(store: ChannelStore, messageId: string): Promise<void> {
+  const found = await api.place(messageId).catch(() => null);
+  if (found === null || found.channel_id !== store.id || place.peek().messageId !== messageId) return;
+  if (found.thread_id !== null && place.peek().threadId === null) navigate({ channelId: store.id, threadId: found.thread_id, messageId }, 'replace');
+  await store.opened();
+  await store.jumpTo(found.thread_id ?? messageId);
 }
 
 export function openChannel(channelId: string): void {
@@ -40,7 +57,7 @@ export function openThread(channelId: string, threadId: string): void {
 }
 
 export function closeThread(): void {
-  navigate({ ...place.peek(), threadId: null });
+  navigate({ channelId: place.peek().channelId, threadId: null });
 }
 
 /** What Escape does: closes what was opened last over the messages. */

@@ -3,16 +3,19 @@ export interface Place {
   readonly channelId: string | null;
   /** The root of the open thread. */
   readonly threadId: string | null;
+  /** The message that is to be shown first, in the history or in the open thread. */
+  readonly messageId?: string | null;
 }
 
-const PATTERN = /^\/channels\/([0-9a-f-]{36})(?:\/threads\/([0-9a-f-]{36}))?\/?$/;
+const PATTERN = /^\/channels\/([0-9a-f-]{36})(?:\/threads\/([0-9a-f-]{36}))?(?:\/messages\/([0-9a-f-]{36}))?\/?$/;
 
 export function readPath(path: string): Place {
-  const [, channelId = null, threadId = null] = PATTERN.exec(path) ?? [];
-  return { channelId, threadId };
+  const [, channelId = null, threadId = null, messageId = null] = PATTERN.exec(path) ?? [];
+  return messageId === null ? { channelId, threadId } : { channelId, threadId, messageId };
 }
 
-export function pathOf({ channelId, threadId }: Place): string {
+export function pathOf({ channelId, threadId, messageId = null }: Place): string {
   if (channelId === null) return '/';
-  return threadId === null ? `/channels/${channelId}` : `/channels/${channelId}/threads/${threadId}`;
+  const thread = threadId === null ? '' : `/threads/${threadId}`;
+  return `/channels/${channelId}${thread}${messageId === null ? '' : `/messages/${messageId}`}`;
 }

@@ -9,7 +9,7 @@ export const sidePanel = signal<SidePanel | null>(null);
 /** Opens a panel in place of a thread. */
 export function openPanel(panel: SidePanel): void {
   sidePanel.value = panel;
-  navigate({ ...place.peek(), threadId: null });
+  navigate({ channelId: place.peek().channelId, threadId: null });
 }
 
 export const closePanel = (): void => void (sidePanel.value = null);

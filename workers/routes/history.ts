@@ -2,6 +2,7 @@ import { OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import type { Database } from '../../db/client.ts';
 import { isReader } from '../../db/queries/access.ts';
+import { findPosAt } from '../../db/queries/message-places.ts';
 import { findMessage, findPos, readSpan, type Listing, type MessageSpan, type Span } from '../../db/queries/messages.ts';
 import { messagePageSchema, messageSchema, type MessagePage } from '../../protocol/api.ts';
 import { idSchema } from '../../protocol/primitives.ts';
@@ -14,24 +15,24 @@ import { readNear } from '../replica/read-near.ts';
 import type { Services } from '../services.ts';
 
 const READ = { scope: 'messages:read', limit: 'read' } as const;
-const atMostOne = { message: 'before, after and around exclude each other', path: ['before'] };
+const exclusive = { message: 'before, after, around and at exclude each other', path: ['before'] };
 const given = (...values: unknown[]): number => values.filter((value) => value !== undefined).length;
 
 const threadQuery = z.object({ before: cursorSchema, after: cursorSchema, limit: limitSchema });
-/** `around` is a message's id, or its `pos`. */
-const historyQuery = threadQuery.extend({ around: z.union([idSchema, z.string().regex(/^\d{1,15}$/)], 'must be a message id or a pos').optional() });
+/** `around` is a message's id, or its `pos`. `at`: the page begins with the first message that is of that time or later. */
+const historyQuery = threadQuery.extend({ around: z.union([idSchema, z.string().regex(/^\d{1,15}$/)], 'must be a message id or a pos').optional(), at: z.iso.datetime({ offset: true }).optional() });
 
 const history = apiRoute(READ, '/v1/channels/{id}/messages', {
   method: 'get',
-  summary: 'A page of history in rising pos; the newest where no place is given',
-  request: { headers: nearHeader, params: channelParams, query: historyQuery.refine(({ before, after, around }) => given(before, after, around) <= 1, atMostOne) },
+  summary: 'A page of history in rising pos; the newest where no place is given. With at it begins with the first message of that time or later',
+  request: { headers: nearHeader, params: channelParams, query: historyQuery.refine(({ before, after, around, at }) => given(before, after, around, at) <= 1, exclusive) },
   responses: { 200: json(messagePageSchema, 'The page, and the event it is as of') },
 });
 
 const replies = apiRoute(READ, '/v1/channels/{id}/messages/{message_id}/replies', {
   method: 'get',
   summary: 'A page of a thread in rising tpos; the newest where no place is given',
-  request: { headers: nearHeader, params: messageParams, query: threadQuery.refine(({ before, after }) => given(before, after) <= 1, atMostOne) },
+  request: { headers: nearHeader, params: messageParams, query: threadQuery.refine(({ before, after }) => given(before, after) <= 1, exclusive) },
   responses: { 200: json(messagePageSchema, 'The page, and the event it is as of') },
 });
 
@@ -67,23 +68,28 @@ function spanOf(listing: Listing, { before, after, limit }: Place): Span {
  */
 const reachOf = ({ below, older, from, newer }: Span): number => Math.max(older > 0 && below !== NEWEST ? below - 1 : 0, newer > 0 ? from : 0);
 
-/** Counters run without gaps from 1, so the ends of a page tell whether there is more. */
-function pageOf(listing: Listing, span: MessageSpan): MessagePage {
+/**
+ * Counters run without gaps from 1, so the ends of a page tell whether there is more. A page that begins with `from`, and beyond the last message, has all of them
+ * before it.
+ */
+function pageOf(listing: Listing, span: MessageSpan, from?: number): MessagePage {
   const counters = span.messages.map(({ pos, tpos }) => tpos ?? pos ?? 0);
   const [first, last] = [counters[0], counters.at(-1)];
   const cursor = (counter: number) => encodeCursor(listName(listing), counter);
+  const beyond = first === undefined && from === span.last + 1 && span.last > 0;
   return {
     data: span.messages,
     epoch: span.epoch,
     as_of_seq: span.as_of_seq,
-    before_cursor: first !== undefined && first > 1 ? cursor(first) : null,
+    before_cursor: first !== undefined && first > 1 ? cursor(first) : beyond ? cursor(span.last + 1) : null,
     after_cursor: last !== undefined && last < span.last ? cursor(last) : null,
     users: span.users,
   };
 }
 
-async function answerPage(c: Context<AppEnv>, listing: Listing, find: () => Promise<MessageSpan>): Promise<MessagePage> {
-  const page = pageOf(listing, await find());
+async function answerPage(c: Context<AppEnv>, listing: Listing, find: () => Promise<Found>): Promise<MessagePage> {
+  const { from, ...span } = await find();
+  const page = pageOf(listing, span, from);
   const link = linkHeader(c.req.url, [
     { rel: 'prev', parameter: 'before', cursor: page.before_cursor },
     { rel: 'next', parameter: 'after', cursor: page.after_cursor },
@@ -96,7 +102,7 @@ export function historyRoutes({ replica }: Pick<Services, 'replica'>): App {
   const app = new OpenAPIHono<AppEnv>();
 
   /** Members may read all of the history, so a page of before is theirs as long as they are members after it was read. */
-  const near = (c: Context<AppEnv>, { channelId }: Listing, { read, reach }: Reading): Promise<MessageSpan> =>
+  const near = (c: Context<AppEnv>, { channelId }: Listing, { read, reach }: Reading): Promise<Found> =>
     readNear(c, replica, {
       read: (db) => read(db, credentialOf(c)),
       confirm: async (primary, { last }) => last >= reach && (await isReader(primary, credentialOf(c), channelId)),
@@ -105,7 +111,7 @@ export function historyRoutes({ replica }: Pick<Services, 'replica'>): App {
   app.openapi(history, async (c) => {
     const query = c.req.valid('query');
     const listing = { channelId: c.req.valid('param').id, threadId: null };
-    const reading = query.around === undefined ? find(listing, spanOf(listing, query)) : findAround(listing, query.around, query.limit);
+    const reading = readingOf(listing, query);
     return c.json(await answerPage(c, listing, () => near(c, listing, reading)), 200);
   });
 
@@ -126,10 +132,27 @@ export function historyRoutes({ replica }: Pick<Services, 'replica'>): App {
 
 const credentialOf = (c: Context<AppEnv>): string => c.get('identity').actor.credential_id;
 
+/** `from`: where a page was asked to begin; its own first counter says it, where it has any. */
+type Found = MessageSpan & { readonly from?: number };
+
 interface Reading {
-  readonly read: (db: Database, credentialId: string) => Promise<MessageSpan>;
+  readonly read: (db: Database, credentialId: string) => Promise<Found>;
   /** The counter up to which the snapshot must go. */
   readonly reach: number;
+}
+
+function readingOf(listing: Listing, { around: middle, at, ...place }: Place & { around?: string | undefined; at?: string | undefined }): Reading {
+  if (middle !== undefined) return findAround(listing, middle, place.limit);
+  return at === undefined ? find(listing, spanOf(listing, place)) : findAt(listing, at, place.limit);
+}
+
+/** A snapshot that is behind has its own first message of that time, as of then. */
+function findAt(listing: Listing, at: string, limit: number): Reading {
+  const read: Reading['read'] = async (db, credentialId) => {
+    const from = await findPosAt(db, credentialId, listing.channelId, new Date(at));
+    return { ...unwrap(await readSpan(db, credentialId, listing, newer(from, limit))), from };
+  };
+  return { read, reach: 0 };
 }
 
 function find(listing: Listing, span: Span): Reading {
