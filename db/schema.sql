@@ -336,6 +336,14 @@ CREATE TABLE message_reports (
   CONSTRAINT message_reports_reason_check CHECK (reason = ANY (ARRAY['spam'::text, 'harassment'::text, 'illegal'::text, 'sensitive'::text, 'other'::text]))
 );
 
+CREATE TABLE message_revisions (
+  message_id uuid NOT NULL,
+  revision integer NOT NULL,
+  text text NOT NULL,
+  written_at timestamp with time zone NOT NULL,
+  CONSTRAINT message_revisions_pkey PRIMARY KEY (message_id, revision)
+);
+
 CREATE TABLE messages (
   id uuid NOT NULL,
   channel_id uuid NOT NULL,
@@ -423,6 +431,15 @@ CREATE TABLE parked_records (
   CONSTRAINT parked_records_pkey PRIMARY KEY (id)
 );
 
+CREATE TABLE pins (
+  message_id uuid NOT NULL,
+  channel_id uuid NOT NULL,
+  pinned_by uuid NOT NULL,
+  pinned_at timestamp with time zone NOT NULL,
+  seq bigint NOT NULL,
+  CONSTRAINT pins_pkey PRIMARY KEY (message_id)
+);
+
 CREATE TABLE reactions (
   message_id uuid NOT NULL,
   emoji text NOT NULL,
@@ -437,6 +454,7 @@ CREATE TABLE read_states (
   channel_id uuid NOT NULL,
   read_pos bigint NOT NULL,
   updated_at timestamp with time zone DEFAULT now() NOT NULL,
+  generation bigint DEFAULT 0 NOT NULL,
   CONSTRAINT read_states_pkey PRIMARY KEY (user_id, channel_id)
 );
 
@@ -451,6 +469,22 @@ CREATE TABLE relay_states (
   updated_at timestamp with time zone DEFAULT now() NOT NULL,
   shards integer DEFAULT 1 NOT NULL,
   CONSTRAINT relay_states_pkey PRIMARY KEY (shard)
+);
+
+CREATE TABLE saved_lists (
+  user_id uuid NOT NULL,
+  size integer NOT NULL,
+  version bigint NOT NULL,
+  CONSTRAINT saved_lists_pkey PRIMARY KEY (user_id)
+);
+
+CREATE TABLE saved_messages (
+  user_id uuid NOT NULL,
+  message_id uuid NOT NULL,
+  channel_id uuid NOT NULL,
+  number bigint NOT NULL,
+  saved_at timestamp with time zone NOT NULL,
+  CONSTRAINT saved_messages_pkey PRIMARY KEY (user_id, message_id)
 );
 
 CREATE TABLE search_files (
@@ -601,6 +635,15 @@ CREATE TABLE webhooks (
   CONSTRAINT webhooks_state_check CHECK (state = ANY (ARRAY['enabled'::text, 'disabled'::text]))
 );
 
+CREATE TABLE workspace_settings (
+  id smallint DEFAULT 1 NOT NULL,
+  edit_window_seconds integer DEFAULT 900,
+  version integer DEFAULT 0 NOT NULL,
+  CONSTRAINT workspace_settings_pkey PRIMARY KEY (id),
+  CONSTRAINT workspace_settings_edit_window_seconds_check CHECK (edit_window_seconds >= 0),
+  CONSTRAINT workspace_settings_id_check CHECK (id = 1)
+);
+
 ALTER TABLE channel_notification_settings ADD CONSTRAINT channel_notification_settings_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES channels(id);
 
 ALTER TABLE channel_notification_settings ADD CONSTRAINT channel_notification_settings_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
@@ -664,6 +707,10 @@ ALTER TABLE parked_records ADD CONSTRAINT parked_records_group_id_topic_key_fkey
 ALTER TABLE read_states ADD CONSTRAINT read_states_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES channels(id);
 
 ALTER TABLE read_states ADD CONSTRAINT read_states_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
+
+ALTER TABLE saved_lists ADD CONSTRAINT saved_lists_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
+
+ALTER TABLE saved_messages ADD CONSTRAINT saved_messages_user_id_fkey FOREIGN KEY (user_id) REFERENCES saved_lists(user_id);
 
 ALTER TABLE search_rebuilds ADD CONSTRAINT search_rebuilds_kind_fkey FOREIGN KEY (kind) REFERENCES search_indexes(kind);
 
@@ -747,7 +794,11 @@ CREATE INDEX parked_keys_due ON parked_keys USING btree (group_id, next_retry_at
 
 CREATE INDEX parked_records_key ON parked_records USING btree (group_id, topic, key, "position", id);
 
+CREATE INDEX pins_channel ON pins USING btree (channel_id, seq);
+
 CREATE INDEX reactions_channel ON reactions USING btree (channel_id);
+
+CREATE UNIQUE INDEX saved_messages_list ON saved_messages USING btree (user_id, number);
 
 CREATE INDEX search_files_channel ON search_files USING btree (channel_id, id);
 
@@ -868,6 +919,7 @@ BEGIN
   IF with_replies THEN PERFORM project_replies(p_channel, batch); END IF;
   IF with_files THEN PERFORM project_files(p_channel, batch); END IF;
   IF 'message.edited' = ANY (types) THEN PERFORM project_edited(batch); END IF;
+  IF types && ARRAY['message.pinned', 'message.unpinned'] THEN PERFORM project_pins(p_channel, batch); END IF;
   IF 'message.deleted' = ANY (types) THEN PERFORM project_deleted(batch); END IF;
   IF types && ARRAY['reaction.added', 'reaction.removed'] THEN PERFORM project_reactions(p_channel, batch); END IF;
 
@@ -897,12 +949,13 @@ BEGIN
   END IF;
   IF last_seq <= log.drained_seq OR p_events = '[]' THEN RETURN QUERY SELECT 'ok', log.drained_seq; RETURN; END IF;
 
-  INSERT INTO read_states AS r (user_id, channel_id, read_pos, updated_at)
-  SELECT p_user, c.id, max((e.value ->> 'read_pos')::bigint), max((e.value ->> 'at')::timestamptz)
+  INSERT INTO read_states AS r (user_id, channel_id, generation, read_pos, updated_at)
+  SELECT DISTINCT ON (c.id) p_user, c.id, coalesce((e.value ->> 'generation')::bigint, 0), (e.value ->> 'read_pos')::bigint, (e.value ->> 'at')::timestamptz
   FROM jsonb_array_elements(p_events) e JOIN channels c ON c.id = (e.value ->> 'channel_id')::uuid
-  WHERE e.value ->> 'type' = 'read.moved' AND (e.value ->> 'seq')::bigint > log.drained_seq GROUP BY c.id
-  ON CONFLICT (user_id, channel_id) DO UPDATE SET read_pos = excluded.read_pos, updated_at = excluded.updated_at
-  WHERE r.read_pos < excluded.read_pos;
+  WHERE e.value ->> 'type' = 'read.moved' AND (e.value ->> 'seq')::bigint > log.drained_seq
+  ORDER BY c.id, 3 DESC, 4 DESC
+  ON CONFLICT (user_id, channel_id) DO UPDATE SET generation = excluded.generation, read_pos = excluded.read_pos, updated_at = excluded.updated_at
+  WHERE (r.generation, r.read_pos) < (excluded.generation, excluded.read_pos);
 
   PERFORM project_notices(p_user, log.drained_seq, p_events);
   -- Now and then: what goes is far behind what anybody looks at.
@@ -1000,6 +1053,9 @@ BEGIN
   UPDATE threads t SET reply_count = t.reply_count - g.replies
   FROM (SELECT gone.thread_id, count(*)::integer AS replies FROM gone WHERE gone.thread_id IS NOT NULL GROUP BY gone.thread_id) g
   WHERE t.root_id = g.thread_id;
+
+  DELETE FROM message_revisions r USING unnest(p_batch) b WHERE b.type = 'message.deleted' AND r.message_id = b.message_id;
+  DELETE FROM pins p USING unnest(p_batch) b WHERE b.type = 'message.deleted' AND p.message_id = b.message_id;
 END $function$;
 
 CREATE OR REPLACE FUNCTION public.project_edited(p_batch drain_event[])
@@ -1007,6 +1063,18 @@ CREATE OR REPLACE FUNCTION public.project_edited(p_batch drain_event[])
  LANGUAGE plpgsql
 AS $function$
 BEGIN
+  -- What stands in the table, and all of the batch but the last: that will stand there.
+  INSERT INTO message_revisions (message_id, revision, text, written_at)
+  SELECT m.id, m.revision, m.text, coalesce(m.edited_at, m.created_at)
+  FROM (SELECT DISTINCT e.message_id FROM unnest(p_batch) e WHERE e.type = 'message.edited') b JOIN messages m ON m.id = b.message_id
+  WHERE m.deleted_at IS NULL
+  UNION ALL
+  SELECT b.message_id, b.revision, b.text, b.at
+  FROM (SELECT e.message_id, e.revision, e.text, e.at, lead(e.seq) OVER (PARTITION BY e.message_id ORDER BY e.seq) AS next
+        FROM unnest(p_batch) e WHERE e.type = 'message.edited') b
+  WHERE b.next IS NOT NULL
+  ON CONFLICT (message_id, revision) DO NOTHING;
+
   UPDATE messages m SET text = b.text, revision = b.revision, edited_at = b.at
   FROM (SELECT DISTINCT ON (e.message_id) e.message_id, e.text, e.revision, e.at FROM unnest(p_batch) e
         WHERE e.type = 'message.edited' ORDER BY e.message_id, e.seq DESC) b
@@ -1039,6 +1107,22 @@ AS $function$
   ON CONFLICT (user_id, seq) DO UPDATE SET id = excluded.id, reason = excluded.reason, channel_id = excluded.channel_id, message_id = excluded.message_id,
     author_id = excluded.author_id, pos = excluded.pos, thread_id = excluded.thread_id, quiet = excluded.quiet, created_at = excluded.created_at
 $function$;
+
+CREATE OR REPLACE FUNCTION public.project_pins(p_channel uuid, p_batch drain_event[])
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  WITH last AS (
+    SELECT DISTINCT ON (b.message_id) b.message_id, b.actor_id, b.at, b.seq, b.type
+    FROM unnest(p_batch) b WHERE b.type IN ('message.pinned', 'message.unpinned') ORDER BY b.message_id, b.seq DESC
+  ), removed AS (
+    DELETE FROM pins p USING last l WHERE l.type = 'message.unpinned' AND p.message_id = l.message_id
+  )
+  INSERT INTO pins (message_id, channel_id, pinned_by, pinned_at, seq)
+  SELECT l.message_id, p_channel, l.actor_id, l.at, l.seq FROM last l WHERE l.type = 'message.pinned'
+  ON CONFLICT (message_id) DO UPDATE SET pinned_by = excluded.pinned_by, pinned_at = excluded.pinned_at, seq = excluded.seq;
+END $function$;
 
 CREATE OR REPLACE FUNCTION public.project_reactions(p_channel uuid, p_batch drain_event[])
  RETURNS void

@@ -6,6 +6,7 @@ import { findAuditHead } from '../../db/queries/audit.ts';
 import { auditHeadSchema, auditPageSchema, type AuditRow } from '../../protocol/audit.ts';
 import { botSchema } from '../../protocol/credentials.ts';
 import { webhookWithSecretSchema } from '../../protocol/webhooks.ts';
+import { workspaceSettingsSchema } from '../../protocol/workspace.ts';
 import { type Answer, bodyOf, type Caller, expectProblem, fetchApi, newCaller, newChannel, newToken, onPostgres } from '../api-fixture.ts';
 import { newFile } from '../file-fixture.ts';
 
@@ -66,6 +67,10 @@ const CHANGES: Record<AuditedRoute, Change> = {
   'POST /v1/admin/users/{id}/reactivate': async () => admin.call('POST', `${await deactivated()}/reactivate`),
   'POST /v1/admin/users/{id}/redact': async () => admin.call('POST', `${await deactivated()}/redact`),
   'PUT /v1/admin/users/{id}/role': async () => admin.call('PUT', `/v1/admin/users/${(await newCaller()).user.id}/role`, { role: 'moderator' }),
+  'PATCH /v1/admin/settings': async () => {
+    const { version } = bodyOf(await admin.call('GET', '/v1/admin/settings'), 200, workspaceSettingsSchema);
+    return admin.call('PATCH', '/v1/admin/settings', { edit_window_seconds: 900 }, { 'If-Match': `"${version}"` });
+  },
   'POST /v1/admin/restart-announcements': () => admin.call('POST', '/v1/admin/restart-announcements', { within_seconds: 1 }),
   'PATCH /v1/admin/dead-letters/{id}': async () => admin.call('PATCH', `/v1/admin/dead-letters/${await letter()}`, { value: 'y', force: true, reason: 'r' }, { 'If-Match': '"1"' }),
   'POST /v1/admin/dead-letter-redrives': async () => admin.call('POST', '/v1/admin/dead-letter-redrives', { ids: [await letter()] }),
