@@ -41,7 +41,7 @@ export class Draft {
       case 'message.edited':
         return this.#update(event.message_id, event.seq, { text: event.text, revision: event.revision, edited_at: event.at });
       case 'message.deleted':
-        this.#update(event.message_id, event.seq, { text: '', deleted_at: event.at, pinned: undefined });
+        this.#update(event.message_id, event.seq, { text: '', deleted_at: event.at, pinned: undefined, ...(event.by_moderator && { removed_by_moderator: true as const }) });
         return this.#countReply(event.thread_id, event.seq, -1);
       case 'reaction.added':
         return this.#react(event.message_id, event.seq, (users) => [...users, event.actor_id], event.emoji);

@@ -35,15 +35,20 @@ const fileNewsSchema = z.strictObject({
 });
 export type FileNews = z.infer<typeof fileNewsSchema>;
 
+/** A message that somebody who moderates, the actor, has ordered to be removed, as Postgres committed it. */
+const removalSchema = z.strictObject({ message_id: idSchema, actor_id: idSchema });
+export type Removal = z.infer<typeof removalSchema>;
+
 /**
- * What one room is told at once: changes of its members, in order; credentials that may have been in use there; whether it is archived, where that changed; and
- * changes of its files, where there are any.
+ * What one room is told at once: changes of its members, in order; credentials that may have been in use there; whether it is archived, where that changed; changes of its
+ * files, and messages to be removed, where there are any.
  */
 const roomNewsSchema = z.strictObject({
   changes: z.array(memberChangeSchema),
   revoked: z.array(revokedCredentialSchema),
   channel: channelStandingSchema.nullable(),
   files: z.array(fileNewsSchema).optional(),
+  removals: z.array(removalSchema).optional(),
 });
 export type RoomNews = z.infer<typeof roomNewsSchema>;
 

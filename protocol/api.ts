@@ -61,6 +61,8 @@ export const messageSchema = z
     created_at: timeSchema,
     edited_at: timeSchema.nullable(),
     deleted_at: timeSchema.nullable(),
+    /** Absent otherwise: somebody who moderates has removed it. */
+    removed_by_moderator: z.literal(true).optional(),
     reply_count: z.int(),
     reactions: z.array(reactionSummarySchema),
     /** Absent where it is not pinned to the channel. */

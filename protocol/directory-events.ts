@@ -44,6 +44,8 @@ export const directoryEventSchema = z.discriminatedUnion('type', [
     /** `channels.members_version` after the change. */
     version: counterSchema,
   }),
+  /** Somebody who moderates, the actor, has ordered the removal of a message: its room does it. */
+  z.strictObject({ ...base, type: z.literal('channel.message_removal_ordered'), channel_id: idSchema, message_id: idSchema }),
   z.strictObject({ ...base, type: z.literal('channel.member_removed'), channel_id: idSchema, user_id: idSchema, version: counterSchema }),
 ]);
 export type DirectoryEvent = z.infer<typeof directoryEventSchema>;

@@ -47,6 +47,8 @@ const messageDeleted = z.strictObject({
   message_id: idSchema,
   /** The root of the deleted reply, whose `reply_count` falls by one; null for a top-level message. */
   thread_id: idSchema.nullable(),
+  /** The actor moderates the workspace, and removed it. Absent otherwise. */
+  by_moderator: z.literal(true).optional(),
 });
 const reactionAdded = z.strictObject({ ...base, type: z.literal('reaction.added'), message_id: idSchema, emoji: emojiSchema });
 const reactionRemoved = z.strictObject({ ...base, type: z.literal('reaction.removed'), message_id: idSchema, emoji: emojiSchema });

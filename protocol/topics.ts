@@ -28,6 +28,7 @@ export type DirectoryEventType =
   | 'notification_level.updated'
   | 'channel.created'
   | 'channel.updated'
+  | 'channel.message_removal_ordered'
   | 'channel.member_added'
   | 'channel.member_removed';
 
@@ -49,6 +50,7 @@ const TOPIC_OF_TYPE: Readonly<Record<LoggedEventType, Topic>> = {
   'notification_level.updated': 'user.events',
   'channel.created': 'channel.events',
   'channel.updated': 'channel.events',
+  'channel.message_removal_ordered': 'channel.events',
   'channel.member_added': 'channel.events',
   'channel.member_removed': 'channel.events',
   'presence.changed': 'presence.events',

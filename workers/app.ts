@@ -22,6 +22,7 @@ import { meRoutes } from './routes/me.ts';
 import { memberRoutes } from './routes/members.ts';
 import { messagePlaceRoutes } from './routes/message-places.ts';
 import { messageRoutes } from './routes/messages.ts';
+import { moderationRoutes } from './routes/moderation.ts';
 import { notificationRoutes } from './routes/notifications.ts';
 import { notificationSettingsRoutes } from './routes/notification-settings.ts';
 import { operationsRoutes } from './routes/operations.ts';
@@ -80,6 +81,7 @@ const guardedRoutes = (services: Services): App[] => [
   credentialRoutes(),
   adminRoutes(services),
   auditRoutes(),
+  moderationRoutes(),
   deadLetterRoutes(),
   webhookRoutes(),
   workspaceSettingsRoutes(),

@@ -40,7 +40,7 @@ describe('announcements', () => {
     const memberships = [{ channel_id: ROOM, user_id: EVE }, { channel_id: ROOM, user_id: ADA }, { channel_id: OTHER, user_id: ADA }];
     const [eves, adas] = revoked.map(({ credential_id, expires_at }) => ({ credential_id, expires_at }));
     const common = ({ id: event_id, user_id, actor_id, version }: MemberEvent) => ({ event_id, user_id, actor_id, version });
-    expect(announcementsOf({ changes: [first, elsewhere, second], channels: [{ channel_id: OTHER, archived: true, version: 2 }], revoked, memberships, files: [] })).toEqual([
+    expect(announcementsOf({ changes: [first, elsewhere, second], channels: [{ channel_id: OTHER, archived: true, version: 2 }], revoked, memberships, files: [], removals: [] })).toEqual([
       { to: 'room', channel_id: ROOM, changes: [{ ...common(first), role: 'member' }, { ...common(second), role: null }], revoked: [eves, adas], channel: null },
       { to: 'room', channel_id: OTHER, changes: [{ ...common(elsewhere), role: 'owner' }], revoked: [adas], channel: { archived: true, version: 2 } },
       { to: 'inbox', user_id: EVE, credential_id: eves?.credential_id },
@@ -51,7 +51,7 @@ describe('announcements', () => {
   it('tell rooms what has become of their files, but not that they were uploaded', () => {
     const event = (type: FileEvent['type'], version: number): FileEvent => ({ ...base(ADA), type, version, file: { ...FILE, status: 'clean' } });
     const [uploaded, updated, deleted] = [event('file.uploaded', 1), event('file.updated', 2), event('file.deleted', 3)];
-    const [room, ...more] = announcementsOf({ changes: [], channels: [], revoked: [], memberships: [], files: fileChanges([uploaded, updated, deleted]) });
+    const [room, ...more] = announcementsOf({ changes: [], channels: [], revoked: [], memberships: [], files: fileChanges([uploaded, updated, deleted]), removals: [] });
     expect(more).toEqual([]);
     const common = { file_id: FILE.id, actor_id: ADA };
     expect(room).toMatchObject({ to: 'room', channel_id: ROOM, files: [

@@ -43,14 +43,20 @@ export interface Findings {
   /** Of the users of `revoked`. */
   readonly memberships: readonly MembershipRow[];
   readonly files: readonly FileEvent[];
+  readonly removals: readonly RemovalEvent[];
 }
+
+type RemovalEvent = Extract<DirectoryEvent, { type: 'channel.message_removal_ordered' }>;
+
+export const removalsOf = (events: readonly AnnouncedEvent[]): RemovalEvent[] =>
+  events.flatMap((event) => (event.type === 'channel.message_removal_ordered' ? [event] : []));
 
 /** The changes of files that rooms are to hear of, in order: an upload is told by the message that shows it. */
 export const fileChanges = (events: readonly AnnouncedEvent[]): FileEvent[] =>
   events.flatMap((event) => (event.type === 'file.updated' || event.type === 'file.deleted' ? [event] : []));
 
 /** By room, each once; then by inbox. */
-export function announcementsOf({ changes, channels, revoked, memberships, files }: Findings): Announcement[] {
+export function announcementsOf({ changes, channels, revoked, memberships, files, removals }: Findings): Announcement[] {
   const rooms = new Map<string, RoomAnnouncement>();
   const roomOf = (channel_id: string): RoomAnnouncement => {
     const room = rooms.get(channel_id) ?? { to: 'room' as const, channel_id, changes: [], revoked: [], channel: null };
@@ -63,6 +69,7 @@ export function announcementsOf({ changes, channels, revoked, memberships, files
     for (const { credential_id, expires_at } of revoked.filter((row) => row.user_id === user_id)) roomOf(channel_id).revoked.push({ credential_id, expires_at });
   }
   for (const event of files) (roomOf(event.file.channel_id).files ??= []).push(fileNewsOf(event));
+  for (const { channel_id, message_id, actor_id } of removals) (roomOf(channel_id).removals ??= []).push({ message_id, actor_id });
   return [...rooms.values(), ...revoked.map(({ user_id, credential_id }) => ({ to: 'inbox' as const, user_id, credential_id }))];
 }
 

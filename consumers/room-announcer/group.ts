@@ -5,14 +5,14 @@ import { directoryEventSchema } from '../../protocol/directory-events.ts';
 import { fileEventSchema } from '../../protocol/file-events.ts';
 import { ceType } from '../../protocol/topics.ts';
 import type { ConsumerGroup } from '../runtime/group.ts';
-import { type AnnouncedEvent, announcementsOf, fileChanges, loggedChanges, memberEvents, revokedBy, updatedChannels } from './batch.ts';
+import { type AnnouncedEvent, announcementsOf, fileChanges, loggedChanges, memberEvents, removalsOf, revokedBy, updatedChannels } from './batch.ts';
 import type { Announcer } from './rooms.ts';
 
-const TYPES = ['channel.updated', 'channel.member_added', 'channel.member_removed', 'user.updated', 'user.credential_revoked', 'file.updated', 'file.deleted'] as const;
+const TYPES = ['channel.updated', 'channel.member_added', 'channel.member_removed', 'channel.message_removal_ordered', 'user.updated', 'user.credential_revoked', 'file.updated', 'file.deleted'] as const;
 
 /**
  * Repeats to rooms and inboxes what the Worker told them after a directory write, so that a call that was lost heals (G5): who is a member, and in which role;
- * which credentials are void; whether the channel is archived. And tells rooms what has become of their files: that nobody has told them before. Inboxes hear of memberships from the group `notifier`. Rooms and inboxes pass over what they have heard.
+ * which credentials are void; whether the channel is archived; which messages are to be removed. And tells rooms what has become of their files: that nobody has told them before. Inboxes hear of memberships from the group `notifier`. Rooms and inboxes pass over what they have heard.
  *
  * Told is what still stands in Postgres, and nothing that was undone since: a removed member is not let in between a late joining and the removal behind it.
  */
@@ -30,5 +30,5 @@ async function announce(tx: postgres.TransactionSql, announcer: Announcer, event
   const channels = await findChannelStandings(tx, updatedChannels(events));
   const revoked = await findRevokedCredentials(tx, revokedBy(events));
   const memberships = await findChannelsOf(tx, [...new Set(revoked.map(({ user_id }) => user_id))]);
-  await announcer.announce(announcementsOf({ changes: changes.filter((_, n) => standing.has(n)), channels, revoked, memberships, files: fileChanges(events) }));
+  await announcer.announce(announcementsOf({ changes: changes.filter((_, n) => standing.has(n)), channels, revoked, memberships, files: fileChanges(events), removals: removalsOf(events) }));
 }

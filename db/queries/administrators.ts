@@ -12,6 +12,13 @@ export async function refuseNonAdmin(db: Queryable, credentialId: string): Promi
   return me.role === 'admin' ? null : { code: 'forbidden', detail: 'this is for administrators' };
 }
 
+/** Null for who moderates: moderators and administrators, by the role at this moment. */
+export async function refuseNonModerator(db: Queryable, credentialId: string): Promise<Problem | null> {
+  const [me] = await db.execute<{ role: User['role'] }>(callerRow(credentialId));
+  if (!me) return { code: 'unauthenticated' };
+  return me.role === 'admin' || me.role === 'moderator' ? null : { code: 'forbidden', detail: 'this is for administrators and moderators' };
+}
+
 /** The active administrators, locked until the transaction ends: of two that take each other's role, the second sees that the first is gone. */
 export async function lockAdmins(tx: Transaction): Promise<string[]> {
   const rows = await tx

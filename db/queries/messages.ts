@@ -35,7 +35,8 @@ interface LogColumns {
   readonly drained_seq: string;
   readonly last: string | null;
 }
-interface MessageColumns extends Omit<Message, 'seq' | 'pos' | 'tpos' | 'reactions' | 'file_ids' | 'files' | 'pinned'> {
+interface MessageColumns extends Omit<Message, 'seq' | 'pos' | 'tpos' | 'reactions' | 'file_ids' | 'files' | 'pinned' | 'removed_by_moderator'> {
+  readonly is_removed: boolean;
   readonly seq: string;
   readonly pos: string | null;
   readonly tpos: string | null;
@@ -54,6 +55,7 @@ type Row = Standing & LogColumns & MessageColumns & AuthorColumns & { [column: s
 
 const messageColumns: SQL = sql`p.id, p.channel_id, p.seq, p.pos, p.thread_id, p.tpos, p.author_id, p.client_msg_id, p.text, p.origin, p.revision,
   ${wireTime(sql`p.created_at`)} AS created_at, ${wireTime(sql`p.edited_at`)} AS edited_at, ${wireTime(sql`p.deleted_at`)} AS deleted_at,
+  p.deleted_at IS NOT NULL AND EXISTS (SELECT FROM message_removals mr WHERE mr.message_id = p.id) AS is_removed,
   coalesce(t.reply_count, 0) AS reply_count, r.reactions, ${wireTime(sql`pn.pinned_at`)} AS pinned_at, pn.pinned_by, mf.file_ids, mf.files, a.handle, a.display_name, a.role AS author_role`;
 
 /** The stored columns that `messageColumns` is made of. */
@@ -173,6 +175,7 @@ function toMessage(row: Row): Message {
     created_at: row.created_at,
     edited_at: row.edited_at,
     deleted_at: row.deleted_at,
+    ...(row.is_removed && { removed_by_moderator: true as const }),
     reply_count: row.reply_count,
     reactions: row.reactions ?? [],
     ...(row.pinned_at !== null && row.pinned_by !== null && { pinned: { at: row.pinned_at, by: row.pinned_by } }),

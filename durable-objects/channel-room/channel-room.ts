@@ -1,5 +1,5 @@
 import { DurableObject } from 'cloudflare:workers';
-import type { AnnounceAnswer, ChannelStanding, RoomNews } from '../../protocol/announcements.ts';
+import type { AnnounceAnswer, ChannelStanding, Removal, RoomNews } from '../../protocol/announcements.ts';
 import type { Outcome } from '../../protocol/errors.ts';
 import type { Command, CommandResult } from '../../protocol/frames.ts';
 import type { RedactAnswer, Redaction } from '../../protocol/redactions.ts';
@@ -117,15 +117,16 @@ export class ChannelRoom extends DurableObject<Env> implements RoomApi {
     (await this.#room.mustOpen(channelId)).setStanding(standing);
   }
 
-  async announce(channelId: string, { changes, revoked, channel, files = [] }: RoomNews): Promise<AnnounceAnswer> {
+  async announce(channelId: string, { changes, revoked, channel, files = [], removals = [] }: RoomNews): Promise<AnnounceAnswer> {
     // Nobody is in a room that was never opened, and it learns its channel when it is; but whom to keep out it has to be told.
-    if (this.#room.isUnused && revoked.length === 0) return { status: 'told' };
+    if (this.#room.isUnused && revoked.length === 0 && removals.length === 0) return { status: 'told' };
     const room = await this.#room.open(channelId);
     if ('problem' in room) return { status: room.problem.code === 'not_found' ? 'unknown' : 'unavailable' };
     if (channel !== null) room.ok.setStanding(channel);
     if (files.length > 0) room.ok.announceFiles(files);
     for (const change of changes) await room.ok.applyMemberChange(change);
     await this.revokeCredentials(channelId, revoked);
+    if (removals.length > 0 && 'problem' in room.ok.removeMessages(removals)) return { status: 'unavailable' };
     return { status: 'told' };
   }
 
@@ -133,6 +134,11 @@ export class ChannelRoom extends DurableObject<Env> implements RoomApi {
     const room = await this.#room.open(redaction.channel_id);
     if ('problem' in room) return { status: room.problem.code === 'not_found' ? 'unknown' : 'unavailable' };
     return room.ok.redact(redaction);
+  }
+
+  async removeMessages(channelId: string, removals: readonly Removal[]): Promise<Outcome<true>> {
+    const room = await this.#room.open(channelId);
+    return 'problem' in room ? room : room.ok.removeMessages(removals);
   }
 
   /** A room that is not open has no sockets that look. */

@@ -128,13 +128,13 @@ function remove({ room, actor, now }: Context, { message_id }: CommandOf<'delete
   return 'problem' in own ? own : { ok: deleteMessage(room, own.ok, actor.user_id, now) };
 }
 
-/** It stays in its place, without its text, reactions or pin. Deleting it once more does nothing. */
-export function deleteMessage(room: Conversation, message: IndexedMessage, actor_id: string, now: number): CommandResult {
+/** It stays in its place, without its text, reactions or pin. Deleting it once more does nothing. `more`: what else its event says. */
+export function deleteMessage(room: Conversation, message: IndexedMessage, actor_id: string, now: number, more: { by_moderator?: true } = {}): CommandResult {
   const { id: message_id, thread_id } = message;
   if (message.deleted === 1) return result(message, null, now, false);
   room.messages.setDeleted(message_id);
   room.pins.remove(message_id);
-  return result(message, room.append({ type: 'message.deleted', actor_id, message_id, thread_id }, now), now, true);
+  return result(message, room.append({ type: 'message.deleted', actor_id, message_id, thread_id, ...more }, now), now, true);
 }
 
 /** Owners and admins of a channel may delete what others have written in it. */

@@ -1,4 +1,4 @@
-import type { AnnounceAnswer, ChannelStanding, RoomNews } from '../../protocol/announcements.ts';
+import type { AnnounceAnswer, ChannelStanding, Removal, RoomNews } from '../../protocol/announcements.ts';
 import type { MemberRole } from '../../protocol/events.ts';
 import type { Command, CommandResult } from '../../protocol/frames.ts';
 import type { Outcome } from '../../protocol/errors.ts';
@@ -87,6 +87,8 @@ export interface RoomApi extends RoomOfNodes {
   announce(channelId: string, news: RoomNews): Promise<AnnounceAnswer>;
   /** Deletes the next messages of a user, at most 500, durably before it returns. Repeating it goes on where there are any left. */
   redact(redaction: Redaction): Promise<RedactAnswer>;
+  /** Removes messages by order of somebody who moderates, durably before it returns. Repeating it does nothing. */
+  removeMessages(channelId: string, removals: readonly Removal[]): Promise<Outcome<true>>;
   /** What others see of a member has changed. False: nobody in this room looks, or it is no member; the inbox is to tell it no more. */
   presenceChanged(channelId: string, notice: PresenceNotice): Promise<boolean>;
   /** Asks all sockets to leave at a random moment within so many milliseconds, and to come back; how many there are. */

@@ -1,4 +1,4 @@
-import type { ChannelStanding, FileNews } from '../../protocol/announcements.ts';
+import type { ChannelStanding, FileNews, Removal } from '../../protocol/announcements.ts';
 import type { CloseCode } from '../../protocol/close-codes.ts';
 import type { Outcome } from '../../protocol/errors.ts';
 import type { Command, CommandResult } from '../../protocol/frames.ts';
@@ -28,6 +28,7 @@ import { MembershipLookup } from './membership.ts';
 import { readForNode } from './node-reads.ts';
 import { announceFiles } from './file-news.ts';
 import { redact } from './redaction.ts';
+import { removeMessages } from './removal.ts';
 import type { RoomAlarm } from './room-alarms.ts';
 import type { ActorCommand, Admission, LogHead, MemberChange, Placement, SocketRequest } from './room-api.ts';
 import { roomDrain } from './room-drain.ts';
@@ -183,6 +184,15 @@ export class Room<S extends RoomSocket> {
     const { answer, events } = redact(this.#conversation, redaction, this.#ports.clock());
     if (events.length > 0) this.#committed(events);
     return answer;
+  }
+
+  /** As `removeMessages`. */
+  removeMessages(removals: readonly Removal[]): Outcome<true> {
+    this.#commits.flush();
+    const removed = removeMessages(this.#conversation, removals, this.#ports.clock());
+    if ('problem' in removed) return removed;
+    if (removed.ok.length > 0) this.#committed(removed.ok);
+    return { ok: true };
   }
 
   /** As `AccessChanges`. */

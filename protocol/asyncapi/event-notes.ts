@@ -29,8 +29,11 @@ export const CHANNEL_EVENT_NOTES: Notes<ChannelEvent> = {
   },
   'message.deleted': {
     title: 'A message was deleted',
-    summary: 'It stays in its place, without its text.',
-    examples: [{ ...entry(4), type: 'message.deleted', message_id: REPLY, thread_id: MESSAGE }],
+    summary: 'It stays in its place, without its text. by_moderator: the actor moderates, and removed it.',
+    examples: [
+      { ...entry(4), type: 'message.deleted', message_id: REPLY, thread_id: MESSAGE },
+      { ...entry(12), type: 'message.deleted', message_id: MESSAGE, thread_id: null, by_moderator: true },
+    ],
   },
   'reaction.added': {
     title: 'A reaction was added',
@@ -159,6 +162,11 @@ export const DIRECTORY_EVENT_NOTES: Notes<DirectoryEvent> = {
     title: 'A member was added to a channel',
     summary: 'Key: the channel. Written by the transaction that did it; the room then announces it as member.added.',
     examples: [{ ...by(4), type: 'channel.member_added', channel_id: CHANNEL, user_id: BOB, role: 'member', version: 2 }],
+  },
+  'channel.message_removal_ordered': {
+    title: 'The removal of a message was ordered',
+    summary: 'Key: the channel. Written by the transaction that did it; the room then deletes the message, and says so as message.deleted.',
+    examples: [{ ...by(12), type: 'channel.message_removal_ordered', channel_id: CHANNEL, message_id: MESSAGE }],
   },
   'channel.member_removed': {
     title: 'A member was removed from a channel',

@@ -29,6 +29,8 @@ export const AUDITED = {
   'PATCH /v1/webhooks/{id}': 'webhook.updated',
   'DELETE /v1/webhooks/{id}': 'webhook.deleted',
   'POST /v1/webhooks/{id}/rotate-secret': 'webhook.secret_rotated',
+  'POST /v1/admin/messages/{message_id}/remove': 'message.removal_ordered',
+  'POST /v1/admin/reports/{id}/resolve': 'report.resolved',
 } as const satisfies Record<string, AuditAct>;
 export type AuditedRoute = keyof typeof AUDITED;
 
@@ -47,6 +49,7 @@ export const NOT_AUDITED: Readonly<Record<string, string>> = {
   'PUT /v1/channels/{id}/messages/{message_id}/pin': CONVERSATION,
   'DELETE /v1/channels/{id}/messages/{message_id}/pin': CONVERSATION,
   'POST /v1/files': CONVERSATION,
+  'POST /v1/channels/{id}/messages/{message_id}/reports': 'the report itself says who made it',
   'PUT /v1/me/presence': OWN,
   'POST /v1/me/notifications/read': OWN,
   'PATCH /v1/me/notification-settings': OWN,

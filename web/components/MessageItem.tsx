@@ -100,7 +100,7 @@ function Imported({ message, source }: { message: Message; source: string }) {
 }
 
 function Body({ message }: { message: Message }) {
-  if (message.deleted_at !== null) return <p class="text gone">This message was deleted.</p>;
+  if (message.deleted_at !== null) return <p class="text gone">{message.removed_by_moderator ? 'This message was removed by a moderator.' : 'This message was deleted.'}</p>;
   return (
     <div class="text" dir="auto">
       <RichText text={message.text} />

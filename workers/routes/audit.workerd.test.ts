@@ -4,10 +4,11 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { AUDITED, type AuditedRoute } from '../../tests/support/audited-routes.ts';
 import { findAuditHead } from '../../db/queries/audit.ts';
 import { auditHeadSchema, auditPageSchema, type AuditRow } from '../../protocol/audit.ts';
+import { ownReportSchema } from '../../protocol/moderation.ts';
 import { botSchema } from '../../protocol/credentials.ts';
 import { webhookWithSecretSchema } from '../../protocol/webhooks.ts';
 import { workspaceSettingsSchema } from '../../protocol/workspace.ts';
-import { type Answer, bodyOf, type Caller, expectProblem, fetchApi, newCaller, newChannel, newToken, onPostgres } from '../api-fixture.ts';
+import { type Answer, bodyOf, type Caller, drained, expectProblem, fetchApi, newCaller, newChannel, newToken, onPostgres, send } from '../api-fixture.ts';
 import { newFile } from '../file-fixture.ts';
 
 /** Makes what is to be changed, then the one request that changes it. */
@@ -33,6 +34,12 @@ const deactivated = async () => {
 const bot = async () => bodyOf(await admin.call('POST', '/v1/admin/bots', { handle: `b-${uuidv7().slice(-12)}`, display_name: 'Bot' }), 201, botSchema).user.id;
 const WISH = { url: 'https://hook.example/secret-path', event_types: ['message.created'] };
 const webhook = async () => `/v1/webhooks/${bodyOf(await ada.call('POST', '/v1/webhooks', WISH), 201, webhookWithSecretSchema).id}`;
+const said = async () => {
+  const { member, id: channel } = await withMember();
+  const { message_id: message, seq } = await send(ada, channel, 'text');
+  await drained(channel, seq ?? 0);
+  return { member, channel, message };
+};
 const letter = async (): Promise<string> => {
   const headers = JSON.stringify({ ce_type: 'colink.message.created.v1', log_position: '1' });
   const [row] = await onPostgres((db) => db.execute<{ id: string }>(sql`
@@ -78,6 +85,12 @@ const CHANGES: Record<AuditedRoute, Change> = {
   'POST /v1/webhooks': () => ada.call('POST', '/v1/webhooks', WISH),
   'PATCH /v1/webhooks/{id}': async () => ada.call('PATCH', await webhook(), { state: 'disabled' }, { 'If-Match': '"1"' }),
   'DELETE /v1/webhooks/{id}': async () => ada.call('DELETE', await webhook()),
+  'POST /v1/admin/messages/{message_id}/remove': async () => admin.call('POST', `/v1/admin/messages/${(await said()).message}/remove`, { reason: 'r' }),
+  'POST /v1/admin/reports/{id}/resolve': async () => {
+    const { member, channel, message } = await said();
+    const { id } = bodyOf(await member.call('POST', `/v1/channels/${channel}/messages/${message}/reports`, { reason: 'spam' }), 201, ownReportSchema);
+    return admin.call('POST', `/v1/admin/reports/${id}/resolve`, { action: 'dismiss' });
+  },
   'POST /v1/webhooks/{id}/rotate-secret': async () => ada.call('POST', `${await webhook()}/rotate-secret`),
 };
 
