@@ -18,6 +18,7 @@ const COMMANDS: Readonly<Record<string, Load>> = {
   dlq: async () => (await import('./dlq.ts')).registerDlq,
   search: async () => (await import('./search.ts')).registerSearch,
   import: async () => (await import('./import-irc.ts')).registerImport,
+  export: async () => (await import('./export.ts')).registerExport,
   audit: async () => (await import('./audit.ts')).registerAudit,
   files: async () => (await import('./files.ts')).registerFiles,
   fleet: async () => (await import('./fleet.ts')).registerFleet,

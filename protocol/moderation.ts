@@ -24,8 +24,7 @@ export const ownReportSchema = z
   .meta({ id: 'OwnReport' });
 export type OwnReport = z.infer<typeof ownReportSchema>;
 
-export const reportActionSchema = z.enum(['dismiss', 'remove_message']);
-export type ReportAction = z.infer<typeof reportActionSchema>;
+const reportActionSchema = z.enum(['dismiss', 'remove_message']);
 
 /** For who moderates: no more of a private channel than that it is one. */
 export const reportSchema = ownReportSchema

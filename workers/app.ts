@@ -14,6 +14,7 @@ import { channelRoutes } from './routes/channels.ts';
 import { credentialRoutes } from './routes/credentials.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { docsRoutes } from './routes/docs.ts';
+import { exportRoutes } from './routes/export.ts';
 import { fileRoutes } from './routes/files.ts';
 import { historyRoutes } from './routes/history.ts';
 import { internalFileRoutes } from './routes/internal-files.ts';
@@ -82,6 +83,7 @@ const guardedRoutes = (services: Services): App[] => [
   adminRoutes(services),
   auditRoutes(),
   moderationRoutes(),
+  exportRoutes(),
   deadLetterRoutes(),
   webhookRoutes(),
   workspaceSettingsRoutes(),

@@ -20,7 +20,7 @@ let message: string;
 beforeEach(async () => {
   [admin, moderator, ada, bob] = [await newCaller({ role: 'admin' }), await newCaller({ role: 'moderator' }), await newCaller(), await newCaller()];
   ({ id: channel } = await newChannel(ada, 'private'));
-  expect((await ada.call('POST', `/v1/channels/${channel}/members`, { user_id: bob.user.id })).status).toBe(201);
+  await ada.call('POST', `/v1/channels/${channel}/members`, { user_id: bob.user.id });
   message = await say('buy now');
 });
 
