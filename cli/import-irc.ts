@@ -12,6 +12,7 @@ import { createProgress, formatCount, type Progress } from './import/progress.ts
 import { loadLine, saveState, statePath } from './import/state.ts';
 import { resolveTarget } from './import/target.ts';
 import { describeVerification, verifyImport } from './import/verify.ts';
+import { importSlack } from './import-slack.ts';
 import { insertToken } from './token.ts';
 
 const SCOPES: Scope[] = ['channels:read', 'channels:write', 'messages:import'];
@@ -33,8 +34,9 @@ type Options = z.infer<typeof optionsSchema>;
 /** `colink import irc <file>`: exit code 0 when every store holds exactly the file's messages, 1 when not, 130 when interrupted. */
 export function registerImport(cli: CAC): void {
   cli
-    .command('import <format> <file>', 'Post a chat log into a channel and check that it arrived; the format is irc')
-    .option('--channel <name>', 'Channel to post into, made if there is none', { default: 'ubuntu' })
+    .command('import <format> <file>', 'Post a chat log: irc into a channel, and check that it arrived; slack, an export of Slack (a zip), into the channels it has')
+    .option('--include <what>', 'slack: private, for private channels and direct messages, too')
+    .option('--channel <name>', 'irc: channel to post into, made if there is none', { default: 'ubuntu' })
     .option('--rate <n>', 'Messages a second, or max', { default: 'max' })
     .option('--limit <n>', 'Take only the first lines')
     .option('--user <handle>', 'Who posts; a token for a day is made for them', { default: 'alice' })
@@ -44,7 +46,11 @@ export function registerImport(cli: CAC): void {
     .option('--kafka-brokers <list>', 'Its brokers (KAFKA_BROKERS); without them event_log is the topic')
     .option('--verify-only', 'Post nothing, only check')
     .action(async (format: string, file: string, flags: unknown) => {
-      if (format !== 'irc') throw new Error(`unknown format ${format}: the one there is is irc`);
+      if (format === 'slack') {
+        process.exitCode = await importSlack(file, withEnvironment(flags));
+        return;
+      }
+      if (format !== 'irc') throw new Error(`unknown format ${format}: there are irc and slack`);
       const parsed = optionsSchema.safeParse(withEnvironment(flags));
       if (!parsed.success) throw new Error(parsed.error.issues.map(({ message }) => message).join('; '));
       process.exitCode = await importIrc(file, parsed.data);

@@ -6,10 +6,18 @@ import { commandResultSchema, type CommandResult } from '../../protocol/frames.t
 import type { ImportedMessage } from './batches.ts';
 
 export interface ImportApi {
-  /** The channel of this name, made public if there is none; the caller is a member afterwards. */
-  joinChannel(name: string): Promise<Channel>;
+  /**
+   * The channel of this name, made if there is none, public where nothing else is wished for; the caller is a member afterwards. Throws where there is one of another kind than
+   * is wished for: what is private is not posted where everybody reads it.
+   */
+  joinChannel(name: string, wish?: ChannelWish): Promise<Channel>;
   /** All or none, in order. Returns when the room has them durably. */
   postBatch(channelId: string, messages: readonly ImportedMessage[]): Promise<readonly CommandResult[]>;
+}
+
+interface ChannelWish {
+  readonly kind: 'public' | 'private';
+  readonly topic: string;
 }
 
 export interface ApiOptions {
@@ -109,11 +117,11 @@ export function createImportApi(options: ApiOptions): ImportApi {
     return undefined;
   }
 
-  async function findOrCreateChannel(name: string): Promise<Channel> {
+  async function findOrCreateChannel(name: string, wish: ChannelWish): Promise<Channel> {
     const found = await findChannel(name);
     if (found) return found;
     try {
-      return await expectOk(channelSchema, 'POST', '/v1/channels', { name, kind: 'public' });
+      return await expectOk(channelSchema, 'POST', '/v1/channels', { name, ...wish });
     } catch (error) {
       const raced = error instanceof RefusedError && error.problem?.code === 'conflict' ? await findChannel(name) : undefined;
       if (raced) return raced;
@@ -122,8 +130,9 @@ export function createImportApi(options: ApiOptions): ImportApi {
   }
 
   return {
-    async joinChannel(name) {
-      const channel = await findOrCreateChannel(name);
+    async joinChannel(name, wish) {
+      const channel = await findOrCreateChannel(name, wish ?? { kind: 'public', topic: '' });
+      if (wish !== undefined && channel.kind !== wish.kind) throw new Error(`there is a ${channel.kind} channel ${name}, and this is ${wish.kind}: rename one of them`);
       if (channel.my_role === null) await expectOk(z.unknown(), 'PUT', `/v1/channels/${channel.id}/members/me`);
       return channel;
     },
