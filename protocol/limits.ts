@@ -31,6 +31,12 @@ export const MAX_FRAME_EVENTS = 500;
 export const MAX_UNDRAINED_EVENTS = 10_000;
 export const MAX_UNDRAINED_BYTES = 16 * 1024 * 1024;
 
+/**
+ * Most events of a channel while the ids of its messages bear one millisecond; past it they bear the next one. So within a channel a message is known by the
+ * millisecond of its id and its `seq` modulo this.
+ */
+export const MAX_EVENTS_PER_MS = 1_000;
+
 /** Seconds between two client `ping`s; a socket silent for three is reaped. */
 export const HEARTBEAT_SECONDS = 25;
 /** Life of a socket ticket, in seconds. It serves once. */

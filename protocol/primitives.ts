@@ -6,6 +6,15 @@ export const idSchema = z
   .string()
   .regex(/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/, 'must be a UUID in lower case');
 
+/** Less than every UUIDv7 of this moment, and greater than every one of an earlier moment; epoch milliseconds, below 2^48 (RFC 9562, section 5.7). */
+export function firstIdOf(ms: number): string {
+  const hex = ms.toString(16).padStart(12, '0');
+  return `${hex.slice(0, 8)}-${hex.slice(8)}-7000-8000-000000000000`;
+}
+
+/** The moment that a UUIDv7 bears, in epoch milliseconds. */
+export const timeOfId = (id: string): number => Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
+
 /** RFC 3339, UTC, milliseconds. */
 export const timeSchema = z.iso.datetime({ precision: 3 });
 

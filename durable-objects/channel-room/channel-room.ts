@@ -23,7 +23,7 @@ import { socketRequestSchema } from '../sockets/socket-request.ts';
 import { nodeName } from '../fanout-node/node-api.ts';
 import type { NodeStub } from './node-link.ts';
 import { NodeTable } from './node-table.ts';
-import type { ActorCommand, Admission, LogHead, MemberChange, RevokedCredential, RoomApi, SocketRequest } from './room-api.ts';
+import type { ActorCommand, Admission, FoundMessage, LogHead, MemberChange, RevokedCredential, RoomApi, SocketRequest } from './room-api.ts';
 import { ROOM_ALARMS } from './room-alarms.ts';
 import { roomPostgres } from './room-postgres.ts';
 import type { RoomRecord } from './room-record.ts';
@@ -73,6 +73,11 @@ export class ChannelRoom extends DurableObject<Env> implements RoomApi {
   async executeBatch(channelId: string, actor: Actor, commands: readonly Command[]): Promise<Outcome<CommandResult[]>> {
     const room = await this.#room.open(channelId);
     return 'problem' in room ? room : await room.ok.executeBatch(actor, commands);
+  }
+
+  async findAt(channelId: string, actor: Actor, ms: number, remainder: number): Promise<Outcome<FoundMessage>> {
+    const room = await this.#room.open(channelId);
+    return 'problem' in room ? room : await room.ok.findAt(actor, ms, remainder);
   }
 
   async applyMemberChange(channelId: string, change: MemberChange): Promise<void> {

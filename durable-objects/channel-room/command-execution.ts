@@ -6,7 +6,7 @@ import { accessProblem } from './commands.ts';
 import type { Conversation } from './conversation.ts';
 import type { EditWindowLookup } from './edit-window.ts';
 import type { GroupCommit } from './group-commit.ts';
-import type { ActorCommand } from './room-api.ts';
+import type { ActorCommand, FoundMessage } from './room-api.ts';
 import type { RoomMetrics } from './room-metrics.ts';
 
 const lost: Outcome<CommandResult> = { problem: { code: 'internal' } };
@@ -63,6 +63,16 @@ export class CommandExecution {
     const outcome = problem === null ? await this.#commits.executeBatch(actor, commands) : { problem };
     if ('problem' in outcome) this.#countRefused(outcome.problem);
     return outcome;
+  }
+
+  /** As `RoomApi.findAt`. */
+  async findAt(actor: Actor, ms: number, remainder: number): Promise<Outcome<FoundMessage>> {
+    const problem = await this.#admissions.refusal(actor);
+    if (problem !== null) return { problem };
+    const found = this.#conversation.messages.findAt(ms, remainder);
+    if (found === undefined) return { problem: { code: 'not_found' } };
+    const { id: message_id, seq, pos, thread_id, tpos, deleted } = found;
+    return { ok: { message_id, seq, pos, thread_id, tpos, deleted: deleted === 1 } };
   }
 
   #settle({ actor, command }: ActorCommand, outcome: Outcome<CommandResult>): void {

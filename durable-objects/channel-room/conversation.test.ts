@@ -2,6 +2,8 @@ import { V7Generator } from 'uuidv7';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { nodeSqlite } from '../../tests/support/node-sqlite.ts';
 import { ALICE, appendMessages, CHANNEL, conversation, id, must, NOW, reopen } from '../../tests/support/room-core.ts';
+import { MAX_EVENTS_PER_MS } from '../../protocol/limits.ts';
+import { timeOfId } from '../../protocol/primitives.ts';
 import { EventLog, LOG_SCHEMA } from '../log/event-log.ts';
 import type { SqlDriver, SqlValue } from '../log/sql-driver.ts';
 import { ACCESS_SCHEMA, AccessTable } from './access-table.ts';
@@ -248,5 +250,35 @@ describe('the standing of the channel', () => {
     expect(later.isArchived).toBe(false);
     later.setStanding({ archived: true, version: 2 });
     expect(reopen(sql).isArchived).toBe(true);
+  });
+});
+
+describe('a message by its moment', () => {
+  beforeEach(() => {
+    const ids = new V7Generator();
+    room = reopen(sql, (now) => ids.generateOrResetWithTs(now).toString());
+  });
+
+  const find = (messageId: string, seq: number | null, of = room) => of.messages.findAt(timeOfId(messageId), (seq ?? 0) % MAX_EVENTS_PER_MS)?.id;
+
+  it('is the only one of it, though the clock stands still for more events than a millisecond holds, or goes back, and whatever is rolled back', () => {
+    let now = NOW;
+    const sent = Array.from({ length: 5_000 }, (_, n) => {
+      if (n === 2_500) now -= 60_000;
+      if (n % 700 === 699) expect(() => room.commit(() => [...Array.from({ length: 400 }, (_, lost) => apply(`${n}-${lost}`, room, ALICE, now)), fail()])).toThrow(Fault);
+      return send(`m${n}`, room, ALICE, now);
+    });
+    for (const instance of [room, reopen(sql)]) {
+      expect(sent.filter(({ message_id, seq }) => find(message_id, seq, instance) !== message_id)).toEqual([]);
+    }
+    const stamps = new Set(sent.map(({ message_id, seq }) => `${timeOfId(message_id)} ${(seq ?? 0) % MAX_EVENTS_PER_MS}`));
+    expect(stamps.size).toBe(sent.length);
+    expect(timeOfId(sent.at(-1)?.message_id ?? '') - NOW).toBeLessThan(10);
+  });
+
+  it('is none where the millisecond or the remainder is another', () => {
+    const { message_id, seq } = send('only');
+    const ms = timeOfId(message_id);
+    expect([room.messages.findAt(ms, seq ?? 0)?.id, room.messages.findAt(ms + 1, seq ?? 0), room.messages.findAt(ms, (seq ?? 0) + 1), room.messages.findAt(0, 0)]).toEqual([message_id, undefined, undefined, undefined]);
   });
 });

@@ -1,5 +1,7 @@
 import type { ChannelStanding } from '../../protocol/announcements.ts';
 import type { ChannelEvent } from '../../protocol/events.ts';
+import { MAX_EVENTS_PER_MS } from '../../protocol/limits.ts';
+import { timeOfId } from '../../protocol/primitives.ts';
 import { EventLog, LOG_SCHEMA, type LogEvent } from '../log/event-log.ts';
 import type { SqlDriver } from '../log/sql-driver.ts';
 import { ACCESS_SCHEMA, AccessTable } from './access-table.ts';
@@ -56,7 +58,7 @@ const LATER_TABLES = [['sent', SENT_SCHEMA], ['edits', EDIT_SCHEMA], ['standing'
 type RoomRow = { channel_id: string; kind: ChannelKind; pos: number };
 
 /** One millisecond after a UUIDv7 was made (RFC 9562, section 5.7): what is made then is greater. */
-const idTime = (id: string | null): number => (id === null ? 0 : Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16) + 1);
+const idTime = (id: string | null): number => (id === null ? 0 : timeOfId(id) + 1);
 
 function putStanding(sql: SqlDriver, { archived, version }: ChannelStanding): void {
   sql.run('INSERT OR REPLACE INTO standing (id, archived, version) VALUES (1, ?, ?)', archived ? 1 : 0, version);
@@ -84,6 +86,8 @@ export class Conversation {
   #commits = 0;
   /** No id is made for an earlier moment: ids rise, whatever the clocks of this room's instances say. Epoch milliseconds. */
   #idAt: number;
+  /** The first `seq` whose ids may bear that moment. */
+  #idFrom = Number.POSITIVE_INFINITY;
 
   /** From now on `open` finds nothing. */
   static forget(sql: SqlDriver): void {
@@ -169,9 +173,13 @@ export class Conversation {
     return this.log.state.seq + 1;
   }
 
+  /** At most `MAX_EVENTS_PER_MS` events share a moment, however the clock stands: what is rolled back in between has made none. */
   newId(now: number): string {
-    this.#idAt = Math.max(this.#idAt, now);
-    return this.#newId(this.#idAt);
+    const isFull = this.nextSeq - this.#idFrom >= MAX_EVENTS_PER_MS;
+    const at = Math.max(isFull ? this.#idAt + 1 : this.#idAt, now);
+    this.#idFrom = at === this.#idAt ? Math.min(this.#idFrom, this.nextSeq) : this.nextSeq;
+    this.#idAt = at;
+    return this.#newId(at);
   }
 
   /** The place of the next top-level message. It is taken when that message's event is appended. */

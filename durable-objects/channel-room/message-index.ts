@@ -1,4 +1,6 @@
 import type { SqlDriver } from '../log/sql-driver.ts';
+import { MAX_EVENTS_PER_MS } from '../../protocol/limits.ts';
+import { firstIdOf } from '../../protocol/primitives.ts';
 import { SENT_SCHEMA, SentIndex } from './sent-index.ts';
 
 /**
@@ -89,6 +91,13 @@ export class MessageIndex {
 
   find(id: string): IndexedMessage | undefined {
     return this.#sql.all<Row>(`SELECT ${COLUMNS} FROM messages WHERE id = ?`, id)[0];
+  }
+
+  /** The message whose id bears this millisecond, and whose `seq` leaves that remainder: there is one at most (`MAX_EVENTS_PER_MS`). */
+  findAt(ms: number, remainder: number): IndexedMessage | undefined {
+    return this.#sql.all<Row>(
+      `SELECT ${COLUMNS} FROM messages WHERE id >= ? AND id < ? AND seq % ? = ? ORDER BY id LIMIT 1`, firstIdOf(ms), firstIdOf(ms + 1), MAX_EVENTS_PER_MS, remainder,
+    )[0];
   }
 
   /** Messages of an author that are not deleted, by their ids: at most `limit` of those after `after`. Walks the whole index to find few. */

@@ -13,6 +13,16 @@ export interface ActorCommand {
   readonly command: Command;
 }
 
+/** Where a message stands: `pos`, or `thread_id` and `tpos`. */
+export interface FoundMessage {
+  readonly message_id: string;
+  readonly seq: number;
+  readonly pos: number | null;
+  readonly thread_id: string | null;
+  readonly tpos: number | null;
+  readonly deleted: boolean;
+}
+
 /** A change of the member list, as Postgres committed it. `role` null: no longer a member. `version` is `channels.members_version`. */
 export interface MemberChange {
   readonly event_id: string;
@@ -77,6 +87,11 @@ export interface RoomApi extends RoomOfNodes {
   executeEach(channelId: string, commands: readonly ActorCommand[]): Promise<(Outcome<CommandResult> | null)[]>;
   /** All or none, in this order, in one commit. */
   executeBatch(channelId: string, actor: Actor, commands: readonly Command[]): Promise<Outcome<CommandResult[]>>;
+  /**
+   * The message whose id bears this millisecond and whose `seq` leaves this remainder (`MAX_EVENTS_PER_MS`), drained or not, deleted or not; for who may act here.
+   * `not_found`: there is none such.
+   */
+  findAt(channelId: string, actor: Actor, ms: number, remainder: number): Promise<Outcome<FoundMessage>>;
   /** Applies and announces a member change; repeating it, or an older one, does nothing. Removal closes that user's sockets (4003). */
   applyMemberChange(channelId: string, change: MemberChange): Promise<void>;
   /** Ends the live access of credentials in this room: closes their sockets (4001) and refuses their commands until they expire. */

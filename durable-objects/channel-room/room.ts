@@ -30,7 +30,7 @@ import { announceFiles } from './file-news.ts';
 import { redact } from './redaction.ts';
 import { removeMessages } from './removal.ts';
 import type { RoomAlarm } from './room-alarms.ts';
-import type { ActorCommand, Admission, LogHead, MemberChange, Placement, SocketRequest } from './room-api.ts';
+import type { ActorCommand, Admission, FoundMessage, LogHead, MemberChange, Placement, SocketRequest } from './room-api.ts';
 import { roomDrain } from './room-drain.ts';
 import { RoomMetrics } from './room-metrics.ts';
 import type { RoomPorts } from './room-ports.ts';
@@ -158,6 +158,11 @@ export class Room<S extends RoomSocket> {
 
   async executeBatch(actor: Actor, commands: readonly Command[]): Promise<Outcome<CommandResult[]>> {
     return await this.#execution.executeBatch(actor, commands);
+  }
+
+  /** As `RoomApi`. */
+  async findAt(actor: Actor, ms: number, remainder: number): Promise<Outcome<FoundMessage>> {
+    return await this.#execution.findAt(actor, ms, remainder);
   }
 
   /** As `AccessChanges`. */
