@@ -288,6 +288,18 @@ CREATE TABLE inbox_logs (
   CONSTRAINT inbox_logs_pkey PRIMARY KEY (user_id)
 ) WITH (fillfactor=50);
 
+CREATE TABLE incoming_webhooks (
+  id uuid NOT NULL,
+  channel_id uuid NOT NULL,
+  bot_id uuid NOT NULL,
+  credential_id uuid NOT NULL,
+  created_by uuid NOT NULL,
+  created_at timestamp with time zone NOT NULL,
+  rotated_at timestamp with time zone,
+  revoked_at timestamp with time zone,
+  CONSTRAINT incoming_webhooks_pkey PRIMARY KEY (id)
+);
+
 CREATE TABLE members (
   channel_id uuid NOT NULL,
   user_id uuid NOT NULL,
@@ -676,6 +688,12 @@ ALTER TABLE former_members ADD CONSTRAINT former_members_user_id_fkey FOREIGN KE
 
 ALTER TABLE inbox_logs ADD CONSTRAINT inbox_logs_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
 
+ALTER TABLE incoming_webhooks ADD CONSTRAINT incoming_webhooks_bot_id_fkey FOREIGN KEY (bot_id) REFERENCES users(id);
+
+ALTER TABLE incoming_webhooks ADD CONSTRAINT incoming_webhooks_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES channels(id);
+
+ALTER TABLE incoming_webhooks ADD CONSTRAINT incoming_webhooks_created_by_fkey FOREIGN KEY (created_by) REFERENCES users(id);
+
 ALTER TABLE members ADD CONSTRAINT members_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES channels(id);
 
 ALTER TABLE members ADD CONSTRAINT members_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
@@ -769,6 +787,8 @@ CREATE INDEX files_unpurged ON files USING btree (deleted_at) WHERE deleted_at I
 CREATE INDEX files_uploader ON files USING btree (uploader_id, id) WHERE deleted_at IS NULL;
 
 CREATE INDEX idempotency_keys_age ON idempotency_keys USING btree (created_at);
+
+CREATE INDEX incoming_webhooks_channel ON incoming_webhooks USING btree (channel_id, id) WHERE revoked_at IS NULL;
 
 CREATE INDEX members_user ON members USING btree (user_id);
 

@@ -19,6 +19,8 @@ export const MAX_QUERY = 500;
 /** Largest request body in bytes; of a batch; and of one client frame. Larger: 413, or close 1009. */
 export const MAX_BODY_BYTES = 64 * 1024;
 export const MAX_BATCH_BODY_BYTES = 8 * 1024 * 1024;
+/** And of one in Slack's form, in which a message takes up to three times its bytes. */
+export const MAX_FORM_BODY_BYTES = 256 * 1024;
 export const MAX_FRAME_BYTES = 64 * 1024;
 
 /** Credit window of a socket: past this many unacknowledged events or bytes it is no longer pushed to. */

@@ -28,6 +28,7 @@ const BODIES: Readonly<Record<string, object>> = {
   'POST /v1/channels': { name: 'mine' },
   'POST /v1/channels/{id}/members': { user_id: uuidv7(), role: 'member' },
   'PATCH /v1/channels/{id}/members/{user_id}': { role: 'member' },
+  'POST /v1/channels/{id}/incoming-webhooks': { name: 'a' },
   'POST /v1/channels/{id}/messages': { client_msg_id: 'a', text: 'a' },
   'PATCH /v1/channels/{id}/messages/{message_id}': { text: 'a' },
   'PATCH /v1/channels/{id}/notification-settings': { muted: true },
@@ -51,7 +52,7 @@ beforeAll(async () => {
 afterAll(() => world?.close());
 
 function requestOf({ name, method, path }: (typeof OPERATIONS)[number], channel: string, token?: string): RawRequest {
-  const ids: Record<string, string> = { message_id: message, user_id: 'me', emoji: 'x', id: path.startsWith('/v1/channels') ? channel : member.id };
+  const ids: Record<string, string> = { message_id: message, webhook_id: message, user_id: 'me', emoji: 'x', id: path.startsWith('/v1/channels') ? channel : member.id };
   const body = BODIES[name];
   return {
     method,

@@ -16,7 +16,9 @@ import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { docsRoutes } from './routes/docs.ts';
 import { exportRoutes } from './routes/export.ts';
 import { fileRoutes } from './routes/files.ts';
+import { hookRoutes } from './routes/hooks.ts';
 import { historyRoutes } from './routes/history.ts';
+import { incomingWebhookRoutes } from './routes/incoming-webhooks.ts';
 import { internalFileRoutes } from './routes/internal-files.ts';
 import { internalRoutes } from './routes/internal.ts';
 import { meRoutes } from './routes/me.ts';
@@ -33,6 +35,7 @@ import { readStateRoutes } from './routes/read-states.ts';
 import { revisionRoutes } from './routes/revisions.ts';
 import { searchRoutes } from './routes/search.ts';
 import { sessionRoutes } from './routes/session.ts';
+import { slackRoutes } from './routes/slack.ts';
 import { socketRoutes, socketTicketRoutes } from './routes/sockets.ts';
 import { userRoutes } from './routes/users.ts';
 import { webhookRoutes } from './routes/webhooks.ts';
@@ -54,6 +57,8 @@ export function createApp(services: Services): App {
   app.route('/', internalFileRoutes());
   app.route('/', sessionRoutes(services));
   app.route('/', socketRoutes(services));
+  app.route('/', hookRoutes(services));
+  app.route('/', slackRoutes(services));
 
   app.use('/v1/*', authenticate(services));
   for (const routes of guardedRoutes(services)) app.route('/', routes);
@@ -87,6 +92,7 @@ const guardedRoutes = (services: Services): App[] => [
   deadLetterRoutes(),
   webhookRoutes(),
   workspaceSettingsRoutes(),
+  incomingWebhookRoutes(),
 ];
 
 /** 405 with `Allow` for every path that exists: the last route of each path takes what no other took. */

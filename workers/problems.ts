@@ -27,13 +27,19 @@ export function unwrap<T>(outcome: Outcome<T>): T {
 /** Seconds to wait where nobody knows better. */
 const RETRY_AFTER: Partial<Record<ErrorCode, number>> = { idempotency_in_flight: 1, rate_limited: 60, unavailable: 1, room_backlogged: 5 };
 
+/** `Retry-After` of a problem, where it has one. */
+export function retryAfterOf({ code, retry_after }: Problem): { readonly 'Retry-After'?: string } {
+  const seconds = retry_after ?? RETRY_AFTER[code];
+  return seconds === undefined ? {} : { 'Retry-After': String(Math.max(1, Math.ceil(seconds))) };
+}
+
 export function problemResponse(c: Context<AppEnv>, problem: Problem, headers: Readonly<Record<string, string>> = {}): Response {
   const retryAfter = problem.retry_after ?? RETRY_AFTER[problem.code];
   const document = problemDocument({ ...problem, ...(retryAfter !== undefined && { retry_after: retryAfter }) }, c.get('requestId'));
   return c.body(JSON.stringify(document), ERRORS[problem.code].status, {
     'Content-Type': 'application/problem+json',
     'Cache-Control': 'no-store',
-    ...(retryAfter !== undefined && { 'Retry-After': String(Math.max(1, Math.ceil(retryAfter))) }),
+    ...retryAfterOf(problem),
     ...(problem.code === 'unauthenticated' && { 'WWW-Authenticate': 'Bearer realm="colink"' }),
     ...headers,
   });
@@ -44,9 +50,12 @@ export function answerError(error: Error, c: Context<AppEnv>): Response {
   if (error instanceof ProblemError) return problemResponse(c, error.problem, error.headers);
   if (error instanceof HTTPException) return problemResponse(c, { code: codeOf(error.status) });
   const unreachable = error instanceof DeadlineError || classifyPostgresError(error) === 'unreachable';
-  console.error(JSON.stringify({ level: unreachable ? 'warn' : 'error', request_id: c.get('requestId'), method: c.req.method, path: c.req.path, ...describe(error) }));
+  console.error(JSON.stringify({ level: unreachable ? 'warn' : 'error', request_id: c.get('requestId'), method: c.req.method, path: loggedPath(c.req.path), ...describe(error) }));
   return problemResponse(c, { code: unreachable ? 'unavailable' : 'internal' });
 }
+
+/** The path of an incoming webhook is its secret. */
+const loggedPath = (path: string): string => (path.startsWith('/hooks/') ? '/hooks/…' : path);
 
 /** What the validators of the framework throw. */
 function codeOf(status: number): ErrorCode {

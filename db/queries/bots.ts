@@ -25,6 +25,13 @@ export interface BotRequest extends BotBody {
 export async function createBot(tx: Transaction, { id, credentialId, ownerId, handle, display_name, now, traceparent }: BotRequest): Promise<Outcome<Bot>> {
   const problem = await refuseNonAdmin(tx, credentialId);
   if (problem) return { problem };
+  const made = await insertBot(tx, { id, ownerId, handle, display_name, now, traceparent });
+  if ('ok' in made) await recordAct(tx, { act: 'bot.created', target: ['user', id], details: { handle } }, { actorId: ownerId, credentialId });
+  return made;
+}
+
+/** Makes a bot, whoever asks for it; the act is theirs to record. `conflict` where the handle is taken. */
+export async function insertBot(tx: Transaction, { id, ownerId, handle, display_name, now, traceparent }: Omit<BotRequest, 'credentialId'>): Promise<Outcome<Bot>> {
   const user: User = { id, handle, display_name, role: 'member' };
   const inserted = await tx
     .insert(users)
@@ -33,7 +40,6 @@ export async function createBot(tx: Transaction, { id, credentialId, ownerId, ha
     .returning({ id: users.id });
   if (inserted.length === 0) return { problem: { code: 'conflict', detail: 'the handle is taken' } };
   await appendDirectoryEvent(tx, { type: 'user.created', id: uuidv7(), at: now.toISOString(), actor_id: ownerId, user, version: 1 }, traceparent);
-  await recordAct(tx, { act: 'bot.created', target: ['user', id], details: { handle } }, { actorId: ownerId, credentialId });
   return { ok: { user, owner_id: ownerId, deactivated: false } };
 }
 

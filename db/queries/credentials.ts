@@ -81,6 +81,11 @@ export function revokeCredential(tx: Transaction, secretHash: Uint8Array, revoca
   return revoke(tx, eq(credentials.secret_hash, secretHash), revocation);
 }
 
+/** The same for one of this id, whoever asks for it; the act is theirs to record. */
+export function revokeById(tx: Transaction, id: string, revocation: Revocation): Promise<RevokedAccess | null> {
+  return revoke(tx, eq(credentials.id, id), revocation, async () => {});
+}
+
 /** The same for one of the caller's own, by its id. `not_found` for one that is another's, or nobody's. */
 export async function revokeOwn(tx: Transaction, callerCredentialId: string, id: string, revocation: Revocation): Promise<Outcome<RevokedAccess>> {
   const [me] = await tx.execute<{ id: string }>(callerRow(callerCredentialId));
@@ -98,15 +103,21 @@ export async function revokeOthers(tx: Transaction, callerCredentialId: string, 
   return { ok: await revoke(tx, tokens ? others : and(others, eq(credentials.kind, 'session')), revocation) };
 }
 
+type Revoked = Pick<FoundCredential, 'id' | 'kind'> & { readonly user_id: string };
+
+const recordRevoked = (tx: Transaction, { id, user_id, kind }: Revoked): Promise<void> =>
+  recordAct(tx, { act: 'credential.revoked', target: ['credential', id], details: { user_id, kind } }, { actorId: user_id });
+
 /** All that `which` selects, of one user. */
-async function revoke(tx: Transaction, which: SQL | undefined, { now, traceparent }: Revocation): Promise<RevokedAccess | null> {
+async function revoke(tx: Transaction, which: SQL | undefined, { now, traceparent }: Revocation, record = recordRevoked): Promise<RevokedAccess | null> {
   const revoked = await tx
     .update(credentials)
     .set({ revoked_at: now })
     .where(and(which, isNull(credentials.revoked_at)))
     .returning({ id: credentials.id, user_id: credentials.user_id, kind: credentials.kind });
-  for (const { id: credential_id, user_id, kind } of revoked) {
-    await recordAct(tx, { act: 'credential.revoked', target: ['credential', credential_id], details: { user_id, kind } }, { actorId: user_id });
+  for (const credential of revoked) {
+    const { id: credential_id, user_id } = credential;
+    await record(tx, credential);
     await appendDirectoryEvent(tx, { type: 'user.credential_revoked', id: uuidv7(), at: now.toISOString(), actor_id: user_id, user_id, credential_id }, traceparent);
   }
   const [first, ...more] = await tx.select({ id: credentials.id, user_id: credentials.user_id, expires_at: credentials.expires_at }).from(credentials).where(which);

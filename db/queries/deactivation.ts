@@ -64,15 +64,21 @@ export type LockedUser = User & { readonly version: number; readonly deactivated
 export async function lockForAdmin(tx: Transaction, { credentialId, userId }: UserRequest): Promise<Outcome<LockedUser>> {
   const problem = await refuseNonAdmin(tx, credentialId);
   if (problem) return { problem };
+  const user = await lockedUser(tx, userId);
+  return user ? { ok: user } : { problem: { code: 'not_found' } };
+}
+
+export async function lockedUser(tx: Transaction, userId: string): Promise<LockedUser | undefined> {
   const [user] = await tx
     .select({ id: users.id, handle: users.handle, display_name: users.display_name, role: users.role, version: users.version, deactivated_at: users.deactivated_at })
     .from(users)
     .where(eq(users.id, userId))
     .for('no key update');
-  return user ? { ok: user } : { problem: { code: 'not_found' } };
+  return user;
 }
 
-async function setDeactivated(tx: Transaction, request: UserRequest, locked: LockedUser, deactivatedAt: Date | null): Promise<void> {
+/** Of a user whose row is locked. */
+export async function setDeactivated(tx: Transaction, request: Pick<UserRequest, 'eventId' | 'actorId' | 'now' | 'traceparent'>, locked: LockedUser, deactivatedAt: Date | null): Promise<void> {
   const { version: before, deactivated_at: _, ...user } = locked;
   const { eventId: id, actorId: actor_id, now, traceparent } = request;
   const version = before + 1;

@@ -50,7 +50,8 @@ export async function insertMember(tx: Transaction, change: MemberChange & { rea
   await appendDirectoryEvent(tx, { type: 'channel.member_added', ...eventOf(change), role, version }, change.traceparent);
 }
 
-async function deleteMember(tx: Transaction, change: MemberChange): Promise<void> {
+/** Removes a member and says so in the outbox. The channel's row is locked. */
+export async function deleteMember(tx: Transaction, change: MemberChange): Promise<void> {
   const version = await bumpVersion(tx, change.channelId);
   await tx.delete(members).where(and(eq(members.channel_id, change.channelId), eq(members.user_id, change.userId)));
   await tx.insert(formerMembers).values({ channel_id: change.channelId, user_id: change.userId, version });
@@ -173,12 +174,12 @@ async function countOwners(tx: Transaction, channelId: string): Promise<number> 
   return owners.length;
 }
 
-async function roleOf(tx: Transaction, { channelId, userId }: MemberChange): Promise<MemberRole | null> {
+async function roleOf(tx: Transaction, { channelId, userId }: Pick<MemberChange, 'channelId' | 'userId'>): Promise<MemberRole | null> {
   const [found] = await tx.select({ role: members.role }).from(members).where(and(eq(members.channel_id, channelId), eq(members.user_id, userId)));
   return found?.role ?? null;
 }
 
-async function isMember(tx: Transaction, change: MemberChange): Promise<boolean> {
+export async function isMember(tx: Transaction, change: Pick<MemberChange, 'channelId' | 'userId'>): Promise<boolean> {
   return (await roleOf(tx, change)) !== null;
 }
 

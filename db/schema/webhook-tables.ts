@@ -48,3 +48,14 @@ export const webhookDeliveries = pgTable('webhook_deliveries', {
   created_at: moment().notNull().defaultNow(),
   settled_at: moment(),
 });
+
+export const incomingWebhooks = pgTable('incoming_webhooks', {
+  id: uuid().primaryKey(),
+  channel_id: uuid().notNull(),
+  bot_id: uuid().notNull(),
+  credential_id: uuid().notNull(),
+  created_by: uuid().notNull(),
+  created_at: moment().notNull(),
+  rotated_at: moment(),
+  revoked_at: moment(),
+});

@@ -75,9 +75,14 @@ export class ChannelRoom extends DurableObject<Env> implements RoomApi {
     return 'problem' in room ? room : await room.ok.executeBatch(actor, commands);
   }
 
-  async findAt(channelId: string, actor: Actor, ms: number, remainder: number): Promise<Outcome<FoundMessage>> {
+  async findAt(channelId: string, actor: Actor, ms: number, remainder: number): Promise<Outcome<FoundMessage | null>> {
     const room = await this.#room.open(channelId);
     return 'problem' in room ? room : await room.ok.findAt(actor, ms, remainder);
+  }
+
+  async headFor(channelId: string, actor: Actor): Promise<Outcome<LogHead>> {
+    const room = await this.#room.open(channelId);
+    return 'problem' in room ? room : await room.ok.headFor(actor);
   }
 
   async applyMemberChange(channelId: string, change: MemberChange): Promise<void> {

@@ -65,12 +65,17 @@ export class CommandExecution {
     return outcome;
   }
 
+  /** As `Admissions.refusal`. */
+  refusal(actor: Actor): Promise<Problem | null> {
+    return this.#admissions.refusal(actor);
+  }
+
   /** As `RoomApi.findAt`. */
-  async findAt(actor: Actor, ms: number, remainder: number): Promise<Outcome<FoundMessage>> {
-    const problem = await this.#admissions.refusal(actor);
+  async findAt(actor: Actor, ms: number, remainder: number): Promise<Outcome<FoundMessage | null>> {
+    const problem = await this.refusal(actor);
     if (problem !== null) return { problem };
     const found = this.#conversation.messages.findAt(ms, remainder);
-    if (found === undefined) return { problem: { code: 'not_found' } };
+    if (found === undefined) return { ok: null };
     const { id: message_id, seq, pos, thread_id, tpos, deleted } = found;
     return { ok: { message_id, seq, pos, thread_id, tpos, deleted: deleted === 1 } };
   }

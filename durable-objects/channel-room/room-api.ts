@@ -88,10 +88,12 @@ export interface RoomApi extends RoomOfNodes {
   /** All or none, in this order, in one commit. */
   executeBatch(channelId: string, actor: Actor, commands: readonly Command[]): Promise<Outcome<CommandResult[]>>;
   /**
-   * The message whose id bears this millisecond and whose `seq` leaves this remainder (`MAX_EVENTS_PER_MS`), drained or not, deleted or not; for who may act here.
-   * `not_found`: there is none such.
+   * The message whose id bears this millisecond and whose `seq` leaves this remainder (`MAX_EVENTS_PER_MS`), drained or not, deleted or not; null: there is none. For
+   * who may act here.
    */
-  findAt(channelId: string, actor: Actor, ms: number, remainder: number): Promise<Outcome<FoundMessage>>;
+  findAt(channelId: string, actor: Actor, ms: number, remainder: number): Promise<Outcome<FoundMessage | null>>;
+  /** Where the log stands, for who may act here. */
+  headFor(channelId: string, actor: Actor): Promise<Outcome<LogHead>>;
   /** Applies and announces a member change; repeating it, or an older one, does nothing. Removal closes that user's sockets (4003). */
   applyMemberChange(channelId: string, change: MemberChange): Promise<void>;
   /** Ends the live access of credentials in this room: closes their sockets (4001) and refuses their commands until they expire. */

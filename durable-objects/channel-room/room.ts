@@ -161,8 +161,14 @@ export class Room<S extends RoomSocket> {
   }
 
   /** As `RoomApi`. */
-  async findAt(actor: Actor, ms: number, remainder: number): Promise<Outcome<FoundMessage>> {
+  async findAt(actor: Actor, ms: number, remainder: number): Promise<Outcome<FoundMessage | null>> {
     return await this.#execution.findAt(actor, ms, remainder);
+  }
+
+  /** As `RoomApi`. */
+  async headFor(actor: Actor): Promise<Outcome<LogHead>> {
+    const problem = await this.#execution.refusal(actor);
+    return problem === null ? { ok: this.head } : { problem };
   }
 
   /** As `AccessChanges`. */

@@ -5,9 +5,22 @@ export const looksLikeSecret = (text: string): boolean => FORM.test(text);
 
 const PREFIX = { session: 'ses', personal: 'pat', bot: 'bot' } as const;
 
-export function mintSecret(kind: keyof typeof PREFIX): string {
+export const mintSecret = (kind: keyof typeof PREFIX): string => `colink_${PREFIX[kind]}_${randomText()}`;
+
+function randomText(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(32));
-  return `colink_${PREFIX[kind]}_${btoa(String.fromCharCode(...bytes)).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')}`;
+  return btoa(String.fromCharCode(...bytes)).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+}
+
+const HOOK_FORM = /^colink_hook_([0-9a-f]{8})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{12})_[A-Za-z0-9_-]{43}$/;
+
+/** The secret of an incoming webhook: it names its channel, so that a post into it needs no look-up. It is no bearer token. */
+export const mintHookSecret = (channelId: string): string => `colink_hook_${channelId.replaceAll('-', '')}_${randomText()}`;
+
+/** The channel that such a secret names; null for what is none. Whether there is such a secret its hash tells, which covers the name. */
+export function channelOfHook(secret: string): string | null {
+  const parts = HOOK_FORM.exec(secret);
+  return parts && parts.slice(1).join('-');
 }
 
 /** Longest access token of a provider that is looked at, in characters. */

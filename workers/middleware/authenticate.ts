@@ -26,10 +26,20 @@ export type IdentityServices = Pick<Services, 'identities' | 'provider' | 'acces
 export function identify(c: Context<AppEnv>, services: IdentityServices): Identity | Promise<Identity> {
   const secret = secretOf(c);
   if (secret === undefined) throw new ProblemError({ code: 'unauthenticated' });
+  return identifyBearer(c, services, secret);
+}
+
+/** The same for a bearer token, wherever in the request it was. */
+export function identifyBearer(c: Context<AppEnv>, services: IdentityServices, secret: string): Identity | Promise<Identity> {
   const load = loaderOf(secret, services);
   if (load === null) throw refusal('the credential is malformed');
   const known = services.identities.peek(secret);
   return known === undefined ? services.identities.find(secret, (wanted) => load(c, wanted)).then(must) : must(known);
+}
+
+/** Who posts by an incoming webhook; null: it is unknown or revoked. */
+export async function identifyHook(c: Context<AppEnv>, { identities }: IdentityServices, secret: string): Promise<Identity | null> {
+  return identities.peek(secret) ?? identities.find(secret, async (wanted) => loadKnown(c, await hashSecret(wanted)));
 }
 
 function must(identity: Identity | null): Identity {

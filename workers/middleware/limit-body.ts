@@ -1,26 +1,38 @@
-import type { MiddlewareHandler } from 'hono';
+import type { Context, MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
-import { MAX_BATCH_BODY_BYTES, MAX_BODY_BYTES } from '../../protocol/limits.ts';
+import { MAX_BATCH_BODY_BYTES, MAX_BODY_BYTES, MAX_FORM_BODY_BYTES } from '../../protocol/limits.ts';
 import type { AppEnv } from '../env.ts';
 import { problemResponse } from '../problems.ts';
+import { refusalOf } from '../slack/errors.ts';
 
 /** 413 for a body over the route's limit: by its declared length at once, else as soon as it has grown past it. */
 export function limitBody(): MiddlewareHandler<AppEnv> {
   const single = limiter(MAX_BODY_BYTES);
   const batch = limiter(MAX_BATCH_BODY_BYTES);
+  const form = limiter(MAX_FORM_BODY_BYTES);
   return function limitBodyMiddleware(c, next) {
     if (c.req.method === 'GET' || c.req.method === 'HEAD' || isStream(c.req.path)) return next();
-    return (isBatch(c.req.path) ? batch : single)(c, next);
+    return (isBatch(c.req.path) ? batch : isSlack(c.req.path) ? form : single)(c, next);
   };
 }
 
 /** These count what they take themselves, while they pass it on. */
 const isStream = (path: string): boolean => path === '/v1/files' || path.startsWith('/internal/files/');
 
+/** Forms, of which a message takes up to three times its bytes. */
+const isSlack = (path: string): boolean => path.startsWith(SLACK_API) || path.startsWith('/hooks/');
+const SLACK_API = '/slack/api/';
+
 const isBatch = (path: string): boolean => path.endsWith('/message-batches') || path === '/internal/inboxes' || path.startsWith('/v1/admin/dead-letters/');
 
+/** Slack's clients repeat what is answered with any other status than 200. */
+function refuse(c: Context<AppEnv>, maxBytes: number): Response {
+  const problem = { code: 'body_too_large', detail: `at most ${maxBytes} bytes` } as const;
+  return c.req.path.startsWith(SLACK_API) ? c.json(refusalOf(problem).body, 200) : problemResponse(c, problem);
+}
+
 function limiter(maxBytes: number): MiddlewareHandler<AppEnv> {
-  const counted = bodyLimit({ maxSize: maxBytes, onError: (c) => problemResponse(c, { code: 'body_too_large', detail: `at most ${maxBytes} bytes` }) });
+  const counted = bodyLimit({ maxSize: maxBytes, onError: (c) => refuse(c, maxBytes) });
   return (c, next) => {
     const headers = c.req.raw.headers;
     const declared = headers.get('content-length');

@@ -6,6 +6,7 @@ import { findAuditHead } from '../../db/queries/audit.ts';
 import { auditHeadSchema, auditPageSchema, type AuditRow } from '../../protocol/audit.ts';
 import { ownReportSchema } from '../../protocol/moderation.ts';
 import { botSchema } from '../../protocol/credentials.ts';
+import { newIncomingWebhookSchema } from '../../protocol/incoming-webhooks.ts';
 import { webhookWithSecretSchema } from '../../protocol/webhooks.ts';
 import { workspaceSettingsSchema } from '../../protocol/workspace.ts';
 import { type Answer, bodyOf, type Caller, drained, expectProblem, fetchApi, newCaller, newChannel, newToken, onPostgres, send } from '../api-fixture.ts';
@@ -48,6 +49,12 @@ const letter = async (): Promise<string> => {
   return row?.id ?? '';
 };
 
+const incoming = async () => `/v1/channels/${(await newChannel(ada)).id}/incoming-webhooks`;
+const incomingWebhook = async () => {
+  const path = await incoming();
+  return `${path}/${bodyOf(await ada.call('POST', path, { name: 'CI' }), 201, newIncomingWebhookSchema).id}`;
+};
+
 const CHANGES: Record<AuditedRoute, Change> = {
   'POST /v1/channels/{id}/archive': () => archiving('archive'),
   'POST /v1/channels/{id}/unarchive': async () => {
@@ -82,6 +89,9 @@ const CHANGES: Record<AuditedRoute, Change> = {
   'PATCH /v1/admin/dead-letters/{id}': async () => admin.call('PATCH', `/v1/admin/dead-letters/${await letter()}`, { value: 'y', force: true, reason: 'r' }, { 'If-Match': '"1"' }),
   'POST /v1/admin/dead-letter-redrives': async () => admin.call('POST', '/v1/admin/dead-letter-redrives', { ids: [await letter()] }),
   'POST /v1/admin/dead-letter-discards': async () => admin.call('POST', '/v1/admin/dead-letter-discards', { ids: [await letter()], reason: 'r' }),
+  'POST /v1/channels/{id}/incoming-webhooks': async () => ada.call('POST', await incoming(), { name: 'CI' }),
+  'DELETE /v1/channels/{id}/incoming-webhooks/{webhook_id}': async () => ada.call('DELETE', await incomingWebhook()),
+  'POST /v1/channels/{id}/incoming-webhooks/{webhook_id}/rotate-secret': async () => ada.call('POST', `${await incomingWebhook()}/rotate-secret`),
   'POST /v1/webhooks': () => ada.call('POST', '/v1/webhooks', WISH),
   'PATCH /v1/webhooks/{id}': async () => ada.call('PATCH', await webhook(), { state: 'disabled' }, { 'If-Match': '"1"' }),
   'DELETE /v1/webhooks/{id}': async () => ada.call('DELETE', await webhook()),
@@ -105,7 +115,7 @@ describe('a change writes who did what into the audit log', () => {
     const rows = await writtenBy(answer);
     const by = [admin, ada].find(({ user }) => user.id === rows[0]?.actor_id);
     expect(rows).toMatchObject([{ act: AUDITED[route as AuditedRoute], actor_id: by?.user.id, actor_name: null, credential_id: by?.credentialId }]);
-    expect(JSON.stringify(rows)).not.toMatch(/secret-path|whsec_|colink_pat/);
+    expect(JSON.stringify(rows)).not.toMatch(/secret-path|whsec_|colink_pat|colink_hook/);
   });
 
   it('once, however often it is repeated under its key, and not where nothing changed or it was refused (G2)', async () => {

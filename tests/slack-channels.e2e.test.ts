@@ -1,0 +1,145 @@
+import type { WebClient } from '@slack/web-api';
+import { uuidv7 } from 'uuidv7';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { pages, refusal, slackClient } from './support/slack.ts';
+import { startWorld, type World, type WorldUser } from './support/world.ts';
+
+let world: World;
+let alice: WorldUser;
+let bob: WorldUser;
+let slack: WebClient;
+let bobs: WebClient;
+let channel: string;
+const clientOf = (token: string) => slackClient(world.baseUrl, token);
+const ts = (answer: { ts?: string | undefined }): string => answer.ts ?? '';
+
+beforeAll(async () => {
+  world = await startWorld('slack-channels');
+  [alice, bob] = [await world.user('alice', { scopes: ['messages:read', 'messages:write', 'channels:read', 'channels:write', 'webhooks'] }), await world.user('bob')];
+  [slack, bobs] = [clientOf(alice.token), clientOf(bob.token)];
+  channel = await world.channel('general-talk', [alice, bob]);
+});
+afterAll(() => world?.close());
+
+const named = z.looseObject({ id: z.string(), is_private: z.boolean().optional() });
+
+async function newChannel(...members: WorldUser[]): Promise<string> {
+  return world.channel(`c-${uuidv7()}`, [alice, ...members]);
+}
+
+describe('conversations', () => {
+  it('are listed by kind, page by page', async () => {
+    const secret = await alice.api.createChannel({ name: `s-${uuidv7()}`, kind: 'private', topic: 'hush' });
+    const names = (client: WebClient, wish: object) => pages(client, 'conversations.list', 'channels', named, { limit: 3, ...wish });
+    const all = await names(slack, { types: 'public_channel,private_channel' });
+    expect(all.filter(({ is_private }) => is_private).map(({ id }) => id)).toEqual([secret.id]);
+    expect(new Set(all.map(({ id }) => id)).size).toBe(all.length);
+    expect((await names(slack, {})).map(({ id }) => id)).toEqual(all.map(({ id }) => id).filter((id) => id !== secret.id));
+    expect((await names(bobs, { types: 'public_channel,private_channel' })).map(({ id }) => id)).not.toContain(secret.id);
+    const { channels: own } = await slack.users.conversations({ types: 'private_channel' });
+    expect(own?.map(({ id }) => id)).toEqual([secret.id]);
+    expect((await slack.conversations.info({ channel: secret.id })).channel).toMatchObject({ id: secret.id, name: secret.name, is_private: true, is_member: true, topic: { value: 'hush' } });
+  });
+
+  it('that are private are not there for others, and public ones not read by who is no member (G5)', async () => {
+    const secret = (await alice.api.createChannel({ name: `s-${uuidv7()}`, kind: 'private', topic: '' })).id;
+    const sent = await slack.chat.postMessage({ channel: secret, text: 'nobody else' });
+    const at = { channel: secret, timestamp: ts(sent) };
+    for (const [of, word] of [[secret, 'channel_not_found'], [uuidv7(), 'channel_not_found'], [await newChannel(), 'not_in_channel']] as const) {
+      const refused = await Promise.all([
+        refusal(bobs.conversations.history({ channel: of })),
+        refusal(bobs.conversations.replies({ channel: of, ts: at.timestamp })),
+        refusal(bobs.chat.postMessage({ channel: of, text: 'x' })),
+        refusal(bobs.chat.update({ channel: of, ts: at.timestamp, text: 'x' })),
+        refusal(bobs.chat.delete({ channel: of, ts: at.timestamp })),
+        refusal(bobs.reactions.add({ ...at, channel: of, name: '+1' })),
+        refusal(bobs.reactions.get({ ...at, channel: of })),
+        refusal(bobs.conversations.mark({ channel: of, ts: at.timestamp })),
+      ]);
+      expect(refused).toEqual(refused.map(() => word));
+    }
+    for (const of of [secret, uuidv7()]) {
+      const refused = await Promise.all([bobs.conversations.info({ channel: of }), bobs.conversations.members({ channel: of }), bobs.conversations.join({ channel: of }), bobs.conversations.leave({ channel: of })].map(refusal));
+      expect(refused).toEqual(refused.map(() => 'channel_not_found'));
+    }
+  });
+
+  it('are joined and left', async () => {
+    const own = await newChannel();
+    expect(await bobs.conversations.join({ channel: own })).toMatchObject({ channel: { id: own, is_member: true } });
+    expect(await bobs.conversations.join({ channel: own })).toMatchObject({ warning: 'already_in_channel' });
+    expect((await slack.conversations.members({ channel: own })).members?.toSorted()).toEqual([alice.id, bob.id].toSorted());
+    expect(await pages(slack, 'conversations.members', 'members', z.string(), { channel: own, limit: 1 })).toEqual([alice.id, bob.id].toSorted());
+    expect(await bobs.chat.postMessage({ channel: own, text: 'hello' })).toMatchObject({ ok: true });
+    expect(await bobs.conversations.leave({ channel: own })).toMatchObject({ ok: true });
+    expect(await bobs.conversations.leave({ channel: own })).toMatchObject({ not_in_channel: true });
+    expect(await refusal(bobs.chat.postMessage({ channel: own, text: 'x' }))).toBe('not_in_channel');
+  });
+
+  it('that are archived take nothing new', async () => {
+    const own = await newChannel();
+    const sent = await slack.chat.postMessage({ channel: own, text: 'before' });
+    await fetch(`${world.baseUrl}/v1/channels/${own}/archive`, { method: 'POST', headers: { Authorization: `Bearer ${alice.token}` } });
+    const refused = await Promise.all([slack.chat.postMessage({ channel: own, text: 'x' }), slack.chat.update({ channel: own, ts: ts(sent), text: 'x' }), slack.reactions.add({ channel: own, timestamp: ts(sent), name: '+1' }), bobs.conversations.join({ channel: own })].map(refusal));
+    expect(refused).toEqual(refused.map(() => 'is_archived'));
+    expect((await slack.conversations.history({ channel: own })).messages).toMatchObject([{ text: 'before' }]);
+    expect((await slack.conversations.list({ exclude_archived: true, limit: 1_000 })).channels?.map(({ id }) => id)).not.toContain(own);
+  });
+
+  it('are marked as read', async () => {
+    const own = await newChannel(bob);
+    const sent = [];
+    for (const n of [1, 2, 3]) sent.push(ts(await slack.chat.postMessage({ channel: own, text: `${n}` })));
+    const reply = ts(await slack.chat.postMessage({ channel: own, text: 'reply', thread_ts: sent[0] ?? '' }));
+    const marker = async () => (await bob.api.bootstrap()).channels.find(({ id }) => id === own)?.read_pos;
+    for (const [at, pos] of [[reply, 1], [sent[1], 2], [sent[0], 2], [String(Date.now() / 1_000 + 5), 3]] as const) {
+      await bobs.conversations.mark({ channel: own, ts: at ?? '' });
+      await expect.poll(marker, { timeout: 10_000 }).toBe(pos);
+    }
+  });
+});
+
+describe('reactions', () => {
+  it('are added and taken back by Slack\'s names', async () => {
+    const own = await newChannel(bob);
+    const root = await slack.chat.postMessage({ channel: own, text: 'react' });
+    const reply = await slack.chat.postMessage({ channel: own, text: 'to this', thread_ts: ts(root) });
+    const at = { channel: own, timestamp: ts(reply) };
+    await slack.reactions.add({ ...at, name: 'thumbsup' });
+    await bobs.reactions.add({ ...at, name: '+1' });
+    await bobs.reactions.add({ ...at, name: 'wave::skin-tone-3' });
+    await bobs.reactions.add({ ...at, name: 'partyparrot' });
+    expect(await refusal(slack.reactions.add({ ...at, name: '+1' }))).toBe('already_reacted');
+    expect(await refusal(slack.reactions.add({ ...at, name: 'no such' }))).toBe('invalid_name');
+    const { message } = await slack.reactions.get(at);
+    expect(message).toMatchObject({ ts: reply.ts, thread_ts: root.ts, reactions: [
+      { name: '+1', users: [alice.id, bob.id], count: 2 }, { name: 'wave::skin-tone-3', users: [bob.id], count: 1 }, { name: 'partyparrot', users: [bob.id], count: 1 },
+    ] });
+    await slack.reactions.remove({ ...at, name: 'thumbsup' });
+    expect(await refusal(slack.reactions.remove({ ...at, name: 'thumbsup' }))).toBe('no_reaction');
+    expect((await slack.reactions.get(at)).message?.reactions?.[0]).toMatchObject({ name: '+1', users: [bob.id] });
+    expect((await alice.api.replies(own, (await alice.api.history(own)).data[0]?.id ?? '')).data[0]?.reactions.map(({ emoji }) => emoji)).toEqual(['👍', '👋🏼', 'partyparrot']);
+  });
+});
+
+describe('users', () => {
+  it('are listed page by page and shown; a guest sees those of their channels', async () => {
+    const guest = await world.user('guest');
+    await world.sql`UPDATE users SET role = 'guest' WHERE id = ${guest.id}`;
+    const own = (await alice.api.createChannel({ name: `g-${uuidv7()}`, kind: 'private', topic: '' })).id;
+    await fetch(`${world.baseUrl}/v1/channels/${own}/members`, { method: 'POST', headers: { Authorization: `Bearer ${alice.token}`, 'Content-Type': 'application/json' }, body: JSON.stringify({ user_id: guest.id }) });
+    const seen = async (client: WebClient) => (await pages(client, 'users.list', 'members', named, { limit: 2 })).map(({ id }) => id);
+    const everybody = await world.sql<{ id: string }[]>`SELECT id FROM users ORDER BY id`;
+    expect(await seen(slack)).toEqual(everybody.map(({ id }) => id));
+    const guests = clientOf(guest.token);
+    expect(await seen(guests)).toEqual([alice.id, guest.id].toSorted());
+    expect((await slack.users.info({ user: guest.id })).user).toMatchObject({ id: guest.id, name: 'guest', is_restricted: true, is_bot: false, deleted: false });
+    expect((await guests.users.info({ user: alice.id })).user).toMatchObject({ name: 'alice', profile: { display_name: 'alice' } });
+    expect(await refusal(guests.users.info({ user: bob.id }))).toBe('user_not_found');
+    for (const user of [uuidv7(), 'U024BE7LH']) expect(await refusal(slack.users.info({ user }))).toBe('user_not_found');
+    expect((await guests.conversations.list({ types: 'public_channel,private_channel' })).channels?.map(({ id }) => id)).toEqual([own]);
+    expect(await guests.chat.postMessage({ channel: own, text: 'hello' })).toMatchObject({ ok: true });
+    expect(await refusal(guests.conversations.join({ channel }))).toBe('channel_not_found');
+  });
+});

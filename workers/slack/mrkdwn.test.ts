@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'vitest';
+import { emojiOf, nameOf } from './emoji.ts';
+import { fromMrkdwn, handlesIn, referencesIn, toMrkdwn } from './mrkdwn.ts';
+
+const [ADA, OPEN] = ['019ac0de-0000-7000-8000-00000000000d', '019ac0de-0000-7000-8000-00000000000b'];
+const names = { users: new Map([[ADA, 'ada']]), channels: new Map([[OPEN, 'open']]) };
+const people = new Map([['ada', ADA]]);
+const read = (text: string) => fromMrkdwn(text, names);
+
+describe('mrkdwn', () => {
+  it.each([
+    ['a &lt;b&gt; &amp;amp; "c"', 'a <b> &amp; "c"'],
+    [`<@${ADA}> and <@${ADA}|old name>`, '@ada and @ada'],
+    [`x<@${ADA}>y`, 'x @ada y'],
+    [`<@${ADA}>, hello`, '@ada, hello'],
+    ['<@U024BE7LH> <@U024BE7LH|grace>', '<@U024BE7LH> grace'],
+    [`<#${OPEN}> <#C024BE7LR|general> <#C1>`, '#open #general <#C1>'],
+    ['<!here> <!channel> <!everyone> <!subteam^S1|@group>', '@here @channel @channel @group'],
+    ['<!date^1392734382^{date}|Feb 18>', 'Feb 18'],
+    ['<https://a.example/?b=1&amp;c=2>', 'https://a.example/?b=1&c=2'],
+    ['<https://a.example/|the &amp; page>', 'the & page (https://a.example/)'],
+    ['<https://a.example|a.example> <mailto:a@b.example|a@b.example>', 'https://a.example a@b.example'],
+    ['done :tada: :+1::skin-tone-3: :no_such_name: 10:30:45', 'done 🎉 👍🏼 :no_such_name: 10:30:45'],
+    ['`:tada:` and ```\n:tada:\n```', '`:tada:` and ```\n:tada:\n```'],
+    ['<<>> <a < b', '<<>> <a < b'],
+    ['日本語 ğ 👩‍👩‍👧', '日本語 ğ 👩‍👩‍👧'],
+  ])('%s is read as %s', (text, said) => {
+    expect(read(text)).toBe(said);
+  });
+
+  it.each([
+    ['a <b> &amp; "c"', 'a &lt;b&gt; &amp;amp; "c"'],
+    ['@ada, @ADA: @nobody @here @channel a@ada', `<@${ADA}>, <@${ADA}>: @nobody <!here> <!channel> a@ada`],
+    ['see https://a.example/?b=1&c=<d> (https://b.example/).', 'see <https://a.example/?b=1&amp;c=>&lt;d&gt; (<https://b.example/>).'],
+    ['https://a.example/@ada', '<https://a.example/@ada>'],
+  ])('of %s is %s', (text, mrkdwn) => {
+    expect(toMrkdwn(text, people)).toBe(mrkdwn);
+  });
+
+  it('of what was read says the same again, whatever it holds', () => {
+    const pieces = ['a', '<', '>', '&', '&lt;', '@ada', '@here', ' ', '\n', 'https://a.example/x', '|', '`', ':tada:', '漢', '👍', '<!here>', `<@${ADA}>`, '.', ')'];
+    let seed = 7;
+    const pick = () => pieces[(seed = (seed * 48_271) % 2_147_483_647) % pieces.length] ?? '';
+    for (let round = 0; round < 5_000; round++) {
+      const text = fromMrkdwn(Array.from({ length: 8 }, pick).join(''), names);
+      expect(fromMrkdwn(toMrkdwn(text, people), names)).toBe(read(toMrkdwn(text, people)));
+      expect(read(toMrkdwn(text, people)).replaceAll(' ', '')).toBe(read(toMrkdwn(text, people).replaceAll(' ', '')).replaceAll(' ', ''));
+    }
+  });
+
+  it('names whom to look up, each once, and a hundred at most', () => {
+    expect(referencesIn(`<@${ADA}> <@${ADA}|x> <#${OPEN}> <@U1> <https://x>`)).toEqual({ users: [ADA], channels: [OPEN] });
+    const many = Array.from({ length: 300 }, (_, n) => `<@${ADA.slice(0, -3)}${String(n).padStart(3, '0')}>`).join(' ');
+    expect(referencesIn(many).users).toHaveLength(100);
+    expect(handlesIn('@ada @Ada @bob')).toEqual(['ada', 'bob']);
+  });
+
+  it.each([['<'.repeat(60_000)], ['<a'.repeat(30_000)], ['`'.repeat(60_000)], [':a'.repeat(30_000)], ['@'.repeat(60_000)], [`http://${'.'.repeat(60_000)}`], ['http://.'.repeat(8_000)]])('takes no time over %.9s… (G8)', (text) => {
+    const before = performance.now();
+    read(text);
+    toMrkdwn(text, people);
+    referencesIn(text);
+    expect(performance.now() - before).toBeLessThan(1_000);
+  });
+});
+
+describe('names of emoji', () => {
+  it('are Slack\'s', () => {
+    expect(['+1', 'thumbsup', 'heart', 'white_check_mark', 'wave::skin-tone-3', 'partyparrot'].map(emojiOf)).toEqual(['👍', '👍', '❤️', '✅', '👋🏼', null]);
+    expect(['👍', '❤️', '❤', '✅', '👋🏼', 'partyparrot', '🇩🇪'].map(nameOf)).toEqual(['+1', 'heart', 'heart', 'white_check_mark', 'wave::skin-tone-3', 'partyparrot', 'de']);
+  });
+
+  it('give the emoji back', () => {
+    for (const emoji of ['👍', '🎉', '😂', '👀', '🚀', '✅', '👩‍💻', '👋🏿']) expect(emojiOf(nameOf(emoji))).toBe(emoji);
+  });
+});
