@@ -6,6 +6,7 @@ import { seededRandom } from '../client/testing/random.ts';
 import { countEffects, recordEffects } from '../tests/support/effects.ts';
 import { eventually } from '../tests/support/event-log.ts';
 import { type BareFleetProcess, type FleetProcess, spawnFleetProcess, startFleetProcess } from '../tests/support/fleet.ts';
+import { isLingering, lingerOnCursors } from '../tests/support/linger.ts';
 import { Pipeline } from '../tests/support/pipeline.ts';
 import { type TestDatabase, testDatabase } from '../tests/support/postgres.ts';
 import { createKafka } from './kafka/client.ts';
@@ -16,6 +17,8 @@ const ENDINGS = Number(process.env['COLINK_SHUTDOWNS'] ?? 100);
 const AT_ONCE = 4;
 /** The longest that one lives, in milliseconds: the last of a wave is at work then, alone. */
 const LIFE_MS = 6_000;
+/** Seconds that a batch takes at least: longer than sockets are given to close. */
+const LINGER = 2;
 /** `COLINK_SEED` runs a seed again. */
 const SEED = Number(process.env['COLINK_SEED'] ?? randomInt(1_000_000));
 
@@ -46,12 +49,18 @@ describe.skipIf(broker === '')(`SIGTERM under load (seed ${SEED})`, () => {
     return row.held;
   };
 
-  async function isJoined(groupId: string): Promise<boolean> {
+  async function groupOf(groupId: string): Promise<{ isStable: boolean; members: string[] }> {
     const admin = createKafka({ brokers: [broker], clientId: 'colink-test', log: pino({ level: 'silent' }) }).admin();
     await admin.connect();
     const { groups } = await admin.describeGroups([groupId]);
     await admin.disconnect();
-    return groups.some(({ state, members }) => state === 'Stable' && members.length > 0);
+    return { isStable: groups.some(({ state }) => state === 'Stable'), members: groups.flatMap(({ members }) => members.map(({ memberId }) => memberId)) };
+  }
+
+  /** A broker whose first group this is has nobody yet to ask of it. */
+  async function isJoined(groupId: string): Promise<boolean> {
+    const { isStable, members } = await groupOf(groupId).catch(() => ({ isStable: false, members: [] }));
+    return isStable && members.length > 0;
   }
 
   /** What a process had come to when it was told to end, by its own log. */
@@ -93,6 +102,22 @@ describe.skipIf(broker === '')(`SIGTERM under load (seed ${SEED})`, () => {
     expect(taken).toBeGreaterThan(0);
     console.info(`seed ${SEED}: ${ENDINGS} ended, the slowest in ${Math.round(slowest)} ms; ${JSON.stringify(moments)}; ${taken} of ${pipeline.acknowledged} messages taken meanwhile`);
   }, 900_000);
+
+  it('finishes the batch under way, and is no member of a group any more when it has ended', async () => {
+    const { sql } = database.connection;
+    const pipeline = await Pipeline.open(database.connection, 1);
+    const fleet = await start();
+    await eventually(() => isJoined('search-indexer'), 60_000);
+    await lingerOnCursors(sql, 'search-indexer', LINGER);
+    const before = await countEffects(sql);
+    await pipeline.burst(5);
+    await eventually(() => isLingering(sql), 60_000);
+    expect(await countEffects(sql)).toBe(before);
+    expect(await fleet.end('SIGTERM')).toBe(0);
+    expect(await countEffects(sql)).toBe(before + 5);
+    expect((await groupOf('search-indexer')).members).toEqual([]);
+    await sql`DROP TRIGGER linger ON consumer_offsets`;
+  }, 120_000);
 
   it('ends within seconds while its join waits for a member that was killed', async () => {
     const killed = await start();

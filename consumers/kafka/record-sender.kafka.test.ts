@@ -51,11 +51,17 @@ describe.skipIf(broker === '')('record sender', () => {
 
   it('tells of a record that did not arrive, and sends the next with a new producer', async () => {
     const before = await size('presence.events');
-    const sender = open();
+    const counted = createKafka({ brokers: [broker], clientId: 'colink-test', log: pino({ level: 'silent' }) });
+    const make = counted.producer.bind(counted);
+    let producers = 0;
+    counted.producer = (config) => ((producers += 1), make(config));
+    const sender = open(counted);
     await sender.send([record('presence.events', 10)]);
     await expect(sender.send([record('presence.events', 2_000_000)])).rejects.toThrow(/larger|too large/i);
+    expect(producers).toBe(1);
     await sender.send([record('presence.events', 10)]);
     expect(await size('presence.events')).toBe(before + 2);
+    expect(producers).toBe(2);
   });
 
   it('refuses a topic there is not, instead of making it', async () => {

@@ -3,6 +3,7 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Sql } from '../../db/client.ts';
 import type { LogRow } from '../../db/queries/event-log.ts';
+import { compareSnapshots, readOldestUnrelayed } from '../../db/queries/relay-layout.ts';
 import { appendLate, appendRun, eventually } from '../../tests/support/event-log.ts';
 import { type TestDatabase, testDatabase } from '../../tests/support/postgres.ts';
 import type { Service } from '../runtime/service.ts';
@@ -55,6 +56,11 @@ describe('relay on Postgres', () => {
     relays.add(relay);
     void relay.run();
     return { relay, isLeading: () => led.at(-1) === true };
+  }
+
+  async function placeOf(): Promise<string> {
+    const [state] = await sql<[{ base: string }]>`SELECT r.base::text AS base FROM relay_states r`;
+    return state.base;
   }
 
   it('G1, G3: carries interleaved, late and rolled back transactions, each key in order and once', async () => {
@@ -141,14 +147,18 @@ describe('relay on Postgres', () => {
       topic.rows.push(...rows);
     };
     slow.rows.push = (...rows) => topic.rows.push(...rows);
-    start(slow);
+    const first = start(slow);
     await isHeld;
     await sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'colink-relay@%' AND datname = current_database()`;
     start(topic);
     await eventually(() => topic.seqs(key).includes(20));
     await appendRun(sql, key, 21, 30);
     await eventually(() => topic.seqs(key).includes(30));
+    await eventually(async () => (await readOldestUnrelayed(sql)) === null);
+    const stood = await placeOf();
     goOn();
+    await eventually(() => !first.isLeading());
+    expect(compareSnapshots(await placeOf(), stood)).toBeGreaterThanOrEqual(0);
     await appendRun(sql, key, 31, 40);
     await eventually(() => topic.seqs(key).includes(40));
     expect(topic.once(key)).toEqual(upTo(40));

@@ -8,7 +8,7 @@ describe('classify', () => {
   it.each(['ECONNREFUSED', 'ECONNRESET', 'CONNECTION_CLOSED', 'CONNECT_TIMEOUT', 'CONNECTION_DESTROYED'])('%s is infrastructure', (code) =>
     expect(classify(coded(code))).toBe('infrastructure'),
   );
-  it.each(['57P01', '08006', '53300', '40001', '40P01', '42P01', '25006'])('SQLSTATE %s is infrastructure', (code) =>
+  it.each(['57P01', '08006', '53100', '53300', '40001', '40P01', '42P01', '25006'])('SQLSTATE %s is infrastructure', (code) =>
     expect(classify(answer(code))).toBe('infrastructure'),
   );
   it.each(['22P05', '23505', '23514', '54000', 'P0001'])('SQLSTATE %s is the record', (code) => expect(classify(answer(code, 'a_rule'))).toBe('record'));

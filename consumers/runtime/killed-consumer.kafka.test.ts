@@ -7,6 +7,7 @@ import { appendToLog, created, deleted, edited, eventually } from '../../tests/s
 import { type FleetProcess, startFleetProcess } from '../../tests/support/fleet.ts';
 import { foldIndex, type IndexRow } from '../../tests/support/fold.ts';
 import { beginAtEnd } from '../../tests/support/kafka-group.ts';
+import { isLingering, lingerOnCursors, TAKEN } from '../../tests/support/linger.ts';
 import { type TestDatabase, testDatabase } from '../../tests/support/postgres.ts';
 import { createKafka, createTopics } from '../kafka/client.ts';
 import { RecordSender } from '../kafka/record-sender.ts';
@@ -33,9 +34,7 @@ describe.skipIf(broker === '')('a consumer process killed around its commit', { 
     relay = createRelay({ databaseUrl: database.url, sink: kafkaSink(new RecordSender(kafka)), log, onSent: () => {} });
     void relay.run();
     await beginAtEnd(kafka, sql, 'search-indexer', 'message.events');
-    await sql.unsafe(`
-      CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_notify('taken', ''); PERFORM pg_sleep(${LINGER}); RETURN NEW; END $$;
-      CREATE TRIGGER linger AFTER UPDATE ON consumer_offsets FOR EACH ROW EXECUTE FUNCTION linger()`);
+    await lingerOnCursors(sql, 'search-indexer', LINGER);
   }, 60_000);
 
   afterEach(() => fleet?.end('SIGKILL'));
@@ -47,17 +46,13 @@ describe.skipIf(broker === '')('a consumer process killed around its commit', { 
 
   /** A transaction that has done all but commit. */
   async function beforeCommit(): Promise<void> {
-    await eventually(async () => {
-      const [row] = await sql<[{ count: number }]>`
-        SELECT count(*)::integer AS count FROM pg_stat_activity WHERE application_name = 'colink-fleet' AND datname = current_database() AND wait_event = 'PgSleep'`;
-      return row.count > 0;
-    }, 60_000);
+    await eventually(() => isLingering(sql), 60_000);
   }
 
   /** A transaction that is committed. Postgres tells of it at the commit, and Kafka is told by the process after that. */
   async function afterCommit(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    const { unlisten } = await sql.listen('taken', () => resolve());
+    const { unlisten } = await sql.listen(TAKEN, () => resolve());
     await promise;
     await unlisten();
   }
@@ -85,8 +80,7 @@ describe.skipIf(broker === '')('a consumer process killed around its commit', { 
     fleet = await startFleetProcess({ DATABASE_URL: database.url, KAFKA_BROKERS: broker }, ['--run', 'groups']);
     for (const [channel, events] of lives) {
       const expected = foldIndex(events);
-      await eventually(async () => (await readIndex(channel)).size === expected.size, 60_000);
-      await expect.poll(() => readIndex(channel), { timeout: 10_000 }).toEqual(expected);
+      await expect.poll(() => readIndex(channel), { timeout: 60_000 }).toEqual(expected);
     }
     expect(await sql`SELECT d.id FROM dead_letters d WHERE d.group_id = 'search-indexer' AND d.record_key = ANY (SELECT convert_to(e.key::text, 'UTF8') FROM event_log e)`).toEqual([]);
   });

@@ -8,8 +8,10 @@ import { connect, type Connection } from '../../db/client.ts';
 import { checkEffects } from '../../tests/support/effect-checker.ts';
 import { appendRun, eventually } from '../../tests/support/event-log.ts';
 import { readHistory, recordCursors } from '../../tests/support/ledger-history.ts';
+import { judgeProduce } from '../../tests/support/kafka-link.ts';
 import type { LinkWeather } from '../../tests/support/link.ts';
 import { type RelayBed, startRelayBed } from '../../tests/support/relay-bed.ts';
+import { readRecords } from '../../tests/support/topic.ts';
 import { createKafka } from '../kafka/client.ts';
 import { RecordSender } from '../kafka/record-sender.ts';
 import { kafkaSink } from '../outbox-relay/kafka-sink.ts';
@@ -78,6 +80,8 @@ describe.skipIf(inject('kafkaBrokers') === '')(`a group whose links to Kafka and
     await eventually(async () => (await readHistory(bed.sql, groupId, keys)).effects.length > 0, 30_000);
     bed.kafka.set(weather);
     bed.postgres.set(leavesOutResets ? { ...weather, resetChance: 0 } : weather);
+    // The broker has them, the relay does not know, and sends them again.
+    bed.kafka.judge = judgeProduce((count) => (count % 3 === 1 ? 'cut' : 'pass'));
     let seq = 4;
     for (const until = performance.now() + BAD_MS; performance.now() < until; await sleep(50)) {
       const rows = 1 + integer(random, 6);
@@ -98,5 +102,6 @@ describe.skipIf(inject('kafkaBrokers') === '')(`a group whose links to Kafka and
     }, 60_000, () => ({ log: history.log.length, effects: history.effects.length }));
     expect(checkEffects(history).slice(0, 10)).toEqual([]);
     expect([history.dead, history.parked]).toEqual([[], []]);
+    expect((await readRecords(bed.brokers, new Set(keys))).length, 'some came again').toBeGreaterThan(history.log.length);
   }
 });
