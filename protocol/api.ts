@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { memberRoleSchema, originSchema } from './events.ts';
 import { fileSchema } from './files.ts';
-import { channelNameSchema, counterSchema, emojiSchema, fileIdsSchema, idSchema, timeSchema, topicSchema } from './primitives.ts';
+import { channelNameSchema, counterSchema, emojiSchema, fileIdsSchema, idSchema, momentSchema, timeSchema, topicSchema } from './primitives.ts';
 import { commandResultSchema, sendCommand } from './frames.ts';
 import { MAX_BATCH } from './limits.ts';
 import { notificationSchema } from './notifications.ts';
@@ -131,7 +131,7 @@ export const myPresenceSchema = z
   .strictObject({ choice: presenceChoiceSchema, status: customStatusSchema.nullable(), version: z.int().min(0) })
   .meta({ id: 'MyPresence' });
 export type MyPresence = z.infer<typeof myPresenceSchema>;
-export const presenceBodySchema = myPresenceSchema.omit({ version: true });
+export const presenceBodySchema = z.strictObject({ choice: presenceChoiceSchema, status: customStatusSchema.extend({ expires_at: momentSchema.nullable() }).meta({ id: 'NewCustomStatus' }).nullable() });
 export type PresenceBody = z.infer<typeof presenceBodySchema>;
 
 export const sendBodySchema = sendCommand.omit({ type: true, origin: true }).extend({ client_msg_id: sendCommand.shape.client_msg_id.optional() });

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { MAX_PAGE } from './limits.ts';
-import { idSchema, storableString, timeSchema } from './primitives.ts';
+import { idSchema, momentSchema, storableString, timeSchema } from './primitives.ts';
 
 /** Dead letters as those who work on them see them: the admin API and `colink dlq` (`docs/dead-letters.md`). */
 export const deadLetterStatusSchema = z.enum(['pending', 'redriving', 'redriven', 'discarded']);
@@ -15,7 +15,7 @@ export type DeadLetterStatus = z.infer<typeof deadLetterStatusSchema>;
 const topicSchema = z.enum(['message.events', 'user.events', 'channel.events', 'presence.events', 'file.events']);
 /** `drain` stands for what the drain of a room or an inbox gave up, which has no group. */
 const groupSchema = z.string().regex(/^[a-z0-9-]{1,64}$/, 'must be a consumer group, or drain');
-const momentSchema = z.iso.datetime({ offset: true });
+
 
 /** Which dead letters; all conditions hold. The times bound their last failure: from `since` on, before `until`. */
 export const deadLetterFilterSchema = z.strictObject({
@@ -103,11 +103,13 @@ const selectionShape = {
 };
 const isOneSelection = ({ ids, filter }: { ids?: unknown; filter?: unknown }): boolean => (ids === undefined) !== (filter === undefined);
 const oneSelection = 'either ids or a filter must be given';
+const ONE_OF_BOTH = { oneOf: [{ required: ['ids'] }, { required: ['filter'] }] };
 
 export const redriveBodySchema = z
   .strictObject({ ...selectionShape, cursor: z.string().max(500).nullable().default(null), dry_run: z.boolean().default(false), reason: storableString(MAX_REASON).nullable().default(null) })
-  .refine(isOneSelection, oneSelection);
-export const discardBodySchema = z.strictObject({ ...selectionShape, reason: storableString(MAX_REASON) }).refine(isOneSelection, oneSelection);
+  .refine(isOneSelection, oneSelection)
+  .meta(ONE_OF_BOTH);
+export const discardBodySchema = z.strictObject({ ...selectionShape, reason: storableString(MAX_REASON) }).refine(isOneSelection, oneSelection).meta(ONE_OF_BOTH);
 
 /** `ids`: the letters this call moved. `remaining`: how many pending ones the selection still has. */
 export const discardResultSchema = z.strictObject({ ids: z.array(idSchema), remaining: z.int() }).meta({ id: 'DiscardResult' });
@@ -119,9 +121,10 @@ export const letterEditBodySchema = z
   .strictObject({
     key: storableString(200).optional(),
     value: z.string().max(MAX_EDITED_VALUE).optional(),
-    headers: z.record(storableString(100), storableString(1_000)).optional(),
+    headers: z.record(storableString(100), storableString(1_000)).meta({ propertyNames: { minLength: 1, maxLength: 100 } }).optional(),
     force: z.boolean().default(false),
     reason: storableString(MAX_REASON),
   })
-  .refine(({ key, value, headers }) => key !== undefined || value !== undefined || headers !== undefined, 'nothing is edited');
+  .refine(({ key, value, headers }) => key !== undefined || value !== undefined || headers !== undefined, 'nothing is edited')
+  .meta({ anyOf: [{ required: ['key'] }, { required: ['value'] }, { required: ['headers'] }] });
 export type LetterEdit = Omit<z.infer<typeof letterEditBodySchema>, 'reason'>;

@@ -21,11 +21,13 @@ export const mediaTypeSchema = z
   .max(127)
   .regex(/^[a-z0-9][a-z0-9!#$&^_.+-]*\/[a-z0-9][a-z0-9!#$&^_.+-]*$/, 'must be a media type in lower case, without parameters');
 
+const FORBIDDEN = String.raw`\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069/\\`;
+const HAS_FORBIDDEN = new RegExp(`[${FORBIDDEN}]`);
 /** Names are shown to people: none may hide what it ends in (control characters, marks that turn the direction of text) or be a path. */
 export const fileNameSchema = storableString(MAX_FILE_NAME)
-  // oxlint-disable-next-line no-control-regex
-  .refine((name) => !/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069/\\]/.test(name), 'must have no slash, control character or mark of direction')
-  .refine((name) => name.trim() === name && name !== '.' && name !== '..', 'must be a name');
+  .refine((name) => !HAS_FORBIDDEN.test(name), 'must have no slash, control character or mark of direction')
+  .refine((name) => name.trim() === name && name !== '.' && name !== '..', 'must be a name')
+  .meta({ pattern: `^(?!\\.{1,2}$)[^\\s${FORBIDDEN}](?:[^${FORBIDDEN}]*[^\\s${FORBIDDEN}])?$` });
 
 /** A file of a channel. `size` in bytes; `sha256` of the content, 64 hexadecimal digits in lower case. */
 export const fileSchema = z

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { phraseOf } from './keywords.ts';
 import { MAX_KEYWORD, MAX_KEYWORD_WORDS, MAX_KEYWORDS } from './limits.ts';
-import { counterSchema, idSchema, storableString, timeSchema } from './primitives.ts';
+import { counterSchema, idSchema, momentSchema, storableString, timeSchema } from './primitives.ts';
 
 /** Why a message is meant for somebody. More may come: who does not know one still knows that it is. */
 export const noticeReasonSchema = z.enum(['direct', 'mention', 'keyword', 'thread_reply', 'channel_mention', 'all']);
@@ -35,7 +35,7 @@ export const quietHoursSchema = z
     start_minute: minuteSchema,
     end_minute: minuteSchema,
     time_zone: timeZoneSchema,
-    weekdays: z.array(z.int().min(1).max(7)).min(1).max(7).refine((days) => new Set(days).size === days.length, 'must name each day once'),
+    weekdays: z.array(z.int().min(1).max(7)).min(1).max(7).refine((days) => new Set(days).size === days.length, 'must name each day once').meta({ uniqueItems: true }),
   })
   .meta({ id: 'QuietHours' });
 export type QuietHours = z.infer<typeof quietHoursSchema>;
@@ -65,7 +65,7 @@ export const notificationSettingsBodySchema = z
   .strictObject(settings)
   .partial()
   .refine(isNotEmpty, 'must change something')
-  .meta({ id: 'NotificationSettingsChange', example: EXAMPLE });
+  .meta({ id: 'NotificationSettingsChange', minProperties: 1, example: EXAMPLE });
 export type NotificationSettingsBody = z.infer<typeof notificationSettingsBodySchema>;
 
 /** The same of one channel. `level` null: as everywhere. `muted_until` null where it is muted: until it is taken back. */
@@ -74,11 +74,11 @@ export const channelNotificationSettingsSchema = z
   .meta({ id: 'ChannelNotificationSettings', example: { level: null, muted: true, muted_until: '2026-11-27T08:00:00.000Z', version: 1 } });
 export type ChannelNotificationSettings = z.infer<typeof channelNotificationSettingsSchema>;
 export const channelNotificationSettingsBodySchema = z
-  .strictObject({ level: notificationLevelSchema.nullable(), muted: z.boolean(), muted_until: timeSchema.nullable() })
+  .strictObject({ level: notificationLevelSchema.nullable(), muted: z.boolean(), muted_until: momentSchema.nullable() })
   .partial()
   .refine(isNotEmpty, 'must change something')
   .refine(({ muted, muted_until }) => muted_until === undefined || muted === true, { message: 'needs muted: true', path: ['muted_until'] })
-  .meta({ id: 'ChannelNotificationSettingsChange', example: { muted: true, muted_until: '2026-11-27T08:00:00.000Z' } });
+  .meta({ id: 'ChannelNotificationSettingsChange', minProperties: 1, dependentRequired: { muted_until: ['muted'] }, example: { muted: true, muted_until: '2026-11-27T08:00:00.000Z' } });
 export type ChannelNotificationSettingsBody = z.infer<typeof channelNotificationSettingsBodySchema>;
 
 /**

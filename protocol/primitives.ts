@@ -18,6 +18,10 @@ export const timeOfId = (id: string): number => Number.parseInt(id.slice(0, 8) +
 /** RFC 3339, UTC, milliseconds. */
 export const timeSchema = z.iso.datetime({ precision: 3 });
 
+const FIRST_MOMENT = Date.parse('0001-01-01T00:00:00Z');
+/** A time that people give: RFC 3339 with any offset. It becomes a `timeSchema` that Postgres takes, which knows neither the year 0 nor offsets past 15:59. */
+export const momentSchema = z.iso.datetime({ offset: true }).transform((text) => new Date(Math.max(Date.parse(text), FIRST_MOMENT)).toISOString());
+
 /** Chosen by the sender; a second send of the same id by the same author is the same message (G2). */
 export const clientMsgIdSchema = z
   .string()
@@ -27,25 +31,34 @@ export const clientMsgIdSchema = z
 const storable = (text: string): boolean => !text.includes('\u0000') && text.isWellFormed();
 const storableMessage = 'must be well-formed Unicode without NUL';
 
+/** `pattern`s say to readers of the documents what the refinements beside them check: JSON Schema knows no refinements. */
 export const textSchema = z
   .string()
   .max(MAX_TEXT)
   .refine((text) => text.trim() !== '', 'must not be blank')
-  .refine(storable, storableMessage);
-export const emojiSchema = z.string().regex(/^\S+$/u, 'must have no white space').max(MAX_EMOJI).refine(storable, storableMessage);
+  .refine(storable, storableMessage)
+  .meta({ pattern: String.raw`^\s*[^\s\x00][^\x00]*$` });
+export const emojiSchema = z
+  .string()
+  .regex(/^\S+$/u, 'must have no white space')
+  .max(MAX_EMOJI)
+  .refine(storable, storableMessage)
+  .meta({ pattern: String.raw`^[^\s\x00]+$` });
 export const channelNameSchema = z
   .string()
   .max(MAX_CHANNEL_NAME)
   .regex(/^[\p{L}\p{N}][\p{L}\p{N}._-]*$/u, 'must be letters, digits, dots, dashes or underscores');
-export const topicSchema = z.string().max(MAX_TOPIC).refine(storable, storableMessage);
-export const storableString = (max: number) => z.string().min(1).max(max).refine(storable, storableMessage);
+const WITHOUT_NUL = { pattern: String.raw`^[^\x00]*$` };
+export const topicSchema = z.string().max(MAX_TOPIC).refine(storable, storableMessage).meta(WITHOUT_NUL);
+export const storableString = (max: number) => z.string().min(1).max(max).refine(storable, storableMessage).meta(WITHOUT_NUL);
 
 /** The files of a message, in the order in which they are shown. */
 export const fileIdsSchema = z
   .array(idSchema)
   .min(1)
   .max(MAX_MESSAGE_FILES)
-  .refine((ids) => new Set(ids).size === ids.length, 'must name each file once');
+  .refine((ids) => new Set(ids).size === ids.length, 'must name each file once')
+  .meta({ uniqueItems: true });
 
 /** A counter of a conversation: `seq`, `pos`, `tpos`. 0 means before the first. */
 export const counterSchema = z.int().min(0);

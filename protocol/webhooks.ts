@@ -40,7 +40,8 @@ export type DisabledReason = z.infer<typeof disabledReasonSchema>;
 const eventTypesSchema = z
   .array(webhookEventTypeSchema)
   .min(1)
-  .refine((types) => new Set(types).size === types.length, 'must name each type once');
+  .refine((types) => new Set(types).size === types.length, 'must name each type once')
+  .meta({ uniqueItems: true });
 
 export const webhookSchema = z
   .strictObject({

@@ -24,6 +24,7 @@ export const lintChecks: readonly Check[] = [
   program('oxlint (rules and imports)', 'oxlint', '--deny-warnings'),
   program('knip (dead files, exports, dependencies)', 'knip', '--no-progress'),
   lockFileIsPortable,
+  program('redocly (the document of the API, by redocly.yaml)', 'redocly', 'lint', 'openapi.json', '--config', 'redocly.yaml', '--max-problems', '50'),
   program('binding types match wrangler.toml', 'wrangler', 'types', '--include-runtime=false', '--strict-vars=false', '--check'),
 ];
 

@@ -5,6 +5,7 @@ import { ERRORS, fieldErrors, problemSchema, type ErrorCode } from '../protocol/
 import { idSchema } from '../protocol/primitives.ts';
 import type { Scope } from '../protocol/scopes.ts';
 import type { AppEnv } from './env.ts';
+import { KEY_FORM, KEY_RULE } from './idempotency-key.ts';
 import { guard } from './middleware/guard.ts';
 import { limitRate, type PolicyName } from './middleware/limit-rate.ts';
 import { requireScope } from './middleware/require-scope.ts';
@@ -29,7 +30,7 @@ export function apiRoute<const P extends string, const C extends Config>({ scope
     path,
     security: [{ bearer: [scope] }, { session: [] }],
     middleware: [guard([requireScope(scope), ...(limit === null ? [] : [limitRate(limit)]), ...(config.request?.body && !readsBody ? [requireUtf8()] : [])])],
-    responses: { ...config.responses, ...problemsOf(path, config) },
+    responses: { ...problemsOf(path, config), ...config.responses },
   });
 }
 
@@ -42,8 +43,13 @@ export const jsonBody = <S extends z.ZodType>(schema: S, example?: z.input<S>) =
   body: { content: { 'application/json': { schema, ...(example !== undefined && { example }) } }, required: true },
 });
 
-/** Its form is checked where it is used. */
-export const keyHeader = z.object({ 'idempotency-key': z.string().optional().openapi({ description: 'Makes repetitions harmless for 24 hours' }) });
+export const keyHeader = z.object({
+  'idempotency-key': z
+    .string()
+    .regex(KEY_FORM, KEY_RULE)
+    .optional()
+    .openapi({ description: 'Makes repetitions harmless for 24 hours' }),
+});
 
 /** For reads that a replica may answer. Whatever it is, it is taken. */
 export const nearHeader = z.object({
@@ -54,11 +60,21 @@ export const channelParams = z.object({ id: idSchema });
 export const messageParams = channelParams.extend({ message_id: idSchema });
 
 const ALWAYS: readonly ErrorCode[] = ['unauthenticated', 'forbidden', 'rate_limited', 'internal', 'unavailable'];
-const WITH_BODY: readonly ErrorCode[] = ['unreadable_body', 'body_too_large', 'unsupported_media_type', 'invalid'];
+/** A body is bounded, and read for the fingerprint of a key, also where a route has no use for one. */
+const OF_CHANGES: readonly ErrorCode[] = ['idempotency_in_flight', 'body_too_large', 'unreadable_body'];
+const CURSORS = ['cursor', 'before', 'after'];
 
-/** Typed as nothing: routes throw problems, they do not return them. */
-function problemsOf(path: string, { request }: Config): object {
-  const codes = [...ALWAYS, ...(path.includes('{') ? ['not_found' as const] : []), ...(request?.query ? ['invalid' as const] : []), ...(request?.body ? WITH_BODY : [])];
+/** What a route may answer besides its own; that wins where both have a status. Typed as nothing: routes throw problems, they do not return them. */
+function problemsOf(path: string, { method, request }: Config): object {
+  const query = Object.keys(request?.query instanceof z.ZodObject ? request.query.shape : {});
+  const codes: readonly ErrorCode[] = [
+    ...ALWAYS,
+    ...(method === 'get' ? [] : OF_CHANGES),
+    ...(path.includes('{') ? (['not_found'] as const) : []),
+    ...(request === undefined ? [] : (['invalid'] as const)),
+    ...(request?.body ? (['unsupported_media_type'] as const) : []),
+    ...(CURSORS.some((name) => query.includes(name)) ? (['bad_cursor'] as const) : []),
+  ];
   return Object.fromEntries(codes.map((code) => [ERRORS[code].status, problemAnswer(code)]));
 }
 

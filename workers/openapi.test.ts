@@ -3,10 +3,14 @@ import wranglerToml from '../wrangler.toml?raw';
 import { createApp } from './app.ts';
 import { POLICIES } from './middleware/limit-rate.ts';
 import { describeApi } from './openapi.ts';
+import { BODIES, RESOURCES } from './openapi/example-resources.ts';
+import { TAGS } from './openapi/names.ts';
 import { createServices } from './services.ts';
+import { ApiDocument } from '../tests/support/api-document.ts';
 
 const app = createApp(createServices());
 const document = describeApi(app);
+const api = new ApiDocument(document);
 const operations = Object.entries(document.paths ?? {}).flatMap(([path, item]) =>
   (['get', 'post', 'put', 'patch', 'delete'] as const).flatMap((method) => (item[method] ? [{ path, method, operation: item[method] }] : [])),
 );
@@ -20,6 +24,29 @@ describe('the description of the API', () => {
     const described = operations.map(({ path, method }) => `${method.toUpperCase()} ${path.replaceAll(/\{(.+?)\}/g, ':$1')}`);
     const mounted = app.routes.filter(({ method, path }) => method !== 'ALL' && !path.endsWith('*') && !path.startsWith('/internal/')).map(({ method, path }) => `${method} ${path}`);
     expect([...new Set(mounted)].toSorted()).toEqual([...described, 'GET /asyncapi.json', 'GET /docs', 'GET /openapi.json'].toSorted());
+  });
+
+  it('shows an example of every body that is asked for or answered, and each is of its schema', () => {
+    const faults = api.bodies.flatMap((body) => {
+      const example = api.exampleOf(body);
+      if (example === undefined) return [`${body.name}: no example`];
+      return api.faults(body.pointer, example).map((fault) => `${body.name}: ${fault}`);
+    });
+    expect(faults).toEqual([]);
+  });
+
+  it('shows no body that there is none of', () => {
+    expect(Object.keys(BODIES).filter((name) => !api.bodies.some((body) => body.name === name))).toEqual([]);
+    expect(Object.keys(RESOURCES).filter((name) => !(name in (document.components?.schemas ?? {})))).toEqual([]);
+  });
+
+  it('names, groups and secures every operation, and describes every group', () => {
+    const names = operations.map(({ operation }) => operation.operationId);
+    expect(new Set(names).size).toBe(operations.length);
+    expect(names.filter((name) => !/^[a-z][A-Za-z0-9]+$/.test(name ?? ''))).toEqual([]);
+    const groups = new Set(operations.flatMap(({ operation }) => operation.tags ?? []));
+    expect([...groups].toSorted()).toEqual(TAGS.map(({ name }) => name));
+    expect(operations.filter(({ operation }) => operation.security === undefined)).toEqual([]);
   });
 
   it('says of every guarded route how it may be refused', () => {

@@ -1,22 +1,36 @@
 import { CONSISTENCY_HEADER } from '../protocol/consistency.ts';
 import type { App } from './env.ts';
+import { addExamples } from './openapi/examples.ts';
+import { answerHeaders, describeHeaders } from './openapi/headers.ts';
+import { linkCreated } from './openapi/links.ts';
+import { nameOperations, TAGS } from './openapi/names.ts';
+import { operationsOf } from './openapi/operations.ts';
+import { repairSchemas } from './openapi/schemas.ts';
 
 export type ApiDocument = ReturnType<App['getOpenAPI31Document']>;
 
 /** The OpenAPI 3.1 description of every route of an app. `openapi.json` at the root is this, held to it by `workers/openapi.test.ts`. */
 export function describeApi(app: App): ApiDocument {
-  return app.getOpenAPI31Document({
+  const document = app.getOpenAPI31Document({
     openapi: '3.1.0',
     info: {
       title: 'Colink',
       version: '1',
       description:
         'Team chat. Errors are problem documents (RFC 9457); unknown body fields are 422; lists page by opaque cursors. Where a replica serves reads, the answer to a change ' +
-        `of the directory carries ${CONSISTENCY_HEADER}: a read that sends it back shows that change.`,
-      license: { name: 'MIT' },
+        `of the directory carries ${CONSISTENCY_HEADER}: a read that sends it back shows that change. A path that is here answers any other method with 405 and \`Allow\`.`,
+      license: { name: 'MIT', url: 'https://spdx.org/licenses/MIT.html' },
     },
-    servers: [{ url: '/' }],
+    servers: [{ url: '/', description: 'This server' }],
+    tags: TAGS,
   });
+  repairSchemas(document);
+  const operations = operationsOf(document);
+  nameOperations(operations);
+  answerHeaders(operations);
+  linkCreated(operations);
+  addExamples(document, operations);
+  return { ...document, components: { ...document.components, headers: describeHeaders() } };
 }
 
 export function registerSecurity(app: App): void {

@@ -8,7 +8,7 @@ export const settingsHeaders = keyHeader.extend({
     .string()
     .regex(/^"\d{1,9}"$/, 'must be an ETag of this resource')
     .optional()
-    .openapi({ description: 'The ETag of the settings that are to be changed. Required' }),
+    .openapi({ description: 'The ETag of the settings that are to be changed', param: { required: true } }),
 });
 
 /** Throws `precondition_required` where there is none. */

@@ -25,6 +25,9 @@ export function decodeLoginState(cookie: string | undefined): LoginState | null 
   }
 }
 
+/** What a path of this origin is made of, for the document; `localPath` is stricter yet. */
+export const LOCAL_PATH_PATTERN = String.raw`^/([\x21-\x2e\x30-\x5b\x5d-\x7e][\x21-\x5b\x5d-\x7e]{0,1990})?$`;
+
 /** A path of this origin, as given; null for whatever a browser could read as another origin's address. */
 export function localPath(value: string): string | null {
   if (value.length > 2_000 || !/^\/(?![/\\])[\x21-\x5b\x5d-\x7e]*$/.test(value)) return null;

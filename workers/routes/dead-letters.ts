@@ -55,7 +55,7 @@ const exportPage = apiRoute({ scope: 'admin', limit: 'read' }, '/v1/admin/dead-l
 });
 
 const conditional = keyHeader.extend({
-  'if-match': z.string().regex(/^"\d{1,9}"$/, 'must be an ETag of this resource').optional().openapi({ description: 'The ETag of the letter that was looked at' }),
+  'if-match': z.string().regex(/^"\d{1,9}"$/, 'must be an ETag of this resource').optional().openapi({ description: 'The ETag of the letter that was looked at', param: { required: true } }),
 });
 
 const edit = apiRoute({ scope: 'admin', limit: 'send' }, `${PATH}/{id}`, {

@@ -10,7 +10,7 @@ import { personOf } from '../identity/claims.ts';
 import { clearLoginCookie, clearSessionCookie, readLoginCookie, setLoginCookie, setSessionCookie } from '../identity/cookies.ts';
 import { deviceName } from '../identity/device-name.ts';
 import { enter } from '../identity/enter.ts';
-import { decodeLoginState, encodeLoginState, localPath, type LoginState } from '../identity/login-state.ts';
+import { decodeLoginState, encodeLoginState, LOCAL_PATH_PATTERN, localPath, type LoginState } from '../identity/login-state.ts';
 import { isRefusal, providerSettings, type Provider, type ProviderSettings } from '../identity/provider.ts';
 import { hashSecret, looksLikeJwt, looksLikeSecret, mintSecret } from '../identity/secret.ts';
 import { secretOf } from '../middleware/authenticate.ts';
@@ -27,7 +27,7 @@ const login = createRoute({
   path: '/auth/login',
   method: 'get',
   summary: 'Sign in: sends the browser to the identity provider',
-  request: { query: z.object({ return_to: z.string().default('/').refine((path) => localPath(path) !== null, 'must be a path of this site') }) },
+  request: { query: z.object({ return_to: z.string().default('/').refine((path) => localPath(path) !== null, 'must be a path of this site').openapi({ pattern: LOCAL_PATH_PATTERN, example: '/' }) }) },
   responses: { 302: { description: 'To the provider' }, 422: problemAnswer('invalid'), 503: problemAnswer('unavailable') },
 });
 

@@ -17,6 +17,9 @@ export function describeWebhookPayload(app: App): void {
   app.openAPIRegistry.registerWebhook({
     method: 'post',
     path: 'event',
+    operationId: 'webhookEvent',
+    tags: ['webhooks'],
+    security: [],
     summary: 'An event, by Standard Webhooks 1.0. Deliveries are repeated until one is answered 2xx: at once, after 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h and 24 h. Their order is not promised',
     request: { headers, body: { required: true, content: { 'application/json': { schema: webhookPayloadSchema, example: payloadExample } } } },
     responses: {

@@ -51,7 +51,7 @@ const read = apiRoute(reading, ONE, {
 });
 
 const conditional = keyHeader.extend({
-  'if-match': z.string().regex(/^"\d{1,9}"$/, 'must be an ETag of this resource').optional().openapi({ description: 'The ETag of the webhook that is to be changed', example: '"1"' }),
+  'if-match': z.string().regex(/^"\d{1,9}"$/, 'must be an ETag of this resource').optional().openapi({ description: 'The ETag of the webhook that is to be changed', example: '"1"', param: { required: true } }),
 });
 
 const update = apiRoute(writing, ONE, {

@@ -1,0 +1,26 @@
+import type { ApiDocument } from '../openapi.ts';
+import { BODIES, RESOURCES } from './example-resources.ts';
+import type { Described } from './operations.ts';
+
+interface Content {
+  example?: unknown;
+}
+type Contents = Readonly<Record<string, Content>>;
+
+/** Shows each resource and each body that its route does not show itself. */
+export function addExamples({ components }: ApiDocument, operations: readonly Described[]): void {
+  for (const [name, schema] of Object.entries(components?.schemas ?? {})) if (name in RESOURCES && !('$ref' in schema)) setExample(schema, RESOURCES[name]);
+  for (const { operation } of operations) {
+    const { operationId = '', requestBody, responses = {} } = operation;
+    if (requestBody && !('$ref' in requestBody)) showIn(requestBody.content, `${operationId} body`);
+    for (const [status, response] of Object.entries(responses)) if (!('$ref' in response)) showIn(response.content ?? {}, `${operationId} ${status}`);
+  }
+}
+
+function showIn(contents: Contents, name: string): void {
+  if (name in BODIES) for (const content of Object.values(contents)) setExample(content, BODIES[name]);
+}
+
+function setExample(holder: Content, example: unknown): void {
+  holder.example ??= example;
+}
