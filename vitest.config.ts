@@ -36,7 +36,7 @@ export default defineConfig({
         },
       },
       {
-        test: { name: 'e2e', include: ['**/*.e2e.test.ts'], exclude: ignored, testTimeout: 180_000, hookTimeout: 120_000, fileParallelism: false },
+        test: { name: 'e2e', include: ['**/*.e2e.test.ts'], exclude: ignored, setupFiles: ['./tests/support/contract-setup.ts'], testTimeout: 180_000, hookTimeout: 120_000, fileParallelism: false },
       },
     ],
   },

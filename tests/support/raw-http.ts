@@ -1,4 +1,5 @@
 import { request } from 'node:http';
+import { note } from './contract-notes.ts';
 import { type ProblemDocument, problemSchema } from '../../protocol/errors.ts';
 
 export interface RawRequest {
@@ -22,7 +23,11 @@ export function rawRequest(baseUrl: string, { method, path, headers, body }: Raw
     const sent = request({ hostname, port, method, path, headers: { ...headers }, agent: false, timeout: 10_000 }, (response) => {
       let text = '';
       response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers, text }));
+      response.on('end', () => {
+        const status = response.statusCode ?? 0;
+        note({ method, path, status, headers: (name) => response.headers[name]?.toString(), text });
+        resolve({ status, headers: response.headers, text });
+      });
       response.on('error', reject);
     });
     sent.on('timeout', () => sent.destroy(new Error('no answer within 10 s')));

@@ -1,0 +1,11 @@
+import { afterAll, expect } from 'vitest';
+import { noted, watch } from './contract-notes.ts';
+
+/** Every answer that an end-to-end test gets by `fetch` or `rawRequest` is held to `openapi.json`: one that is not of it fails the file. */
+globalThis.fetch = watch(globalThis.fetch);
+
+afterAll(async () => {
+  const { answers, faults } = await noted();
+  if (answers > 0) console.log(`${answers} answers were held to openapi.json`);
+  expect(faults).toEqual([]);
+});
