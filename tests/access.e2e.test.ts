@@ -1,40 +1,21 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { eq } from 'drizzle-orm';
 import { uuidv7 } from 'uuidv7';
+import { z } from 'zod';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import openapi from '../openapi.json' with { type: 'json' };
+import { users } from '../db/schema/tables.ts';
 import { scopeSchema } from '../protocol/scopes.ts';
+import { OPEN_TO_ADMINISTRATORS, ruleOf, type Rule } from './support/access-rules.ts';
+import type { Operation } from './support/api-document.ts';
 import { problemOf, type RawRequest, rawRequest } from './support/raw-http.ts';
 import { HANDSHAKE, openRawSocket } from './support/raw-socket.ts';
+import { document, type Names, requestOf as requestFor } from './support/route-requests.ts';
 import { startWorld, type World, type WorldUser } from './support/world.ts';
 
-const METHODS = new Set(['get', 'post', 'put', 'patch', 'delete']);
-const OPERATIONS = Object.entries(openapi.paths).flatMap(([path, methods]) =>
-  Object.keys(methods).filter((method) => METHODS.has(method) && path.startsWith('/v1/')).map((method) => ({ name: `${method.toUpperCase()} ${path}`, method: method.toUpperCase(), path })),
-);
+const OPERATIONS = document.operations.filter(({ path }) => path.startsWith('/v1/'));
 const OF_CHANNELS = OPERATIONS.filter(({ path }) => path.startsWith('/v1/channels/{id}'));
-
-/** Bodies that are good in form, so that nothing but the right to do it is in question. */
-const BODIES: Readonly<Record<string, object>> = {
-  'POST /v1/admin/bots': { handle: 'a-bot', display_name: 'A bot' },
-  'POST /v1/admin/bots/{id}/tokens': { name: 'a' },
-  'PUT /v1/admin/users/{id}/role': { role: 'member' },
-  'POST /v1/me/tokens': { name: 'a' },
-  'POST /v1/me/revoke-others': { tokens: true },
-  'POST /v1/admin/restart-announcements': { within_seconds: 60 },
-  'PATCH /v1/admin/settings': { edit_window_seconds: 900 },
-  'POST /v1/admin/messages/{message_id}/remove': { reason: 'r' },
-  'POST /v1/admin/reports/{id}/resolve': { action: 'dismiss' },
-  'POST /v1/channels/{id}/messages/{message_id}/reports': { reason: 'spam' },
-  'POST /v1/channels': { name: 'mine' },
-  'POST /v1/channels/{id}/members': { user_id: uuidv7(), role: 'member' },
-  'PATCH /v1/channels/{id}/members/{user_id}': { role: 'member' },
-  'POST /v1/channels/{id}/incoming-webhooks': { name: 'a' },
-  'POST /v1/channels/{id}/messages': { client_msg_id: 'a', text: 'a' },
-  'PATCH /v1/channels/{id}/messages/{message_id}': { text: 'a' },
-  'PATCH /v1/channels/{id}/notification-settings': { muted: true },
-  'POST /v1/channels/{id}/message-batches': { messages: [{ client_msg_id: 'a', text: 'a' }] },
-  'PUT /v1/channels/{id}/read-state': { read_pos: 0 },
-};
+const ROLES = ['guest', 'member', 'moderator', 'admin'] as const;
+type Role = (typeof ROLES)[number];
 
 let world: World;
 let owner: WorldUser;
@@ -51,21 +32,24 @@ beforeAll(async () => {
 });
 afterAll(() => world?.close());
 
-function requestOf({ name, method, path }: (typeof OPERATIONS)[number], channel: string, token?: string): RawRequest {
-  const ids: Record<string, string> = { message_id: message, webhook_id: message, user_id: 'me', emoji: 'x', id: path.startsWith('/v1/channels') ? channel : member.id };
-  const body = BODIES[name];
-  return {
-    method,
-    path: path.replaceAll(/\{(\w+)\}/g, (_, id: string) => ids[id] ?? id),
-    headers: {
-      ...(path.endsWith('/socket') && HANDSHAKE),
-      ...(body && { 'content-type': 'application/json' }),
-      ...(path.endsWith('settings') && { 'if-match': '"0"' }),
-      ...(token !== undefined && { authorization: `Bearer ${token}` }),
-    },
-    ...(body && { body: JSON.stringify(body) }),
-  };
+const namesOf = ({ path }: Operation, channel: string): Names => ({ channel_id: channel, message_id: message, id: path.startsWith('/v1/channels') ? channel : member.id });
+const requestOf = (operation: Operation, channel: string, token?: string): RawRequest => requestFor(operation, namesOf(operation, channel), token);
+const asking = (...rules: Rule[]): Operation[] => OPERATIONS.filter((operation) => rules.includes(ruleOf(operation) ?? 'anybody'));
+
+/** Somebody of this role, who is in no channel. */
+async function somebody(handle: string, role: Role = 'member', options: Parameters<World['user']>[1] = {}): Promise<WorldUser> {
+  const user = await world.user(handle, { scopes: scopeSchema.options, ...options });
+  await world.db.update(users).set({ role }).where(eq(users.id, user.id));
+  return user;
 }
+
+const addTo = (channel: string, user: WorldUser) =>
+  rawRequest(world.baseUrl, {
+    method: 'POST',
+    path: `/v1/channels/${channel}/members`,
+    headers: { authorization: `Bearer ${owner.token}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ user_id: user.id, role: 'member' }),
+  });
 
 async function refusal(request: RawRequest) {
   const { request_id: _, ...problem } = problemOf(await rawRequest(world.baseUrl, request));
@@ -91,14 +75,111 @@ describe('every route (G5)', () => {
   });
 });
 
+describe('the matrix of routes and callers (G5)', () => {
+  const strangers = new Map<Role, WorldUser>();
+  beforeAll(async () => {
+    for (const role of ROLES) strangers.set(role, await somebody(`a-${role}`, role));
+  });
+  const stranger = (role: Role): WorldUser => strangers.get(role) ?? outsider;
+
+  it('says of every route what it asks', () => {
+    expect(document.operations.filter((operation) => ruleOf(operation) === undefined).map(({ name }) => name)).toEqual([]);
+  });
+
+  it('a credential that has ended, by itself or with its user, opens no route', async () => {
+    const expired = await world.user('expired', { scopes: scopeSchema.options, tokenMs: -1_000 });
+    const gone = await somebody('gone');
+    await world.db.update(users).set({ deactivated_at: new Date() }).where(eq(users.id, gone.id));
+    for (const { token } of [expired, gone]) {
+      for (const operation of OPERATIONS) expect({ name: operation.name, code: (await refusal(requestOf(operation, secret, token))).code }).toEqual({ name: operation.name, code: 'unauthenticated' });
+    }
+  });
+
+  it('a credential without a scope of a route is refused it, whoever it is of', async () => {
+    for (const scope of scopeSchema.options) {
+      const { token } = await somebody('a-admin', 'admin', { scopes: scopeSchema.options.filter((other) => other !== scope) });
+      for (const operation of OPERATIONS.filter(({ security }) => security.some(({ bearer = [] }) => bearer.includes(scope)))) {
+        const { code, detail } = await refusal(requestOf(operation, secret, token));
+        expect({ name: operation.name, scope, code, detail }).toEqual({ name: operation.name, scope, code: 'forbidden', detail: expect.stringContaining(scope) });
+      }
+    }
+  });
+
+  it.each(ROLES.filter((role) => role !== 'admin'))('a %s is refused what is for administrators', async (role) => {
+    for (const operation of asking('administrator')) {
+      expect({ name: operation.name, code: (await refusal(requestOf(operation, secret, stranger(role).token))).code }).toEqual({ name: operation.name, code: 'forbidden' });
+    }
+  });
+
+  it('an administrator is refused nothing of it', async () => {
+    for (const operation of asking('administrator')) {
+      const { status } = await rawRequest(world.baseUrl, requestFor(operation, {}, stranger('admin').token));
+      expect({ name: operation.name, refused: status === 401 || status === 403 }).toEqual({ name: operation.name, refused: false });
+    }
+  });
+
+  it.each(ROLES)('to a %s who is no member a private channel is none', async (role) => {
+    for (const operation of OF_CHANNELS) {
+      const hidden = await refusal(requestOf(operation, secret, stranger(role).token));
+      expect({ name: operation.name, ...hidden }).toEqual({ name: operation.name, ...(await refusal(requestOf(operation, uuidv7(), stranger(role).token))) });
+      expect({ name: operation.name, code: hidden.code }).toEqual({ name: operation.name, code: 'not_found' });
+    }
+  });
+
+  it('a public channel is none to a guest, and to others who are no members no conversation', async () => {
+    const { id: open } = await owner.api.createChannel({ name: 'open', kind: 'public', topic: '' });
+    for (const operation of OF_CHANNELS) {
+      const hidden = await refusal(requestOf(operation, open, stranger('guest').token));
+      expect({ name: operation.name, ...hidden }).toEqual({ name: operation.name, ...(await refusal(requestOf(operation, uuidv7(), stranger('guest').token))) });
+      expect({ name: operation.name, code: hidden.code }).toEqual({ name: operation.name, code: 'not_found' });
+    }
+    for (const operation of asking('reader', 'manager').filter(({ path }) => path.startsWith('/v1/channels/{id}'))) {
+      const { status, code } = await refusal(requestOf(operation, open, stranger('member').token));
+      expect({ name: operation.name, status, code }).toEqual({ name: operation.name, status: 403, code: expect.stringMatching(/^(not_a_member|forbidden)$/) });
+    }
+  });
+
+  it('a member who manages it not is refused its management, and its owner is not', async () => {
+    for (const operation of asking('manager')) {
+      const { id } = await owner.api.createChannel({ name: `managed-${uuidv7()}`, kind: 'private', topic: '' });
+      expect((await addTo(id, stranger('member'))).status).toBe(201);
+      const names = { ...namesOf(operation, id), user_id: owner.id };
+      expect({ name: operation.name, code: (await refusal(requestFor(operation, names, stranger('member').token))).code }).toEqual({ name: operation.name, code: 'forbidden' });
+      const { status } = await rawRequest(world.baseUrl, requestFor(operation, { ...names, user_id: stranger('member').id }, owner.token));
+      expect({ name: operation.name, refused: status === 401 || status === 403 }).toEqual({ name: operation.name, refused: false });
+    }
+  });
+
+  it.each(ROLES)('what is of somebody else is to a %s as if it were not', async (role) => {
+    const things = await thingsOf(owner);
+    for (const operation of asking('owner').filter(({ name }) => role !== 'admin' || !OPEN_TO_ADMINISTRATORS.has(name))) {
+      const id = Object.entries(things).find(([prefix]) => operation.path.startsWith(prefix))?.[1];
+      if (id === undefined) throw new Error(`${operation.name} names a thing that nobody makes here`);
+      const token = stranger(role).token;
+      const theirs = await refusal(requestFor(operation, { id }, token));
+      expect({ name: operation.name, ...theirs }).toEqual({ name: operation.name, ...(await refusal(requestFor(operation, { id: uuidv7() }, token))) });
+      expect({ name: operation.name, code: theirs.code }).toEqual({ name: operation.name, code: 'not_found' });
+    }
+  });
+});
+
+/** One of each thing that people have for themselves, by the beginning of its paths. */
+async function thingsOf(user: WorldUser): Promise<Record<string, string>> {
+  const make = async (path: string, type: string, body: string): Promise<string> => {
+    const headers = { authorization: `Bearer ${user.token}`, 'content-type': type, 'content-length': String(body.length) };
+    const { status, text } = await rawRequest(world.baseUrl, { method: 'POST', path, headers, body });
+    expect({ path, status, text }).toMatchObject({ status: 201 });
+    return z.looseObject({ id: z.string() }).parse(JSON.parse(text)).id;
+  };
+  return {
+    '/v1/files/': await make(`/v1/files?channel_id=${secret}&name=a.txt`, 'text/plain', 'a'),
+    '/v1/webhooks/': await make('/v1/webhooks', 'application/json', JSON.stringify({ url: 'https://example.com/', event_types: ['message.created'] })),
+    '/v1/me/credentials/': await make('/v1/me/tokens', 'application/json', JSON.stringify({ name: 'a' })),
+  };
+}
+
 describe('live access ends before the call returns that ends it (G5)', () => {
-  const add = (user: WorldUser) =>
-    rawRequest(world.baseUrl, {
-      method: 'POST',
-      path: `/v1/channels/${secret}/members`,
-      headers: { authorization: `Bearer ${owner.token}`, 'content-type': 'application/json' },
-      body: JSON.stringify({ user_id: user.id, role: 'member' }),
-    });
+  const add = (user: WorldUser) => addTo(secret, user);
 
   it('by removal', async () => {
     expect((await add(member)).status).toBe(201);

@@ -5,7 +5,7 @@ import { ERRORS, fieldErrors, problemSchema, type ErrorCode } from '../protocol/
 import { idSchema } from '../protocol/primitives.ts';
 import type { Scope } from '../protocol/scopes.ts';
 import type { AppEnv } from './env.ts';
-import { KEY_FORM, KEY_RULE } from './idempotency-key.ts';
+import { idempotencyKey, KEY_FORM, KEY_RULE } from './idempotency-key.ts';
 import { guard } from './middleware/guard.ts';
 import { limitRate, type PolicyName } from './middleware/limit-rate.ts';
 import { requireScope } from './middleware/require-scope.ts';
@@ -29,7 +29,7 @@ export function apiRoute<const P extends string, const C extends Config>({ scope
     ...config,
     path,
     security: [{ bearer: [scope] }, { session: [] }],
-    middleware: [guard([requireScope(scope), ...(limit === null ? [] : [limitRate(limit)]), ...(config.request?.body && !readsBody ? [requireUtf8()] : [])])],
+    middleware: [guard([requireScope(scope), ...(config.method === 'get' ? [] : [refuseBadKey]), ...(limit === null ? [] : [limitRate(limit)]), ...(config.request?.body && !readsBody ? [requireUtf8()] : [])])],
     responses: { ...problemsOf(path, config), ...config.responses },
   });
 }
@@ -42,6 +42,12 @@ export const json = <S extends z.ZodType>(schema: S, description: string, exampl
 export const jsonBody = <S extends z.ZodType>(schema: S, example?: z.input<S>) => ({
   body: { content: { 'application/json': { schema, ...(example !== undefined && { example }) } }, required: true },
 });
+
+/** Of every change, also where a repetition is harmless by itself and the key is of no use. */
+function refuseBadKey(c: Context<AppEnv>): null {
+  idempotencyKey(c.req.raw.headers);
+  return null;
+}
 
 export const keyHeader = z.object({
   'idempotency-key': z
@@ -71,7 +77,7 @@ function problemsOf(path: string, { method, request }: Config): object {
     ...ALWAYS,
     ...(method === 'get' ? [] : OF_CHANGES),
     ...(path.includes('{') ? (['not_found'] as const) : []),
-    ...(request === undefined ? [] : (['invalid'] as const)),
+    ...(request === undefined && method === 'get' ? [] : (['invalid'] as const)),
     ...(request?.body ? (['unsupported_media_type'] as const) : []),
     ...(CURSORS.some((name) => query.includes(name)) ? (['bad_cursor'] as const) : []),
   ];

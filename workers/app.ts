@@ -1,6 +1,7 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { refuseInvalid } from './api-route.ts';
 import type { App, AppEnv } from './env.ts';
+import { failureFor } from './guests.ts';
 import { allowOrigins } from './middleware/allow-origins.ts';
 import { authenticate } from './middleware/authenticate.ts';
 import { limitBody } from './middleware/limit-body.ts';
@@ -45,7 +46,7 @@ import type { Services } from './services.ts';
 /** The whole API. Order matters: middleware first, then what authenticates by itself or not at all, then what `authenticate` guards. */
 export function createApp(services: Services): App {
   const app = new OpenAPIHono<AppEnv>({ defaultHook: refuseInvalid });
-  app.onError(answerError);
+  app.onError(async (error, c) => answerError(await failureFor(c, error), c));
   app.notFound((c) => problemResponse(c, { code: 'not_found' }));
   registerSecurity(app);
 

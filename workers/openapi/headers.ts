@@ -1,4 +1,5 @@
-import type { Described } from './operations.ts';
+import { KEY_FORM } from '../idempotency-key.ts';
+import type { Described, Operation } from './operations.ts';
 
 /** Headers of answers, once for all of them. */
 export const describeHeaders = () => ({
@@ -12,11 +13,21 @@ export const describeHeaders = () => ({
 
 const ref = (name: keyof ReturnType<typeof describeHeaders>) => ({ $ref: `#/components/headers/${name}` });
 
+/** Of changes that do what they did before when they are repeated, so that nothing has to be kept for them. */
+const KEY = {
+  name: 'idempotency-key',
+  in: 'header' as const,
+  description: 'Taken, and of no effect: a repetition of this request is harmless by itself',
+  schema: { type: 'string' as const, pattern: KEY_FORM.source },
+};
+const hasKey = ({ parameters = [] }: Operation): boolean => parameters.some((parameter) => 'name' in parameter && parameter.name === 'idempotency-key');
+
 /** Says of each answer which headers it has besides those its route tells of. */
 export function answerHeaders(operations: readonly Described[]): void {
-  for (const { operation } of operations) {
+  for (const { method, path, operation } of operations) {
+    if (method !== 'get' && path.startsWith('/v1/') && !hasKey(operation)) operation.parameters = [...(operation.parameters ?? []), KEY];
     const limited = '429' in (operation.responses ?? {});
-    const keyed = (operation.parameters ?? []).some((parameter) => 'name' in parameter && parameter.name === 'idempotency-key');
+    const keyed = hasKey(operation);
     for (const [status, response] of Object.entries(operation.responses ?? {})) {
       if ('$ref' in response || status === '101') continue;
       response.headers = {

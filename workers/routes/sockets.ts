@@ -10,6 +10,7 @@ import { TICKET_SECONDS } from '../../protocol/limits.ts';
 import { SUBPROTOCOL } from '../../protocol/version.ts';
 import { apiRoute, channelParams, json, problemAnswer } from '../api-route.ts';
 import type { App, AppEnv } from '../env.ts';
+import { refusalFor } from '../guests.ts';
 import { hasScope } from '../identity/identity.ts';
 import { identify, type IdentityServices } from '../middleware/authenticate.ts';
 import { isAllowedOrigin } from '../origins.ts';
@@ -43,7 +44,9 @@ const join = createRoute({
     401: problemAnswer('unauthenticated'),
     403: problemAnswer('not_a_member'),
     404: problemAnswer('not_found'),
+    422: problemAnswer('invalid'),
     426: problemAnswer('upgrade_required'),
+    500: problemAnswer('internal'),
     503: problemAnswer('unavailable'),
   },
 });
@@ -61,6 +64,7 @@ const joinInbox = createRoute({
     403: problemAnswer('forbidden'),
     422: problemAnswer('invalid'),
     426: problemAnswer('upgrade_required'),
+    500: problemAnswer('internal'),
     503: problemAnswer('unavailable'),
   },
 });
@@ -86,7 +90,9 @@ export function socketRoutes(services: IdentityServices): App {
     const since = sinceOf(c.req.valid('query'));
     const offer = readOffer(c.req.raw.headers.get('sec-websocket-protocol'));
     const admitted = await authenticate(c, services, offer);
-    return relay(await joinRoom(c, { channel_id: id, ...admitted, since }), offer);
+    const answer = await joinRoom(c, { channel_id: id, ...admitted, since });
+    if (answer.webSocket === null) throw new ProblemError(await refusalFor(c, admitted.actor.credential_id, await problemOf(answer)));
+    return relay(answer, offer);
   });
   app.openapi(joinInbox, async (c) => {
     requireUpgrade(c);

@@ -1,0 +1,108 @@
+import { uuidv7 } from 'uuidv7';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { MAX_BATCH_BODY_BYTES, MAX_BODY_BYTES } from '../protocol/limits.ts';
+import { scopeSchema } from '../protocol/scopes.ts';
+import type { Operation } from './support/api-document.ts';
+import { problemOf, type RawResponse, rawRequest } from './support/raw-http.ts';
+import { bodyOf, document, type Names, requestOf } from './support/route-requests.ts';
+import { startWorld, type World, type WorldUser } from './support/world.ts';
+
+/** What holds for every route, asked of each that the document has: one that lands tomorrow is asked, too. */
+const OPERATIONS = document.operations.filter(({ path }) => path.startsWith('/v1/') && !path.endsWith('/socket'));
+const CHANGES = OPERATIONS.filter(({ method }) => method !== 'GET');
+const WITH_JSON = OPERATIONS.filter((operation) => bodyOf(operation)?.type === 'application/json');
+const ALL_METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
+/** Routes that need no right to a thing, so that their example alone makes something: `[operation, another body]`. */
+const MAKERS: readonly [name: string, other: object][] = [
+  ['POST /v1/channels', { name: 'another' }],
+  ['POST /v1/me/tokens', { name: 'another' }],
+  ['POST /v1/webhooks', { url: 'https://example.com/another', event_types: ['message.created'] }],
+  ['PUT /v1/me/presence', { choice: 'away', status: null }],
+  ['PATCH /v1/me/notification-settings', { level: 'all' }],
+];
+
+let world: World;
+let alice: WorldUser;
+let names: Names;
+
+beforeAll(async () => {
+  world = await startWorld('conventions');
+  alice = await world.user('alice', { scopes: scopeSchema.options });
+  const channel = await world.channel('conventions', [alice]);
+  const { message_id } = await alice.api.send(channel, { client_msg_id: 'first', text: 'first' });
+  names = { id: channel, channel_id: channel, message_id };
+});
+afterAll(() => world?.close());
+
+const ask = (operation: Operation, changes: Parameters<typeof requestOf>[3] = {}, token: string | undefined = alice.token): Promise<RawResponse> =>
+  rawRequest(world.baseUrl, requestOf(operation, names, token, changes));
+const named = (wanted: string): Operation => {
+  const found = OPERATIONS.find(({ name }) => name === wanted);
+  if (!found) throw new Error(`there is no ${wanted}`);
+  return found;
+};
+
+/** What no browser may do with any answer. */
+const SECURITY = { 'x-content-type-options': 'nosniff', 'content-security-policy': "default-src 'none'; frame-ancestors 'none'", 'referrer-policy': 'no-referrer', 'cache-control': 'no-store' };
+
+it.each(OPERATIONS)('$name refuses in the common form: a problem with its code and the id of the request, nothing for browsers', async (operation) => {
+  const headers = { 'x-request-id': `asked-${uuidv7()}`, traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01', origin: 'https://evil.example' };
+  const answer = await rawRequest(world.baseUrl, requestOf(operation, names, undefined, { headers }));
+  expect(problemOf(answer)).toMatchObject({ code: 'unauthenticated', request_id: headers['x-request-id'] });
+  expect(answer.headers).toMatchObject({ ...SECURITY, 'x-request-id': headers['x-request-id'], 'server-timing': expect.stringMatching(/^total;dur=/) });
+  expect(answer.headers['access-control-allow-origin']).toBeUndefined();
+});
+
+it('every path answers 405 with Allow to each method that it has not got', async () => {
+  const paths = Map.groupBy(document.operations, ({ path }) => path);
+  for (const [path, operations] of paths) {
+    const there = operations.map(({ method }) => method);
+    for (const method of ALL_METHODS.filter((candidate) => !there.includes(candidate))) {
+      const answer = await rawRequest(world.baseUrl, { ...requestOf({ ...(operations[0] as Operation), method }, names, alice.token), method, body: '' });
+      expect({ path, method, code: problemOf(answer).code }).toEqual({ path, method, code: 'method_not_allowed' });
+      expect(String(answer.headers['allow']).split(', ')).toEqual(expect.arrayContaining(there));
+    }
+  }
+});
+
+it.each(WITH_JSON)('$name takes JSON alone: 415 for another type, 400 for what is no JSON, 422 for a field that it does not know, 413 for too much', async (operation) => {
+  const { text } = bodyOf(operation) ?? { text: '{}' };
+  const codeOf = async (type: string, body: string): Promise<string> => problemOf(await ask(operation, { body: { type, text: body } })).code;
+  expect(await codeOf('text/plain', text)).toBe('unsupported_media_type');
+  expect(await codeOf('application/json', `${text.slice(0, -1)},`)).toBe('unreadable_body');
+  const answer = problemOf(await ask(operation, { body: { type: 'application/json', text: JSON.stringify({ ...(JSON.parse(text) as object), nobody_knows_me: 1 }) } }));
+  expect(answer).toMatchObject({ code: 'invalid', errors: expect.arrayContaining([{ pointer: '/nobody_knows_me', detail: expect.any(String) }]) });
+  const most = /message-batches|dead-letters\//.test(operation.path) ? MAX_BATCH_BODY_BYTES : MAX_BODY_BYTES;
+  expect(await codeOf('application/json', `"${'x'.repeat(most)}"`)).toBe('body_too_large');
+});
+
+describe('Idempotency-Key (G2)', () => {
+  it.each(CHANGES)('$name takes one, and refuses what is none', async (operation) => {
+    expect(operation.parameters.map(({ name }) => name)).toContain('idempotency-key');
+    expect(problemOf(await ask(operation, { headers: { 'idempotency-key': 'two words' } })).code).toBe('invalid');
+  });
+
+  it.each(MAKERS)('%s answers a repetition as the first, and another body with 422', async (name, other) => {
+    const operation = named(name);
+    const headers = { 'idempotency-key': `"${uuidv7()}"` };
+    const first = await ask(operation, { headers });
+    expect({ text: first.text, status: first.status }).toMatchObject({ status: expect.toSatisfy((status: number) => status < 300) });
+    expect(first.headers['idempotency-replayed']).toBeUndefined();
+    const again = await ask(operation, { headers });
+    expect({ status: again.status, replayed: again.headers['idempotency-replayed'] }).toEqual({ status: first.status, replayed: 'true' });
+    // A secret is shown once, and kept nowhere.
+    const kept = (text: string): unknown => ({ ...(JSON.parse(text) as object), secret: null });
+    expect(kept(again.text)).toEqual(kept(first.text));
+    expect(problemOf(await ask(operation, { headers, body: { type: 'application/json', text: JSON.stringify(other) } })).code).toBe('idempotency_mismatch');
+  });
+});
+
+it('limited routes tell the quota', async () => {
+  const limited = OPERATIONS.filter(({ responses, method }) => '429' in responses && method === 'GET');
+  expect(limited.length).toBeGreaterThan(20);
+  for (const operation of limited) {
+    const policy = (await ask(operation)).headers['ratelimit-policy'];
+    if (operation.path.startsWith('/v1/admin/')) continue;
+    expect({ name: operation.name, policy }).toEqual({ name: operation.name, policy: expect.stringMatching(/^"\w+";q=\d+;w=\d+$/) });
+  }
+});

@@ -1,0 +1,48 @@
+/**
+ * What a route asks of its caller, besides a live credential and the scopes that the document names for it:
+ *
+ * - `anybody`: no credential at all
+ * - `caller`: nothing; it is about the caller's own things, and names nobody else's
+ * - `owner`: `{id}` names a thing of the caller's own; of others' it answers as if there were none
+ * - `viewer`: the channel is public and the caller no guest, or they are its member
+ * - `reader`: the caller is a member of the channel
+ * - `manager`: the caller is an owner or admin of the channel
+ * - `administrator`: the caller's role is admin
+ */
+export type Rule = 'anybody' | 'caller' | 'owner' | 'viewer' | 'reader' | 'manager' | 'administrator';
+
+/** By name; each wins over the prefixes below. */
+const NAMED: Readonly<Record<string, Rule>> = {
+  'GET /v1/channels/{id}': 'viewer',
+  'GET /v1/channels/{id}/members': 'viewer',
+  'PUT /v1/channels/{id}/members/{user_id}': 'viewer',
+  'POST /v1/channels/{id}/archive': 'manager',
+  'POST /v1/channels/{id}/unarchive': 'manager',
+  'POST /v1/channels/{id}/members': 'manager',
+  'PATCH /v1/channels/{id}/members/{user_id}': 'manager',
+  'DELETE /v1/channels/{id}/members/{user_id}': 'manager',
+  'DELETE /v1/me/credentials/{id}': 'owner',
+  'GET /v1/users/{id}': 'caller',
+};
+
+/** Of somebody else's thing, too, where the caller's role is admin. */
+export const OPEN_TO_ADMINISTRATORS: ReadonlySet<string> = new Set(['DELETE /v1/files/{id}']);
+
+/** By the beginning of the path; the first that fits. */
+const PREFIXES: readonly [prefix: string, rule: Rule][] = [
+  ['/v1/admin/', 'administrator'],
+  ['/v1/channels/{id}', 'reader'],
+  ['/v1/files/{id}', 'owner'],
+  ['/v1/webhooks/{id}', 'owner'],
+  ['/v1/', 'caller'],
+  ['/auth/', 'anybody'],
+  ['/health', 'anybody'],
+  ['/ready', 'anybody'],
+  ['/metrics', 'anybody'],
+];
+
+/** Undefined where nobody has said yet what a route asks: `{…}` within `/v1/` has to be told of here. */
+export function ruleOf({ name, path }: { readonly name: string; readonly path: string }): Rule | undefined {
+  const rule = NAMED[name] ?? PREFIXES.find(([prefix]) => path.startsWith(prefix))?.[1];
+  return rule === 'caller' && path.includes('{') && NAMED[name] === undefined ? undefined : rule;
+}
