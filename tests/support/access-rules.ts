@@ -3,7 +3,7 @@
  *
  * - `anybody`: no credential at all
  * - `caller`: nothing; it is about the caller's own things, and names nobody else's
- * - `owner`: `{id}` names a thing of the caller's own; of others' it answers as if there were none
+ * - `owner`: it names a thing of the caller's own, or of a channel of theirs; of others' it answers as if there were none
  * - `viewer`: the channel is public and the caller no guest, or they are its member
  * - `reader`: the caller is a member of the channel
  * - `manager`: the caller is an owner or admin of the channel
@@ -33,6 +33,7 @@ const PREFIXES: readonly [prefix: string, rule: Rule][] = [
   ['/v1/admin/', 'administrator'],
   ['/v1/channels/{id}', 'reader'],
   ['/v1/files/{id}', 'owner'],
+  ['/v1/messages/{message_id}', 'owner'],
   ['/v1/webhooks/{id}', 'owner'],
   ['/v1/', 'caller'],
   ['/auth/', 'anybody'],

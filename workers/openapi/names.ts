@@ -8,6 +8,7 @@ export const TAGS = [
   { name: 'channels', description: 'Channels, their members, messages, reactions, files and read markers' },
   { name: 'files', description: 'Uploading, reading and deleting files' },
   { name: 'me', description: 'The caller: profile, presence, notifications, credentials' },
+  { name: 'messages', description: 'Messages, by links to them' },
   { name: 'operations', description: 'Whether the service runs, and how' },
   { name: 'search', description: 'Messages, files and people' },
   { name: 'socket-tickets', description: 'Tickets with which browsers open sockets' },
