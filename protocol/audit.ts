@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { counterSchema, idSchema, timeSchema } from './primitives.ts';
+import { counterSchema, idSchema, momentSchema, timeSchema } from './primitives.ts';
 
 /** All that is audited. What each of them tells, and what is not audited, is in `docs/admin.md`. */
 export const auditActSchema = z.enum([
@@ -67,7 +67,6 @@ export const auditHeadSchema = z.strictObject({ seq: counterSchema, hash: hashSc
 export type AuditHead = z.infer<typeof auditHeadSchema>;
 export const NO_AUDIT_HEAD: AuditHead = { seq: 0, hash: '0'.repeat(64) };
 
-const momentSchema = z.iso.datetime({ offset: true });
 
 /** All conditions hold; `since` on, before `until`. */
 export const auditFilterSchema = z.strictObject({

@@ -134,7 +134,7 @@ describe('the matrix of routes and callers (G5)', () => {
       expect({ name: operation.name, code: hidden.code }).toEqual({ name: operation.name, code: 'not_found' });
     }
     for (const operation of asking('reader', 'manager').filter(({ path }) => path.startsWith('/v1/channels/{id}'))) {
-      const { status, code } = await refusal(requestOf(operation, open, stranger('member').token));
+      const { status, code } = await refusal(requestFor(operation, { ...namesOf(operation, open), user_id: owner.id }, stranger('member').token));
       expect({ name: operation.name, status, code }).toEqual({ name: operation.name, status: 403, code: expect.stringMatching(/^(not_a_member|forbidden)$/) });
     }
   });

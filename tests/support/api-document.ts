@@ -84,6 +84,11 @@ export class ApiDocument {
     return this.#at(named, 'example') ?? firstOf(this.#at(named, 'examples'));
   }
 
+  /** A schema by the reference that another has to it. */
+  resolve(ref: string): unknown {
+    return this.#ajv.getSchema(`${ROOT}${ref}`)?.schema;
+  }
+
   requiredHeaders(answer: Answer): string[] {
     return Object.entries(answer.headers ?? {}).flatMap(([name, { $ref, required }]) => (required === true || ($ref !== undefined && this.#requiredHeaders.has($ref)) ? [name] : []));
   }

@@ -5,7 +5,7 @@ import { isReader } from '../../db/queries/access.ts';
 import { findPosAt } from '../../db/queries/message-places.ts';
 import { findMessage, findPos, readSpan, type Listing, type MessageSpan, type Span } from '../../db/queries/messages.ts';
 import { messagePageSchema, messageSchema, type MessagePage } from '../../protocol/api.ts';
-import { idSchema } from '../../protocol/primitives.ts';
+import { idSchema, momentSchema } from '../../protocol/primitives.ts';
 import { apiRoute, channelParams, json, messageParams, nearHeader } from '../api-route.ts';
 import type { App, AppEnv } from '../env.ts';
 import { cursorSchema, decodeCounter, encodeCursor, limitSchema, linkHeader } from '../paging.ts';
@@ -20,7 +20,7 @@ const given = (...values: unknown[]): number => values.filter((value) => value !
 
 const threadQuery = z.object({ before: cursorSchema, after: cursorSchema, limit: limitSchema });
 /** `around` is a message's id, or its `pos`. `at`: the page begins with the first message that is of that time or later. */
-const historyQuery = threadQuery.extend({ around: z.union([idSchema, z.string().regex(/^\d{1,15}$/)], 'must be a message id or a pos').optional(), at: z.iso.datetime({ offset: true }).optional() });
+const historyQuery = threadQuery.extend({ around: z.union([idSchema, z.string().regex(/^\d{1,15}$/)], 'must be a message id or a pos').optional(), at: momentSchema.optional() });
 
 const history = apiRoute(READ, '/v1/channels/{id}/messages', {
   method: 'get',
