@@ -105,15 +105,15 @@ describe('the matrix of routes and callers (G5)', () => {
     }
   });
 
-  it.each(ROLES.filter((role) => role !== 'admin'))('a %s is refused what is for administrators', async (role) => {
-    for (const operation of asking('administrator')) {
+  it.each(ROLES.filter((role) => role !== 'admin'))('a %s is refused what is for administrators, and for moderators but as one of them', async (role) => {
+    for (const operation of asking('administrator', ...(role === 'moderator' ? [] : (['moderator'] as const)))) {
       expect({ name: operation.name, code: (await refusal(requestOf(operation, secret, stranger(role).token))).code }).toEqual({ name: operation.name, code: 'forbidden' });
     }
   });
 
-  it('an administrator is refused nothing of it', async () => {
-    for (const operation of asking('administrator')) {
-      const { status } = await rawRequest(world.baseUrl, requestFor(operation, {}, stranger('admin').token));
+  it.each([['admin', ['administrator', 'moderator']], ['moderator', ['moderator']]] as const)('a %s is refused nothing of what is for %j', async (role, rules) => {
+    for (const operation of asking(...rules)) {
+      const { status } = await rawRequest(world.baseUrl, requestFor(operation, {}, stranger(role).token));
       expect({ name: operation.name, refused: status === 401 || status === 403 }).toEqual({ name: operation.name, refused: false });
     }
   });

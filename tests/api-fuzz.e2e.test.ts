@@ -81,7 +81,7 @@ async function run(n: number, statuses: Map<number, number>): Promise<string[]> 
   const { operation, request, isBad } = caseOf(n);
   const { status, headers, text } = await rawRequest(world.baseUrl, request);
   statuses.set(status, (statuses.get(status) ?? 0) + 1);
-  if (status < 300 && text.startsWith('{')) keepIds(JSON.parse(text));
+  if (status < 300 && headers['content-type'] === 'application/json') keepIds(JSON.parse(text));
   const faults = faultsOf(document, { method: request.method, path: request.path, status, headers: (name) => headers[name]?.toString(), text });
   if (status >= 500) faults.push(`${operation.name} answered ${status}: ${text.slice(0, 200)}`);
   if (isBad && status < 300) faults.push(`${operation.name} took what is not of its schema: ${String(request.body).slice(0, 300)}`);

@@ -7,9 +7,10 @@
  * - `viewer`: the channel is public and the caller no guest, or they are its member
  * - `reader`: the caller is a member of the channel
  * - `manager`: the caller is an owner or admin of the channel
+ * - `moderator`: the caller's role is admin or moderator
  * - `administrator`: the caller's role is admin
  */
-export type Rule = 'anybody' | 'caller' | 'owner' | 'viewer' | 'reader' | 'manager' | 'administrator';
+export type Rule = 'anybody' | 'caller' | 'owner' | 'viewer' | 'reader' | 'manager' | 'moderator' | 'administrator';
 
 /** By name; each wins over the prefixes below. */
 const NAMED: Readonly<Record<string, Rule>> = {
@@ -22,6 +23,10 @@ const NAMED: Readonly<Record<string, Rule>> = {
   'PATCH /v1/channels/{id}/members/{user_id}': 'manager',
   'DELETE /v1/channels/{id}/members/{user_id}': 'manager',
   'DELETE /v1/me/credentials/{id}': 'owner',
+  'POST /v1/admin/messages/{message_id}/remove': 'moderator',
+  'GET /v1/admin/reports': 'moderator',
+  'GET /v1/admin/reports/{id}': 'moderator',
+  'POST /v1/admin/reports/{id}/resolve': 'moderator',
   'GET /v1/users/{id}': 'caller',
 };
 

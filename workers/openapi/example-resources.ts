@@ -93,6 +93,7 @@ export const BODIES: Readonly<Record<string, unknown>> = {
   'postAdminRestartAnnouncements body': { within_seconds: 60 },
   'patchAdminDeadLettersById body': { value: '{"text":"1"}', reason: 'the text was a number' },
   'getAdminDeadLetterExport 200': `${JSON.stringify(LETTER)}\n`,
+  'getAdminExport 200': `${JSON.stringify({ section: 'export', format: 'colink.export.v1', export_id: '0190a1b2-0000-7000-8000-0000000000e9', started_at: AT, include_private: false })}\n${JSON.stringify({ section: 'channel', data: { id: CHANNEL.id, name: CHANNEL.name } })}\n`,
   'postAdminDeadLetterRedrives body': { ids: [LETTER.id], dry_run: true },
   'postAdminDeadLetterDiscards body': { filter: { group: 'search-indexer' }, reason: 'written by a client that is gone' },
 };
