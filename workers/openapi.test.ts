@@ -36,7 +36,7 @@ describe('the description of the API', () => {
   });
 
   it('shows no body that there is none of', () => {
-    expect(Object.keys(BODIES).filter((name) => !api.bodies.some((body) => body.name === name))).toEqual([]);
+    expect(Object.keys(BODIES).filter((name) => !api.bodies.some((body) => name === body.name || name === `${body.name} ${body.type}`))).toEqual([]);
     expect(Object.keys(RESOURCES).filter((name) => !(name in (document.components?.schemas ?? {})))).toEqual([]);
   });
 

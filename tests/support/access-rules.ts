@@ -17,6 +17,10 @@ const NAMED: Readonly<Record<string, Rule>> = {
   'GET /v1/channels/{id}': 'viewer',
   'GET /v1/channels/{id}/members': 'viewer',
   'PUT /v1/channels/{id}/members/{user_id}': 'viewer',
+  'GET /v1/channels/{id}/incoming-webhooks': 'manager',
+  'POST /v1/channels/{id}/incoming-webhooks': 'manager',
+  'POST /v1/channels/{id}/incoming-webhooks/{webhook_id}/rotate-secret': 'manager',
+  'DELETE /v1/channels/{id}/incoming-webhooks/{webhook_id}': 'manager',
   'POST /v1/channels/{id}/archive': 'manager',
   'POST /v1/channels/{id}/unarchive': 'manager',
   'POST /v1/channels/{id}/members': 'manager',
@@ -42,6 +46,10 @@ const PREFIXES: readonly [prefix: string, rule: Rule][] = [
   ['/v1/webhooks/{id}', 'owner'],
   ['/v1/', 'caller'],
   ['/auth/', 'anybody'],
+  // Its address is the secret.
+  ['/hooks/', 'anybody'],
+  // It answers as Slack does: 200, and why not.
+  ['/slack/', 'anybody'],
   ['/health', 'anybody'],
   ['/ready', 'anybody'],
   ['/metrics', 'anybody'],

@@ -60,7 +60,7 @@ export const RESOURCES: Readonly<Record<string, unknown>> = {
 
 const RESULT = { message_id: MESSAGE.id, seq: 10, pos: 7, thread_id: null, tpos: null, at: AT, changed: true };
 
-/** Bodies of requests and answers whose schema has no name; `<operation> <status>`, or `<operation> body`. */
+/** Bodies of requests and answers whose schema has no name; `<operation> <status>`, or `<operation> body`, with the media type where there are several. */
 export const BODIES: Readonly<Record<string, unknown>> = {
   'getHealth 200': { status: 'ok' },
   'getReady 200': { status: 'ready', postgres: 'ok' },
@@ -85,6 +85,7 @@ export const BODIES: Readonly<Record<string, unknown>> = {
   'getFilesByIdThumbnailsBySize 200': 'the bytes of the picture',
   'putChannelsByIdReadState body': { read_pos: 7 },
   'putChannelsByIdReadState 200': { read_pos: 7 },
+  'postHooksIncomingByToken body application/x-www-form-urlencoded': { payload: '{"text":"the build is green"}' },
   'postMeRevokeOthers body': { tokens: true },
   'postMeTokens body': { name: CREDENTIAL.name, scopes: CREDENTIAL.scopes, expires_in_days: 30 },
   'postAdminBots body': { handle: BOT.user.handle, display_name: BOT.user.display_name },

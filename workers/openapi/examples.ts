@@ -18,7 +18,10 @@ export function addExamples({ components }: ApiDocument, operations: readonly De
 }
 
 function showIn(contents: Contents, name: string): void {
-  if (name in BODIES) for (const content of Object.values(contents)) setExample(content, BODIES[name]);
+  for (const [type, content] of Object.entries(contents)) {
+    const shown = BODIES[`${name} ${type}`] ?? BODIES[name];
+    if (shown !== undefined) setExample(content, shown);
+  }
 }
 
 function setExample(holder: Content, example: unknown): void {
