@@ -21,6 +21,7 @@ import type {
 import type { ProblemDocument } from '../protocol/errors.ts';
 import type { FileState } from '../protocol/files.ts';
 import type { CommandResult, NoticesRead } from '../protocol/frames.ts';
+import type { ScheduleBody, ScheduledMessage, ScheduledMessagePage, SchedulePatch, ScheduleStatus } from '../protocol/scheduled-messages.ts';
 import { NetworkError, ProblemError } from './errors.ts';
 import { randomId } from './ports.ts';
 
@@ -79,6 +80,7 @@ export function createApi(options: HttpOptions) {
   const call = caller(options);
   const channel = (id: string) => `/v1/channels/${encodeURIComponent(id)}`;
   const message = (channelId: string, id: string) => `${channel(channelId)}/messages/${encodeURIComponent(id)}`;
+  const scheduled = (id: string) => `/v1/me/scheduled-messages/${encodeURIComponent(id)}`;
   return {
     bootstrap: () => call<Bootstrap>('GET', '/v1/bootstrap'),
     user: (id: string) => call<User>('GET', `/v1/users/${encodeURIComponent(id)}`),
@@ -92,6 +94,15 @@ export function createApi(options: HttpOptions) {
       call<MessagePage>('GET', `${message(id, rootId)}/replies`, { query: { ...query } }),
     send: (id: string, body: { client_msg_id: string; text: string; thread_id?: string; file_ids?: string[] }) =>
       call<CommandResult>('POST', `${channel(id)}/messages`, { body }),
+    /** Has a message sent later. The same `key` again schedules nothing again. */
+    schedule: (id: string, body: ScheduleBody, key = randomId()) =>
+      call<ScheduledMessage>('POST', `${channel(id)}/scheduled-messages`, { body, headers: { 'idempotency-key': key } }),
+    scheduledMessages: (query: { status?: ScheduleStatus; channel_id?: string; cursor?: string; limit?: number } = {}) =>
+      call<ScheduledMessagePage>('GET', '/v1/me/scheduled-messages', { query: { ...query } }),
+    /** `version`: of what is changed; another one by now is the problem `precondition_failed`, and `conflict` if it is being sent. */
+    changeScheduled: (id: string, version: number, body: SchedulePatch) => call<ScheduledMessage>('PATCH', scheduled(id), { body, headers: ifMatch(version) }),
+    sendScheduledNow: (id: string) => call<ScheduledMessage>('POST', `${scheduled(id)}/send-now`),
+    cancelScheduled: (id: string) => call<unknown>('DELETE', scheduled(id)),
     edit: (id: string, messageId: string, text: string) => call<CommandResult>('PATCH', message(id, messageId), { body: { text } }),
     remove: (id: string, messageId: string) => call<CommandResult>('DELETE', message(id, messageId)),
     react: (id: string, messageId: string, emoji: string) =>

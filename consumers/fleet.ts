@@ -4,6 +4,7 @@ import { missingPartitions } from '../db/partitions.ts';
 import { countPendingDeadLetters } from '../db/queries/dead-letters.ts';
 import { countParkedKeys } from '../db/queries/parking.ts';
 import { readOldestUnrelayed } from '../db/queries/relay-layout.ts';
+import { readOldestScheduled } from '../db/queries/scheduled-sending.ts';
 import { readOldestDue } from '../db/queries/webhook-sending.ts';
 import type { FleetConfig } from './config.ts';
 import { askAll, dependenciesOf } from './dependencies.ts';
@@ -81,5 +82,6 @@ function probesOf(sql: Sql, { brokers }: FleetConfig, sources: ReadonlyMap<strin
     deadLetters: () => countPendingDeadLetters(sql),
     missingPartitions: async () => (await missingPartitions(sql)).length,
     oldestDueDelivery: () => readOldestDue(sql, new Date()),
+    oldestScheduled: () => readOldestScheduled(sql),
   };
 }

@@ -5,7 +5,9 @@ import { purgeEndedCredentials } from '../db/queries/credentials.ts';
 import { clearLettersOfDeleted, purgeSettledLetters } from '../db/queries/dead-letter-retention.ts';
 import { purgeKeys } from '../db/queries/idempotency.ts';
 import { type LogCursor, readOldestBehind } from '../db/queries/event-log.ts';
+import { purgeScheduled } from '../db/queries/scheduled-sending.ts';
 import { RESUME_DAYS } from '../protocol/limits.ts';
+import { SCHEDULE_DAYS } from '../protocol/scheduled-messages.ts';
 import { failureFields } from './runtime/classify.ts';
 import { Poller } from './runtime/poller.ts';
 import type { Service } from './runtime/service.ts';
@@ -28,7 +30,7 @@ export interface MaintenanceOptions {
 
 /**
  * Hourly: makes the partitions to come, drops the days of `event_log` that nobody can still ask for, credentials that ended long ago, what dead letters need not
- * keep, and answers kept for repetitions.
+ * keep, answers kept for repetitions, and what became of messages that were scheduled.
  */
 export function createMaintenance({ sql, log, cursors }: MaintenanceOptions): Service {
   return new Poller({
@@ -42,7 +44,8 @@ export function createMaintenance({ sql, log, cursors }: MaintenanceOptions): Se
       const purged = await purgeEndedCredentials(sql, CREDENTIALS_DAYS, PURGED_AT_ONCE);
       const letters = await tidyDeadLetters(sql);
       const keys = await purgeOldKeys(sql);
-      log.info({ made, dropped, purged, letters, keys }, 'maintenance done');
+      const scheduled = await purgeScheduled(sql, new Date(Date.now() - SCHEDULE_DAYS * DAY_MS), PURGED_AT_ONCE);
+      log.info({ made, dropped, purged, letters, keys, scheduled }, 'maintenance done');
       return false;
     },
   });

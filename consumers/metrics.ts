@@ -15,6 +15,8 @@ export interface Probes {
   readonly missingPartitions: () => Promise<number>;
   /** Milliseconds since 1970 at which the delivery of a webhook that waits longest was due; null: none is. */
   readonly oldestDueDelivery: () => Promise<number | null>;
+  /** Milliseconds since 1970 at which the scheduled message that waits longest was to be sent; null: none is due. */
+  readonly oldestScheduled: () => Promise<number | null>;
   readonly dependencies: () => Promise<readonly DependencyState[]>;
 }
 
@@ -38,6 +40,8 @@ export class FleetMetrics {
   readonly #stalls = this.#counter('colink_consumer_stalls_total', 'Sources started again because the group stood still without a word', ['group']);
   readonly #deliveries = this.#counter('colink_webhook_deliveries_total', 'Deliveries of webhooks, by what became of them; retried: an attempt failed and there will be another', ['outcome']);
   readonly #disabled = this.#counter('colink_webhooks_disabled_total', 'Webhooks disabled by what became of their deliveries', ['reason']);
+
+  readonly #scheduled = this.#counter('colink_scheduled_messages_total', 'Scheduled messages that were due, by what became of them; later: it will be tried again', ['outcome']);
 
   constructor() {
     collectDefaultMetrics({ register: this.registry, prefix: 'colink_' });
@@ -70,6 +74,14 @@ export class FleetMetrics {
       const at = await probes.oldestDueDelivery();
       gauge.set(at === null ? 0 : Math.max(0, (Date.now() - at) / 1_000));
     });
+    this.#asked('colink_scheduled_message_oldest_due_age_seconds', 'For how long the scheduled message that waits longest should have been sent', [], async (gauge) => {
+      const at = await probes.oldestScheduled();
+      gauge.set(at === null ? 0 : Math.max(0, (Date.now() - at) / 1_000));
+    });
+  }
+
+  scheduledMessage(outcome: string): void {
+    this.#scheduled.inc({ outcome });
   }
 
   webhookDelivery(outcome: string): void {

@@ -16,6 +16,7 @@ import { scannerService } from './file-scanner/service.ts';
 import { createKafka, createTopics } from './kafka/client.ts';
 import { RecordSender } from './kafka/record-sender.ts';
 import { createMaintenance } from './maintenance.ts';
+import { schedulerService } from './message-scheduler/service.ts';
 import type { FleetMetrics } from './metrics.ts';
 import { kafkaSink } from './outbox-relay/kafka-sink.ts';
 import { createShardedRelay } from './outbox-relay/sharded-relay.ts';
@@ -97,7 +98,7 @@ export function assemble(parts: FleetParts): Services {
   const sources = new Map(groups.map((group) => [group.id, new RestartableSource(() => createSource(parts, kafka, group))]));
   const isRelaying = config.run !== 'groups';
   const services = [
-    ...(config.run === 'relay' ? [] : [clock.service(), ...groupServices(parts, groups, sources, clock), ...webhookServices(parts), ...scannerServices(parts)]),
+    ...(config.run === 'relay' ? [] : [clock.service(), ...groupServices(parts, groups, sources, clock), ...webhookServices(parts), ...scannerServices(parts), ...schedulerServices(parts)]),
     ...(kafka === null ? [] : [topicService(parts, kafka)]),
     ...(kafka !== null && isRelaying ? [publisherService(parts, kafka), relayService(parts, kafka)] : []),
     ...(isRelaying ? [maintenanceService(parts, kafka === null ? groups : [])] : []),
@@ -139,6 +140,10 @@ function groupServices(
 /** What the group `file-scanner` has asked for is done beside the groups. */
 const scannerServices = ({ config: { clamd, worker }, sql, log, metrics }: FleetParts): Service[] =>
   clamd === null || worker === null ? [] : [scannerService({ clamd, worker, sql, log: log.child({ service: 'file-scans' }), registry: metrics.registry })];
+
+/** Messages are sent by the Worker. */
+const schedulerServices = ({ config: { worker }, sql, log, metrics }: FleetParts): Service[] =>
+  worker === null ? [] : [schedulerService({ worker, sql, log: log.child({ service: 'message-scheduler' }), metrics })];
 
 function relayService({ config, log, metrics }: FleetParts, kafka: Kafka): Service {
   return createShardedRelay({

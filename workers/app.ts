@@ -22,6 +22,7 @@ import { historyRoutes } from './routes/history.ts';
 import { incomingWebhookRoutes } from './routes/incoming-webhooks.ts';
 import { internalFileRoutes } from './routes/internal-files.ts';
 import { internalRoutes } from './routes/internal.ts';
+import { internalScheduledRoutes } from './routes/internal-scheduled.ts';
 import { meRoutes } from './routes/me.ts';
 import { memberRoutes } from './routes/members.ts';
 import { messagePlaceRoutes } from './routes/message-places.ts';
@@ -34,6 +35,7 @@ import { pinRoutes } from './routes/pins.ts';
 import { presenceRoutes } from './routes/presence.ts';
 import { readStateRoutes } from './routes/read-states.ts';
 import { revisionRoutes } from './routes/revisions.ts';
+import { scheduledMessageRoutes } from './routes/scheduled-messages.ts';
 import { searchRoutes } from './routes/search.ts';
 import { sessionRoutes } from './routes/session.ts';
 import { slackRoutes } from './routes/slack.ts';
@@ -56,6 +58,7 @@ export function createApp(services: Services): App {
   app.route('/', docsRoutes(() => app));
   app.route('/', internalRoutes());
   app.route('/', internalFileRoutes());
+  app.route('/', internalScheduledRoutes());
   app.route('/', sessionRoutes(services));
   app.route('/', socketRoutes(services));
   app.route('/', hookRoutes(services));
@@ -82,6 +85,7 @@ const guardedRoutes = (services: Services): App[] => [
   notificationSettingsRoutes(),
   fileRoutes(),
   readStateRoutes(),
+  scheduledMessageRoutes(),
   searchRoutes(services),
   socketTicketRoutes(),
   userRoutes(services),

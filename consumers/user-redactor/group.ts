@@ -3,6 +3,7 @@ import { uuidv7 } from 'uuidv7';
 import { clearLettersOfUser } from '../../db/queries/dead-letter-retention.ts';
 import { deleteFilesOf } from '../../db/queries/file-state.ts';
 import { findChannelsEverOf } from '../../db/queries/redactions.ts';
+import { deleteScheduledOf } from '../../db/queries/scheduled-messages.ts';
 import { type DirectoryEvent, directoryEventSchema } from '../../protocol/directory-events.ts';
 import { ceType } from '../../protocol/topics.ts';
 import type { ConsumerGroup } from '../runtime/group.ts';
@@ -12,7 +13,7 @@ const ID = 'user-redactor';
 const FILES_AT_ONCE = 500;
 
 /**
- * Deletes the messages and files of users for whom an administrator asked for it. Their rooms do it, as they do every deletion: in their logs, for sockets, history and
+ * Deletes the messages, scheduled ones too, and files of users for whom an administrator asked for it. Their rooms do it, as they do every deletion: in their logs, for sockets, history and
  * search. What was deleted before a failure stays so, and the next try finds what is left. What groups could not take of them is cleared, too; what fails
  * later, maintenance clears.
  */
@@ -30,6 +31,7 @@ async function redactUser(tx: postgres.TransactionSql, redactor: Redactor, user_
   const channels = await findChannelsEverOf(tx, user_id);
   await redactor.redact(channels.map((channel_id) => ({ channel_id, user_id, actor_id, after: null })));
   await clearLettersOfUser(tx, user_id, `group:${ID}`);
+  await deleteScheduledOf(tx, user_id);
   await deleteFiles(tx, user_id, actor_id);
 }
 

@@ -27,7 +27,7 @@ CREATE INDEX scheduled_messages_due ON scheduled_messages (due_at, id) WHERE sta
 -- The order in which an author's messages to a channel go out.
 CREATE INDEX scheduled_messages_order ON scheduled_messages (author_id, channel_id, send_at, id) WHERE status = 'pending';
 --> statement-breakpoint
-CREATE INDEX scheduled_messages_author ON scheduled_messages (author_id, id);
+CREATE INDEX scheduled_messages_author ON scheduled_messages (author_id, send_at, id);
 --> statement-breakpoint
 CREATE INDEX scheduled_messages_settled ON scheduled_messages (settled_at) WHERE status <> 'pending';
 --> statement-breakpoint

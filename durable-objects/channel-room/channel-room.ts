@@ -85,6 +85,10 @@ export class ChannelRoom extends DurableObject<Env> implements RoomApi {
     return 'problem' in room ? room : await room.ok.headFor(actor);
   }
 
+  async findSent(channelId: string, userId: string, clientMsgId: string): Promise<string | null> {
+    return (await this.#room.mustOpen(channelId)).findSent(userId, clientMsgId);
+  }
+
   async applyMemberChange(channelId: string, change: MemberChange): Promise<void> {
     await (await this.#room.mustOpen(channelId)).applyMemberChange(change);
   }

@@ -171,6 +171,12 @@ export class Room<S extends RoomSocket> {
     return problem === null ? { ok: this.head } : { problem };
   }
 
+  /** As `RoomApi`. */
+  findSent(userId: string, clientMsgId: string): string | null {
+    this.#commits.flush();
+    return this.#conversation.messages.findSent(userId, clientMsgId)?.id ?? null;
+  }
+
   /** As `AccessChanges`. */
   async applyMemberChange(change: MemberChange): Promise<void> {
     await this.#access.applyMemberChange(change);
