@@ -3,6 +3,7 @@ import { memberRoleSchema } from './events.ts';
 import { counterSchema, idSchema, timeSchema } from './primitives.ts';
 import { noticeReasonSchema } from './notifications.ts';
 import { customStatusSchema, presenceChoiceSchema } from './presence.ts';
+import { scheduleFailureSchema } from './scheduled-messages.ts';
 
 /**
  * The events of a user's inbox: a log of its own, with its own `epoch` and `seq`, resumed like a room's. What others caused bears the id of the
@@ -35,8 +36,20 @@ export const inboxEventSchema = z.discriminatedUnion('type', [
   }),
   /** Notices up to `read_seq` were marked as read, on this or another device. */
   z.strictObject({ ...base, type: z.literal('notices.read'), read_seq: counterSchema }),
+  /** The mark up to which the user has read a thread was moved, on this or another device. */
+  z.strictObject({ ...base, type: z.literal('thread.read'), channel_id: idSchema, thread_id: idSchema, read_tpos: counterSchema }),
+  /** The user has said, on this or another device, that they follow a thread, or do not. */
+  z.strictObject({ ...base, type: z.literal('thread.followed'), channel_id: idSchema, thread_id: idSchema, following: z.boolean() }),
+  /** A draft of the user's was saved, or deleted, on this or another device. `version`: of the draft; one that is deleted has no other until it is saved again, with a higher one. */
+  z.strictObject({ ...base, type: z.literal('draft.changed'), channel_id: idSchema, thread_id: idSchema.nullable(), version: counterSchema, deleted: z.boolean() }),
+  /** A message that the user had scheduled was not sent, and will not be. */
+  z.strictObject({ ...base, type: z.literal('scheduled_message.failed'), channel_id: idSchema, scheduled_message_id: idSchema, failure: scheduleFailureSchema }),
   /** What the user chose to be seen as, on any device. */
   z.strictObject({ ...base, type: z.literal('presence.chosen'), choice: presenceChoiceSchema, status: customStatusSchema.nullable() }),
 ]);
 export type InboxEvent = z.infer<typeof inboxEventSchema>;
 export type InboxEventType = InboxEvent['type'];
+
+type WithoutBase<E> = E extends InboxEvent ? Omit<E, keyof typeof base> : never;
+/** What the Worker tells an inbox of its user's own, which Postgres holds: for their other devices. */
+export type InboxNote = WithoutBase<Extract<InboxEvent, { type: 'thread.read' | 'thread.followed' | 'draft.changed' | 'scheduled_message.failed' }>>;

@@ -40,6 +40,7 @@ import { searchRoutes } from './routes/search.ts';
 import { sessionRoutes } from './routes/session.ts';
 import { slackRoutes } from './routes/slack.ts';
 import { socketRoutes, socketTicketRoutes } from './routes/sockets.ts';
+import { threadRoutes } from './routes/threads.ts';
 import { userRoutes } from './routes/users.ts';
 import { webhookRoutes } from './routes/webhooks.ts';
 import { workspaceSettingsRoutes } from './routes/workspace-settings.ts';
@@ -86,6 +87,7 @@ const guardedRoutes = (services: Services): App[] => [
   fileRoutes(),
   readStateRoutes(),
   scheduledMessageRoutes(),
+  threadRoutes(),
   searchRoutes(services),
   socketTicketRoutes(),
   userRoutes(services),

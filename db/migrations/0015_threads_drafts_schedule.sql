@@ -49,6 +49,8 @@ CREATE TABLE thread_followers (
 --> statement-breakpoint
 CREATE INDEX thread_followers_user ON thread_followers (user_id, channel_id);
 --> statement-breakpoint
+CREATE INDEX thread_followers_chosen ON thread_followers (user_id) WHERE choice IS NOT NULL;
+--> statement-breakpoint
 CREATE TABLE thread_read_states (
   user_id uuid NOT NULL,
   root_id uuid NOT NULL,

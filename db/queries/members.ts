@@ -7,6 +7,7 @@ import { channels, formerMembers, members, users } from '../schema/tables.ts';
 import { maySee, refuseViewer, standingColumns, standingTables, type Standing } from './access.ts';
 import { type Act, recordAct } from './audit.ts';
 import { appendDirectoryEvent } from './directory-events.ts';
+import { endFollowing } from './threads.ts';
 import { wireTime } from './time.ts';
 
 /** Whether someone is a member, as Postgres has it at `version` of the channel's member list. */
@@ -54,6 +55,7 @@ export async function insertMember(tx: Transaction, change: MemberChange & { rea
 export async function deleteMember(tx: Transaction, change: MemberChange): Promise<void> {
   const version = await bumpVersion(tx, change.channelId);
   await tx.delete(members).where(and(eq(members.channel_id, change.channelId), eq(members.user_id, change.userId)));
+  await endFollowing(tx, change.channelId, change.userId);
   await tx.insert(formerMembers).values({ channel_id: change.channelId, user_id: change.userId, version });
   await appendDirectoryEvent(tx, { type: 'channel.member_removed', ...eventOf(change), version }, change.traceparent);
 }

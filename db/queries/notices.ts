@@ -3,9 +3,8 @@ import type { MemberRole } from '../../protocol/events.ts';
 import { MAX_OPEN_BROADCAST } from '../../protocol/limits.ts';
 import type { NoticeReason, NotificationLevel } from '../../protocol/notifications.ts';
 
-/** Handles of one message that are looked up, and replies of a thread whose authors are told of the next. */
+/** Handles of one message that are looked up. */
 const MAX_MENTIONS = 50;
-const MAX_REPLIES = 1_000;
 
 /** A message of somebody, as it was sent or as an edit has made it; `n` is the caller's own number for it, `at` the moment of that, in epoch milliseconds. */
 export interface NoticedMessage {
@@ -79,14 +78,8 @@ export async function findNoticeCandidates(sql: postgres.ISql, messages: readonl
       -- OFFSET: each phrase is looked up by itself. Joined as a whole the planner would read all keywords where many users have the same.
       CROSS JOIN LATERAL (SELECT o.user_id FROM notification_keywords o WHERE o.phrase = p.phrase OFFSET 0) k
       UNION ALL
-      SELECT s.n, a.author_id, 'thread_reply'
-      FROM sent s CROSS JOIN LATERAL (
-        SELECT r.author_id FROM messages r WHERE r.id = s.thread_id
-        UNION
-        SELECT l.author_id FROM (
-          SELECT r.author_id FROM messages r WHERE r.thread_id = s.thread_id AND r.tpos < s.tpos ORDER BY r.tpos DESC LIMIT ${MAX_REPLIES}::integer
-        ) l
-      ) a WHERE NOT s.is_edit
+      SELECT s.n, f.user_id, 'thread_reply'
+      FROM sent s JOIN thread_followers f ON f.root_id = s.thread_id AND f.since_tpos < s.tpos WHERE NOT s.is_edit
       UNION ALL
       SELECT b.n, m.user_id, 'channel_mention'
       FROM broadcast b JOIN members m ON m.channel_id = b.channel_id LEFT JOIN inbox_logs i ON i.user_id = m.user_id AND NOT b.to_all

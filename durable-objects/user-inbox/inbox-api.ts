@@ -1,5 +1,6 @@
 import type { Outcome } from '../../protocol/errors.ts';
 import type { NoticesRead, ReadResult } from '../../protocol/frames.ts';
+import type { InboxNote } from '../../protocol/inbox-events.ts';
 import type { InboxMemberChange, InboxTelling, TellAnswer } from '../../protocol/tellings.ts';
 import type { Wish } from './presence.ts';
 import type { WatchedPresence } from './presence-api.ts';
@@ -23,6 +24,8 @@ export interface InboxApi {
   readNotices(actor: Actor, upTo: number | null): Promise<Outcome<NoticesRead>>;
   /** Applies and announces a member change; repeating it, or an older one, does nothing. A channel that is left has no badge any more. */
   applyMemberChange(userId: string, change: InboxMemberChange): Promise<void>;
+  /** Tells the user's devices of a change of theirs that Postgres holds; `version` rises with each of one thing, and what is not above the last does nothing. */
+  note(userId: string, note: InboxNote, version: number): Promise<void>;
   tell(userId: string, telling: InboxTelling): Promise<TellAnswer>;
   /** For a room in which somebody looks: what others see of the user, and from then on its changes. Repeating it does no harm. */
   watchPresence(userId: string, channelId: string): Promise<WatchedPresence>;

@@ -1,5 +1,6 @@
 import type { Outcome, Problem } from '../../protocol/errors.ts';
 import type { NoticesRead, ReadResult } from '../../protocol/frames.ts';
+import type { InboxNote } from '../../protocol/inbox-events.ts';
 import { MAX_UNDRAINED_BYTES, MAX_UNDRAINED_EVENTS } from '../../protocol/limits.ts';
 import type { InboxMemberChange, InboxTelling } from '../../protocol/tellings.ts';
 import type { LogEvent } from '../log/event-log.ts';
@@ -60,6 +61,14 @@ export class InboxChanges {
     if (this.#isBacklogged()) return { problem: backlogged };
     this.#commit([], () => this.#state.append({ type: 'presence.chosen', choice, status }, this.#ports.clock()));
     return { ok: null };
+  }
+
+  /** A full inbox passes it over: what it tells of is in Postgres, and is read there. */
+  note(note: InboxNote, version: number): void {
+    if (this.#isBacklogged()) return;
+    this.#commit([], () => {
+      if (this.#state.noted.admits(note, version)) this.#state.append(note, this.#ports.clock());
+    });
   }
 
   applyMemberChange(change: InboxMemberChange): void {

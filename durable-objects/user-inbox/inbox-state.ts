@@ -4,6 +4,7 @@ import type { SqlDriver } from '../log/sql-driver.ts';
 import { CountedLevels } from './counted-levels.ts';
 import { GivenNotices } from './given-notices.ts';
 import { CHANNELS_SCHEMA, InboxChannels } from './inbox-channels.ts';
+import { Noted } from './noted.ts';
 import { NoticeMarker } from './notice-marker.ts';
 
 type WithoutBase<E> = E extends InboxEvent ? Omit<E, 'seq' | 'id' | 'at'> : never;
@@ -31,7 +32,7 @@ const STATE_SCHEMA = `
     left_at INTEGER
   );`;
 /** Not the alarms: the instance that ends may still set its own. */
-const TABLES = ['inbox_state', 'events', 'log_state', 'channels', 'given_notices', 'notice_marker', 'counted_levels'];
+const TABLES = ['inbox_state', 'events', 'log_state', 'channels', 'given_notices', 'notice_marker', 'counted_levels', 'noted'];
 
 type StateRow = { user_id: string; awake_version: number; is_awake: number; owes_badges: number; left_at: number | null };
 
@@ -42,6 +43,7 @@ export class InboxState {
   readonly given: GivenNotices;
   readonly marker: NoticeMarker;
   readonly levels: CountedLevels;
+  readonly noted: Noted;
   readonly userId: string;
   readonly #sql: SqlDriver;
   readonly #newId: (now: number) => string;
@@ -82,6 +84,7 @@ export class InboxState {
     this.given = new GivenNotices(sql);
     this.marker = new NoticeMarker(sql);
     this.levels = new CountedLevels(sql);
+    this.noted = new Noted(sql);
   }
 
   get isAwake(): boolean {

@@ -1,6 +1,7 @@
 import type { CloseCode } from '../../protocol/close-codes.ts';
 import type { Outcome, Problem } from '../../protocol/errors.ts';
 import type { NoticesRead, ReadResult } from '../../protocol/frames.ts';
+import type { InboxNote } from '../../protocol/inbox-events.ts';
 import type { PresenceState } from '../../protocol/presence.ts';
 import type { InboxMemberChange, InboxTelling, TellAnswer } from '../../protocol/tellings.ts';
 import { Archive } from '../log/archive.ts';
@@ -168,6 +169,11 @@ export class Inbox<S extends RoomSocket> {
     const outcome = this.#changes.choosePresence(wish);
     if ('ok' in outcome) this.#presence.choose(wish);
     return outcome;
+  }
+
+  /** As `InboxApi`. */
+  note(note: InboxNote, version: number): void {
+    this.#changes.note(note, version);
   }
 
   applyMemberChange(change: InboxMemberChange): void {

@@ -2,6 +2,7 @@ import { DurableObject } from 'cloudflare:workers';
 import type { Outcome } from '../../protocol/errors.ts';
 import type { NoticesRead, ReadResult } from '../../protocol/frames.ts';
 import { NEXT_TICKET_SECONDS, TICKET_SECONDS } from '../../protocol/limits.ts';
+import type { InboxNote } from '../../protocol/inbox-events.ts';
 import type { InboxMemberChange, InboxTelling, TellAnswer } from '../../protocol/tellings.ts';
 import { Alarms } from '../alarms.ts';
 import { durableSql } from '../log/durable-sql.ts';
@@ -94,6 +95,10 @@ export class UserInbox extends DurableObject<Env> implements InboxApi {
 
   async applyMemberChange(userId: string, change: InboxMemberChange): Promise<void> {
     (await this.#inbox.mustOpen(userId)).applyMemberChange(change);
+  }
+
+  async note(userId: string, note: InboxNote, version: number): Promise<void> {
+    (await this.#inbox.mustOpen(userId)).note(note, version);
   }
 
   async tell(userId: string, telling: InboxTelling): Promise<TellAnswer> {

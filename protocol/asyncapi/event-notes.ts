@@ -111,6 +111,29 @@ export const INBOX_EVENT_NOTES: Notes<InboxEvent> = {
     summary: 'Those up to read_seq of this log, on this or another device.',
     examples: [{ ...told(7), type: 'notices.read', read_seq: 6 }],
   },
+  'thread.read': {
+    title: 'A thread was marked as read',
+    summary: 'Up to read_tpos, on this or another device. The mark never goes down.',
+    examples: [{ ...told(8), type: 'thread.read', channel_id: CHANNEL, thread_id: MESSAGE, read_tpos: 6 }],
+  },
+  'thread.followed': {
+    title: 'The user follows a thread, or does not',
+    summary: 'As they said themselves, on this or another device. What replies make of it is told by no event.',
+    examples: [{ ...told(9), type: 'thread.followed', channel_id: CHANNEL, thread_id: MESSAGE, following: false }],
+  },
+  'draft.changed': {
+    title: 'A draft was saved or deleted',
+    summary: 'On this or another device. Without its text, which GET /v1/me/drafts has. What is not above the version that is known is a repetition.',
+    examples: [
+      { ...told(10), type: 'draft.changed', channel_id: CHANNEL, thread_id: null, version: 1_795_708_829_512, deleted: false },
+      { ...told(11), type: 'draft.changed', channel_id: CHANNEL, thread_id: null, version: 1_795_708_829_513, deleted: true },
+    ],
+  },
+  'scheduled_message.failed': {
+    title: 'A scheduled message was not sent',
+    summary: 'And will not be.',
+    examples: [{ ...told(12), type: 'scheduled_message.failed', channel_id: CHANNEL, scheduled_message_id: MESSAGE, failure: 'channel_archived' }],
+  },
   'channel.left': {
     title: 'The user is no longer a member',
     summary: 'They left, or were removed.',

@@ -31,13 +31,16 @@ function has(text: string, keyword: string): boolean {
   return words.some((_, at) => words.slice(at, at + keyword.split(' ').length).join(' ') === keyword);
 }
 
+/** Whoever wrote the root or a reply, or was named in a reply; imports aside. */
+const hasFollowedBy = ({ origin, actor_id, thread_id, text }: Created, { id, handle }: Person): boolean => origin === null && (actor_id === id || (thread_id !== null && names(text, handle)));
+
 function reasonOf(event: Created, thread: readonly Created[], person: Person): string | null {
   const level = person.levelHere ?? person.level ?? 'mentions';
   if (level === 'none') return null;
   if (names(event.text, person.handle)) return 'mention';
   if (person.isMuted) return null;
   if (person.keywords.some((keyword) => has(event.text, keyword))) return 'keyword';
-  if (event.thread_id !== null && thread.some(({ actor_id }) => actor_id === person.id)) return 'thread_reply';
+  if (thread.some((one) => hasFollowedBy(one, person))) return 'thread_reply';
   if (names(event.text, 'channel')) return 'channel_mention';
   return level === 'all' ? 'all' : null;
 }

@@ -6,6 +6,7 @@ import type { SendCommand } from '../../protocol/frames.ts';
 import { type DueAnswer, type DueMessage, dueMessageSchema, type ScheduleFailure } from '../../protocol/scheduled-messages.ts';
 import type { App, AppEnv } from '../env.ts';
 import { refuseOthers } from '../fleet-token.ts';
+import { noteInInboxOf } from '../inbox-notes.ts';
 import { readBody } from '../json.ts';
 import { inTransaction } from '../postgres.ts';
 import { ProblemError } from '../problems.ts';
@@ -58,5 +59,7 @@ function failureOf({ code }: Problem, { thread_id }: DueMessage): ScheduleFailur
 /** Unless an earlier call has sent it: that one's answer may have been lost, and what would refuse it now was not so then. */
 async function refusal(c: Context<AppEnv>, { id, author_id, channel_id }: DueMessage, failure: ScheduleFailure): Promise<DueAnswer> {
   const message_id = await callRoom(c.env, channel_id, (room) => room.findSent(channel_id, author_id, id));
-  return message_id === null ? { status: 'refused', failure } : { status: 'sent', message_id };
+  if (message_id !== null) return { status: 'sent', message_id };
+  noteInInboxOf(c, author_id, { type: 'scheduled_message.failed', channel_id, scheduled_message_id: id, failure }, 1);
+  return { status: 'refused', failure };
 }
