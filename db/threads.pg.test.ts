@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { sql as drizzleSql } from 'drizzle-orm';
 import { uuidv7 } from 'uuidv7';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -216,6 +218,23 @@ it('a choice and a reply at the same moment come one after the other, and so do 
     expect([row?.choice_tpos, row?.since_tpos]).toEqual(row?.choice_tpos === '2' ? ['2', null] : ['1', '1']);
     expect(await sql`SELECT 1 FROM thread_followers WHERE user_id = ${bed.user('dan').id}`).toHaveLength(0);
   }
+});
+
+it('what was written before there were followers has them by the migration, as if it had just been drained (G7)', async () => {
+  const migration = readFileSync(join(import.meta.dirname, 'migrations/0015_threads_drafts_schedule.sql'), 'utf8');
+  const backfill = migration.split('--> statement-breakpoint').at(-1) ?? '';
+  const bed = await new Bed().start();
+  const random = seededRandom(7);
+  const pick = <T>(from: readonly T[]): T => from[Math.floor(random() * from.length)] as T;
+  for (let n = 0; n < 5; n += 1) bed.root(pick(NAMES));
+  for (let n = 0; n < 40; n += 1) bed.reply(pick(bed.roots), pick(NAMES), NAMES.filter(() => random() < 0.2));
+  await bed.drain(() => 3);
+  const rows = () => sql`SELECT root_id, user_id, auto_since, renamed_tpos, since_tpos FROM thread_followers WHERE channel_id = ${bed.channel} ORDER BY root_id, user_id`;
+  const drained = [...(await rows())];
+  await sql`TRUNCATE thread_followers`;
+  await sql.unsafe(backfill);
+  expect([...(await rows())]).toEqual(drained);
+  expect(drained.length).toBeGreaterThan(10);
 });
 
 it('an import follows nothing, and neither does a reply to what was imported for whoever imported it', async () => {

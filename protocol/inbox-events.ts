@@ -40,7 +40,7 @@ export const inboxEventSchema = z.discriminatedUnion('type', [
   z.strictObject({ ...base, type: z.literal('thread.read'), channel_id: idSchema, thread_id: idSchema, read_tpos: counterSchema }),
   /** The user has said, on this or another device, that they follow a thread, or do not. */
   z.strictObject({ ...base, type: z.literal('thread.followed'), channel_id: idSchema, thread_id: idSchema, following: z.boolean() }),
-  /** A draft of the user's was saved, or deleted, on this or another device. `version`: of the draft; one that is deleted has no other until it is saved again, with a higher one. */
+  /** A draft of the user's was saved, or deleted, on this or another device. `version`: of the draft, or of the one that was deleted; what is saved after that has a higher one. */
   z.strictObject({ ...base, type: z.literal('draft.changed'), channel_id: idSchema, thread_id: idSchema.nullable(), version: counterSchema, deleted: z.boolean() }),
   /** A message that the user had scheduled was not sent, and will not be. */
   z.strictObject({ ...base, type: z.literal('scheduled_message.failed'), channel_id: idSchema, scheduled_message_id: idSchema, failure: scheduleFailureSchema }),

@@ -62,3 +62,6 @@ export const fileIdsSchema = z
 
 /** A counter of a conversation: `seq`, `pos`, `tpos`. 0 means before the first. */
 export const counterSchema = z.int().min(0);
+
+/** Text that may be empty. */
+export const storableText = (max: number) => z.string().max(max).refine(storable, storableMessage).meta(WITHOUT_NUL);

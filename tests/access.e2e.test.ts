@@ -40,6 +40,9 @@ const BODIES: Readonly<Record<string, object>> = {
   'PUT /v1/channels/{id}/read-state': { read_pos: 0 },
   'POST /v1/channels/{id}/scheduled-messages': { text: 'a', send_at: new Date(Date.now() + 3_600_000).toISOString() },
   'PATCH /v1/me/scheduled-messages/{id}': { text: 'a' },
+  'PUT /v1/channels/{id}/messages/{message_id}/read-state': { tpos: 0 },
+  'PUT /v1/me/drafts/{channel_id}': { text: 'a' },
+  'PUT /v1/me/drafts/{channel_id}/{thread_id}': { text: 'a' },
 };
 
 let world: World;

@@ -16,6 +16,7 @@ import { credentialRoutes } from './routes/credentials.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { docsRoutes } from './routes/docs.ts';
 import { exportRoutes } from './routes/export.ts';
+import { draftRoutes } from './routes/drafts.ts';
 import { fileRoutes } from './routes/files.ts';
 import { hookRoutes } from './routes/hooks.ts';
 import { historyRoutes } from './routes/history.ts';
@@ -86,6 +87,7 @@ const guardedRoutes = (services: Services): App[] => [
   notificationSettingsRoutes(),
   fileRoutes(),
   readStateRoutes(),
+  draftRoutes(),
   scheduledMessageRoutes(),
   threadRoutes(),
   searchRoutes(services),

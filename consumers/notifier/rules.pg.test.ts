@@ -119,6 +119,27 @@ describe('who is notified', () => {
     expect(await noticed(room)).toEqual({ ann: ['thread_reply', 'thread_reply'], ben: ['thread_reply'] });
   });
 
+  it('of a thread: who was named in it, and who follows it by their own word, from then on; not who unfollowed, until they are named again', async () => {
+    const room = await newRoom(['ann', 'ben', 'cas', 'dan']);
+    const root = await room.send(ids.ann, 'root');
+    const choose = (name: Name, choice: string, tpos: number) => sql`
+      INSERT INTO thread_followers AS t (root_id, user_id, channel_id, choice, choice_tpos) VALUES (${root}, ${ids[name]}, ${room.id}, ${choice}, ${tpos})
+      ON CONFLICT (root_id, user_id) DO UPDATE SET choice = excluded.choice, choice_tpos = excluded.choice_tpos, renamed_tpos = NULL`;
+    await room.send(ids.ben, 'one, @cas', root);
+    await room.send(ids.ben, 'two', root);
+    expect(await noticed(room)).toEqual({ ann: ['thread_reply', 'thread_reply'], cas: ['mention', 'thread_reply'] });
+    await choose('dan', 'followed', 2);
+    await choose('ann', 'unfollowed', 2);
+    await room.send(ids.ben, 'three', root);
+    expect(await noticed(room)).toEqual({ cas: ['thread_reply'], dan: ['thread_reply'] });
+    await room.send(ids.ben, 'four, @ann', root);
+    await room.send(ids.ben, 'five', root);
+    expect((await noticed(room))['ann']).toEqual(['mention', 'thread_reply']);
+    // What was before is told again as it was decided.
+    expect((await noticed(room, true))['dan']).toEqual(['thread_reply', 'thread_reply', 'thread_reply']);
+    expect((await noticed(room, true))['ann']).toEqual(['mention', 'thread_reply']);
+  });
+
   it('by keyword: in channels of which one is a member, for whole words', async () => {
     const room = await newRoom(['ann', 'ben']);
     for (const name of ['ben', 'cas'] as const) await set(name, { keywords: ['difference engine', 'Straße', '東京'] });

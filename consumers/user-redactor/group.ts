@@ -1,6 +1,7 @@
 import type postgres from 'postgres';
 import { uuidv7 } from 'uuidv7';
 import { clearLettersOfUser } from '../../db/queries/dead-letter-retention.ts';
+import { deleteDraftsOf } from '../../db/queries/drafts.ts';
 import { deleteFilesOf } from '../../db/queries/file-state.ts';
 import { findChannelsEverOf } from '../../db/queries/redactions.ts';
 import { deleteScheduledOf } from '../../db/queries/scheduled-messages.ts';
@@ -13,7 +14,7 @@ const ID = 'user-redactor';
 const FILES_AT_ONCE = 500;
 
 /**
- * Deletes the messages, scheduled ones too, and files of users for whom an administrator asked for it. Their rooms do it, as they do every deletion: in their logs, for sockets, history and
+ * Deletes the messages, scheduled ones and drafts too, and files of users for whom an administrator asked for it. Their rooms do it, as they do every deletion: in their logs, for sockets, history and
  * search. What was deleted before a failure stays so, and the next try finds what is left. What groups could not take of them is cleared, too; what fails
  * later, maintenance clears.
  */
@@ -32,6 +33,7 @@ async function redactUser(tx: postgres.TransactionSql, redactor: Redactor, user_
   await redactor.redact(channels.map((channel_id) => ({ channel_id, user_id, actor_id, after: null })));
   await clearLettersOfUser(tx, user_id, `group:${ID}`);
   await deleteScheduledOf(tx, user_id);
+  await deleteDraftsOf(tx, user_id);
   await deleteFiles(tx, user_id, actor_id);
 }
 

@@ -7,6 +7,7 @@ import { channels, formerMembers, members, users } from '../schema/tables.ts';
 import { maySee, refuseViewer, standingColumns, standingTables, type Standing } from './access.ts';
 import { type Act, recordAct } from './audit.ts';
 import { appendDirectoryEvent } from './directory-events.ts';
+import { deleteDraftsOfMember } from './drafts.ts';
 import { endFollowing } from './threads.ts';
 import { wireTime } from './time.ts';
 
@@ -56,6 +57,7 @@ export async function deleteMember(tx: Transaction, change: MemberChange): Promi
   const version = await bumpVersion(tx, change.channelId);
   await tx.delete(members).where(and(eq(members.channel_id, change.channelId), eq(members.user_id, change.userId)));
   await endFollowing(tx, change.channelId, change.userId);
+  await deleteDraftsOfMember(tx, change.channelId, change.userId);
   await tx.insert(formerMembers).values({ channel_id: change.channelId, user_id: change.userId, version });
   await appendDirectoryEvent(tx, { type: 'channel.member_removed', ...eventOf(change), version }, change.traceparent);
 }

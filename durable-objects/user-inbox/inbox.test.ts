@@ -11,6 +11,7 @@ import type { SocketRecord } from '../sockets/socket-record.ts';
 import { KEPT_NOTICES } from './given-notices.ts';
 import type { InboxRecord } from './inbox-record.ts';
 import type { Inbox } from './inbox.ts';
+import { KEPT_NOTES } from './noted.ts';
 import { LEASE_MS } from './presence.ts';
 
 const [ALICE, CHANNEL, OTHER] = [uuidv7(), uuidv7(), uuidv7()].toSorted();
@@ -238,6 +239,31 @@ describe('notices that are marked as read', () => {
     inbox = await open();
     expect(mark(2)).toEqual({ ok: { read_seq: 4 } });
     expect(inbox.readNotices(actorOf(uuidv7()), null)).toMatchObject({ problem: { code: 'forbidden' } });
+  });
+});
+
+describe('what the Worker tells of the user\'s own', () => {
+  const thread = (read_tpos: number, thread_id = OTHER ?? '') => ({ type: 'thread.read' as const, channel_id: CHANNEL ?? '', thread_id, read_tpos });
+
+  it('is in the log once, in the order of its versions, also over an eviction (G2)', async () => {
+    const client = await joined(inbox);
+    for (const tpos of [2, 2, 1, 3]) inbox.note(thread(tpos), tpos);
+    inbox.note({ type: 'draft.changed', channel_id: CHANNEL ?? '', thread_id: null, version: 1, deleted: false }, 2);
+    expect(client.events.map((event) => (event.type === 'thread.read' ? event.read_tpos : event.type))).toEqual([2, 3, 'draft.changed']);
+    inbox = await open();
+    const { seq } = inbox;
+    inbox.note(thread(3), 3);
+    expect(inbox.seq).toBe(seq);
+  });
+
+  it('is known for the newest things alone (G8)', () => {
+    const ids = Array.from({ length: KEPT_NOTES + 1 }, () => uuidv7());
+    for (const id of ids) inbox.note(thread(1, id), 1);
+    const { seq } = inbox;
+    for (const id of ids.slice(1)) inbox.note(thread(1, id), 1);
+    expect(inbox.seq).toBe(seq);
+    inbox.note(thread(1, ids[0] ?? ''), 1);
+    expect(inbox.seq).toBe(seq + 1);
   });
 });
 

@@ -123,10 +123,10 @@ export const INBOX_EVENT_NOTES: Notes<InboxEvent> = {
   },
   'draft.changed': {
     title: 'A draft was saved or deleted',
-    summary: 'On this or another device. Without its text, which GET /v1/me/drafts has. What is not above the version that is known is a repetition.',
+    summary: 'On this or another device. Without its text, which GET /v1/me/drafts has. A device forgets what it has up to the version that was deleted, and reads again what is newer than its own.',
     examples: [
       { ...told(10), type: 'draft.changed', channel_id: CHANNEL, thread_id: null, version: 1_795_708_829_512, deleted: false },
-      { ...told(11), type: 'draft.changed', channel_id: CHANNEL, thread_id: null, version: 1_795_708_829_513, deleted: true },
+      { ...told(11), type: 'draft.changed', channel_id: CHANNEL, thread_id: null, version: 1_795_708_829_512, deleted: true },
     ],
   },
   'scheduled_message.failed': {

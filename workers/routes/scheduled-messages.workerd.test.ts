@@ -2,12 +2,13 @@ import { env } from 'cloudflare:workers';
 import { createExecutionContext, waitOnExecutionContext } from 'cloudflare:test';
 import { sql } from 'drizzle-orm';
 import { uuidv7 } from 'uuidv7';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { messagePageSchema } from '../../protocol/api.ts';
 import { MAX_SCHEDULED, type ScheduledMessage, scheduledMessagePageSchema, scheduledMessageSchema } from '../../protocol/scheduled-messages.ts';
 import { type Answer, bodyOf, type Caller, drained, expectProblem, newCaller, newChannel, onPostgres, ORIGIN, send } from '../api-fixture.ts';
 import { createApp } from '../app.ts';
 import { createServices } from '../services.ts';
+import { bearer, eventsOf, INBOX_SOCKET, openSocket } from '../socket-fixture.ts';
 
 const MINE = '/v1/me/scheduled-messages';
 const inSeconds = (seconds: number): string => new Date(Date.now() + seconds * 1_000).toISOString();
@@ -147,7 +148,12 @@ describe('what the fleet has sent', () => {
     for (const thread_id of [gone.message_id, uuidv7()]) expect(await outcome(dueOf(bob, channel, { thread_id }))).toEqual({ status: 'refused', failure: 'thread_gone' });
 
     await ada.call('DELETE', `/v1/channels/${channel}/members/${bob.user.id}`);
-    expect(await outcome(dueOf(bob, channel))).toEqual({ status: 'refused', failure: 'not_a_member' });
+    const device = await openSocket(INBOX_SOCKET, bearer(bob));
+    const late = dueOf(bob, channel);
+    for (let n = 0; n < 2; n += 1) expect(await outcome(late)).toEqual({ status: 'refused', failure: 'not_a_member' });
+    const told = () => eventsOf(device).filter(({ type }) => type === 'scheduled_message.failed');
+    await vi.waitFor(() => expect(told()).toMatchObject([{ channel_id: channel, scheduled_message_id: late.id, failure: 'not_a_member' }]), 5_000);
+    device.close();
     expect(await outcome(sent)).toEqual(before);
     await onPostgres((db) => db.execute(sql`UPDATE users SET deactivated_at = now() WHERE id = ${bob.user.id}`));
     expect(await outcome(dueOf(bob, channel))).toEqual({ status: 'refused', failure: 'author_deactivated' });
