@@ -18,10 +18,12 @@ import type {
   NotificationSettings,
   NotificationSettingsBody,
 } from '../protocol/notifications.ts';
+import type { Draft, DraftBody, DraftPage } from '../protocol/drafts.ts';
 import type { ProblemDocument } from '../protocol/errors.ts';
 import type { FileState } from '../protocol/files.ts';
 import type { CommandResult, NoticesRead } from '../protocol/frames.ts';
 import type { ScheduleBody, ScheduledMessage, ScheduledMessagePage, SchedulePatch, ScheduleStatus } from '../protocol/scheduled-messages.ts';
+import type { FollowedThreadPage, ThreadState } from '../protocol/threads.ts';
 import { NetworkError, ProblemError } from './errors.ts';
 import { randomId } from './ports.ts';
 
@@ -80,6 +82,8 @@ export function createApi(options: HttpOptions) {
   const call = caller(options);
   const channel = (id: string) => `/v1/channels/${encodeURIComponent(id)}`;
   const message = (channelId: string, id: string) => `${channel(channelId)}/messages/${encodeURIComponent(id)}`;
+  const following = (channelId: string, rootId: string) => `${message(channelId, rootId)}/following`;
+  const draft = (channelId: string, rootId: string | null) => `/v1/me/drafts/${encodeURIComponent(channelId)}${rootId === null ? '' : `/${encodeURIComponent(rootId)}`}`;
   const scheduled = (id: string) => `/v1/me/scheduled-messages/${encodeURIComponent(id)}`;
   return {
     bootstrap: () => call<Bootstrap>('GET', '/v1/bootstrap'),
@@ -94,6 +98,17 @@ export function createApi(options: HttpOptions) {
       call<MessagePage>('GET', `${message(id, rootId)}/replies`, { query: { ...query } }),
     send: (id: string, body: { client_msg_id: string; text: string; thread_id?: string; file_ids?: string[] }) =>
       call<CommandResult>('POST', `${channel(id)}/messages`, { body }),
+    /** The threads that the caller follows, the newest reply first. */
+    threads: (query: { unread?: 'true'; cursor?: string; limit?: number } = {}) => call<FollowedThreadPage>('GET', '/v1/me/threads', { query: { ...query } }),
+    thread: (id: string, rootId: string) => call<ThreadState>('GET', following(id, rootId)),
+    follow: (id: string, rootId: string) => call<ThreadState>('PUT', following(id, rootId)),
+    unfollow: (id: string, rootId: string) => call<ThreadState>('DELETE', following(id, rootId)),
+    markThreadRead: (id: string, rootId: string, tpos: number) => call<{ tpos: number }>('PUT', `${message(id, rootId)}/read-state`, { body: { tpos }, keepalive: true }),
+    drafts: (query: { cursor?: string; limit?: number } = {}) => call<DraftPage>('GET', '/v1/me/drafts', { query: { ...query } }),
+    /** Of a channel, or of a thread of it (null: of none). With a `version` only where that is the one there is (0: none): else the problem `precondition_failed`. */
+    saveDraft: (id: string, rootId: string | null, body: DraftBody, version?: number) =>
+      call<Draft>('PUT', draft(id, rootId), { body, keepalive: true, ...(version !== undefined && { headers: ifMatch(version) }) }),
+    deleteDraft: (id: string, rootId: string | null) => call<unknown>('DELETE', draft(id, rootId)),
     /** Has a message sent later. The same `key` again schedules nothing again. */
     schedule: (id: string, body: ScheduleBody, key = randomId()) =>
       call<ScheduledMessage>('POST', `${channel(id)}/scheduled-messages`, { body, headers: { 'idempotency-key': key } }),

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { sql as drizzleSql } from 'drizzle-orm';
 import { uuidv7 } from 'uuidv7';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -218,6 +219,23 @@ it('a choice and a reply at the same moment come one after the other, and so do 
     expect([row?.choice_tpos, row?.since_tpos]).toEqual(row?.choice_tpos === '2' ? ['2', null] : ['1', '1']);
     expect(await sql`SELECT 1 FROM thread_followers WHERE user_id = ${bed.user('dan').id}`).toHaveLength(0);
   }
+});
+
+it('a reply that is drained while its author is being removed leaves nothing of them behind (G5)', async () => {
+  const bed = await new Bed().start();
+  const root = bed.root('ann');
+  bed.reply(root, 'ben');
+  const { id, credential } = bed.user('ben');
+  const change = { channelId: bed.channel, userId: id, actorId: id, credentialId: credential, eventId: uuidv7(), now: new Date(), traceparent: null };
+  const { promise: isDraining, resolve: draining } = Promise.withResolvers<void>();
+  const removal = database.connection.db.transaction(async (tx) => {
+    await leaveChannel(tx, change);
+    draining();
+    await sleep(300);
+  });
+  await isDraining;
+  await Promise.all([removal, bed.drain(() => 10)]);
+  expect(await sql`SELECT user_id FROM thread_followers WHERE root_id = ${root.message_id}`).toEqual([{ user_id: bed.user('ann').id }]);
 });
 
 it('what was written before there were followers has them by the migration, as if it had just been drained (G7)', async () => {

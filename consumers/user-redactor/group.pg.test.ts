@@ -69,7 +69,7 @@ it('asks the rooms of all channels the user is or was a member of, and again unt
   expect(asked.every((redactions) => JSON.stringify(redactions) === JSON.stringify(wanted))).toBe(true);
 });
 
-it('deletes the files of the user, and gives back what they count, once (G2)', async () => {
+it('deletes the files of the user, what they wrote and did not send, and gives back what they count, once (G2)', async () => {
   const { sql, db } = database.connection;
   const [admin, user, credentialId, channel] = [uuidv7(), uuidv7(), uuidv7(), uuidv7()];
   for (const [id, role] of [[admin, 'admin'], [user, 'member']] as const) await sql`INSERT INTO users (id, issuer, subject, handle, display_name, role) VALUES (${id}, 'test', ${id}, ${id}, 'Somebody', ${role})`;
@@ -81,6 +81,10 @@ it('deletes the files of the user, and gives back what they count, once (G2)', a
       SELECT gen_random_uuid(), ${channel}, ${owner}, 'a', 'text/plain', 10, repeat('0', 64), now() FROM generate_series(1, ${count}::integer)`;
     await sql`INSERT INTO file_usage (user_id, bytes) VALUES (${owner}, ${count * 10})`;
   }
+  for (const owner of [user, admin]) {
+    await sql`INSERT INTO scheduled_messages (id, author_id, channel_id, text, send_at, due_at) VALUES (${uuidv7()}, ${owner}, ${channel}, 'x', now() + interval '1 day', now() + interval '1 day')`;
+    await sql`INSERT INTO drafts (user_id, channel_id, text, version, updated_at) VALUES (${owner}, ${channel}, 'x', 1, now())`;
+  }
   await sql`INSERT INTO file_usage (user_id, bytes) VALUES (${EVERYBODY}, 12040) ON CONFLICT (user_id) DO UPDATE SET bytes = 12040`;
   const request = () => ({ credentialId, actorId: admin, userId: user, eventId: uuidv7(), now: new Date(), traceparent: null });
   await db.transaction((tx) => deactivateUser(tx, request()));
@@ -91,6 +95,7 @@ it('deletes the files of the user, and gives back what they count, once (G2)', a
   expect(await sql`SELECT u.user_id, u.bytes::integer AS bytes FROM file_usage u WHERE u.user_id IN (${user}, ${admin}, ${EVERYBODY}) ORDER BY bytes, u.user_id = ${admin}`).toEqual([
     { user_id: user, bytes: 0 }, { user_id: EVERYBODY, bytes: 10 }, { user_id: admin, bytes: 10 },
   ]);
+  expect(await sql`SELECT s.author_id, d.user_id FROM scheduled_messages s FULL JOIN drafts d ON d.user_id = s.author_id`).toEqual([{ author_id: admin, user_id: admin }]);
   const told = await sql<{ key: string; data: unknown }[]>`SELECT e.key, e.data FROM event_log e WHERE e.topic = 'file.events'`;
   expect([told.length, new Set(told.map(({ key }) => key)).size]).toEqual([1_203, 1_203]);
   for (const { key, data } of told) expect(fileEventSchema.parse(data)).toMatchObject({ type: 'file.deleted', actor_id: admin, file: { id: key, uploader_id: user } });
