@@ -16,7 +16,7 @@ import { adminTables } from './schema/admin-tables.ts';
 import { messageTables } from './schema/message-tables.ts';
 import { searchTables } from './schema/search-tables.ts';
 import * as schema from './schema/tables.ts';
-import * as threadSchema from './schema/thread-tables.ts';
+import { threadTables } from './schema/thread-tables.ts';
 import * as webhookSchema from './schema/webhook-tables.ts';
 
 let database: TestDatabase;
@@ -75,7 +75,7 @@ test('the tables of queries have the columns of the database', async () => {
     FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
     WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relnamespace = 'public'::regnamespace`;
   const inDatabase = rows.map((row) => `${row.name}.${row.column} ${row.type} ${row.required}`);
-  const inQueries = Object.values({ ...schema, ...adminTables, ...messageTables, ...searchTables, ...threadSchema, ...webhookSchema }).flatMap((table) => (is(table, PgTable) ? columnsOf(table) : []));
+  const inQueries = Object.values({ ...schema, ...adminTables, ...messageTables, ...searchTables, ...threadSchema, ...threadTables, ...webhookSchema }).flatMap((table) => (is(table, PgTable) ? columnsOf(table) : []));
   expect(inQueries.toSorted()).toEqual(inDatabase.toSorted());
 });
 

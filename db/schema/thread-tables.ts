@@ -21,7 +21,7 @@ export const scheduledMessages = pgTable('scheduled_messages', {
   created_at: moment().notNull().defaultNow(),
 });
 
-export const threadFollowers = pgTable('thread_followers', {
+const threadFollowers = pgTable('thread_followers', {
   root_id: uuid().notNull(),
   user_id: uuid().notNull(),
   channel_id: uuid().notNull(),
@@ -33,7 +33,7 @@ export const threadFollowers = pgTable('thread_followers', {
   since_tpos: counter(),
 });
 
-export const threadReadStates = pgTable('thread_read_states', {
+const threadReadStates = pgTable('thread_read_states', {
   user_id: uuid().notNull(),
   root_id: uuid().notNull(),
   channel_id: uuid().notNull(),
@@ -41,7 +41,7 @@ export const threadReadStates = pgTable('thread_read_states', {
   updated_at: moment().notNull().defaultNow(),
 });
 
-export const drafts = pgTable('drafts', {
+const drafts = pgTable('drafts', {
   user_id: uuid().notNull(),
   channel_id: uuid().notNull(),
   thread_id: uuid(),
@@ -50,3 +50,5 @@ export const drafts = pgTable('drafts', {
   version: counter().notNull(),
   updated_at: moment().notNull(),
 });
+
+export const threadTables = { scheduledMessages, threadFollowers, threadReadStates, drafts };

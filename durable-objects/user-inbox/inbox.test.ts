@@ -11,7 +11,6 @@ import type { SocketRecord } from '../sockets/socket-record.ts';
 import { KEPT_NOTICES } from './given-notices.ts';
 import type { InboxRecord } from './inbox-record.ts';
 import type { Inbox } from './inbox.ts';
-import { KEPT_NOTES } from './noted.ts';
 import { LEASE_MS } from './presence.ts';
 
 const [ALICE, CHANNEL, OTHER] = [uuidv7(), uuidv7(), uuidv7()].toSorted();
@@ -254,16 +253,6 @@ describe('what the Worker tells of the user\'s own', () => {
     const { seq } = inbox;
     inbox.note(thread(3), 3);
     expect(inbox.seq).toBe(seq);
-  });
-
-  it('is known for the newest things alone (G8)', () => {
-    const ids = Array.from({ length: KEPT_NOTES + 1 }, () => uuidv7());
-    for (const id of ids) inbox.note(thread(1, id), 1);
-    const { seq } = inbox;
-    for (const id of ids.slice(1)) inbox.note(thread(1, id), 1);
-    expect(inbox.seq).toBe(seq);
-    inbox.note(thread(1, ids[0] ?? ''), 1);
-    expect(inbox.seq).toBe(seq + 1);
   });
 });
 
