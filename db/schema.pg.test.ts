@@ -75,7 +75,7 @@ test('the tables of queries have the columns of the database', async () => {
     FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
     WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relnamespace = 'public'::regnamespace`;
   const inDatabase = rows.map((row) => `${row.name}.${row.column} ${row.type} ${row.required}`);
-  const inQueries = Object.values({ ...schema, ...adminTables, ...messageTables, ...searchTables, ...threadSchema, ...threadTables, ...webhookSchema }).flatMap((table) => (is(table, PgTable) ? columnsOf(table) : []));
+  const inQueries = Object.values({ ...schema, ...adminTables, ...messageTables, ...searchTables, ...threadTables, ...webhookSchema }).flatMap((table) => (is(table, PgTable) ? columnsOf(table) : []));
   expect(inQueries.toSorted()).toEqual(inDatabase.toSorted());
 });
 

@@ -175,6 +175,17 @@ CREATE TABLE dead_letters (
   CONSTRAINT dead_letters_status_check CHECK (status = ANY (ARRAY['pending'::text, 'redriving'::text, 'redriven'::text, 'discarded'::text]))
 );
 
+CREATE TABLE drafts (
+  user_id uuid NOT NULL,
+  channel_id uuid NOT NULL,
+  thread_id uuid,
+  text text NOT NULL,
+  file_ids jsonb DEFAULT '[]'::jsonb NOT NULL,
+  version bigint NOT NULL,
+  updated_at timestamp with time zone NOT NULL,
+  CONSTRAINT drafts_user_id_channel_id_thread_id_key UNIQUE NULLS NOT DISTINCT (user_id, channel_id, thread_id)
+);
+
 CREATE TABLE event_log (
   logged_at timestamp with time zone DEFAULT now() NOT NULL,
   "position" bigint DEFAULT nextval('event_log_position'::regclass) NOT NULL,
@@ -499,6 +510,31 @@ CREATE TABLE saved_messages (
   CONSTRAINT saved_messages_pkey PRIMARY KEY (user_id, message_id)
 );
 
+CREATE TABLE scheduled_messages (
+  id uuid NOT NULL,
+  author_id uuid NOT NULL,
+  channel_id uuid NOT NULL,
+  thread_id uuid,
+  text text NOT NULL,
+  file_ids jsonb DEFAULT '[]'::jsonb NOT NULL,
+  send_at timestamp with time zone NOT NULL,
+  status text DEFAULT 'pending'::text NOT NULL,
+  failure text,
+  message_id uuid,
+  settled_at timestamp with time zone,
+  due_at timestamp with time zone NOT NULL,
+  lease uuid,
+  attempts integer DEFAULT 0 NOT NULL,
+  version integer DEFAULT 1 NOT NULL,
+  created_at timestamp with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT scheduled_messages_pkey PRIMARY KEY (id),
+  CONSTRAINT scheduled_messages_check CHECK ((status = 'failed'::text) = (failure IS NOT NULL)),
+  CONSTRAINT scheduled_messages_check1 CHECK ((status = 'sent'::text) = (message_id IS NOT NULL)),
+  CONSTRAINT scheduled_messages_check2 CHECK ((status = 'pending'::text) = (settled_at IS NULL)),
+  CONSTRAINT scheduled_messages_failure_check CHECK (failure = ANY (ARRAY['channel_archived'::text, 'not_a_member'::text, 'author_deactivated'::text, 'thread_gone'::text, 'refused'::text])),
+  CONSTRAINT scheduled_messages_status_check CHECK (status = ANY (ARRAY['pending'::text, 'sent'::text, 'failed'::text]))
+);
+
 CREATE TABLE search_files (
   id uuid NOT NULL,
   channel_id uuid NOT NULL,
@@ -552,6 +588,35 @@ CREATE TABLE search_rebuilds (
   CONSTRAINT search_rebuilds_pkey PRIMARY KEY (kind),
   CONSTRAINT search_rebuilds_source_check CHECK (source = ANY (ARRAY['postgres'::text, 'log'::text])),
   CONSTRAINT search_rebuilds_state_check CHECK (state = ANY (ARRAY['filling'::text, 'filled'::text, 'swapped'::text]))
+);
+
+CREATE TABLE thread_followers (
+  root_id uuid NOT NULL,
+  user_id uuid NOT NULL,
+  channel_id uuid NOT NULL,
+  auto_since bigint,
+  choice text,
+  choice_tpos bigint,
+  choice_version integer DEFAULT 0 NOT NULL,
+  renamed_tpos bigint,
+  since_tpos bigint GENERATED ALWAYS AS (
+CASE choice
+    WHEN 'followed'::text THEN choice_tpos
+    WHEN 'unfollowed'::text THEN (renamed_tpos - 1)
+    ELSE auto_since
+END) STORED,
+  CONSTRAINT thread_followers_pkey PRIMARY KEY (root_id, user_id),
+  CONSTRAINT thread_followers_check CHECK ((choice IS NULL) = (choice_tpos IS NULL)),
+  CONSTRAINT thread_followers_choice_check CHECK (choice = ANY (ARRAY['followed'::text, 'unfollowed'::text]))
+);
+
+CREATE TABLE thread_read_states (
+  user_id uuid NOT NULL,
+  root_id uuid NOT NULL,
+  channel_id uuid NOT NULL,
+  read_tpos bigint NOT NULL,
+  updated_at timestamp with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT thread_read_states_pkey PRIMARY KEY (user_id, root_id)
 );
 
 CREATE TABLE threads (
@@ -666,6 +731,10 @@ ALTER TABLE conversation_logs ADD CONSTRAINT conversation_logs_channel_id_fkey F
 
 ALTER TABLE credentials ADD CONSTRAINT credentials_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
 
+ALTER TABLE drafts ADD CONSTRAINT drafts_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES channels(id);
+
+ALTER TABLE drafts ADD CONSTRAINT drafts_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
+
 ALTER TABLE export_channels ADD CONSTRAINT export_channels_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES channels(id);
 
 ALTER TABLE export_channels ADD CONSTRAINT export_channels_export_id_fkey FOREIGN KEY (export_id) REFERENCES exports(id) ON DELETE CASCADE;
@@ -730,6 +799,10 @@ ALTER TABLE saved_lists ADD CONSTRAINT saved_lists_user_id_fkey FOREIGN KEY (use
 
 ALTER TABLE saved_messages ADD CONSTRAINT saved_messages_user_id_fkey FOREIGN KEY (user_id) REFERENCES saved_lists(user_id);
 
+ALTER TABLE scheduled_messages ADD CONSTRAINT scheduled_messages_author_id_fkey FOREIGN KEY (author_id) REFERENCES users(id);
+
+ALTER TABLE scheduled_messages ADD CONSTRAINT scheduled_messages_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES channels(id);
+
 ALTER TABLE search_rebuilds ADD CONSTRAINT search_rebuilds_kind_fkey FOREIGN KEY (kind) REFERENCES search_indexes(kind);
 
 ALTER TABLE user_presence ADD CONSTRAINT user_presence_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
@@ -765,6 +838,8 @@ CREATE INDEX dead_letters_pending ON dead_letters USING btree (topic, group_id) 
 CREATE INDEX dead_letters_settled ON dead_letters USING btree (last_failed_at) WHERE status = ANY (ARRAY['redriven'::text, 'discarded'::text]);
 
 CREATE INDEX dead_letters_unpublished ON dead_letters USING btree (last_failed_at) WHERE published_at IS NULL;
+
+CREATE INDEX drafts_newest ON drafts USING btree (user_id, version);
 
 CREATE INDEX event_log_relay ON event_log USING btree (xid, "position");
 
@@ -820,6 +895,14 @@ CREATE INDEX reactions_channel ON reactions USING btree (channel_id);
 
 CREATE UNIQUE INDEX saved_messages_list ON saved_messages USING btree (user_id, number);
 
+CREATE INDEX scheduled_messages_author ON scheduled_messages USING btree (author_id, send_at, id);
+
+CREATE INDEX scheduled_messages_due ON scheduled_messages USING btree (due_at, id) WHERE status = 'pending'::text;
+
+CREATE INDEX scheduled_messages_order ON scheduled_messages USING btree (author_id, channel_id, send_at, id) WHERE status = 'pending'::text;
+
+CREATE INDEX scheduled_messages_settled ON scheduled_messages USING btree (settled_at) WHERE status <> 'pending'::text;
+
 CREATE INDEX search_files_channel ON search_files USING btree (channel_id, id);
 
 CREATE INDEX search_files_trgm ON search_files USING gin (name gin_trgm_ops);
@@ -829,6 +912,10 @@ CREATE INDEX search_messages_trgm ON search_messages USING gin (text gin_trgm_op
 CREATE INDEX search_messages_tsv ON search_messages USING gin (tsv);
 
 CREATE INDEX search_people_trgm ON search_people USING gin (handle gin_trgm_ops, display_name gin_trgm_ops);
+
+CREATE INDEX thread_followers_chosen ON thread_followers USING btree (user_id) WHERE choice IS NOT NULL;
+
+CREATE INDEX thread_followers_user ON thread_followers USING btree (user_id, channel_id);
 
 CREATE INDEX threads_channel ON threads USING btree (channel_id);
 
@@ -1115,6 +1202,31 @@ BEGIN
   ON CONFLICT (message_id, file_id) DO NOTHING;
 END $function$;
 
+CREATE OR REPLACE FUNCTION public.project_followers(p_channel uuid, p_batch drain_event[])
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  WITH replies AS (
+    SELECT b.thread_id AS root_id, b.actor_id, b.tpos, b.text FROM unnest(p_batch) b WHERE b.type = 'message.created' AND b.thread_id IS NOT NULL AND b.origin IS NULL
+  ), facts AS (
+    SELECT r.root_id, m.author_id AS user_id, 0::bigint AS since, NULL::bigint AS named FROM replies r JOIN messages m ON m.id = r.root_id AND m.origin IS NULL
+    UNION ALL
+    SELECT r.root_id, r.actor_id, r.tpos, NULL FROM replies r
+    UNION ALL
+    SELECT r.root_id, u.id, r.tpos - 1, r.tpos
+    FROM replies r CROSS JOIN LATERAL unnest((mentioned_handles(r.text))[1:50]) h JOIN users u ON u.handle = h AND u.id <> r.actor_id
+    WHERE position('@' IN r.text) > 0
+  ), those AS (
+    SELECT m.user_id FROM members m WHERE m.channel_id = p_channel AND m.user_id IN (SELECT f.user_id FROM facts f) ORDER BY m.user_id FOR KEY SHARE
+  )
+  INSERT INTO thread_followers AS t (root_id, user_id, channel_id, auto_since, renamed_tpos)
+  SELECT f.root_id, f.user_id, p_channel, min(f.since), min(f.named) FROM facts f JOIN those USING (user_id) GROUP BY f.root_id, f.user_id ORDER BY f.root_id, f.user_id
+  ON CONFLICT (root_id, user_id) DO UPDATE
+    SET auto_since = least(t.auto_since, excluded.auto_since), renamed_tpos = least(t.renamed_tpos, excluded.renamed_tpos)
+  WHERE (t.auto_since, t.renamed_tpos) IS DISTINCT FROM (least(t.auto_since, excluded.auto_since), least(t.renamed_tpos, excluded.renamed_tpos));
+END $function$;
+
 CREATE OR REPLACE FUNCTION public.project_notices(p_user uuid, p_after bigint, p_events jsonb)
  RETURNS void
  LANGUAGE sql
@@ -1172,6 +1284,7 @@ BEGIN
   FROM unnest(p_batch) b WHERE b.type = 'message.created' AND b.thread_id IS NOT NULL GROUP BY b.thread_id
   ON CONFLICT (root_id) DO UPDATE SET reply_count = t.reply_count + excluded.reply_count, last_tpos = excluded.last_tpos,
     last_reply_at = excluded.last_reply_at;
+  PERFORM project_followers(p_channel, p_batch);
 END $function$;
 
 CREATE OR REPLACE FUNCTION public.refuse_act_change()
