@@ -17,34 +17,6 @@ const OF_CHANNELS = OPERATIONS.filter(({ path }) => path.startsWith('/v1/channel
 const ROLES = ['guest', 'member', 'moderator', 'admin'] as const;
 type Role = (typeof ROLES)[number];
 
-/** Bodies that are good in form, so that nothing but the right to do it is in question. */
-const BODIES: Readonly<Record<string, object>> = {
-  'POST /v1/admin/bots': { handle: 'a-bot', display_name: 'A bot' },
-  'POST /v1/admin/bots/{id}/tokens': { name: 'a' },
-  'PUT /v1/admin/users/{id}/role': { role: 'member' },
-  'POST /v1/me/tokens': { name: 'a' },
-  'POST /v1/me/revoke-others': { tokens: true },
-  'POST /v1/admin/restart-announcements': { within_seconds: 60 },
-  'PATCH /v1/admin/settings': { edit_window_seconds: 900 },
-  'POST /v1/admin/messages/{message_id}/remove': { reason: 'r' },
-  'POST /v1/admin/reports/{id}/resolve': { action: 'dismiss' },
-  'POST /v1/channels/{id}/messages/{message_id}/reports': { reason: 'spam' },
-  'POST /v1/channels': { name: 'mine' },
-  'POST /v1/channels/{id}/members': { user_id: uuidv7(), role: 'member' },
-  'PATCH /v1/channels/{id}/members/{user_id}': { role: 'member' },
-  'POST /v1/channels/{id}/incoming-webhooks': { name: 'a' },
-  'POST /v1/channels/{id}/messages': { client_msg_id: 'a', text: 'a' },
-  'PATCH /v1/channels/{id}/messages/{message_id}': { text: 'a' },
-  'PATCH /v1/channels/{id}/notification-settings': { muted: true },
-  'POST /v1/channels/{id}/message-batches': { messages: [{ client_msg_id: 'a', text: 'a' }] },
-  'PUT /v1/channels/{id}/read-state': { read_pos: 0 },
-  'POST /v1/channels/{id}/scheduled-messages': { text: 'a', send_at: new Date(Date.now() + 3_600_000).toISOString() },
-  'PATCH /v1/me/scheduled-messages/{id}': { text: 'a' },
-  'PUT /v1/channels/{id}/messages/{message_id}/read-state': { tpos: 0 },
-  'PUT /v1/me/drafts/{channel_id}': { text: 'a' },
-  'PUT /v1/me/drafts/{channel_id}/{thread_id}': { text: 'a' },
-};
-
 let world: World;
 let owner: WorldUser;
 let member: WorldUser;
