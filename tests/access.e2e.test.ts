@@ -156,7 +156,7 @@ describe('the matrix of routes and callers (G5)', () => {
       const id = Object.entries(things).find(([prefix]) => operation.path.startsWith(prefix))?.[1];
       if (id === undefined) throw new Error(`${operation.name} names a thing that nobody makes here`);
       const token = stranger(role).token;
-      const theirs = await refusal(requestFor(operation, { id, message_id: id }, token));
+      const theirs = await refusal(requestFor(operation, { id, message_id: id, channel_id: id }, token));
       expect({ name: operation.name, ...theirs }).toEqual({ name: operation.name, ...(await refusal(requestFor(operation, { id: uuidv7() }, token))) });
       expect({ name: operation.name, code: theirs.code }).toEqual({ name: operation.name, code: 'not_found' });
     }
@@ -175,6 +175,10 @@ async function thingsOf(user: WorldUser): Promise<Record<string, string>> {
     '/v1/messages/': message,
     '/v1/files/': await make(`/v1/files?channel_id=${secret}&name=a.txt`, 'text/plain', 'a'),
     '/v1/webhooks/': await make('/v1/webhooks', 'application/json', JSON.stringify({ url: 'https://example.com/', event_types: ['message.created'] })),
+    '/v1/me/drafts/': secret,
+    '/v1/me/scheduled-messages/': await make(
+      `/v1/channels/${secret}/scheduled-messages`, 'application/json', JSON.stringify({ text: 'a', send_at: new Date(Date.now() + 3_600_000).toISOString() }),
+    ),
     '/v1/me/credentials/': await make('/v1/me/tokens', 'application/json', JSON.stringify({ name: 'a' })),
   };
 }

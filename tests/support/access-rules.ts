@@ -42,6 +42,8 @@ const PREFIXES: readonly [prefix: string, rule: Rule][] = [
   ['/v1/admin/', 'administrator'],
   ['/v1/channels/{id}', 'reader'],
   ['/v1/files/{id}', 'owner'],
+  ['/v1/me/drafts/{channel_id}', 'owner'],
+  ['/v1/me/scheduled-messages/{id}', 'owner'],
   ['/v1/messages/{message_id}', 'owner'],
   ['/v1/webhooks/{id}', 'owner'],
   ['/v1/', 'caller'],
