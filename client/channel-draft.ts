@@ -1,5 +1,6 @@
 import type { Message } from '../protocol/api.ts';
-import type { ChannelEvent } from '../protocol/events.ts';
+import type { ChannelDetails, ChannelEvent } from '../protocol/events.ts';
+import { newerDetails } from './channel-details.ts';
 import type { ChannelState, Held, MessageWindow } from './channel-window.ts';
 
 type Created = Extract<ChannelEvent, { type: 'message.created' }>;
@@ -12,6 +13,7 @@ export class Draft {
   #history: MessageWindow | null;
   #lastPos: number;
   #readPos: number;
+  #details: ChannelDetails;
 
   constructor(base: ChannelState) {
     this.#base = base;
@@ -20,6 +22,7 @@ export class Draft {
     this.#history = base.history;
     this.#lastPos = base.lastPos;
     this.#readPos = base.readPos;
+    this.#details = base.details;
   }
 
   finish(): ChannelState {
@@ -30,6 +33,7 @@ export class Draft {
       history: this.#history,
       lastPos: this.#lastPos,
       readPos: this.#readPos,
+      details: this.#details,
     };
   }
 
@@ -51,6 +55,9 @@ export class Draft {
         return this.#update(event.message_id, event.seq, { pinned: { at: event.at, by: event.actor_id } });
       case 'message.unpinned':
         return this.#update(event.message_id, event.seq, { pinned: undefined });
+      case 'channel.changed':
+        this.#details = newerDetails(this.#details, event);
+        return;
       default:
     }
   }

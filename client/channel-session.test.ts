@@ -29,14 +29,14 @@ async function setup(room: RoomModel, overrides: Partial<Api> = {}, store = memo
   const failures: unknown[] = [];
   let outbox: readonly OutboxEntry[] = [];
   const entry = (): MyChannel => ({
-    id: room.channelId, kind: 'public', name: 'general', topic: '', created_at: '', archived_at: null, version: 1, my_role: 'member',
+    id: room.channelId, kind: 'public', name: 'general', topic: '', purpose: '', created_at: '', archived_at: null, version: 1, my_role: 'member',
     epoch: 1, as_of_seq: place.drained, last_pos: room.lastPos(place.drained), read_pos: 0,
   });
   const api: Api = {
     ...createApi({ baseUrl: 'http://colink.test' }),
     history: async (_, query) => room.page(null, place.drained, { limit: 5, ...query }),
     replies: async (_, rootId, query) => room.page(rootId, place.drained, { limit: 5, ...query }),
-    bootstrap: async () => ({ me: { id: ME, handle: 'me', display_name: 'Me', role: 'member' }, channels: [entry()], users: [], inbox: { epoch: 1, as_of_seq: 0 } }),
+    bootstrap: async () => ({ me: { id: ME, handle: 'me', display_name: 'Me', role: 'member' }, channels: [entry()], users: [], direct_channels: [], inbox: { epoch: 1, as_of_seq: 0 } }),
     markRead: async (_, pos) => void marks.push(pos),
     ...overrides,
   };

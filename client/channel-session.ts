@@ -1,4 +1,4 @@
-import type { MyChannel } from '../protocol/api.ts';
+import type { MyChannel, MyDirectChannel } from '../protocol/api.ts';
 import type { ChannelEvent } from '../protocol/events.ts';
 import type { CommandResult } from '../protocol/frames.ts';
 import { applyEntry, applyEvents, channelState, closeWindow, resetState, withReadPos } from './channel-state.ts';
@@ -37,7 +37,7 @@ export class ChannelSession {
   #unwatchLeaving: (() => void) | null = null;
   #stopped = false;
 
-  constructor(channel: MyChannel, me: string, ports: SessionPorts, listener: Partial<SessionListener>) {
+  constructor(channel: MyChannel | MyDirectChannel, me: string, ports: SessionPorts, listener: Partial<SessionListener>) {
     const { api, clock, random } = ports;
     this.#ports = ports;
     this.#listener = listener;
@@ -131,7 +131,7 @@ export class ChannelSession {
   }
 
   /** Takes newer counters of the channel, such as a read marker moved on another device. */
-  refresh(entry: MyChannel): void {
+  refresh(entry: MyChannel | MyDirectChannel): void {
     this.#setState(applyEntry(this.#state, entry) ?? this.#state);
   }
 

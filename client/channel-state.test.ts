@@ -15,7 +15,7 @@ import { type ChannelState, windowOf } from './channel-window.ts';
 import { integer, pick, seededRandom } from './testing/random.ts';
 import { ME, RoomModel } from './testing/room-model.ts';
 
-const entry = (room: RoomModel, asOf: number) => ({ id: room.channelId, epoch: 1, as_of_seq: asOf, last_pos: room.lastPos(asOf), read_pos: 0 });
+const entry = (room: RoomModel, asOf: number) => ({ id: room.channelId, ...room.details(asOf), epoch: 1, as_of_seq: asOf, last_pos: room.lastPos(asOf), read_pos: 0 });
 
 function grown(count: number, seed = 1): RoomModel {
   const room = new RoomModel();
@@ -88,6 +88,7 @@ describe('channel state', () => {
       state = applyEvents(state, room.eventsAfter(state.seq), ME);
 
       expect(state.lastPos, `seed ${seed}`).toBe(room.lastPos());
+      expect(state.details, `seed ${seed}`).toEqual(room.details());
       expect(unreadCount(state) - deletedAfter(room, state), `seed ${seed}, unread`).toBe(unreadByDefinition(room, state));
       for (const rootId of [...(state.history ? [null] : []), ...state.threads.keys()]) {
         expect(shown(state, rootId), `seed ${seed}, ${rootId ?? 'history'}`).toEqual(fresh(room, state, rootId));
@@ -109,6 +110,16 @@ describe('channel state', () => {
     const after = applyEvents(before, [unknown, say(2, 'other')], ME);
     expect(after).toMatchObject({ seq: 2, lastPos: 2 });
     expect(applyEvents(after, [unknown], ME)).toBe(after);
+  });
+
+  it('knows the newest version of the channel, whether an event or an entry told of it first', () => {
+    const room = grown(40);
+    const changed = { ...room.details(), name: 'renamed', version: room.details().version + 1 };
+    const told = applyEntry(channelState(entry(room, 40)), { ...entry(room, 40), ...changed });
+    expect(told?.details).toEqual(changed);
+    const late: ChannelEvent = { type: 'channel.changed', seq: 41, id: 'e41', at: 'now', actor_id: ME, ...room.details(), name: 'older' };
+    expect(told && applyEvents(told, [late], ME).details).toEqual(changed);
+    expect(told && resetState(told, { epoch: 2, seq: 0 }).details).toEqual(changed);
   });
 
   it('keeps the objects of messages that did not change', () => {

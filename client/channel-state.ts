@@ -1,5 +1,6 @@
-import type { MessagePage, MyChannel } from '../protocol/api.ts';
-import type { ChannelEvent } from '../protocol/events.ts';
+import type { MessagePage, MyChannel, MyDirectChannel } from '../protocol/api.ts';
+import type { ChannelDetails, ChannelEvent } from '../protocol/events.ts';
+import { detailsOfEntry, newerDetails } from './channel-details.ts';
 import type { Cursor } from './connection.ts';
 import { Draft } from './channel-draft.ts';
 import { type ChannelState, type MessageWindow, windowOf } from './channel-window.ts';
@@ -10,20 +11,20 @@ const MAX_TAIL = 1_000;
 /** Where a page goes: in place of the window, or at its older or newer end. */
 export type PagePlace = 'replace' | 'older' | 'newer';
 
-type Entry = Pick<MyChannel, 'id' | 'epoch' | 'as_of_seq' | 'last_pos' | 'read_pos'>;
+type Entry = Pick<MyChannel, 'id' | 'epoch' | 'as_of_seq' | 'last_pos' | 'read_pos' | keyof ChannelDetails> | MyDirectChannel;
 
 export function channelState(entry: Entry): ChannelState {
-  return { ...emptyAt(entry.id, { epoch: entry.epoch, seq: entry.as_of_seq }), lastPos: entry.last_pos, readPos: entry.read_pos };
+  return { ...emptyAt(entry.id, { epoch: entry.epoch, seq: entry.as_of_seq }, detailsOfEntry(entry)), lastPos: entry.last_pos, readPos: entry.read_pos };
 }
 
-function emptyAt(channelId: string, { epoch, seq }: Cursor): ChannelState {
+function emptyAt(channelId: string, { epoch, seq }: Cursor, details: ChannelDetails): ChannelState {
   const nothingRead = { messages: new Map(), history: null, threads: new Map(), lastPos: 0, readPos: 0 };
-  return { channelId, epoch, seq, tail: [], tailFrom: seq, ...nothingRead };
+  return { channelId, details, epoch, seq, tail: [], tailFrom: seq, ...nothingRead };
 }
 
-/** After `recovered: false`: all that was read is void; the read marker is the user's and stays. */
+/** After `recovered: false`: all that was read is void; the read marker is the user's, and what the channel is has a version of its own: they stay. */
 export function resetState(state: ChannelState, cursor: Cursor): ChannelState {
-  return { ...emptyAt(state.channelId, cursor), readPos: state.readPos };
+  return { ...emptyAt(state.channelId, cursor, state.details), readPos: state.readPos };
 }
 
 export const unreadCount = (state: ChannelState): number => Math.max(0, state.lastPos - state.readPos);
@@ -62,10 +63,10 @@ export function applyPage(state: ChannelState, page: MessagePage, rootId: string
   return draft.finish();
 }
 
-/** Takes the counters of a bootstrap entry, under the same condition as `applyPage`. */
+/** Takes a bootstrap entry, under the same condition as `applyPage`. */
 export function applyEntry(state: ChannelState, entry: Entry): ChannelState | null {
   if (!reaches(state, entry)) return null;
-  return { ...withReadPos(state, entry.read_pos), lastPos: Math.max(state.lastPos, entry.last_pos) };
+  return { ...withReadPos(state, entry.read_pos), lastPos: Math.max(state.lastPos, entry.last_pos), details: newerDetails(state.details, detailsOfEntry(entry)) };
 }
 
 /** Forgets what was read of a thread, or of the history; counters and tail go on. */

@@ -1,5 +1,5 @@
 import type { Message } from '../protocol/api.ts';
-import type { ChannelEvent } from '../protocol/events.ts';
+import type { ChannelDetails, ChannelEvent } from '../protocol/events.ts';
 import type { Cursor } from './connection.ts';
 
 /** A message with the event it is current as of: what happened up to `asOf` is in it already, be it told again. */
@@ -23,6 +23,8 @@ export interface MessageWindow {
  */
 export interface ChannelState extends Cursor {
   readonly channelId: string;
+  /** What the channel is called and about, at the newest version that was heard of. */
+  readonly details: ChannelDetails;
   /** The events of `(tailFrom, seq]`, as far as they are kept. */
   readonly tail: readonly ChannelEvent[];
   readonly tailFrom: number;

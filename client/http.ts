@@ -1,6 +1,8 @@
 import type {
   Bootstrap,
   Channel,
+  ChannelBody,
+  DirectChannel,
   Member,
   MessagePage,
   MessagePlace,
@@ -8,6 +10,8 @@ import type {
   NotificationPage,
   PinPage,
   PresenceBody,
+  Profile,
+  ProfileBody,
   SearchPage,
   User,
 } from '../protocol/api.ts';
@@ -54,6 +58,7 @@ export interface NewChannel {
   readonly name: string;
   readonly kind: 'public' | 'private';
   readonly topic: string;
+  readonly purpose?: string;
 }
 
 interface List<T> {
@@ -87,9 +92,24 @@ export function createApi(options: HttpOptions) {
   const scheduled = (id: string) => `/v1/me/scheduled-messages/${encodeURIComponent(id)}`;
   return {
     bootstrap: () => call<Bootstrap>('GET', '/v1/bootstrap'),
-    user: (id: string) => call<User>('GET', `/v1/users/${encodeURIComponent(id)}`),
+    /** The caller. */
+    me: () => call<Profile>('GET', '/v1/me'),
+    /** `version`: of the profile that is changed; another one by now is the problem `precondition_failed`. */
+    changeProfile: (version: number, body: ProfileBody) => call<Profile>('PATCH', '/v1/me', { body, headers: ifMatch(version) }),
+    users: (query: { q?: string; cursor?: string; limit?: number } = {}) => call<List<Profile>>('GET', '/v1/users', { query }),
+    user: (id: string) => call<Profile>('GET', `/v1/users/${encodeURIComponent(id)}`),
     channels: (cursor?: string) => call<List<Channel>>('GET', '/v1/channels', { query: { cursor } }),
     createChannel: (body: NewChannel) => call<Channel>('POST', '/v1/channels', { body, headers: { 'idempotency-key': randomId() } }),
+    /** Of any kind. */
+    channel: (id: string) => call<Channel | DirectChannel>('GET', channel(id)),
+    /** The one of these users and the caller: made, or opened again. */
+    openDirectChannel: (userIds: readonly string[]) =>
+      call<DirectChannel>('POST', '/v1/direct-channels', { body: { user_ids: userIds }, headers: { 'idempotency-key': randomId() } }),
+    directChannels: (cursor?: string) => call<List<DirectChannel> & { readonly users: User[] }>('GET', '/v1/direct-channels', { query: { cursor } }),
+    /** It is not listed any more until there is a message. */
+    closeDirectChannel: (id: string) => call<unknown>('DELETE', `/v1/direct-channels/${encodeURIComponent(id)}`),
+    /** `version`: of the channel that is changed; another one by now is the problem `precondition_failed`. */
+    changeChannel: (id: string, version: number, body: ChannelBody) => call<Channel>('PATCH', channel(id), { body, headers: ifMatch(version) }),
     members: (id: string, cursor?: string) => call<List<Member>>('GET', `${channel(id)}/members`, { query: { cursor } }),
     join: (id: string) => call<unknown>('PUT', `${channel(id)}/members/me`),
     leave: (id: string) => call<unknown>('DELETE', `${channel(id)}/members/me`),

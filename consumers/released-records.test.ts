@@ -20,14 +20,14 @@ import { groupsOf } from './services.ts';
  */
 const RELEASED: Readonly<Record<string, readonly string[]>> = {
   'channel.events.v1.json': [
-    '367995f12b49a9a2', '4672ea51e3ca204c', 'd776ba9554df26d8', 'cfa5a2ab36e9a78f', '19195eb54822be34',
+    '367995f12b49a9a2', '4672ea51e3ca204c', 'd776ba9554df26d8', 'cfa5a2ab36e9a78f', '19195eb54822be34', '6ea2c7a460f45633', 'a3314c812944ac87',
   ],
   'file.events.v1.json': [
     '80119ecb335d8f21', '8ba64f4f888216b9', '508b8d25b420ab07', 'ffbd89b39fc551b8',
   ],
   'message.events.v1.json': [
     'f7b3761bb47582a1', '5a0af35fb94b3f94', '3b1badb5d2004a14', 'd1efbe6bcc24dfee', 'c77a18d4e5d4bb10', 'b785f1f2ff760980', 'd98da065d7ac218e', 'a8fe2178d40c5695', '179a3e16cbdb24f8', 'ed227fc9e5f9db20',
-    'eefaba79782a0e0b', 'fd2fae2b98a7bd2a', '58b6594776a76fdd',
+    'eefaba79782a0e0b', 'fd2fae2b98a7bd2a', '58b6594776a76fdd', 'e6da3a6d99a5f601',
   ],
   'presence.events.v1.json': [
     'b94f3f49f08f80fe', '3760cbf58f902ab3', '6f19162494152469', 'e7a5726ab3a601f8',

@@ -82,8 +82,11 @@ CREATE TABLE channels (
   archived_at timestamp with time zone,
   version integer DEFAULT 1 NOT NULL,
   members_version bigint DEFAULT 0 NOT NULL,
+  purpose text DEFAULT ''::text NOT NULL,
+  direct_user_ids uuid[],
   CONSTRAINT channels_pkey PRIMARY KEY (id),
   CONSTRAINT channels_check CHECK ((kind = 'direct'::text) = (name IS NULL)),
+  CONSTRAINT channels_direct_check CHECK ((kind = 'direct'::text) = (direct_user_ids IS NOT NULL) AND cardinality(direct_user_ids) >= 1 AND cardinality(direct_user_ids) <= 9),
   CONSTRAINT channels_kind_check CHECK (kind = ANY (ARRAY['public'::text, 'private'::text, 'direct'::text]))
 );
 
@@ -267,6 +270,13 @@ CREATE TABLE files (
   CONSTRAINT files_status_check CHECK (status = ANY (ARRAY['pending_scan'::text, 'clean'::text, 'infected'::text]))
 );
 
+CREATE TABLE former_handles (
+  handle text NOT NULL,
+  user_id uuid NOT NULL,
+  given_up_at timestamp with time zone NOT NULL,
+  CONSTRAINT former_handles_pkey PRIMARY KEY (handle)
+);
+
 CREATE TABLE former_members (
   channel_id uuid NOT NULL,
   user_id uuid NOT NULL,
@@ -311,12 +321,43 @@ CREATE TABLE incoming_webhooks (
   CONSTRAINT incoming_webhooks_pkey PRIMARY KEY (id)
 );
 
+CREATE TABLE invitation_channels (
+  invitation_id uuid NOT NULL,
+  channel_id uuid NOT NULL,
+  CONSTRAINT invitation_channels_pkey PRIMARY KEY (invitation_id, channel_id)
+);
+
+CREATE TABLE invitation_uses (
+  invitation_id uuid NOT NULL,
+  user_id uuid NOT NULL,
+  used_at timestamp with time zone NOT NULL,
+  CONSTRAINT invitation_uses_pkey PRIMARY KEY (invitation_id, user_id)
+);
+
+CREATE TABLE invitations (
+  id uuid NOT NULL,
+  secret_hash bytea NOT NULL,
+  created_by uuid NOT NULL,
+  role text NOT NULL,
+  max_uses integer NOT NULL,
+  uses integer DEFAULT 0 NOT NULL,
+  created_at timestamp with time zone NOT NULL,
+  expires_at timestamp with time zone NOT NULL,
+  revoked_at timestamp with time zone,
+  CONSTRAINT invitations_secret_hash_key UNIQUE (secret_hash),
+  CONSTRAINT invitations_pkey PRIMARY KEY (id),
+  CONSTRAINT invitations_check CHECK (uses <= max_uses),
+  CONSTRAINT invitations_max_uses_check CHECK (max_uses > 0),
+  CONSTRAINT invitations_role_check CHECK (role = ANY (ARRAY['member'::text, 'guest'::text]))
+);
+
 CREATE TABLE members (
   channel_id uuid NOT NULL,
   user_id uuid NOT NULL,
   role text DEFAULT 'member'::text NOT NULL,
   version bigint NOT NULL,
   joined_at timestamp with time zone DEFAULT now() NOT NULL,
+  closed_pos bigint,
   CONSTRAINT members_pkey PRIMARY KEY (channel_id, user_id),
   CONSTRAINT members_role_check CHECK (role = ANY (ARRAY['owner'::text, 'admin'::text, 'member'::text]))
 );
@@ -640,6 +681,16 @@ CREATE TABLE user_presence (
   CONSTRAINT user_presence_choice_check CHECK (choice = ANY (ARRAY['auto'::text, 'away'::text, 'dnd'::text, 'offline'::text]))
 );
 
+CREATE TABLE user_settings (
+  user_id uuid NOT NULL,
+  theme text NOT NULL,
+  time_format text NOT NULL,
+  version integer DEFAULT 1 NOT NULL,
+  CONSTRAINT user_settings_pkey PRIMARY KEY (user_id),
+  CONSTRAINT user_settings_theme_check CHECK (theme = ANY (ARRAY['system'::text, 'light'::text, 'dark'::text])),
+  CONSTRAINT user_settings_time_format_check CHECK (time_format = ANY (ARRAY['auto'::text, '12h'::text, '24h'::text]))
+);
+
 CREATE TABLE users (
   id uuid NOT NULL,
   issuer text NOT NULL,
@@ -651,6 +702,11 @@ CREATE TABLE users (
   created_at timestamp with time zone DEFAULT now() NOT NULL,
   deactivated_at timestamp with time zone,
   bot_owner_id uuid,
+  title text DEFAULT ''::text NOT NULL,
+  pronouns text DEFAULT ''::text NOT NULL,
+  time_zone text,
+  is_self_named boolean DEFAULT false NOT NULL,
+  is_admitted boolean DEFAULT true NOT NULL,
   CONSTRAINT users_handle_key UNIQUE (handle),
   CONSTRAINT users_issuer_subject_key UNIQUE (issuer, subject),
   CONSTRAINT users_pkey PRIMARY KEY (id),
@@ -751,6 +807,8 @@ ALTER TABLE files ADD CONSTRAINT files_channel_id_fkey FOREIGN KEY (channel_id) 
 
 ALTER TABLE files ADD CONSTRAINT files_uploader_id_fkey FOREIGN KEY (uploader_id) REFERENCES users(id);
 
+ALTER TABLE former_handles ADD CONSTRAINT former_handles_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
+
 ALTER TABLE former_members ADD CONSTRAINT former_members_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES channels(id);
 
 ALTER TABLE former_members ADD CONSTRAINT former_members_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
@@ -762,6 +820,16 @@ ALTER TABLE incoming_webhooks ADD CONSTRAINT incoming_webhooks_bot_id_fkey FOREI
 ALTER TABLE incoming_webhooks ADD CONSTRAINT incoming_webhooks_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES channels(id);
 
 ALTER TABLE incoming_webhooks ADD CONSTRAINT incoming_webhooks_created_by_fkey FOREIGN KEY (created_by) REFERENCES users(id);
+
+ALTER TABLE invitation_channels ADD CONSTRAINT invitation_channels_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES channels(id);
+
+ALTER TABLE invitation_channels ADD CONSTRAINT invitation_channels_invitation_id_fkey FOREIGN KEY (invitation_id) REFERENCES invitations(id) ON DELETE CASCADE;
+
+ALTER TABLE invitation_uses ADD CONSTRAINT invitation_uses_invitation_id_fkey FOREIGN KEY (invitation_id) REFERENCES invitations(id) ON DELETE CASCADE;
+
+ALTER TABLE invitation_uses ADD CONSTRAINT invitation_uses_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
+
+ALTER TABLE invitations ADD CONSTRAINT invitations_created_by_fkey FOREIGN KEY (created_by) REFERENCES users(id);
 
 ALTER TABLE members ADD CONSTRAINT members_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES channels(id);
 
@@ -807,6 +875,8 @@ ALTER TABLE search_rebuilds ADD CONSTRAINT search_rebuilds_kind_fkey FOREIGN KEY
 
 ALTER TABLE user_presence ADD CONSTRAINT user_presence_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
 
+ALTER TABLE user_settings ADD CONSTRAINT user_settings_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
+
 ALTER TABLE users ADD CONSTRAINT users_bot_owner_id_fkey FOREIGN KEY (bot_owner_id) REFERENCES users(id);
 
 ALTER TABLE webhook_deliveries ADD CONSTRAINT webhook_deliveries_webhook_id_fkey FOREIGN KEY (webhook_id) REFERENCES webhooks(id);
@@ -822,6 +892,8 @@ CREATE INDEX audit_log_actor ON audit_log USING btree (actor_id, seq);
 CREATE INDEX audit_log_at ON audit_log USING btree (at, seq);
 
 CREATE INDEX audit_log_target ON audit_log USING btree (target_id, seq);
+
+CREATE UNIQUE INDEX channels_direct ON channels USING btree (direct_user_ids);
 
 CREATE UNIQUE INDEX channels_name ON channels USING btree (lower(name));
 
@@ -861,9 +933,13 @@ CREATE INDEX files_unpurged ON files USING btree (deleted_at) WHERE deleted_at I
 
 CREATE INDEX files_uploader ON files USING btree (uploader_id, id) WHERE deleted_at IS NULL;
 
+CREATE INDEX former_handles_user ON former_handles USING btree (user_id);
+
 CREATE INDEX idempotency_keys_age ON idempotency_keys USING btree (created_at);
 
 CREATE INDEX incoming_webhooks_channel ON incoming_webhooks USING btree (channel_id, id) WHERE revoked_at IS NULL;
+
+CREATE INDEX invitations_creator ON invitations USING btree (created_by, id);
 
 CREATE INDEX members_user ON members USING btree (user_id);
 
@@ -918,6 +994,8 @@ CREATE INDEX thread_followers_chosen ON thread_followers USING btree (user_id) W
 CREATE INDEX thread_followers_user ON thread_followers USING btree (user_id, channel_id);
 
 CREATE INDEX threads_channel ON threads USING btree (channel_id);
+
+CREATE INDEX users_trgm ON users USING gin (handle gin_trgm_ops, display_name gin_trgm_ops);
 
 CREATE INDEX webhook_deliveries_age ON webhook_deliveries USING btree (created_at);
 

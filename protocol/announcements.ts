@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { memberRoleSchema } from './events.ts';
+import { channelDetailsSchema, memberRoleSchema } from './events.ts';
 import { fileStatusSchema, thumbnailSchema } from './files.ts';
 import { counterSchema, idSchema } from './primitives.ts';
 
@@ -20,8 +20,15 @@ const memberChangeSchema = z.strictObject({
 /** `expires_at` in epoch milliseconds. */
 const revokedCredentialSchema = z.strictObject({ credential_id: idSchema, expires_at: counterSchema });
 
-/** Whether a channel is archived, as Postgres has it at `version` of the channel. */
-const channelStandingSchema = z.strictObject({ archived: z.boolean(), version: counterSchema });
+/**
+ * Whether a channel is archived, as Postgres has it at `version` of the channel; and what it is called and about then, which is announced. An earlier release
+ * tells without that.
+ */
+const channelStandingSchema = z.strictObject({
+  archived: z.boolean(),
+  version: counterSchema,
+  change: channelDetailsSchema.omit({ version: true }).extend({ event_id: idSchema, actor_id: idSchema }).optional(),
+});
 export type ChannelStanding = z.infer<typeof channelStandingSchema>;
 
 /** What a file of the channel is, at `version` of it. */

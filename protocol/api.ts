@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import { memberRoleSchema, originSchema } from './events.ts';
 import { fileSchema } from './files.ts';
-import { channelNameSchema, counterSchema, emojiSchema, fileIdsSchema, idSchema, momentSchema, timeSchema, topicSchema } from './primitives.ts';
+import { channelNameSchema, counterSchema, emojiSchema, fileIdsSchema, idSchema, momentSchema, purposeSchema, timeSchema, topicSchema } from './primitives.ts';
 import { commandResultSchema, sendCommand } from './frames.ts';
-import { MAX_BATCH } from './limits.ts';
-import { notificationSchema } from './notifications.ts';
+import { MAX_BATCH, MAX_DIRECT_USERS, MAX_DISPLAY_NAME, MAX_PRONOUNS, MAX_TITLE } from './limits.ts';
+import { handleSchema, lineSchema } from './names.ts';
+import { notificationSchema, timeZoneSchema } from './notifications.ts';
 import { customStatusSchema, presenceChoiceSchema } from './presence.ts';
 
 /** Resources and bodies of the HTTP API (`/v1`). Lists are `{data, next_cursor}`; unknown body fields are 422. */
@@ -13,12 +14,38 @@ export const userSchema = z
   .meta({ id: 'User' });
 export type User = z.infer<typeof userSchema>;
 
+/** A user as their own page shows them. `version` is the `ETag`. */
+export const profileSchema = userSchema
+  .extend({
+    title: z.string(),
+    pronouns: z.string(),
+    /** An IANA time zone; null: they do not say. */
+    time_zone: z.string().nullable(),
+    is_bot: z.boolean(),
+    deactivated: z.boolean(),
+    version: z.int(),
+  })
+  .meta({ id: 'Profile' });
+export type Profile = z.infer<typeof profileSchema>;
+export const userPageSchema = z.strictObject({ data: z.array(profileSchema), next_cursor: z.string().nullable() }).meta({ id: 'UserPage' });
+
+/** What is absent stays. An empty `title` or `pronouns`: none. */
+export const profileBodySchema = z.strictObject({
+  handle: handleSchema.optional(),
+  display_name: lineSchema(MAX_DISPLAY_NAME).refine((name) => name !== '', 'must not be blank').optional(),
+  title: lineSchema(MAX_TITLE).optional(),
+  pronouns: lineSchema(MAX_PRONOUNS).optional(),
+  time_zone: timeZoneSchema.nullable().optional(),
+});
+export type ProfileBody = z.infer<typeof profileBodySchema>;
+
 export const channelSchema = z
   .strictObject({
     id: idSchema,
     kind: z.enum(['public', 'private']),
     name: z.string(),
     topic: z.string(),
+    purpose: z.string(),
     created_at: timeSchema,
     archived_at: timeSchema.nullable(),
     version: z.int(),
@@ -28,7 +55,22 @@ export const channelSchema = z
   .meta({ id: 'Channel' });
 export type Channel = z.infer<typeof channelSchema>;
 
+/**
+ * A conversation of these users and nobody else, who never change: there is one of each set. It has no name and no topic, and is never archived. `user_ids` in
+ * rising order, the caller's own among them; of one user: notes to oneself.
+ */
+export const directChannelSchema = z
+  .strictObject({ id: idSchema, kind: z.literal('direct'), user_ids: z.array(idSchema).min(1).max(MAX_DIRECT_USERS), created_at: timeSchema })
+  .meta({ id: 'DirectChannel' });
+export type DirectChannel = z.infer<typeof directChannelSchema>;
+export const anyChannelSchema = z.union([channelSchema, directChannelSchema]);
+
 export const channelPageSchema = z.strictObject({ data: z.array(channelSchema), next_cursor: z.string().nullable() }).meta({ id: 'ChannelPage' });
+
+/** Those that are open, the newest first; `users`: their members, once each. */
+export const directChannelPageSchema = z
+  .strictObject({ data: z.array(directChannelSchema), next_cursor: z.string().nullable(), users: z.array(userSchema) })
+  .meta({ id: 'DirectChannelPage' });
 
 export const memberSchema = z.strictObject({ user: userSchema, role: memberRoleSchema, joined_at: timeSchema }).meta({ id: 'Member' });
 export type Member = z.infer<typeof memberSchema>;
@@ -36,11 +78,14 @@ export const memberPageSchema = z.strictObject({ data: z.array(memberSchema), ne
 
 export const filePageSchema = z.strictObject({ data: z.array(fileSchema), next_cursor: z.string().nullable() }).meta({ id: 'FilePage' });
 
+const readingShape = { epoch: z.int(), as_of_seq: counterSchema, last_pos: counterSchema, read_pos: counterSchema };
 /** A channel of the caller with its read state. `last_pos` and `as_of_seq` are of one snapshot; unread = last_pos − read_pos, never below 0. */
 export const myChannelSchema = channelSchema
-  .extend({ epoch: z.int(), as_of_seq: counterSchema, last_pos: counterSchema, read_pos: counterSchema })
+  .extend(readingShape)
   .meta({ id: 'MyChannel' });
 export type MyChannel = z.infer<typeof myChannelSchema>;
+export const myDirectChannelSchema = directChannelSchema.extend(readingShape).meta({ id: 'MyDirectChannel' });
+export type MyDirectChannel = z.infer<typeof myDirectChannelSchema>;
 
 export const reactionSummarySchema = z.strictObject({ emoji: emojiSchema, user_ids: z.array(idSchema) });
 
@@ -120,6 +165,7 @@ export const bootstrapSchema = z
   .strictObject({
     me: userSchema,
     channels: z.array(myChannelSchema),
+    direct_channels: z.array(myDirectChannelSchema),
     users: z.array(userSchema),
     inbox: z.strictObject({ epoch: z.int().min(1), as_of_seq: counterSchema }),
   })
@@ -141,7 +187,13 @@ export const createChannelBodySchema = z.strictObject({
   name: channelNameSchema,
   kind: z.enum(['public', 'private']).default('public'),
   topic: topicSchema.default(''),
+  purpose: purposeSchema.default(''),
 });
+/** With whom; whoever asks is one of them, named or not. Nobody else: notes to oneself. */
+export const directChannelBodySchema = z.strictObject({ user_ids: z.array(idSchema).max(MAX_DIRECT_USERS) });
+/** What is absent stays. */
+export const channelBodySchema = z.strictObject({ name: channelNameSchema.optional(), topic: topicSchema.optional(), purpose: purposeSchema.optional() });
+export type ChannelBody = z.infer<typeof channelBodySchema>;
 export const addMemberBodySchema = z.strictObject({ user_id: idSchema, role: memberRoleSchema.exclude(['owner']).default('member') });
 export const memberRoleBodySchema = z.strictObject({ role: memberRoleSchema });
 /** Clients leave at a random moment within this time, and come back. */

@@ -12,7 +12,10 @@ import { counterSchema, idSchema, timeSchema } from './primitives.ts';
 const base = { id: idSchema, at: timeSchema, actor_id: idSchema };
 
 const userChange = { ...base, user: userSchema, version: z.int() };
-const channelState = z.strictObject({ id: idSchema, kind: z.enum(['public', 'private']), name: z.string(), topic: z.string() });
+/** `purpose` is missing where an earlier release wrote it. */
+const channelState = z.strictObject({ id: idSchema, kind: z.enum(['public', 'private']), name: z.string(), topic: z.string(), purpose: z.string().optional() });
+/** A direct channel: its members follow, by events of their own. */
+const directState = z.strictObject({ id: idSchema, kind: z.literal('direct'), user_ids: z.array(idSchema) });
 
 export const directoryEventSchema = z.discriminatedUnion('type', [
   z.strictObject({ ...userChange, type: z.literal('user.created') }),
@@ -32,8 +35,8 @@ export const directoryEventSchema = z.discriminatedUnion('type', [
     /** Of these settings. */
     version: z.int(),
   }),
-  z.strictObject({ ...base, type: z.literal('channel.created'), channel: channelState, version: z.int() }),
-  /** The channel was archived, or is open again. `version` as in `Channel`. */
+  z.strictObject({ ...base, type: z.literal('channel.created'), channel: z.discriminatedUnion('kind', [channelState, directState]), version: z.int() }),
+  /** The channel was archived, is open again, or has another name, topic or purpose. `version` as in `Channel`. */
   z.strictObject({ ...base, type: z.literal('channel.updated'), channel: channelState, archived: z.boolean(), version: z.int() }),
   z.strictObject({
     ...base,

@@ -70,6 +70,17 @@ const fileChanged = z.strictObject({
   thumbnails: z.array(thumbnailSchema).max(8),
 });
 
+/** The channel has another name, topic or purpose, was archived, or is open again: this is all of it at `version`. Announces the directory's `channel.updated` of the same id. */
+export const channelDetailsSchema = z.strictObject({
+  name: z.string(),
+  topic: z.string(),
+  purpose: z.string(),
+  archived_at: timeSchema.nullable(),
+  version: z.int(),
+});
+export type ChannelDetails = z.infer<typeof channelDetailsSchema>;
+const channelChanged = z.strictObject({ ...base, type: z.literal('channel.changed'), ...channelDetailsSchema.shape });
+
 export const channelEventSchema = z.discriminatedUnion('type', [
   messageCreated,
   messageEdited,
@@ -81,6 +92,7 @@ export const channelEventSchema = z.discriminatedUnion('type', [
   memberAdded,
   memberRemoved,
   fileChanged,
+  channelChanged,
 ]);
 export type ChannelEvent = z.infer<typeof channelEventSchema>;
 export type ChannelEventType = ChannelEvent['type'];

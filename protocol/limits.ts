@@ -6,9 +6,29 @@ export const MAX_TEXT = 10_000;
 export const MAX_CLIENT_MSG_ID = 64;
 /** Longest emoji name or sequence of a reaction, in UTF-16 code units. */
 export const MAX_EMOJI = 64;
-/** Longest channel name and topic, in UTF-16 code units. */
+/** Longest channel name, topic and purpose, in UTF-16 code units. */
 export const MAX_CHANNEL_NAME = 80;
 export const MAX_TOPIC = 250;
+export const MAX_PURPOSE = 250;
+/** Longest displayed name, title and pronouns, and handle, in UTF-16 code units. */
+export const MAX_DISPLAY_NAME = 80;
+export const MAX_TITLE = 100;
+export const MAX_PRONOUNS = 40;
+export const MAX_HANDLE = 32;
+/** Handles that a user may have had before. With so many theirs is changed no more: 409. */
+export const MAX_FORMER_HANDLES = 10;
+/** Longest `q` of the directory, in UTF-16 code units. */
+export const MAX_PEOPLE_QUERY = 100;
+/** Most channels of one invitation, its most uses, and the most that one user has open at a time. */
+export const MAX_INVITATION_CHANNELS = 20;
+export const MAX_INVITATION_USES = 1_000;
+export const MAX_INVITATIONS = 100;
+/** Shortest and longest life of an invitation, and that of one that says nothing, in seconds. */
+export const MIN_INVITATION_SECONDS = 60;
+export const MAX_INVITATION_SECONDS = 30 * 86_400;
+export const INVITATION_SECONDS = 7 * 86_400;
+/** Most members of a direct channel, whoever opens it among them. */
+export const MAX_DIRECT_USERS = 9;
 /** Most messages of one batch (`POST …/message-batches`). */
 export const MAX_BATCH = 200;
 /** Page size of listings: `limit` is 1 to 100. */

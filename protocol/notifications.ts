@@ -13,7 +13,7 @@ export type NotificationLevel = z.infer<typeof notificationLevelSchema>;
 
 const minuteSchema = z.int().min(0).max(1_439);
 /** A zone by its name: an offset is none, for it knows no summer time. */
-const timeZoneSchema = z
+export const timeZoneSchema = z
   .string()
   .max(64)
   .refine((name) => /^[A-Za-z]/.test(name) && isTimeZone(name), 'must be an IANA time zone, such as Europe/Berlin');

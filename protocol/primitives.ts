@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { MAX_CHANNEL_NAME, MAX_CLIENT_MSG_ID, MAX_EMOJI, MAX_MESSAGE_FILES, MAX_TEXT, MAX_TOPIC } from './limits.ts';
+import { MAX_CHANNEL_NAME, MAX_CLIENT_MSG_ID, MAX_EMOJI, MAX_MESSAGE_FILES, MAX_PURPOSE, MAX_TEXT, MAX_TOPIC } from './limits.ts';
 
 /** Ids are UUIDs in lower case; those Colink mints are UUIDv7. */
 export const idSchema = z
@@ -50,6 +50,7 @@ export const channelNameSchema = z
   .regex(/^[\p{L}\p{N}][\p{L}\p{N}._-]*$/u, 'must be letters, digits, dots, dashes or underscores');
 const WITHOUT_NUL = { pattern: String.raw`^[^\x00]*$` };
 export const topicSchema = z.string().max(MAX_TOPIC).refine(storable, storableMessage).meta(WITHOUT_NUL);
+export const purposeSchema = z.string().max(MAX_PURPOSE).refine(storable, storableMessage).meta(WITHOUT_NUL);
 export const storableString = (max: number) => z.string().min(1).max(max).refine(storable, storableMessage).meta(WITHOUT_NUL);
 
 /** The files of a message, in the order in which they are shown. */

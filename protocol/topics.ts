@@ -43,6 +43,7 @@ const TOPIC_OF_TYPE: Readonly<Record<LoggedEventType, Topic>> = {
   'member.added': 'message.events',
   'member.removed': 'message.events',
   'file.changed': 'message.events',
+  'channel.changed': 'message.events',
   'user.created': 'user.events',
   'user.updated': 'user.events',
   'user.credential_revoked': 'user.events',

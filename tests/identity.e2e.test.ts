@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { AUDIENCE, FIRST_ADMIN, PROGRAM } from '../dev/issuer.ts';
-import { userSchema } from '../protocol/api.ts';
+import { profileSchema } from '../protocol/api.ts';
 import { credentialListSchema } from '../protocol/credentials.ts';
 import { startWorld, type World } from './support/world.ts';
 
@@ -47,7 +47,7 @@ async function signIn(handle: string): Promise<Visitor> {
 }
 
 const read = async (visitor: Visitor, path: string, init?: RequestInit) => (await visitor.go(`${world.baseUrl}${path}`, init)).response;
-const meOf = async (visitor: Visitor) => userSchema.parse(await (await read(visitor, '/v1/me')).json());
+const meOf = async (visitor: Visitor) => profileSchema.parse(await (await read(visitor, '/v1/me')).json());
 
 describe('who signs in', () => {
   it('is the administrator by their subject, where the configuration says so and there is none; others are members', async () => {
@@ -77,11 +77,11 @@ describe('a program with an access token of the provider', () => {
   it('is a user of its own, and may what the token says', async () => {
     const token = await accessToken(AUDIENCE, 'channels:read messages:read');
     const [first, again] = await Promise.all([withToken(token, '/v1/me'), withToken(token, '/v1/me')]);
-    const me = userSchema.parse(await first.json());
-    expect([me.role, userSchema.parse(await again.json())]).toEqual(['member', me]);
+    const me = profileSchema.parse(await first.json());
+    expect([me.role, profileSchema.parse(await again.json())]).toEqual(['member', me]);
     expect((await withToken(token, '/v1/bootstrap')).status).toBe(200);
     expect((await withToken(token, '/v1/channels', 'POST')).status).toBe(403);
-    const other = userSchema.parse(await (await withToken(await accessToken(AUDIENCE, 'channels:read'), '/v1/me')).json());
+    const other = profileSchema.parse(await (await withToken(await accessToken(AUDIENCE, 'channels:read'), '/v1/me')).json());
     expect(other.id).toBe(me.id);
   });
 

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { ProblemError } from '../client/errors.ts';
 import type { Transaction } from '../db/client.ts';
-import { setArchived } from '../db/queries/archiving.ts';
+import { setArchived } from '../db/queries/channel-changes.ts';
 import { revokeCredential } from '../db/queries/credentials.ts';
 import { deactivateUser } from '../db/queries/deactivation.ts';
 import { addMember, changeRole, type MemberRequest, removeMember } from '../db/queries/members.ts';

@@ -10,11 +10,11 @@ import { detect, isPresent } from '../dev/components.ts';
 import { redisPart, redisRestPart } from '../dev/parts.ts';
 import { freePort } from '../dev/ports.ts';
 import type { RunningPart } from '../dev/supervisor.ts';
-import type { User } from '../protocol/api.ts';
+import type { Profile } from '../protocol/api.ts';
 import { sharedLevelContract } from '../workers/cache/shared-level.contract.ts';
 import { redisBreaker, redisLevel } from '../workers/cache/redis-level.ts';
 
-const ada: User = { id: uuidv7(), handle: 'ada', display_name: 'Ada 東京', role: 'member' };
+const ada: Profile = { id: uuidv7(), handle: 'ada', display_name: 'Ada 東京', role: 'member', title: '', pronouns: '', time_zone: null, is_bot: false, deactivated: false, version: 1 };
 const TOKEN = 'token';
 
 function levelAt(port: number, breaker = redisBreaker()) {

@@ -236,7 +236,7 @@ it('G3 G6: a page of a replica that is behind, and the events after its as_of_se
   expect(fresh.as_of_seq).toBe(last);
   expect(old).toMatchObject({ as_of_seq: last - 8, data: [{ text: 'one' }, { text: 'two' }, { text: 'three' }] });
   const { log } = await observeTables({ db: world.db, channelId: channel });
-  const entry = { id: channel, epoch: old.epoch, as_of_seq: old.as_of_seq, last_pos: 3, read_pos: 0 };
+  const entry = { ...(await bob.api.channel(channel)), epoch: old.epoch, as_of_seq: old.as_of_seq, last_pos: 3, read_pos: 0 };
   const opened = applyPage(channelState(entry), old, null, 'replace', bob.id);
   const state = opened && applyEvents(opened, log.map(({ event }) => event).filter(({ seq }) => seq > old.as_of_seq), bob.id);
   expect(state?.history?.ids.map((id) => state.messages.get(id)?.message)).toEqual(fresh.data);

@@ -14,6 +14,7 @@ import { auditRoutes } from './routes/audit.ts';
 import { channelRoutes } from './routes/channels.ts';
 import { credentialRoutes } from './routes/credentials.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
+import { directChannelRoutes } from './routes/direct-channels.ts';
 import { docsRoutes } from './routes/docs.ts';
 import { exportRoutes } from './routes/export.ts';
 import { draftRoutes } from './routes/drafts.ts';
@@ -25,6 +26,7 @@ import { internalFileRoutes } from './routes/internal-files.ts';
 import { internalRoutes } from './routes/internal.ts';
 import { internalScheduledRoutes } from './routes/internal-scheduled.ts';
 import { meRoutes } from './routes/me.ts';
+import { invitationRoutes } from './routes/invitations.ts';
 import { memberRoutes } from './routes/members.ts';
 import { messagePlaceRoutes } from './routes/message-places.ts';
 import { messageRoutes } from './routes/messages.ts';
@@ -74,8 +76,10 @@ export function createApp(services: Services): App {
 }
 
 const guardedRoutes = (services: Services): App[] => [
-  meRoutes(),
+  meRoutes(services),
   channelRoutes(services),
+  directChannelRoutes(),
+  invitationRoutes(services),
   memberRoutes(),
   historyRoutes(services),
   messageRoutes(services),

@@ -124,10 +124,14 @@ export async function tellInbox(c: Context<AppEnv>, telling: Telling): Promise<v
   }
 }
 
-/** Tells a room whether its channel is archived, before the answer. Throws `unavailable` where it cannot be told; a repetition tells it again, and so does the fleet. */
-export async function tellStanding(c: Context<AppEnv>, { id, archived_at, version }: Channel): Promise<void> {
+/**
+ * Tells a room what its channel is now, before the answer: it announces what it has not heard of. Throws `unavailable` where it cannot be told; a repetition
+ * tells it again, and so does the fleet.
+ */
+export async function tellStanding(c: Context<AppEnv>, { id, name, topic, purpose, archived_at, version }: Channel, event_id: string): Promise<void> {
+  const change = { event_id, actor_id: c.get('identity').actor.user_id, name, topic, purpose, archived_at };
   try {
-    await callRoom(c.env, id, (room) => room.setStanding(id, { archived: archived_at !== null, version }));
+    await callRoom(c.env, id, (room) => room.setStanding(id, { archived: archived_at !== null, version, change }));
   } catch (error) {
     warnNotTold(c, id, error);
     throw new ProblemError({ code: 'unavailable', detail: 'the change is made, but the channel could not be told: try again' });
@@ -140,6 +144,6 @@ async function changeOf(c: Context<AppEnv>, { channelId, userId, actorId, eventI
   return membership && { event_id: eventId, actor_id: actorId, ...membership };
 }
 
-function warnNotTold(c: Context<AppEnv>, channelId: string, error: unknown): void {
+export function warnNotTold(c: Context<AppEnv>, channelId: string, error: unknown): void {
   console.warn(JSON.stringify({ level: 'warn', request_id: c.get('requestId'), event: 'change_not_told', channel_id: channelId, error: String(error) }));
 }

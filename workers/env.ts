@@ -40,6 +40,8 @@ export interface Env {
   readonly OIDC_AUDIENCE: string;
   /** Who becomes the administrator at their sign-in, while there is none: the subject at `OIDC_ISSUER`. Empty: nobody. */
   readonly FIRST_ADMIN_SUBJECT: string;
+  /** `invited`: who is new has no access before they accept an invitation. */
+  readonly SIGN_IN: string;
   /** Secret. Without one Colink is a public client, protected by PKCE alone. */
   readonly OIDC_CLIENT_SECRET?: string;
   /** Secret. Without one `/metrics` is open in development and closed elsewhere. */

@@ -1,12 +1,15 @@
 import { z } from '@hono/zod-openapi';
+import type { Context } from 'hono';
+import type { Channel, DirectChannel } from '../protocol/api.ts';
 import { keyHeader } from './api-route.ts';
+import type { AppEnv } from './env.ts';
 import { ProblemError } from './problems.ts';
 
 /** Headers of a change of settings: it needs the ETag of what it changes. That it is there is checked by `expectedVersion`, whose refusal is 428. */
 export const settingsHeaders = keyHeader.extend({
   'if-match': z
     .string()
-    .regex(/^"\d{1,9}"$/, 'must be an ETag of this resource')
+    .regex(/^"\d{1,9}(?:\.[a-z]{1,10})?"$/, 'must be an ETag of this resource')
     .optional()
     .openapi({ description: 'The ETag of the settings that are to be changed', param: { required: true } }),
 });
@@ -15,7 +18,19 @@ export const settingsHeaders = keyHeader.extend({
 export function expectedVersion(headers: z.infer<typeof settingsHeaders>): number {
   const match = headers['if-match'];
   if (match === undefined) throw new ProblemError({ code: 'precondition_required' });
-  return Number(match.slice(1, -1));
+  return Number.parseInt(match.slice(1), 10);
 }
+
+/** For reads that answer 304 to who has it already. Whatever it is, it is taken. */
+export const knownHeader = z.object({ 'if-none-match': z.string().optional().openapi({ description: 'ETags that the caller has: where it is one of them, the answer is 304' }) });
+
+/** Whether the caller has what this is the ETag of. Compared weakly (RFC 9110, section 13.1.2). */
+export function isKnown(c: Context<AppEnv>, etag: string): boolean {
+  const known = c.req.raw.headers.get('if-none-match');
+  return known !== null && known.split(',').some((one) => one.trim() === '*' || one.trim().replace(/^W\//, '') === etag);
+}
+
+/** As the caller sees it, thus with their role in it; a change of the channel asks for the version alone. */
+export const channelEtag = (channel: Channel | DirectChannel): string => (channel.kind === 'direct' ? '"1"' : `"${channel.version}.${channel.my_role ?? 'none'}"`);
 
 export const etagOf = ({ version }: { readonly version: number }): string => `"${version}"`;

@@ -21,7 +21,7 @@ describe('every error is a problem document', () => {
   );
 
   it.each([
-    ['DELETE', '/v1/me', 'GET, HEAD'],
+    ['DELETE', '/v1/me', 'GET, HEAD, PATCH'],
     ['PATCH', '/v1/channels', 'GET, HEAD, POST'],
     ['GET', `/v1/channels/${uuidv7()}/members/me`, 'PUT, PATCH, DELETE'],
     ['PUT', `/v1/channels/${uuidv7()}/messages/${uuidv7()}`, 'GET, HEAD, PATCH, DELETE'],

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { createImportApi, RefusedError, retryAfterSeconds, retryDelay } from './api.ts';
 
 const channelId = '01930000-0000-7000-8000-000000000001';
-const channel = { id: channelId, kind: 'public', name: 'ubuntu', topic: '', created_at: '2026-11-23T10:00:00.000Z', archived_at: null, version: 1, my_role: 'owner' };
+const channel = { id: channelId, kind: 'public', name: 'ubuntu', topic: '', purpose: '', created_at: '2026-11-23T10:00:00.000Z', archived_at: null, version: 1, my_role: 'owner' };
 
 let server: Server | undefined;
 afterEach(() => server?.close());

@@ -1,5 +1,5 @@
 import type { Message, MessagePage } from '../../protocol/api.ts';
-import type { ChannelEvent, MemberRole } from '../../protocol/events.ts';
+import type { ChannelDetails, ChannelEvent, MemberRole } from '../../protocol/events.ts';
 import { pick } from './random.ts';
 
 export const ME = 'user-0';
@@ -22,7 +22,8 @@ export class RoomModel {
 
   /** Appends one thing that someone might do now. */
   grow(random: () => number): void {
-    const what = pick(random, ['create', 'create', 'create', 'reply', 'reply', 'edit', 'delete', 'react', 'react', 'pin', 'member'] as const);
+    const what = pick(random, ['create', 'create', 'create', 'reply', 'reply', 'edit', 'delete', 'react', 'react', 'pin', 'member', 'channel'] as const);
+    if (what === 'channel') return this.#append(pick(random, USERS), { type: 'channel.changed', ...this.details(), topic: `topic ${this.head}`, version: this.details().version + 1 });
     if (what === 'member') return this.#member(random, pick(random, USERS));
     const made = this.#created().filter(({ message_id }) => !this.#isDeleted(message_id));
     const target = made.length > 0 ? pick(random, made) : null;
@@ -56,6 +57,12 @@ export class RoomModel {
       after_cursor: end < all.length ? String(order(all[end - 1]) ?? 0) : null,
       users: [],
     };
+  }
+
+  details(asOf = this.head): ChannelDetails {
+    const last = this.log.slice(0, asOf).findLast((event) => event.type === 'channel.changed');
+    const { name, topic, purpose, archived_at, version } = last ?? { name: 'general', topic: '', purpose: '', archived_at: null, version: 1 };
+    return { name, topic, purpose, archived_at, version };
   }
 
   lastPos(asOf = this.head): number {

@@ -6,12 +6,12 @@ import { uuidv7 } from 'uuidv7';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { countPendingDeadLetters } from '../../db/queries/dead-letters.ts';
 import { countParkedKeys } from '../../db/queries/parking.ts';
-import { signIn } from '../../db/queries/users.ts';
+import { findUser, signIn } from '../../db/queries/users.ts';
 import { detect, isPresent } from '../../dev/components.ts';
 import { redisPart, redisRestPart } from '../../dev/parts.ts';
 import { freePort } from '../../dev/ports.ts';
 import type { RunningPart } from '../../dev/supervisor.ts';
-import type { User } from '../../protocol/api.ts';
+import type { Profile } from '../../protocol/api.ts';
 import { eventually } from '../../tests/support/event-log.ts';
 import { type TestDatabase, testDatabase } from '../../tests/support/postgres.ts';
 import { must } from '../../tests/support/room-core.ts';
@@ -69,8 +69,13 @@ describe.skipIf(!isPresent(redis))('cache-invalidator, on a real Redis', () => {
   }
 
   /** Makes a user, or gives the one there is another name: the Worker's own deletion is lost. */
-  const named = (subject: string, display_name: string): Promise<User> =>
-    database.connection.db.transaction(async (tx) => must(await signIn(tx, { issuer: 'test', subject, handles: [subject], display_name }, new Date())).user);
+  const named = (subject: string, display_name: string): Promise<Profile> =>
+    database.connection.db.transaction(async (tx) => {
+      const { user } = must(await signIn(tx, { issuer: 'test', subject, handles: [subject], display_name }, new Date()));
+      const profile = await findUser(tx, user.id);
+      if (profile === null) throw new Error('there is no such user');
+      return profile;
+    });
 
   const quiet = (): Promise<void> => eventually(async () => totalLag(await source.lag()) === 0, 25_000);
 

@@ -70,7 +70,8 @@ describe('notifier', () => {
   async function newRoom(members: readonly (typeof PEOPLE)[number][], kind: 'public' | 'direct' = 'public'): Promise<StoredRoom> {
     const room = new StoredRoom(sql);
     const name = kind === 'direct' ? null : room.id;
-    await sql`INSERT INTO channels (id, kind, name, created_by, members_version) VALUES (${room.id}, ${kind}, ${name}, ${ids.alice}, ${members.length})`;
+    const direct = kind === 'direct' ? `{${members.map((member) => ids[member]).toSorted().join(',')}}` : null;
+    await sql`INSERT INTO channels (id, kind, name, created_by, members_version, direct_user_ids) VALUES (${room.id}, ${kind}, ${name}, ${ids.alice}, ${members.length}, ${direct}::text::uuid[])`;
     for (const [index, member] of members.entries()) await sql`INSERT INTO members (channel_id, user_id, role, version) VALUES (${room.id}, ${ids[member]}, 'member', ${index + 1})`;
     await sql`INSERT INTO conversation_logs (channel_id) VALUES (${room.id})`;
     return room;

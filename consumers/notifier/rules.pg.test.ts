@@ -39,7 +39,8 @@ const addMember = (room: StoredRoom, userId: string, role = 'member') =>
 
 async function newRoom(members: readonly Name[] = ['ann', 'ben', 'cas'], kind: 'public' | 'direct' = 'public'): Promise<StoredRoom> {
   const room = new StoredRoom(sql);
-  await sql`INSERT INTO channels (id, kind, name, created_by) VALUES (${room.id}, ${kind}, ${kind === 'direct' ? null : room.id}, ${ids.ann})`;
+  const direct = kind === 'direct' ? `{${members.map((member) => ids[member]).toSorted().join(',')}}` : null;
+  await sql`INSERT INTO channels (id, kind, name, created_by, direct_user_ids) VALUES (${room.id}, ${kind}, ${direct === null ? room.id : null}, ${ids.ann}, ${direct}::text::uuid[])`;
   await sql`INSERT INTO conversation_logs (channel_id) VALUES (${room.id})`;
   for (const member of members) await addMember(room, ids[member]);
   return room;
@@ -83,13 +84,24 @@ const setHere = (room: StoredRoom, name: Name, level: string | null, mutedUntil:
   sql`INSERT INTO channel_notification_settings (channel_id, user_id, level, muted_until) VALUES (${room.id}, ${ids[name]}, ${level}, ${mutedUntil}::timestamptz)`;
 
 describe('who is notified', () => {
+  it('finds who is named by a handle that they had before, and counts it for their badge', async () => {
+    const room = await newRoom();
+    await sql`UPDATE users SET handle = 'benjamin' WHERE id = ${ids.ben}`;
+    await sql`INSERT INTO former_handles (handle, user_id, given_up_at) VALUES ('ben', ${ids.ben}, now())`;
+    await room.send(ids.ann, 'tea, @ben?');
+    expect(await noticed(room)).toEqual({ ben: ['mention'] });
+    await sql`UPDATE users SET handle = 'ben' WHERE id = ${ids.ben}`;
+    await sql`DELETE FROM former_handles`;
+  });
+
   it('never the author, whatever the reason', async () => {
-    const [room, direct] = [await newRoom(), await newRoom(['ann', 'ben'], 'direct')];
+    const [room, direct, group] = [await newRoom(), await newRoom(['ann', 'ben'], 'direct'), await newRoom(['ann', 'ben', 'cas'], 'direct')];
     await set('ann', { level: 'all', keywords: ['tea'] });
     const root = await room.send(ids.ann, 'tea for @ann and @channel');
     await room.send(ids.ann, '@ann', root);
     await direct.send(ids.ann, 'tea');
-    expect([await noticed(room), await noticed(direct)]).toEqual([{ ben: ['channel_mention'], cas: ['channel_mention'] }, { ben: ['direct'] }]);
+    await group.send(ids.ann, 'tea');
+    expect([await noticed(room), await noticed(direct), await noticed(group)]).toEqual([{ ben: ['channel_mention'], cas: ['channel_mention'] }, { ben: ['direct'] }, { ben: ['direct'], cas: ['direct'] }]);
   });
 
   it('members alone, as they are at that moment (G5)', async () => {

@@ -2,12 +2,13 @@ import { uuidv7 } from 'uuidv7';
 import { describe, expect, it } from 'vitest';
 import type { DirectoryEvent } from '../../protocol/directory-events.ts';
 import type { FileEvent } from '../../protocol/file-events.ts';
-import { announcementsOf, fileChanges, loggedChanges, type MemberEvent, memberEvents, revokedBy } from './batch.ts';
+import { announcementsOf, type ChannelUpdate, fileChanges, loggedChanges, type MemberEvent, memberEvents, revokedBy } from './batch.ts';
 
 const [ROOM, OTHER, ADA, BOB, EVE] = [uuidv7(), uuidv7(), uuidv7(), uuidv7(), uuidv7()];
 const FILE = {
   id: uuidv7(), channel_id: ROOM, uploader_id: ADA, name: 'a.png', media_type: 'image/png', size: 7, sha256: '0'.repeat(64), thumbnails: [{ size: 320, width: 320, height: 200 }], created_at: new Date().toISOString(),
 };
+const DETAILS = { name: 'engines', topic: 'all', purpose: 'that turns', archived_at: new Date().toISOString() };
 const base = (actor_id: string) => ({ id: uuidv7(), at: new Date().toISOString(), actor_id });
 
 const added = (user_id: string, version: number, role: 'owner' | 'member' = 'member', actor = ADA, channel_id = ROOM): MemberEvent => ({
@@ -38,11 +39,15 @@ describe('announcements', () => {
     const [first, second, elsewhere] = [added(BOB, 2), removed(BOB, 3), added(BOB, 9, 'owner', EVE, OTHER)];
     const revoked = [{ user_id: EVE, credential_id: uuidv7(), expires_at: 5 }, { user_id: ADA, credential_id: uuidv7(), expires_at: 6 }];
     const memberships = [{ channel_id: ROOM, user_id: EVE }, { channel_id: ROOM, user_id: ADA }, { channel_id: OTHER, user_id: ADA }];
+    const [renamedTo, later] = [uuidv7(), uuidv7()];
+    const renamed = (version: number): ChannelUpdate => ({
+      ...base(EVE), id: version === 2 ? renamedTo : later, type: 'channel.updated', channel: { id: OTHER, kind: 'public', name: 'x', topic: '', purpose: '' }, archived: false, version,
+    });
     const [eves, adas] = revoked.map(({ credential_id, expires_at }) => ({ credential_id, expires_at }));
     const common = ({ id: event_id, user_id, actor_id, version }: MemberEvent) => ({ event_id, user_id, actor_id, version });
-    expect(announcementsOf({ changes: [first, elsewhere, second], channels: [{ channel_id: OTHER, archived: true, version: 2 }], revoked, memberships, files: [], removals: [] })).toEqual([
+    expect(announcementsOf({ changes: [first, elsewhere, second], updates: [renamed(1), renamed(2)], channels: [{ channel_id: OTHER, ...DETAILS, version: 2 }], revoked, memberships, files: [], removals: [] })).toEqual([
       { to: 'room', channel_id: ROOM, changes: [{ ...common(first), role: 'member' }, { ...common(second), role: null }], revoked: [eves, adas], channel: null },
-      { to: 'room', channel_id: OTHER, changes: [{ ...common(elsewhere), role: 'owner' }], revoked: [adas], channel: { archived: true, version: 2 } },
+      { to: 'room', channel_id: OTHER, changes: [{ ...common(elsewhere), role: 'owner' }], revoked: [adas], channel: { archived: true, version: 2, change: { event_id: renamedTo, actor_id: EVE, ...DETAILS } } },
       { to: 'inbox', user_id: EVE, credential_id: eves?.credential_id },
       { to: 'inbox', user_id: ADA, credential_id: adas?.credential_id },
     ]);
@@ -51,7 +56,7 @@ describe('announcements', () => {
   it('tell rooms what has become of their files, but not that they were uploaded', () => {
     const event = (type: FileEvent['type'], version: number): FileEvent => ({ ...base(ADA), type, version, file: { ...FILE, status: 'clean' } });
     const [uploaded, updated, deleted] = [event('file.uploaded', 1), event('file.updated', 2), event('file.deleted', 3)];
-    const [room, ...more] = announcementsOf({ changes: [], channels: [], revoked: [], memberships: [], files: fileChanges([uploaded, updated, deleted]), removals: [] });
+    const [room, ...more] = announcementsOf({ changes: [], updates: [], channels: [], revoked: [], memberships: [], files: fileChanges([uploaded, updated, deleted]), removals: [] });
     expect(more).toEqual([]);
     const common = { file_id: FILE.id, actor_id: ADA };
     expect(room).toMatchObject({ to: 'room', channel_id: ROOM, files: [

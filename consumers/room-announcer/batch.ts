@@ -19,10 +19,9 @@ export const memberEvents = (events: readonly AnnouncedEvent[]): MemberEvent[] =
 export const loggedChanges = (events: readonly MemberEvent[]): LoggedChange[] =>
   events.map(({ channel_id, user_id, version }, n) => ({ n, channel_id, user_id, version }));
 
-/** Channels that the events have archived, or opened again. */
-export const updatedChannels = (events: readonly AnnouncedEvent[]): string[] => [
-  ...new Set(events.flatMap((event) => (event.type === 'channel.updated' ? [event.channel.id] : []))),
-];
+export type ChannelUpdate = Extract<DirectoryEvent, { type: 'channel.updated' }>;
+
+export const channelUpdates = (events: readonly AnnouncedEvent[]): ChannelUpdate[] => events.filter((event) => event.type === 'channel.updated');
 
 /** Whose credentials the events of a batch have made void. */
 export function revokedBy(events: readonly AnnouncedEvent[]): RevokedOf {
@@ -38,6 +37,8 @@ export function revokedBy(events: readonly AnnouncedEvent[]): RevokedOf {
 /** What Postgres says to a batch. */
 export interface Findings {
   readonly changes: readonly MemberEvent[];
+  readonly updates: readonly ChannelUpdate[];
+  /** Those of the updates. */
   readonly channels: readonly ChannelStandingRow[];
   readonly revoked: readonly RevokedCredentialRow[];
   /** Of the users of `revoked`. */
@@ -56,7 +57,7 @@ export const fileChanges = (events: readonly AnnouncedEvent[]): FileEvent[] =>
   events.flatMap((event) => (event.type === 'file.updated' || event.type === 'file.deleted' ? [event] : []));
 
 /** By room, each once; then by inbox. */
-export function announcementsOf({ changes, channels, revoked, memberships, files, removals }: Findings): Announcement[] {
+export function announcementsOf({ changes, updates, channels, revoked, memberships, files, removals }: Findings): Announcement[] {
   const rooms = new Map<string, RoomAnnouncement>();
   const roomOf = (channel_id: string): RoomAnnouncement => {
     const room = rooms.get(channel_id) ?? { to: 'room' as const, channel_id, changes: [], revoked: [], channel: null };
@@ -64,13 +65,20 @@ export function announcementsOf({ changes, channels, revoked, memberships, files
     return room;
   };
   for (const change of changes) roomOf(change.channel_id).changes.push(changeOf(change));
-  for (const { channel_id, ...channel } of channels) roomOf(channel_id).channel = channel;
+  for (const row of channels) {
+    const update = updates.find(({ channel, version }) => channel.id === row.channel_id && version === row.version);
+    if (update) roomOf(row.channel_id).channel = standingOf(update, row);
+  }
   for (const { channel_id, user_id } of memberships) {
     for (const { credential_id, expires_at } of revoked.filter((row) => row.user_id === user_id)) roomOf(channel_id).revoked.push({ credential_id, expires_at });
   }
   for (const event of files) (roomOf(event.file.channel_id).files ??= []).push(fileNewsOf(event));
   for (const { channel_id, message_id, actor_id } of removals) (roomOf(channel_id).removals ??= []).push({ message_id, actor_id });
   return [...rooms.values(), ...revoked.map(({ user_id, credential_id }) => ({ to: 'inbox' as const, user_id, credential_id }))];
+}
+
+function standingOf({ id: event_id, actor_id }: ChannelUpdate, { version, name, topic, purpose, archived_at }: ChannelStandingRow): NonNullable<RoomAnnouncement['channel']> {
+  return { archived: archived_at !== null, version, change: { event_id, actor_id, name, topic, purpose, archived_at } };
 }
 
 function changeOf(event: MemberEvent): RoomAnnouncement['changes'][number] {

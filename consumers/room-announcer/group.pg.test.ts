@@ -2,7 +2,7 @@ import { pino } from 'pino';
 import { uuidv7 } from 'uuidv7';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { seededRandom } from '../../client/testing/random.ts';
-import { setArchived } from '../../db/queries/archiving.ts';
+import { changeChannel, setArchived } from '../../db/queries/channel-changes.ts';
 import { createChannel } from '../../db/queries/channels.ts';
 import { insertCredential, revokeCredential } from '../../db/queries/credentials.ts';
 import { deactivateUser } from '../../db/queries/deactivation.ts';
@@ -153,16 +153,27 @@ describe('room-announcer', () => {
     expect(heard.filter(({ to }) => to === 'inbox')).toEqual([bob, eve].map(({ id, credential }) => ({ to: 'inbox', user_id: id, credential_id: credential })));
   });
 
-  it('tells a room whether its channel is archived, as it is now', async () => {
+  it('tells a room what its channel is now, as often as it has changed, under the ids of the directory\'s events', async () => {
     const channel = await newChannel();
     await quiet();
+    heard = [];
+    const ids: string[] = [];
     for (const archived of [true, false]) {
       const request = { credentialId: owner.credential, actorId: owner.id, channelId: channel, archived, ...change() };
+      ids.push(request.eventId);
       expect(must(await inTransaction((tx) => setArchived(tx, request))).archived_at === null).toBe(!archived);
       must(await inTransaction((tx) => setArchived(tx, request)));
       await quiet();
     }
-    expect(heard).toEqual([2, 3].map((version) => ({ to: 'room', channel_id: channel, changes: [], revoked: [], channel: { archived: version === 2, version } })));
+    const request = { credentialId: owner.credential, actorId: owner.id, channelId: channel, expected: 3, ...change() };
+    ids.push(request.eventId);
+    const { name } = must(await inTransaction((tx) => changeChannel(tx, request, { topic: 'new', purpose: 'all' })));
+    await quiet();
+    const told = (version: number, archived_at: string | null, details: object) => ({
+      to: 'room', channel_id: channel, changes: [], revoked: [],
+      channel: { archived: archived_at !== null, version, change: { event_id: ids[version - 2], actor_id: owner.id, name, topic: '', purpose: '', archived_at, ...details } },
+    });
+    expect(heard).toEqual([told(2, expect.any(String), {}), told(3, null, {}), told(4, null, { topic: 'new', purpose: 'all' })]);
   });
 
   it('says a credential is revoked in the outbox once, however often it is signed out of (G2)', async () => {

@@ -57,13 +57,16 @@ export async function findChannelsOf(sql: postgres.ISql, users: readonly string[
 
 export interface ChannelStandingRow {
   readonly channel_id: string;
-  readonly archived: boolean;
   readonly version: number;
+  readonly name: string;
+  readonly topic: string;
+  readonly purpose: string;
+  readonly archived_at: string | null;
 }
 
 export async function findChannelStandings(sql: postgres.ISql, channels: readonly string[]): Promise<ChannelStandingRow[]> {
   if (channels.length === 0) return [];
   return await sql<ChannelStandingRow[]>`
-    SELECT c.id AS channel_id, c.archived_at IS NOT NULL AS archived, c.version
-    FROM json_array_elements_text(${JSON.stringify(channels)}::text::json) AS w (id) JOIN channels c ON c.id = w.id::uuid`;
+    SELECT c.id AS channel_id, c.version, c.name, c.topic, c.purpose, to_char(c.archived_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS archived_at
+    FROM json_array_elements_text(${JSON.stringify(channels)}::text::json) AS w (id) JOIN channels c ON c.id = w.id::uuid AND c.name IS NOT NULL`;
 }

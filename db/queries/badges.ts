@@ -36,9 +36,10 @@ function countBadges(sql: AnySql, members: postgres.PendingQuery<postgres.Row[]>
     LEFT JOIN read_states r ON r.user_id = m.user_id AND r.channel_id = m.channel_id
     LEFT JOIN notification_settings g ON g.user_id = m.user_id
     LEFT JOIN channel_notification_settings k ON k.channel_id = m.channel_id AND k.user_id = m.user_id
+    CROSS JOIN LATERAL (SELECT array_append(ARRAY(SELECT f.handle FROM former_handles f WHERE f.user_id = u.id), u.handle) AS handles) h
     CROSS JOIN LATERAL (
       SELECT count(*) AS unread,
-        count(*) FILTER (WHERE position('@' || u.handle IN lower(x.text)) > 0 AND u.handle = ANY (mentioned_handles(x.text))) AS mentions
+        count(*) FILTER (WHERE EXISTS (SELECT FROM unnest(h.handles) a WHERE position('@' || a IN lower(x.text)) > 0) AND mentioned_handles(x.text) && h.handles) AS mentions
       FROM messages x
       WHERE x.channel_id = m.channel_id AND x.thread_id IS NULL AND x.pos > greatest(r.read_pos, l.drained_pos - ${MAX_UNREAD}::bigint)
         AND x.deleted_at IS NULL AND x.author_id <> m.user_id

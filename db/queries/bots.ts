@@ -8,6 +8,7 @@ import { users } from '../schema/tables.ts';
 import { refuseNonAdmin } from './administrators.ts';
 import { recordAct } from './audit.ts';
 import { appendDirectoryEvent } from './directory-events.ts';
+import { isFormerHandle } from './handles.ts';
 
 /** Bots are users whom no identity provider knows: its issuer is a URL. */
 const BOT_ISSUER = 'urn:colink:bot';
@@ -38,7 +39,7 @@ export async function insertBot(tx: Transaction, { id, ownerId, handle, display_
     .values({ ...user, issuer: BOT_ISSUER, subject: id, bot_owner_id: ownerId, created_at: now })
     .onConflictDoNothing({ target: users.handle })
     .returning({ id: users.id });
-  if (inserted.length === 0) return { problem: { code: 'conflict', detail: 'the handle is taken' } };
+  if (inserted.length === 0 || (await isFormerHandle(tx, handle))) return { problem: { code: 'conflict', detail: 'the handle is taken' } };
   await appendDirectoryEvent(tx, { type: 'user.created', id: uuidv7(), at: now.toISOString(), actor_id: ownerId, user, version: 1 }, traceparent);
   return { ok: { user, owner_id: ownerId, deactivated: false } };
 }

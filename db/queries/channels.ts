@@ -1,6 +1,6 @@
 import { sql, type SQL } from 'drizzle-orm';
 import { uuidv7 } from 'uuidv7';
-import type { Channel, MyChannel } from '../../protocol/api.ts';
+import type { Channel, DirectChannel, MyChannel } from '../../protocol/api.ts';
 import type { Outcome } from '../../protocol/errors.ts';
 import type { Queryable, Transaction } from '../client.ts';
 import { channels, conversationLogs } from '../schema/tables.ts';
@@ -9,14 +9,14 @@ import { appendDirectoryEvent } from './directory-events.ts';
 import { insertMember, type MemberChange } from './members.ts';
 import { wireTime } from './time.ts';
 
-const channelColumns: SQL = sql`ch.id, ch.kind, ch.name, ch.topic, ${wireTime(sql`ch.created_at`)} AS created_at,
+const channelColumns: SQL = sql`ch.id, ch.kind, ch.name, ch.topic, ch.purpose, ${wireTime(sql`ch.created_at`)} AS created_at,
   ${wireTime(sql`ch.archived_at`)} AS archived_at, ch.version, mine.role AS my_role`;
 
 type Row<T> = { [column: string]: unknown } & T;
 
 function toChannel(row: Row<Channel>): Channel {
-  const { id, kind, name, topic, created_at, archived_at, version, my_role } = row;
-  return { id, kind, name, topic, created_at, archived_at, version, my_role };
+  const { id, kind, name, topic, purpose, created_at, archived_at, version, my_role } = row;
+  return { id, kind, name, topic, purpose, created_at, archived_at, version, my_role };
 }
 
 /** What the caller may see, in the order of lower-case names, after the channel `after`: public channels (not for guests) and those the caller is a member of. */
@@ -32,11 +32,22 @@ export async function listChannels(db: Queryable, credentialId: string, page: { 
   return rows.length === 0 ? { problem: { code: 'unauthenticated' } } : { ok: rows.filter((row) => row.id !== null).map(toChannel) };
 }
 
-export async function findChannel(db: Queryable, credentialId: string, channelId: string): Promise<Outcome<Channel>> {
-  const [row] = await db.execute<Row<Channel & Standing>>(sql`
-    SELECT ${channelColumns}, ${standingColumns} FROM ${standingTables(credentialId, channelId)}`);
+/** Whatever kind of channel it is. */
+export async function findAnyChannel(db: Queryable, credentialId: string, channelId: string): Promise<Outcome<Channel | DirectChannel>> {
+  const [row] = await db.execute<Row<Channel & Standing & { user_ids: string[] | null }>>(sql`
+    SELECT ${channelColumns}, to_json(ch.direct_user_ids) AS user_ids, ${standingColumns} FROM ${standingTables(credentialId, channelId)}`);
   const problem = refuseViewer(row);
-  return problem || !row ? { problem: problem ?? { code: 'not_found' } } : { ok: toChannel(row) };
+  if (problem || !row) return { problem: problem ?? { code: 'not_found' } };
+  const { id, user_ids, created_at } = row;
+  return { ok: user_ids === null ? toChannel(row) : { id, kind: 'direct', user_ids, created_at } };
+}
+
+/** One with a name: a direct channel is none of these. */
+export async function findChannel(db: Queryable, credentialId: string, channelId: string): Promise<Outcome<Channel>> {
+  const found = await findAnyChannel(db, credentialId, channelId);
+  if ('problem' in found) return found;
+  const { ok: channel } = found;
+  return channel.kind === 'direct' ? { problem: { code: 'not_found' } } : { ok: channel };
 }
 
 /** The caller's channels with what a first paint needs, of one snapshot; at most `limit`, in the order of names. */
@@ -62,19 +73,20 @@ export interface NewChannel {
   readonly name: string;
   readonly kind: 'public' | 'private';
   readonly topic: string;
+  readonly purpose?: string;
 }
 
 /** Makes a channel and its empty log; the caller becomes its owner, of which `eventId` tells. `conflict` where the name is taken, whatever its case. */
 export async function createChannel(
   tx: Transaction,
   { credential_id, user_id: userId }: { credential_id: string; user_id: string },
-  channel: NewChannel,
+  { name, kind, topic, purpose = '' }: NewChannel,
   { eventId, now, traceparent }: Pick<MemberChange, 'eventId' | 'now' | 'traceparent'>,
 ): Promise<Outcome<Channel>> {
   const [me] = await tx.execute<{ role: string }>(callerRow(credential_id));
   if (!me) return { problem: { code: 'unauthenticated' } };
   if (me.role === 'guest') return { problem: { code: 'forbidden', detail: 'guests make no channels' } };
-  const id = uuidv7();
+  const [id, channel] = [uuidv7(), { name, kind, topic, purpose }];
   const made = await tx.insert(channels).values({ id, ...channel, created_by: userId, created_at: now }).onConflictDoNothing().returning({ id: channels.id });
   if (made.length === 0) return { problem: { code: 'conflict', detail: 'a channel of this name exists' } };
   await tx.insert(conversationLogs).values({ channel_id: id });

@@ -1,4 +1,4 @@
-import { and, eq, sql } from 'drizzle-orm';
+import { and, eq, ne, sql } from 'drizzle-orm';
 import type { Member } from '../../protocol/api.ts';
 import type { Outcome, Problem } from '../../protocol/errors.ts';
 import type { MemberRole } from '../../protocol/events.ts';
@@ -100,22 +100,30 @@ export async function joinChannel(tx: Transaction, request: MemberRequest): Prom
   return { ok: true };
 }
 
-/** The caller leaves. Leaving where one is no member changes nothing. */
+/** The caller leaves; the last owner once they are the last member, or another is made one. Leaving where one is no member changes nothing. */
 export async function leaveChannel(tx: Transaction, request: MemberRequest): Promise<Changed> {
   const standing = await standingUnderLock(tx, request.credentialId, request.channelId);
   const problem = refuseViewer(standing);
   if (problem || !standing) return refused(problem ?? { code: 'not_found' });
   if (standing.my_role === null) return { ok: false };
+  if (standing.kind === 'direct') return refused(FIXED);
+  if (standing.my_role === 'owner' && (await isLastOwner(tx, request))) return refused({ code: 'conflict', detail: 'another member has to be made an owner first' });
   await deleteMember(tx, request);
   return { ok: true };
 }
 
-const manages = ({ my_role }: Standing): boolean => my_role === 'owner' || my_role === 'admin';
+/** Guests manage nothing, whatever they were before; an administrator of the workspace manages what everybody may see. */
+const manages = ({ my_role, user_role, kind }: Standing): boolean =>
+  user_role !== 'guest' && (my_role === 'owner' || my_role === 'admin' || (user_role === 'admin' && kind === 'public'));
+const owns = ({ my_role, user_role, kind }: Standing): boolean => user_role !== 'guest' && (my_role === 'owner' || (user_role === 'admin' && kind === 'public'));
+
+const FIXED: Problem = { code: 'conflict', detail: 'a direct channel is its members: nothing of it can be changed' };
 
 export function refuseManager(standing: Standing | undefined): Problem | null {
   if (standing === undefined) return { code: 'unauthenticated' };
   if (!maySee(standing)) return { code: 'not_found' };
-  return manages(standing) ? null : { code: 'forbidden', detail: 'only an owner or admin of the channel may do this' };
+  if (standing.kind === 'direct') return FIXED;
+  return manages(standing) ? null : { code: 'forbidden', detail: 'only an owner or admin of the channel may do this, or, if it is public, an administrator' };
 }
 
 /** An owner or admin adds someone. One who is a member already keeps their role. */
@@ -131,12 +139,14 @@ export async function addMember(tx: Transaction, request: MemberRequest & { read
   return { ok: true };
 }
 
-/** An owner or admin removes someone. */
+/** An owner or admin removes someone; owners are removed by owners alone. */
 export async function removeMember(tx: Transaction, request: MemberRequest): Promise<Changed> {
   const standing = await standingUnderLock(tx, request.credentialId, request.channelId);
   const problem = refuseManager(standing);
   if (problem) return refused(problem);
-  if (!(await isMember(tx, request))) return { ok: false };
+  const role = await roleOf(tx, request);
+  if (role === null) return { ok: false };
+  if (role === 'owner' && standing && !owns(standing)) return refused({ code: 'forbidden', detail: 'only an owner of the channel removes owners' });
   await deleteMember(tx, request);
   await recordMember(tx, request, 'member.removed');
   return { ok: true };
@@ -168,9 +178,15 @@ async function refuseRole(tx: Transaction, standing: LockedStanding | undefined,
   const before = await roleOf(tx, request);
   if (before === null) return { code: 'not_found' };
   if (before !== 'owner' && request.role !== 'owner') return null;
-  if (standing?.my_role !== 'owner') return { code: 'forbidden', detail: 'only an owner of the channel makes owners, or takes that from one' };
+  if (!standing || !owns(standing)) return { code: 'forbidden', detail: 'only an owner of the channel makes owners, or takes that from one' };
   const isLast = before === 'owner' && request.role !== 'owner' && (await countOwners(tx, request.channelId)) === 1;
   return isLast ? { code: 'conflict', detail: 'the last owner of a channel stays its owner' } : null;
+}
+
+async function isLastOwner(tx: Transaction, { channelId, userId }: MemberChange): Promise<boolean> {
+  if ((await countOwners(tx, channelId)) > 1) return false;
+  const others = await tx.select({ user_id: members.user_id }).from(members).where(and(eq(members.channel_id, channelId), ne(members.user_id, userId))).limit(1);
+  return others.length > 0;
 }
 
 async function countOwners(tx: Transaction, channelId: string): Promise<number> {

@@ -71,7 +71,9 @@ export async function findNoticeCandidates(sql: postgres.ISql, messages: readonl
     ), meant AS (
       SELECT s.n, m.user_id, 'direct' AS reason FROM sent s JOIN members m ON m.channel_id = s.channel_id WHERE s.kind = 'direct' AND NOT s.is_edit
       UNION ALL
-      SELECT s.n, u.id, 'mention' FROM sent s CROSS JOIN LATERAL unnest(s.handles[1:${MAX_MENTIONS}::integer]) h JOIN users u ON u.handle = h
+      SELECT s.n, named.user_id, 'mention' FROM sent s CROSS JOIN LATERAL unnest(s.handles[1:${MAX_MENTIONS}::integer]) h CROSS JOIN LATERAL (
+        SELECT u.id AS user_id FROM users u WHERE u.handle = h UNION ALL SELECT f.user_id FROM former_handles f WHERE f.handle = h
+      ) named
       UNION ALL
       SELECT p.n, k.user_id, 'keyword'
       FROM jsonb_to_recordset(${JSON.stringify(phrases)}::text::jsonb) AS p (n integer, phrase text)

@@ -34,7 +34,7 @@ function chosen(filters: readonly Filter[], among: (values: readonly string[]) =
 function people(values: readonly string[]): SQL {
   const ids = values.filter((value) => UUID.test(value));
   const mine = values.some((value) => value.toLowerCase() === 'me') ? sql` UNION ALL SELECT me.id` : sql``;
-  return sql`SELECT u.id FROM users u WHERE u.handle IN (${list(values, lower)})${ids.length === 0 ? sql`` : sql` OR u.id IN (${list(ids, plain)})`}${mine}`;
+  return sql`SELECT u.id FROM users u WHERE u.handle IN (${list(values, lower)}) OR u.id IN (SELECT fh.user_id FROM former_handles fh WHERE fh.handle IN (${list(values, lower)}))${ids.length === 0 ? sql`` : sql` OR u.id IN (${list(ids, plain)})`}${mine}`;
 }
 
 function places(values: readonly string[]): SQL {

@@ -6,6 +6,7 @@ import { callerRow } from './access.ts';
 import { STATEMENT_MS } from './search.ts';
 import { pattern } from './search-conditions.ts';
 import { type IndexLag, peopleLag } from './search-lag.ts';
+import { isSeenBy } from './users.ts';
 
 /** A place in the order of people: those whose name begins with the first term come first (0), then by handle. */
 export interface PersonPlace {
@@ -45,8 +46,7 @@ export function searchPeople(db: Database, credentialId: string, { terms, after,
         FROM search_people s JOIN users u ON u.id = s.id AND u.deactivated_at IS NULL
         WHERE NOT s.deactivated AND ${sql.join(matches, sql` AND `)}
           AND ${after === null ? sql`true` : sql`(${rank}, u.handle) > (${after.rank}::integer, ${after.handle})`}
-          AND (me.role <> 'guest' OR u.id = me.id OR EXISTS (
-            SELECT FROM members mine JOIN members theirs ON theirs.channel_id = mine.channel_id AND theirs.user_id = u.id WHERE mine.user_id = me.id))
+          AND ${isSeenBy(sql`me`, sql`u.id`)}
         ORDER BY rank, u.handle LIMIT ${limit + 1}
       ) hit ON true ORDER BY hit.rank, hit.handle`);
     if (rows.length === 0) return { problem: { code: 'unauthenticated' } };

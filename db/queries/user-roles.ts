@@ -39,11 +39,12 @@ export async function makeFirstAdmin(tx: Transaction, userId: string, now: Date)
 const recordRole = (tx: Transaction, { userId, actorId }: Pick<UserRequest, 'userId' | 'actorId'>, details: Record<string, string>): Promise<void> =>
   recordAct(tx, { act: 'user.role_changed', target: ['user', userId], details }, { actorId });
 
-type Change = Pick<UserRequest, 'eventId' | 'actorId' | 'now' | 'traceparent'> & { readonly version: number };
+type RoleChange = Pick<UserRequest, 'eventId' | 'actorId' | 'now' | 'traceparent'> & { readonly version: number };
 
-async function writeRole(tx: Transaction, { eventId: id, actorId: actor_id, now, traceparent, version: before }: Change, user: User): Promise<User> {
+/** Whoever is given a role has a place here, invited or not. */
+export async function writeRole(tx: Transaction, { eventId: id, actorId: actor_id, now, traceparent, version: before }: RoleChange, user: User): Promise<User> {
   const version = before + 1;
-  await tx.update(users).set({ role: user.role, version: sql`${users.version} + 1` }).where(eq(users.id, user.id));
+  await tx.update(users).set({ role: user.role, is_admitted: true, version: sql`${users.version} + 1` }).where(eq(users.id, user.id));
   await appendDirectoryEvent(tx, { type: 'user.updated', id, at: now.toISOString(), actor_id, user, version }, traceparent);
   return user;
 }

@@ -5,7 +5,6 @@ import type { DeadLetterAct, DeadLetterStatus } from '../../protocol/dead-letter
 import type { MemberRole, Origin } from '../../protocol/events.ts';
 import type { FileStatus, Thumbnail } from '../../protocol/files.ts';
 import type { NoticeReason, NotificationLevel } from '../../protocol/notifications.ts';
-import type { PresenceChoice } from '../../protocol/presence.ts';
 import type { Topic } from '../../protocol/topics.ts';
 import { bytea, counter, moment } from './columns.ts';
 
@@ -30,6 +29,11 @@ export const users = pgTable('users', {
   created_at: moment().notNull().defaultNow(),
   deactivated_at: moment(),
   bot_owner_id: uuid(),
+  title: text().notNull().default(''),
+  pronouns: text().notNull().default(''),
+  time_zone: text(),
+  is_self_named: boolean().notNull().default(false),
+  is_admitted: boolean().notNull().default(true),
 });
 
 export const credentials = pgTable('credentials', {
@@ -55,6 +59,8 @@ export const channels = pgTable('channels', {
   archived_at: moment(),
   version: integer().notNull().default(1),
   members_version: counter().notNull().default(0),
+  purpose: text().notNull().default(''),
+  direct_user_ids: uuid().array(),
 });
 
 export const members = pgTable('members', {
@@ -63,6 +69,7 @@ export const members = pgTable('members', {
   role: text().$type<MemberRole>().notNull().default('member'),
   version: counter().notNull(),
   joined_at: moment().notNull().defaultNow(),
+  closed_pos: counter(),
 });
 
 export const formerMembers = pgTable('former_members', {
@@ -77,15 +84,6 @@ export const readStates = pgTable('read_states', {
   read_pos: counter().notNull(),
   updated_at: moment().notNull().defaultNow(),
   generation: counter().notNull().default(0),
-});
-
-export const userPresence = pgTable('user_presence', {
-  user_id: uuid().primaryKey(),
-  choice: text().$type<PresenceChoice>().notNull(),
-  status_text: text(),
-  status_emoji: text(),
-  status_expires_at: moment(),
-  version: integer().notNull().default(1),
 });
 
 export const conversationLogs = pgTable('conversation_logs', {

@@ -154,9 +154,15 @@ export class Conversation {
     return this.#standing.archived;
   }
 
+  /** Whether this is of a later version of the channel than what the room knows. */
+  isNewStanding({ version }: ChannelStanding): boolean {
+    return version > this.#standing.version;
+  }
+
   /** What is not newer than what the room knows does nothing. */
-  setStanding(standing: ChannelStanding): void {
-    if (standing.version <= this.#standing.version) return;
+  setStanding({ archived, version }: ChannelStanding): void {
+    const standing = { archived, version };
+    if (!this.isNewStanding(standing)) return;
     putStanding(this.#sql, standing);
     this.#standing = standing;
   }

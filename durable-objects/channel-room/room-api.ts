@@ -100,7 +100,10 @@ export interface RoomApi extends RoomOfNodes {
   applyMemberChange(channelId: string, change: MemberChange): Promise<void>;
   /** Ends the live access of credentials in this room: closes their sockets (4001) and refuses their commands until they expire. */
   revokeCredentials(channelId: string, credentials: readonly RevokedCredential[]): Promise<void>;
-  /** Whether the channel is archived, as Postgres committed it: where it is, the room takes nothing new. Repeating it, or an older one, does nothing. */
+  /**
+   * Whether the channel is archived, as Postgres committed it: where it is, the room takes nothing new; and what else has changed of it, which is announced.
+   * Repeating it, or an older one, does nothing.
+   */
   setStanding(channelId: string, standing: ChannelStanding): Promise<void>;
   /** Does again what `applyMemberChange`, `setStanding` and `revokeCredentials` may not have been called for. Rejects as they do. */
   announce(channelId: string, news: RoomNews): Promise<AnnounceAnswer>;

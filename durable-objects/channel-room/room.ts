@@ -27,6 +27,7 @@ import { GroupCommit } from './group-commit.ts';
 import { MembershipLookup } from './membership.ts';
 import { readForNode } from './node-reads.ts';
 import { announceFiles } from './file-news.ts';
+import { announceStanding } from './standing.ts';
 import { redact } from './redaction.ts';
 import { removeMessages } from './removal.ts';
 import type { RoomAlarm } from './room-alarms.ts';
@@ -182,10 +183,11 @@ export class Room<S extends RoomSocket> {
     await this.#access.applyMemberChange(change);
   }
 
-  /** Whether the channel is archived: from then on it takes nothing new. What waits was sent before. */
+  /** As `announceStanding`. Where the channel is archived it takes nothing new from then on. What waits was sent before. */
   setStanding(standing: ChannelStanding): void {
     this.#commits.flush();
-    this.#conversation.setStanding(standing);
+    const events = announceStanding(this.#conversation, standing, this.#ports.clock());
+    if (events.length > 0) this.#committed(events);
   }
 
   /** As `announceFiles`. */

@@ -73,6 +73,11 @@ export const CHANNEL_EVENT_NOTES: Notes<ChannelEvent> = {
       { ...entry(11), type: 'file.changed', file_id: FILE, status: 'deleted', thumbnails: [] },
     ],
   },
+  'channel.changed': {
+    title: 'The channel itself has changed',
+    summary: 'It has another name, topic or purpose, was archived, or is open again: all of it, at this version. Repeats the directory event of the same id.',
+    examples: [{ ...entry(12), type: 'channel.changed', name: 'engines', topic: 'Analytical ones', purpose: '', archived_at: null, version: 2 }],
+  },
 };
 
 const told = (seq: number) => ({ seq, id: eventId(seq), at: AT });
@@ -147,7 +152,7 @@ export const INBOX_EVENT_NOTES: Notes<InboxEvent> = {
 };
 
 const CREDENTIAL = '019abcde-0000-7000-8000-0000000000d1';
-const channel = { id: CHANNEL, kind: 'private', name: 'engines', topic: '' } as const;
+const channel = { id: CHANNEL, kind: 'private', name: 'engines', topic: '', purpose: 'All that turns' } as const;
 const user = { id: ADA, handle: 'ada', display_name: 'Ada Lovelace', role: 'member' } as const;
 
 export const DIRECTORY_EVENT_NOTES: Notes<DirectoryEvent> = {
@@ -175,10 +180,17 @@ export const DIRECTORY_EVENT_NOTES: Notes<DirectoryEvent> = {
     summary: 'Key: the user. Of one channel, or, where channel_id is null, wherever a channel says nothing else. Mentions are counted by it.',
     examples: [{ ...by(11), type: 'notification_level.updated', user_id: ADA, channel_id: CHANNEL, level: 'none', version: 2 }],
   },
-  'channel.created': { title: 'A channel was made', summary: 'Key: the channel.', examples: [{ ...by(3), type: 'channel.created', channel, version: 1 }] },
+  'channel.created': {
+    title: 'A channel was made',
+    summary: 'Key: the channel. A direct one is its set of members.',
+    examples: [
+      { ...by(3), type: 'channel.created', channel, version: 1 },
+      { ...by(12), type: 'channel.created', channel: { id: CHANNEL, kind: 'direct', user_ids: [ADA, BOB] }, version: 1 },
+    ],
+  },
   'channel.updated': {
     title: 'A channel has changed',
-    summary: 'Key: the channel. archived tells whether it takes messages.',
+    summary: 'Key: the channel. Its name, topic or purpose, or archived, which tells whether it takes messages. Written by the transaction that did it; the room then announces it as channel.changed.',
     examples: [{ ...by(9), type: 'channel.updated', channel, archived: true, version: 2 }],
   },
   'channel.member_added': {

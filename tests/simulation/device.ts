@@ -128,7 +128,7 @@ export class Device {
     const { stored } = this.#ports;
     return {
       ...createApi({ baseUrl: 'http://colink.test' }),
-      bootstrap: () => this.#gateway.ask(() => ({ me: ME, channels: stored.isMember(this.userId) ? [channelEntry(stored)] : [], users: [], inbox: { epoch: 1, as_of_seq: 0 } })),
+      bootstrap: () => this.#gateway.ask(() => ({ me: ME, channels: stored.isMember(this.userId) ? [channelEntry(stored)] : [], direct_channels: [], users: [], inbox: { epoch: 1, as_of_seq: 0 } })),
       history: (_, query = {}) => this.#gateway.ask(() => this.#asMember(() => messagePage(stored, null, query))),
       replies: (_, rootId, query = {}) => this.#gateway.ask(() => this.#asMember(() => messagePage(stored, rootId, query))),
       markRead: () => this.#gateway.ask(() => {}),

@@ -49,7 +49,7 @@ export class InboxDevice {
     const { schedule, random, trace } = this.#ports;
     this.stop();
     const api = createApi({ baseUrl: 'http://colink.test' });
-    const bootstrap = { me: ME, channels: [], users: [], inbox: { epoch: 1, as_of_seq: 0 } };
+    const bootstrap = { me: ME, channels: [], direct_channels: [], users: [], inbox: { epoch: 1, as_of_seq: 0 } };
     const session: InboxSession = new InboxSession(
       {
         api: { ...api, bootstrap: () => this.#gateway.ask(() => bootstrap), socketTicket: () => this.#gateway.ask(() => this.#gateway.ticket()) },

@@ -8,7 +8,7 @@ const PAGE = 8;
 /** The channel as a bootstrap lists it. */
 export function channelEntry(stored: StoredChannel): MyChannel {
   const { epoch, drained_seq } = stored.place;
-  const fixed = { kind: 'public', name: 'general', topic: '', created_at: '', archived_at: null, version: 1, my_role: 'member' } as const;
+  const fixed = { kind: 'public', name: 'general', topic: '', purpose: '', created_at: '', archived_at: null, version: 1, my_role: 'member' } as const;
   return { id: stored.channelId, ...fixed, epoch, as_of_seq: drained_seq, last_pos: stored.drainedPos, read_pos: 0 };
 }
 

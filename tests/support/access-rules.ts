@@ -16,6 +16,7 @@ export type Rule = 'anybody' | 'caller' | 'owner' | 'viewer' | 'reader' | 'manag
 const NAMED: Readonly<Record<string, Rule>> = {
   'GET /v1/channels/{id}': 'viewer',
   'GET /v1/channels/{id}/members': 'viewer',
+  'PATCH /v1/channels/{id}': 'manager',
   'PUT /v1/channels/{id}/members/{user_id}': 'viewer',
   'GET /v1/channels/{id}/incoming-webhooks': 'manager',
   'POST /v1/channels/{id}/incoming-webhooks': 'manager',
@@ -35,12 +36,14 @@ const NAMED: Readonly<Record<string, Rule>> = {
 };
 
 /** Of somebody else's thing, too, where the caller's role is admin. */
-export const OPEN_TO_ADMINISTRATORS: ReadonlySet<string> = new Set(['DELETE /v1/files/{id}']);
+export const OPEN_TO_ADMINISTRATORS: ReadonlySet<string> = new Set(['DELETE /v1/files/{id}', 'DELETE /v1/invitations/{id}']);
 
 /** By the beginning of the path; the first that fits. */
 const PREFIXES: readonly [prefix: string, rule: Rule][] = [
   ['/v1/admin/', 'administrator'],
   ['/v1/channels/{id}', 'reader'],
+  ['/v1/direct-channels/{id}', 'owner'],
+  ['/v1/invitations/{id}', 'owner'],
   ['/v1/files/{id}', 'owner'],
   ['/v1/me/drafts/{channel_id}', 'owner'],
   ['/v1/me/scheduled-messages/{id}', 'owner'],

@@ -5,6 +5,9 @@ import type { AuditAct } from '../../protocol/audit.ts';
  * into one of the two (`tests/audited-routes.test.ts`); whatever is done to others, or gives power, belongs into the first.
  */
 export const AUDITED = {
+  'PATCH /v1/channels/{id}': 'channel.updated',
+  'POST /v1/invitations': 'invitation.created',
+  'DELETE /v1/invitations/{id}': 'invitation.revoked',
   'POST /v1/channels/{id}/archive': 'channel.archived',
   'POST /v1/channels/{id}/unarchive': 'channel.unarchived',
   'POST /v1/channels/{id}/members': 'member.added',
@@ -42,6 +45,9 @@ const OWN = 'a setting of the caller\'s own';
 
 export const NOT_AUDITED: Readonly<Record<string, string>> = {
   'POST /v1/channels': 'anybody may; its maker is in the channel, and in the outbox',
+  'POST /v1/invitation-acceptances': 'the caller comes in by themselves, by what was audited when it was made; the outbox, and the table of uses, say so',
+  'POST /v1/direct-channels': 'anybody may; its members are in the channel, and in the outbox',
+  'DELETE /v1/direct-channels/{id}': OWN,
   'PUT /v1/channels/{id}/members/{user_id}': 'the caller joins by themselves; the channel\'s log says so',
   'POST /v1/channels/{id}/messages': CONVERSATION,
   'PATCH /v1/channels/{id}/messages/{message_id}': CONVERSATION,
@@ -53,6 +59,7 @@ export const NOT_AUDITED: Readonly<Record<string, string>> = {
   'DELETE /v1/channels/{id}/messages/{message_id}/pin': CONVERSATION,
   'POST /v1/files': CONVERSATION,
   'POST /v1/channels/{id}/messages/{message_id}/reports': 'the report itself says who made it',
+  'PATCH /v1/me': OWN,
   'PUT /v1/me/presence': OWN,
   'POST /v1/me/notifications/read': OWN,
   'PATCH /v1/me/notification-settings': OWN,

@@ -75,8 +75,7 @@ function take(bootstrap: Bootstrap): void {
   const all = channels.map((channel) => {
     const store = kept.find(({ id }) => id === channel.id);
     if (!store) return new ChannelStore(channel, user.id, { events: heard, closed });
-    store.info.value = channel;
-    store.session.refresh(channel);
+    store.learn(channel);
     return store;
   });
   stores.value = all.toSorted((a, b) => a.info.peek().name.localeCompare(b.info.peek().name));

@@ -1,4 +1,5 @@
 import { computed, signal } from '@preact/signals';
+import { newerDetails } from '../../client/channel-details.ts';
 import { ChannelSession } from '../../client/channel-session.ts';
 import { channelState, unreadCount } from '../../client/channel-state.ts';
 import type { ChannelState } from '../../client/channel-window.ts';
@@ -167,7 +168,14 @@ export class ChannelStore {
     this.target.value = { messageId };
   }
 
+  /** Takes what was read of the channel, unless newer was heard. */
+  learn(channel: MyChannel): void {
+    this.info.value = { ...channel, ...newerDetails(this.info.peek(), channel) };
+    this.session.refresh(channel);
+  }
+
   #stateChanged(state: ChannelState): void {
+    if (state.details.version > this.info.peek().version) this.info.value = { ...this.info.peek(), ...state.details };
     const hasMissed = state.epoch !== this.state.peek().epoch || state.tailFrom > this.state.peek().seq;
     this.state.value = state;
     if (hasMissed) this.members.forget();

@@ -1,10 +1,10 @@
 import { CACHE_SECONDS, FORGOTTEN_SECONDS } from '../../db/cache-keys.ts';
-import type { User } from '../../protocol/api.ts';
+import type { Profile } from '../../protocol/api.ts';
 import type { SharedLevel } from './profile-cache.ts';
 
 /** A shared level of this process, for tests: it is held to the contract that Redis is. */
 export function memoryLevel(): SharedLevel {
-  const held = new Map<string, { readonly user: User | null; readonly until: number }>();
+  const held = new Map<string, { readonly user: Profile | null; readonly until: number }>();
   const at = (id: string) => {
     const entry = held.get(id);
     return entry && entry.until > Date.now() ? entry : undefined;

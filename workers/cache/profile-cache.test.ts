@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { integer, seededRandom } from '../../client/testing/random.ts';
-import type { User } from '../../protocol/api.ts';
+import type { Profile } from '../../protocol/api.ts';
 import { sharedLevelContract } from './shared-level.contract.ts';
 import { memoryLevel } from './memory-level.ts';
 import { type CacheLevel, L1_MS, ProfileCache, type SharedLevel } from './profile-cache.ts';
 
-const ada: User = { id: 'a', handle: 'ada', display_name: 'Ada', role: 'member' };
+const ada: Profile = { id: 'a', handle: 'ada', display_name: 'Ada', role: 'member', title: '', pronouns: '', time_zone: null, is_bot: false, deactivated: false, version: 1 };
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 beforeEach(() => void vi.useFakeTimers());

@@ -1,5 +1,5 @@
 import { OFFER_MS } from '../../db/cache-keys.ts';
-import type { User } from '../../protocol/api.ts';
+import type { Profile } from '../../protocol/api.ts';
 import { BoundedMap } from '../bounded-map.ts';
 import { within } from '../deadline.ts';
 
@@ -11,9 +11,9 @@ const PATIENCE_MS = 10_000;
 
 /** A shared level. It never fails: what it cannot do is a miss. */
 export interface SharedLevel {
-  get(id: string): Promise<User | null>;
+  get(id: string): Promise<Profile | null>;
   /** Keeps what was just read from the record, if nothing is kept and nothing was forgotten of late. To be called within `OFFER_MS` of the reading's start. */
-  offer(user: User): Promise<void>;
+  offer(user: Profile): Promise<void>;
   /** What is kept has become stale, and so has what was read from the record before this. */
   forget(id: string): Promise<void>;
 }
@@ -22,7 +22,7 @@ export interface SharedLevel {
 export interface ProfileSource {
   readonly shared: SharedLevel | null;
   /** The record: Postgres. */
-  readonly load: (id: string) => Promise<User | null>;
+  readonly load: (id: string) => Promise<Profile | null>;
   /** Lets work go on after the answer. */
   readonly later: (work: Promise<unknown>) => void;
   /** The caller has changed something, and is to see it: the record is asked. */
@@ -34,7 +34,7 @@ export type CacheLevel = 'isolate' | 'joined' | 'shared' | 'record';
 
 interface Flight {
   readonly startedAt: number;
-  readonly landing: Promise<User | null>;
+  readonly landing: Promise<Profile | null>;
 }
 
 /**
@@ -42,7 +42,7 @@ interface Flight {
  * less than 5 s before it was asked for, or less than that before the shared level had forgotten it.
  */
 export class ProfileCache {
-  readonly #profiles = new BoundedMap<string, { readonly user: User; readonly at: number }>(CAPACITY);
+  readonly #profiles = new BoundedMap<string, { readonly user: Profile; readonly at: number }>(CAPACITY);
   /** Bounded too: who asked may have hung up, and then nobody takes it out. */
   readonly #flights = new BoundedMap<string, Flight>(CAPACITY);
   readonly #now: () => number;
@@ -53,7 +53,7 @@ export class ProfileCache {
     this.#count = count;
   }
 
-  async find(id: string, source: ProfileSource): Promise<User | null> {
+  async find(id: string, source: ProfileSource): Promise<Profile | null> {
     const near = this.#profiles.get(id);
     if (near && !source.fresh && this.#isNear(near.at)) {
       this.#count('isolate');
@@ -85,7 +85,7 @@ export class ProfileCache {
   }
 
   /** Each waits by a timer of its own: the platform lets no request wait for another's alone (docs/decisions/0007). */
-  async #land(id: string, flight: Flight): Promise<User | null> {
+  async #land(id: string, flight: Flight): Promise<Profile | null> {
     try {
       const user = await within(PATIENCE_MS, flight.landing);
       // Whoever has called `forget` meanwhile knows better than what this brings.
@@ -96,13 +96,13 @@ export class ProfileCache {
     }
   }
 
-  async #look(id: string, source: ProfileSource): Promise<User | null> {
+  async #look(id: string, source: ProfileSource): Promise<Profile | null> {
     const kept = source.fresh ? null : ((await source.shared?.get(id)) ?? null);
     this.#count(kept ? 'shared' : 'record');
     return kept ?? this.#load(id, source);
   }
 
-  async #load(id: string, { shared, load, later }: ProfileSource): Promise<User | null> {
+  async #load(id: string, { shared, load, later }: ProfileSource): Promise<Profile | null> {
     const startedAt = this.#now();
     const user = await load(id);
     if (user && shared && this.#now() - startedAt < OFFER_MS) later(shared.offer(user));

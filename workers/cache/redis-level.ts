@@ -1,7 +1,7 @@
 import { Redis } from '@upstash/redis/cloudflare';
 import { CircuitState, ConsecutiveBreaker, circuitBreaker, handleAll, type CircuitBreakerPolicy } from 'cockatiel';
 import { CACHE_SECONDS, FORGOTTEN, FORGOTTEN_SECONDS, profileKey } from '../../db/cache-keys.ts';
-import { userSchema, type User } from '../../protocol/api.ts';
+import { profileSchema, type Profile } from '../../protocol/api.ts';
 import type { SharedLevel } from './profile-cache.ts';
 
 /** Longest a command may take, in milliseconds: past it Postgres is the quicker way. */
@@ -28,7 +28,7 @@ export function redisLevel(address: RedisAddress, breaker: CircuitBreakerPolicy,
     return work;
   };
   return {
-    get: async (id): Promise<User | null> => userSchema.safeParse(await attempt(() => redis.get(profileKey(id)))).data ?? null,
+    get: async (id): Promise<Profile | null> => profileSchema.safeParse(await attempt(() => redis.get(profileKey(id)))).data ?? null,
     offer: async (user) => void (await attempt(() => redis.set(profileKey(user.id), user, { ex: CACHE_SECONDS, nx: true }))),
     forget: async (id) => void (await attempt(() => redis.set(profileKey(id), FORGOTTEN, { ex: FORGOTTEN_SECONDS }))),
   };

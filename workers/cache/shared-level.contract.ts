@@ -1,15 +1,15 @@
 import { uuidv7 } from 'uuidv7';
 import { beforeEach, expect, it } from 'vitest';
-import type { User } from '../../protocol/api.ts';
+import type { Profile } from '../../protocol/api.ts';
 import type { SharedLevel } from './profile-cache.ts';
 
 /** What every shared level does. */
 export function sharedLevelContract(open: () => Promise<SharedLevel>): void {
   let level: SharedLevel;
-  let ada: User;
+  let ada: Profile;
   beforeEach(async () => {
     level = await open();
-    ada = { id: uuidv7(), handle: 'ada', display_name: 'Ada 東京', role: 'member' };
+    ada = { id: uuidv7(), handle: 'ada', display_name: 'Ada 東京', role: 'member', title: '', pronouns: '', time_zone: null, is_bot: false, deactivated: false, version: 1 };
   });
 
   it('keeps a profile until it is forgotten', async () => {

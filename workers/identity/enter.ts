@@ -15,10 +15,11 @@ import { unwrap } from '../problems.ts';
 export async function enter(c: Context<AppEnv>, person: SignIn, credential: Omit<NewCredential, 'id' | 'user_id'>): Promise<{ userId: string }> {
   const { userId, joined } = await inTransaction(c, async (tx) => {
     const now = new Date();
-    const { user, created } = unwrap(await signIn(tx, person, now));
+    const isOpen = c.env.SIGN_IN !== 'invited';
+    const { user, created } = unwrap(await signIn(tx, person, now, isOpen));
     if (isFirstAdmin(c.env, person)) await makeFirstAdmin(tx, user.id, now);
     await ensureCredential(tx, { ...credential, id: uuidv7(), user_id: user.id });
-    return { userId: user.id, joined: created ? await welcome(tx, user.id, now) : null };
+    return { userId: user.id, joined: created && isOpen ? await welcome(tx, user.id, now) : null };
   });
   if (joined) await tellRoom(c, joined);
   return { userId };

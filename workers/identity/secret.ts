@@ -1,9 +1,12 @@
 /** Secrets of credentials: `colink_`, the kind, and 256 random bits in base64url. Postgres holds their SHA-256 only. */
 const FORM = /^colink_(pat|bot|ses)_[A-Za-z0-9_-]{43}$/;
 
+/** Nobody is signed in by an invitation. */
+export const INVITATION_FORM = /^colink_inv_[A-Za-z0-9_-]{43}$/;
+
 export const looksLikeSecret = (text: string): boolean => FORM.test(text);
 
-const PREFIX = { session: 'ses', personal: 'pat', bot: 'bot' } as const;
+const PREFIX = { session: 'ses', personal: 'pat', bot: 'bot', invitation: 'inv' } as const;
 
 export const mintSecret = (kind: keyof typeof PREFIX): string => `colink_${PREFIX[kind]}_${randomText()}`;
 

@@ -9,9 +9,9 @@ const unknown = `colink_pat_${'A'.repeat(43)}`;
 describe('authentication', () => {
   it('knows a caller by bearer token and by session cookie', async () => {
     const ada = await newCaller();
-    expect((await ada.call('GET', '/v1/me')).body).toEqual(ada.user);
+    expect((await ada.call('GET', '/v1/me')).body).toMatchObject(ada.user);
     const session = await newToken(ada.user, { kind: 'session' });
-    expect((await fetchApi('/v1/me', { headers: { Cookie: `a=b; __Host-colink=${session.token}` } })).body).toEqual(ada.user);
+    expect((await fetchApi('/v1/me', { headers: { Cookie: `a=b; __Host-colink=${session.token}` } })).body).toMatchObject(ada.user);
   });
 
   it.each(['', 'Bearer', 'Bearer ', `Basic ${unknown}`, 'Bearer nonsense', `Bearer ${unknown}`, `Bearer ${unknown} ${unknown}`, `Bearer ${unknown.slice(0, -1)}\u00e9`])(

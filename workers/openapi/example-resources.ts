@@ -1,6 +1,6 @@
 const AT = '2026-11-26T10:00:00.000Z';
 const ADA = { id: '0190a1b2-0000-7000-8000-00000000000a', handle: 'ada', display_name: 'Ada Lovelace', role: 'member' };
-const CHANNEL = { id: '0190a1b2-0000-7000-8000-00000000000c', kind: 'public', name: 'engine', topic: 'What it weaves', created_at: AT, archived_at: null, version: 1, my_role: 'owner' };
+const CHANNEL = { id: '0190a1b2-0000-7000-8000-00000000000c', kind: 'public', name: 'engine', topic: 'What it weaves', purpose: '', created_at: AT, archived_at: null, version: 1, my_role: 'owner' };
 const MEMBER = { user: ADA, role: 'member', joined_at: AT };
 const FILE = {
   id: '0190a1b2-0000-7000-8000-0000000000f1', channel_id: CHANNEL.id, uploader_id: ADA.id, name: 'engine.png', media_type: 'image/png', size: 20_480,
@@ -26,7 +26,7 @@ const page = (...data: unknown[]) => ({ data, next_cursor: null });
 export const RESOURCES: Readonly<Record<string, unknown>> = {
   Bot: BOT,
   BotList: { data: [BOT] },
-  Bootstrap: { me: ADA, channels: [{ ...CHANNEL, epoch: 1, as_of_seq: 9, last_pos: 7, read_pos: 5 }], users: [ADA], inbox: { epoch: 1, as_of_seq: 4 } },
+  Bootstrap: { me: ADA, channels: [{ ...CHANNEL, epoch: 1, as_of_seq: 9, last_pos: 7, read_pos: 5 }], direct_channels: [], users: [ADA], inbox: { epoch: 1, as_of_seq: 4 } },
   BatchResult: { data: [{ message_id: MESSAGE.id, seq: 9, pos: 7, thread_id: null, tpos: null, at: AT, changed: true }] },
   Channel: CHANNEL,
   ChannelPage: page(CHANNEL),

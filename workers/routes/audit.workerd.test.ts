@@ -7,6 +7,7 @@ import { auditHeadSchema, auditPageSchema, type AuditRow } from '../../protocol/
 import { ownReportSchema } from '../../protocol/moderation.ts';
 import { botSchema } from '../../protocol/credentials.ts';
 import { newIncomingWebhookSchema } from '../../protocol/incoming-webhooks.ts';
+import { newInvitationSchema } from '../../protocol/invitations.ts';
 import { webhookWithSecretSchema } from '../../protocol/webhooks.ts';
 import { workspaceSettingsSchema } from '../../protocol/workspace.ts';
 import { type Answer, bodyOf, type Caller, drained, expectProblem, fetchApi, newCaller, newChannel, newToken, onPostgres, send } from '../api-fixture.ts';
@@ -56,6 +57,9 @@ const incomingWebhook = async () => {
 };
 
 const CHANGES: Record<AuditedRoute, Change> = {
+  'PATCH /v1/channels/{id}': async () => ada.call('PATCH', `/v1/channels/${(await newChannel(ada)).id}`, { topic: 'new' }, { 'If-Match': '"1"' }),
+  'POST /v1/invitations': () => admin.call('POST', '/v1/invitations', { role: 'member' }),
+  'DELETE /v1/invitations/{id}': async () => admin.call('DELETE', `/v1/invitations/${bodyOf(await admin.call('POST', '/v1/invitations', { role: 'member' }), 201, newInvitationSchema).id}`),
   'POST /v1/channels/{id}/archive': () => archiving('archive'),
   'POST /v1/channels/{id}/unarchive': async () => {
     const { id } = await newChannel(ada);

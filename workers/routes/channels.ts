@@ -1,16 +1,18 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { uuidv7 } from 'uuidv7';
-import type { Database } from '../../db/client.ts';
+import type { Database, Transaction } from '../../db/client.ts';
 import { findRoles, maySee } from '../../db/queries/access.ts';
-import { setArchived } from '../../db/queries/archiving.ts';
-import { createChannel, findChannel, listChannels } from '../../db/queries/channels.ts';
-import { type Channel, channelPageSchema, channelSchema, createChannelBodySchema } from '../../protocol/api.ts';
+import { changeChannel, type ChannelRequest, setArchived } from '../../db/queries/channel-changes.ts';
+import { createChannel, findAnyChannel, listChannels } from '../../db/queries/channels.ts';
+import { anyChannelSchema, type Channel, channelBodySchema, channelPageSchema, channelSchema, createChannelBodySchema } from '../../protocol/api.ts';
+import type { Outcome } from '../../protocol/errors.ts';
 import { apiRoute, channelParams, json, jsonBody, keyHeader, nearHeader, problemAnswer } from '../api-route.ts';
 import { tellInbox, tellStanding, writeDirectory } from '../directory.ts';
 import type { App, AppEnv } from '../env.ts';
 import { cursorSchema, decodeId, encodeCursor, limitSchema, linkHeader } from '../paging.ts';
 import { withPostgres } from '../postgres.ts';
+import { channelEtag, expectedVersion, isKnown, knownHeader, settingsHeaders } from '../preconditions.ts';
 import { unwrap } from '../problems.ts';
 import { readNear } from '../replica/read-near.ts';
 import type { Services } from '../services.ts';
@@ -18,32 +20,56 @@ import { traceparentOf } from '../traceparent.ts';
 
 const LIST = 'channels';
 
+const EXAMPLE: Channel = {
+  id: '019abcde-0000-7000-8000-0000000000c1',
+  kind: 'public',
+  name: 'engines',
+  topic: 'The analytical one',
+  purpose: 'All that turns',
+  created_at: '2026-11-23T10:00:00.000Z',
+  archived_at: null,
+  version: 2,
+  my_role: 'owner',
+};
+
 const list = apiRoute({ scope: 'channels:read', limit: 'read' }, '/v1/channels', {
   method: 'get',
   summary: 'The channels the caller may see, by name',
   request: { headers: nearHeader, query: z.object({ limit: limitSchema, cursor: cursorSchema }) },
-  responses: { 200: json(channelPageSchema, 'A page of channels') },
+  responses: { 200: json(channelPageSchema, 'A page of channels', { data: [EXAMPLE], next_cursor: null }) },
 });
 
 const create = apiRoute({ scope: 'channels:write', limit: 'send' }, '/v1/channels', {
   method: 'post',
   summary: 'Make a channel; the caller becomes its owner',
-  request: { headers: keyHeader, ...jsonBody(createChannelBodySchema) },
-  responses: { 201: json(channelSchema, 'The new channel'), 409: problemAnswer('conflict') },
+  request: { headers: keyHeader, ...jsonBody(createChannelBodySchema, { name: 'engines', kind: 'public', topic: 'The analytical one', purpose: 'All that turns' }) },
+  responses: { 201: json(channelSchema, 'The new channel', { ...EXAMPLE, version: 1 }), 409: problemAnswer('conflict') },
 });
 
 const read = apiRoute({ scope: 'channels:read', limit: 'read' }, '/v1/channels/{id}', {
   method: 'get',
-  summary: 'One channel',
-  request: { params: channelParams },
-  responses: { 200: json(channelSchema, 'The channel') },
+  summary: 'One channel, of any kind',
+  request: { headers: knownHeader, params: channelParams },
+  responses: { 200: json(anyChannelSchema, 'The channel; its ETag is of its version and the caller\'s role', EXAMPLE), 304: { description: 'The caller has it' } },
+});
+
+const change = apiRoute({ scope: 'channels:write', limit: 'send' }, '/v1/channels/{id}', {
+  method: 'patch',
+  summary: 'Give a channel another name, topic or purpose, for its owners and admins, and for administrators if it is public; what is absent stays. Who is live there is told',
+  request: { headers: settingsHeaders, params: channelParams, ...jsonBody(channelBodySchema, { topic: 'The analytical one' }) },
+  responses: {
+    200: json(channelSchema, 'The channel', EXAMPLE),
+    409: problemAnswer('conflict'),
+    412: problemAnswer('precondition_failed'),
+    428: problemAnswer('precondition_required'),
+  },
 });
 
 const archiving = (summary: string) => ({
   method: 'post' as const,
   summary,
   request: { headers: keyHeader, params: channelParams },
-  responses: { 200: json(channelSchema, 'The channel') },
+  responses: { 200: json(channelSchema, 'The channel', EXAMPLE), 409: problemAnswer('conflict') },
 });
 const archive = apiRoute({ scope: 'channels:write', limit: 'send' }, '/v1/channels/{id}/archive', archiving('Close a channel for all that is new, for its owners and admins. It takes nothing more when this returns'));
 const unarchive = apiRoute({ scope: 'channels:write', limit: 'send' }, '/v1/channels/{id}/unarchive', archiving('Open an archived channel again, for its owners and admins'));
@@ -82,11 +108,20 @@ export function channelRoutes({ replica }: Pick<Services, 'replica'>): App {
 
   app.openapi(read, async (c) => {
     const { id } = c.req.valid('param');
-    return c.json(unwrap(await withPostgres(c, (db) => findChannel(db, c.get('identity').actor.credential_id, id))), 200);
+    const found = unwrap(await withPostgres(c, (db) => findAnyChannel(db, c.get('identity').actor.credential_id, id)));
+    const etag = channelEtag(found);
+    return isKnown(c, etag) ? c.body(null, 304, { ETag: etag }) : c.json(found, 200, { ETag: etag });
   });
 
-  app.openapi(archive, async (c) => c.json(await setArchivedHere(c, c.req.valid('param').id, true), 200));
-  app.openapi(unarchive, async (c) => c.json(await setArchivedHere(c, c.req.valid('param').id, false), 200));
+  app.openapi(change, async (c) => {
+    const { id } = c.req.valid('param');
+    const [body, expected] = [c.req.valid('json'), expectedVersion(c.req.valid('header'))];
+    const changed = await changeHere(c, id, (tx, request) => changeChannel(tx, { ...request, expected }, body));
+    return c.json(changed, 200, { ETag: channelEtag(changed) });
+  });
+
+  app.openapi(archive, async (c) => c.json(await changeHere(c, c.req.valid('param').id, (tx, request) => setArchived(tx, { ...request, archived: true })), 200));
+  app.openapi(unarchive, async (c) => c.json(await changeHere(c, c.req.valid('param').id, (tx, request) => setArchived(tx, { ...request, archived: false })), 200));
 
   return app;
 }
@@ -97,13 +132,14 @@ async function areVisible(primary: Database, credentialId: string, channels: rea
   return roles !== null && channels.every(({ id, kind, my_role }) => my_role === (roles.in.get(id) ?? null) && maySee({ kind, my_role, user_role: roles.user }));
 }
 
-async function setArchivedHere(c: Context<AppEnv>, channelId: string, archived: boolean): Promise<Channel> {
+/** In one transaction; then the room is told, by which who is live there hears of it. */
+async function changeHere(c: Context<AppEnv>, channelId: string, effect: (tx: Transaction, request: ChannelRequest) => Promise<Outcome<Channel>>): Promise<Channel> {
   const { credential_id: credentialId, user_id: actorId } = c.get('identity').actor;
-  const request = { credentialId, actorId, channelId, archived, eventId: uuidv7(), traceparent: traceparentOf(c.req.raw.headers) };
+  const request = { credentialId, actorId, channelId, eventId: uuidv7(), traceparent: traceparentOf(c.req.raw.headers) };
   const { body } = await writeDirectory(c, { body: channelSchema, statuses: [200] }, async (tx, now) => {
-    const changed = await setArchived(tx, { ...request, now });
+    const changed = await effect(tx, { ...request, now });
     return 'problem' in changed ? changed : { ok: { status: 200, body: changed.ok } };
   });
-  await tellStanding(c, body);
+  await tellStanding(c, body, request.eventId);
   return body;
 }

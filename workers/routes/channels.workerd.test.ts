@@ -225,6 +225,6 @@ describe('bootstrap and read state', () => {
 
   it('shows profiles', async () => {
     const [ada, bob] = [await newCaller(), await newCaller()];
-    expect((await ada.call('GET', `/v1/users/${bob.user.id}`)).body).toEqual(bob.user);
+    expect((await ada.call('GET', `/v1/users/${bob.user.id}`)).body).toMatchObject(bob.user);
   });
 });

@@ -41,7 +41,7 @@ const remove = apiRoute({ scope: 'channels:write', limit: 'send' }, '/v1/channel
   method: 'delete',
   summary: 'Leave a channel, as `me`; or remove someone, for its owners and admins. Live access has ended when this returns',
   request: { headers: keyHeader, params: channelParams.extend({ user_id: ME.or(idSchema) }) },
-  responses: { 204: { description: 'No member any more' } },
+  responses: { 204: { description: 'No member any more' }, 409: problemAnswer('conflict') },
 });
 
 const setRole = apiRoute({ scope: 'channels:write', limit: 'send' }, '/v1/channels/{id}/members/{user_id}', {

@@ -3,17 +3,19 @@ import { findRoles } from '../../db/queries/access.ts';
 import { searchMessages } from '../../db/queries/search.ts';
 import { fileSearchPageSchema, peopleSearchPageSchema, searchPageSchema } from '../../protocol/api.ts';
 import { searchFiles } from '../../db/queries/search-files.ts';
-import { type PersonPlace, searchPeople } from '../../db/queries/search-people.ts';
+import { searchPeople } from '../../db/queries/search-people.ts';
 import { MAX_QUERY } from '../../protocol/limits.ts';
 import { idSchema, storableString } from '../../protocol/primitives.ts';
 import { isSearchable, parseQuery, type SearchQuery } from '../../protocol/search-query.ts';
 import { apiRoute, json, nearHeader } from '../api-route.ts';
 import type { App, AppEnv } from '../env.ts';
-import { cursorSchema, decodeCursor, decodeId, encodeCursor, limitSchema, linkHeader } from '../paging.ts';
+import { cursorSchema, decodeId, encodeCursor, limitSchema, linkHeader } from '../paging.ts';
 import { withPostgres } from '../postgres.ts';
 import { ProblemError, unwrap } from '../problems.ts';
+import { checksum } from '../search/checksum.ts';
 import { FILES_EXAMPLE, MESSAGES_EXAMPLE, PEOPLE_EXAMPLE } from '../search/examples.ts';
 import { highlight } from '../search/highlight.ts';
+import { decodePlace } from '../search/person-place.ts';
 import { namesOf, ofFiles } from '../search/queries.ts';
 import { readNear } from '../replica/read-near.ts';
 import type { Services } from '../services.ts';
@@ -52,25 +54,8 @@ function searchable(query: SearchQuery): SearchQuery {
   throw nothingToLookFor(query.hints[0]?.detail);
 }
 
-/** Ties a cursor to its query (FNV-1a, 32 bits): against mistakes, not against malice, which gains nothing here. */
-function checksum(text: string): string {
-  let hash = 0x811c9dc5;
-  for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
-  return (hash >>> 0).toString(36);
-}
-
 const termsOf = ({ any }: SearchQuery): string[] => any.flatMap(({ all }) => all);
 const nextLink = (url: string, cursor: string | null) => linkHeader(url, [{ rel: 'next', parameter: 'cursor', cursor }]);
-
-const placeSchema = z.tuple([z.coerce.number().int().min(0).max(1), z.string().min(1)]);
-
-/** A place in the order of people: its rank, and a handle. */
-function decodePlace(list: string, cursor: string): PersonPlace {
-  const [, rank, handle] = /^(\d) (.+)$/su.exec(decodeCursor(list, cursor)) ?? [];
-  const place = placeSchema.safeParse([rank, handle]);
-  if (!place.success) throw new ProblemError({ code: 'bad_cursor' });
-  return { rank: place.data[0], handle: place.data[1] };
-}
 
 export function searchRoutes({ replica }: Pick<Services, 'replica'>): App {
   const app = new OpenAPIHono<AppEnv>();
