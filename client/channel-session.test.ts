@@ -37,7 +37,10 @@ async function setup(room: RoomModel, overrides: Partial<Api> = {}, store = memo
     history: async (_, query) => room.page(null, place.drained, { limit: 5, ...query }),
     replies: async (_, rootId, query) => room.page(rootId, place.drained, { limit: 5, ...query }),
     bootstrap: async () => ({ me: { id: ME, handle: 'me', display_name: 'Me', role: 'member' }, channels: [entry()], users: [], direct_channels: [], inbox: { epoch: 1, as_of_seq: 0 } }),
-    markRead: async (_, pos) => void marks.push(pos),
+    markRead: async (_, read_pos) => {
+      marks.push(read_pos);
+      return { read_pos };
+    },
     ...overrides,
   };
   const session = new ChannelSession(entry(), ME, { api, openSocket: server.openSocket, tickets: false, clock, random: () => 0.5, store, newId: () => 'c1', conditions }, {

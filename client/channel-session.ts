@@ -1,7 +1,8 @@
 import type { MyChannel, MyDirectChannel } from '../protocol/api.ts';
 import type { ChannelEvent } from '../protocol/events.ts';
 import type { CommandResult } from '../protocol/frames.ts';
-import { applyEntry, applyEvents, channelState, closeWindow, resetState, withReadPos } from './channel-state.ts';
+import type { ReadPlace } from '../protocol/read-places.ts';
+import { applyEntry, applyEvents, channelState, closeWindow, readPlaceOf, resetState, withReadPlace } from './channel-state.ts';
 import { type ChannelState, windowOf } from './channel-window.ts';
 import { Connection, type Cursor } from './connection.ts';
 import { HistoryReader } from './history-reader.ts';
@@ -75,7 +76,7 @@ export class ChannelSession {
       random,
     });
     const markRead = ports.markRead ?? api.markRead;
-    this.#readMarker = new ReadMarker((pos) => markRead(channel.id, pos), channel.read_pos, clock);
+    this.#readMarker = new ReadMarker(({ pos, generation }) => markRead(channel.id, pos, generation), readPlaceOf(this.#state), clock);
     this.#reader = new HistoryReader({
       me,
       api,
@@ -220,18 +221,19 @@ export class ChannelSession {
 
   /** Moves the read marker to the newest message; the server hears of it within a second. */
   markRead(): void {
-    this.readTo(this.#state.lastPos);
-    this.#readMarker.moveTo(this.#state.readPos);
+    this.readTo({ ...readPlaceOf(this.#state), pos: this.#state.lastPos });
+    this.#readMarker.moveTo(readPlaceOf(this.#state));
   }
 
   /** A socket ends with its page, and what was just written to it may too; this call does not. */
   #leaving(): void {
-    this.#readMarker.flush((pos) => this.#ports.api.markRead(this.#channelId, pos));
+    this.#readMarker.flush(({ pos, generation }) => this.#ports.api.markRead(this.#channelId, pos, generation));
   }
 
-  /** The read marker was moved on another device. */
-  readTo(pos: number): void {
-    this.#setState(withReadPos(this.#state, pos));
+  /** The read marker is there, as another device or the inbox has it; also back, where something was marked as unread. */
+  readTo(place: ReadPlace): void {
+    this.#setState(withReadPlace(this.#state, place));
+    if (place.generation > 0) this.#readMarker.learn(place);
   }
 
   #receive(events: readonly ChannelEvent[]): void {

@@ -9,7 +9,7 @@ import {
   closeWindow,
   resetState,
   unreadCount,
-  withReadPos,
+  withReadPlace,
 } from './channel-state.ts';
 import { type ChannelState, windowOf } from './channel-window.ts';
 import { integer, pick, seededRandom } from './testing/random.ts';
@@ -74,7 +74,7 @@ function act(state: ChannelState, room: RoomModel, random: () => number): Channe
     case 'close':
       return closeWindow(state, rootId);
     case 'read':
-      return withReadPos(state, integer(random, state.lastPos + 1));
+      return withReadPlace(state, { generation: state.readGeneration, pos: integer(random, state.lastPos + 1) });
   }
 }
 
@@ -167,10 +167,10 @@ describe('channel state', () => {
     expect(unreadCount(state)).toBe(2);
     state = applyEvents(state, [say(3, ME), say(4, 'other')], ME);
     expect(unreadCount(state)).toBe(1);
-    expect(unreadCount(withReadPos(state, 4))).toBe(0);
+    expect(unreadCount(withReadPlace(state, { generation: 0, pos: 4 }))).toBe(0);
     const imported = say(5, ME, { source: 'irc', author: 'ann', sent_at: '2004-12-25T09:14' });
     expect(unreadCount(applyEvents(state, [imported], ME))).toBe(2);
-    expect(withReadPos(state, 1)).toBe(state);
+    expect(withReadPlace(state, { generation: 0, pos: 1 })).toBe(state);
   });
 
   it('G4: after a reset nothing of before is left, and an entry brings the counters back', () => {

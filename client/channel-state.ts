@@ -1,5 +1,6 @@
 import type { MessagePage, MyChannel, MyDirectChannel } from '../protocol/api.ts';
 import type { ChannelDetails, ChannelEvent } from '../protocol/events.ts';
+import { isLaterPlace, type ReadPlace } from '../protocol/read-places.ts';
 import { detailsOfEntry, newerDetails } from './channel-details.ts';
 import type { Cursor } from './connection.ts';
 import { Draft } from './channel-draft.ts';
@@ -11,26 +12,30 @@ const MAX_TAIL = 1_000;
 /** Where a page goes: in place of the window, or at its older or newer end. */
 export type PagePlace = 'replace' | 'older' | 'newer';
 
-type Entry = Pick<MyChannel, 'id' | 'epoch' | 'as_of_seq' | 'last_pos' | 'read_pos' | keyof ChannelDetails> | MyDirectChannel;
+type Entry = Pick<MyChannel, 'id' | 'epoch' | 'as_of_seq' | 'last_pos' | 'read_pos' | 'read_generation' | keyof ChannelDetails> | MyDirectChannel;
 
 export function channelState(entry: Entry): ChannelState {
-  return { ...emptyAt(entry.id, { epoch: entry.epoch, seq: entry.as_of_seq }, detailsOfEntry(entry)), lastPos: entry.last_pos, readPos: entry.read_pos };
+  const fresh = emptyAt(entry.id, { epoch: entry.epoch, seq: entry.as_of_seq }, detailsOfEntry(entry));
+  return { ...fresh, lastPos: entry.last_pos, readPos: entry.read_pos, readGeneration: entry.read_generation ?? 0 };
 }
 
 function emptyAt(channelId: string, { epoch, seq }: Cursor, details: ChannelDetails): ChannelState {
-  const nothingRead = { messages: new Map(), history: null, threads: new Map(), lastPos: 0, readPos: 0 };
+  const nothingRead = { messages: new Map(), history: null, threads: new Map(), lastPos: 0, readPos: 0, readGeneration: 0 };
   return { channelId, details, epoch, seq, tail: [], tailFrom: seq, ...nothingRead };
 }
 
 /** After `recovered: false`: all that was read is void; the read marker is the user's, and what the channel is has a version of its own: they stay. */
 export function resetState(state: ChannelState, cursor: Cursor): ChannelState {
-  return { ...emptyAt(state.channelId, cursor, state.details), readPos: state.readPos };
+  return { ...emptyAt(state.channelId, cursor, state.details), readPos: state.readPos, readGeneration: state.readGeneration };
 }
 
 export const unreadCount = (state: ChannelState): number => Math.max(0, state.lastPos - state.readPos);
 
-export function withReadPos(state: ChannelState, readPos: number): ChannelState {
-  return readPos > state.readPos ? { ...state, readPos } : state;
+export const readPlaceOf = ({ readGeneration: generation, readPos: pos }: ChannelState): ReadPlace => ({ generation, pos });
+
+/** The marker as it is by now, unless what is known of it is later. */
+export function withReadPlace(state: ChannelState, place: ReadPlace): ChannelState {
+  return isLaterPlace(place, readPlaceOf(state)) ? { ...state, readPos: place.pos, readGeneration: place.generation } : state;
 }
 
 /** Takes the events that follow `state.seq`; older ones are dropped. `me` is the caller's user id: one's own message counts as read. */
@@ -66,7 +71,8 @@ export function applyPage(state: ChannelState, page: MessagePage, rootId: string
 /** Takes a bootstrap entry, under the same condition as `applyPage`. */
 export function applyEntry(state: ChannelState, entry: Entry): ChannelState | null {
   if (!reaches(state, entry)) return null;
-  return { ...withReadPos(state, entry.read_pos), lastPos: Math.max(state.lastPos, entry.last_pos), details: newerDetails(state.details, detailsOfEntry(entry)) };
+  const read = withReadPlace(state, { generation: entry.read_generation ?? 0, pos: entry.read_pos });
+  return { ...read, lastPos: Math.max(state.lastPos, entry.last_pos), details: newerDetails(state.details, detailsOfEntry(entry)) };
 }
 
 /** Forgets what was read of a thread, or of the history; counters and tail go on. */

@@ -35,6 +35,8 @@ export interface ChannelState extends Cursor {
   readonly threads: ReadonlyMap<string, MessageWindow>;
   readonly lastPos: number;
   readonly readPos: number;
+  /** Of the read marker; as `ReadPlace`. */
+  readonly readGeneration: number;
 }
 
 export function windowOf(state: ChannelState, rootId: string | null): MessageWindow | null {

@@ -12,6 +12,8 @@ import type {
   PresenceBody,
   Profile,
   ProfileBody,
+  SavedPage,
+  SavedState,
   SearchPage,
   User,
 } from '../protocol/api.ts';
@@ -25,7 +27,7 @@ import type {
 import type { Draft, DraftBody, DraftPage } from '../protocol/drafts.ts';
 import type { ProblemDocument } from '../protocol/errors.ts';
 import type { FileState } from '../protocol/files.ts';
-import type { CommandResult, NoticesRead } from '../protocol/frames.ts';
+import type { CommandResult, NoticesRead, ReadResult } from '../protocol/frames.ts';
 import type { ScheduleBody, ScheduledMessage, ScheduledMessagePage, SchedulePatch, ScheduleStatus } from '../protocol/scheduled-messages.ts';
 import type { FollowedThreadPage, ThreadState } from '../protocol/threads.ts';
 import { NetworkError, ProblemError } from './errors.ts';
@@ -146,6 +148,9 @@ export function createApi(options: HttpOptions) {
       call<CommandResult>('DELETE', `${message(id, messageId)}/reactions/${encodeURIComponent(emoji)}`),
     pin: (id: string, messageId: string) => call<CommandResult>('PUT', `${message(id, messageId)}/pin`),
     unpin: (id: string, messageId: string) => call<CommandResult>('DELETE', `${message(id, messageId)}/pin`),
+    save: (messageId: string) => call<SavedState>('PUT', `/v1/me/saved/${encodeURIComponent(messageId)}`),
+    unsave: (messageId: string) => call<SavedState>('DELETE', `/v1/me/saved/${encodeURIComponent(messageId)}`),
+    saved: (cursor?: string) => call<SavedPage>('GET', '/v1/me/saved', { query: { cursor } }),
     /** Where a message is that the caller may read. */
     place: (messageId: string) => call<MessagePlace>('GET', `/v1/messages/${encodeURIComponent(messageId)}`),
     /** The pinned messages, those pinned last first. */
@@ -159,7 +164,10 @@ export function createApi(options: HttpOptions) {
     /** Where a clean file is, for a link; and a thumbnail of it. */
     contentUrl: (id: string) => `${options.baseUrl}/v1/files/${encodeURIComponent(id)}/content`,
     thumbnailUrl: (id: string, size: number) => `${options.baseUrl}/v1/files/${encodeURIComponent(id)}/thumbnails/${size}`,
-    markRead: (id: string, readPos: number) => call<unknown>('PUT', `${channel(id)}/read-state`, { body: { read_pos: readPos }, keepalive: true }),
+    /** `generation`: as `InboxSession.markRead`. */
+    markRead: (id: string, readPos: number, generation?: number) =>
+      call<ReadResult>('PUT', `${channel(id)}/read-state`, { body: { read_pos: readPos, ...(generation !== undefined && { generation }) }, keepalive: true }),
+    markUnread: (id: string, pos: number) => call<ReadResult>('POST', `${channel(id)}/mark-unread`, { body: { pos } }),
     myPresence: () => call<MyPresence>('GET', '/v1/me/presence'),
     /** What the caller is seen as; a `status` of null takes it back. */
     choosePresence: (body: PresenceBody) => call<MyPresence>('PUT', '/v1/me/presence', { body }),

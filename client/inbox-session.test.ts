@@ -100,7 +100,7 @@ describe('an inbox session', () => {
     server.latest.welcome({ seq: 3, recovered: true });
     server.latest.deliver({ type: 'badges', full: true, badges: [badge] });
     expect(session.state.badges.get(CHANNEL)?.unread).toBe(0);
-    expect(server.latest.frames.at(-1)).toEqual({ type: 'read', id: '1', channel_id: CHANNEL, pos: 9 });
+    expect(server.latest.frames.at(-1)).toEqual({ type: 'read', id: '1', channel_id: CHANNEL, pos: 9, generation: 0 });
     server.latest.deliver({ type: 'result', re: '1', ok: { read_pos: 9 } });
     await expect(marked).resolves.toBeUndefined();
   });

@@ -1,9 +1,10 @@
 import type { Bootstrap } from '../protocol/api.ts';
+import type { ReadResult } from '../protocol/frames.ts';
 import type { InboxEvent } from '../protocol/inbox-events.ts';
 import type { Activity, Conditions } from './conditions.ts';
 import { Connection, type Cursor } from './connection.ts';
 import type { Api } from './http.ts';
-import { EMPTY_INBOX, type InboxState, applyBadges, applyInboxEvents, withInboxRead } from './inbox-state.ts';
+import { EMPTY_INBOX, type InboxState, applyBadges, applyInboxEvents, readPlaceIn, withInboxRead } from './inbox-state.ts';
 import type { ConnectionState } from './lifecycle.ts';
 import type { Clock, OpenSocket, Random } from './ports.ts';
 import type { InboxWire } from './wires.ts';
@@ -98,11 +99,23 @@ export class InboxSession {
     this.#connection.wake();
   }
 
-  /** Moves the read marker of a channel up to `pos`: here at once, on the server and all devices when the socket carries it there. */
-  async markRead(channelId: string, pos: number): Promise<void> {
-    this.#setState(withInboxRead(this.#state, channelId, pos));
-    const { read_pos } = await this.#connection.command({ type: 'read', channel_id: channelId, pos });
-    this.#setState(withInboxRead(this.#state, channelId, read_pos));
+  /**
+   * Moves the read marker of a channel up to `pos`: here at once, on the server and all devices when the socket carries it there. `generation`: that in which its user
+   * read so far; where something was marked as unread since, the marker stays. It is named even where it is 0, as there is none that the server could take for it.
+   */
+  async markRead(channelId: string, pos: number, generation = readPlaceIn(this.#state, channelId).generation): Promise<void> {
+    this.#setState(withInboxRead(this.#state, channelId, { generation, pos }));
+    this.#learnRead(channelId, await this.#connection.command({ type: 'read', channel_id: channelId, pos, generation }));
+  }
+
+  /** Marks a channel as unread from the message at `pos` on, on all devices. How much that is, the server counts. */
+  async markUnread(channelId: string, pos: number): Promise<void> {
+    const { generation } = readPlaceIn(this.#state, channelId);
+    this.#learnRead(channelId, await this.#connection.command({ type: 'mark_unread', channel_id: channelId, pos, generation }));
+  }
+
+  #learnRead(channelId: string, { read_pos: pos, generation = 0 }: ReadResult): void {
+    this.#setState(withInboxRead(this.#state, channelId, { generation, pos }));
   }
 
   /** What this device shows its user now; null: no channel, or nobody can see it. Nobody is notified of what they are reading. */

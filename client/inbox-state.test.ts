@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { Badge } from '../protocol/frames.ts';
-import { EMPTY_INBOX, type InboxState, applyBadges, applyInboxEvents, withInboxRead } from './inbox-state.ts';
+import { EMPTY_INBOX, type InboxState, applyBadges, applyInboxEvents, readPlaceIn, withInboxRead } from './inbox-state.ts';
 import { InboxModel } from './testing/inbox-model.ts';
 import { integer, pick, seededRandom } from './testing/random.ts';
 
+const at = (pos: number, generation = 0) => ({ generation, pos });
 const unread = ({ badges }: InboxState) => new Map([...badges].filter(([, badge]) => badge.unread > 0));
 const badge = (fields: Partial<Badge>): Badge => ({ channel_id: 'c', last_pos: 9, read_pos: 2, unread: 5, mentions: 1, ...fields });
 
@@ -28,7 +29,8 @@ describe('inbox state', () => {
           state = applyBadges(state, inbox.changedBadges(), false);
         } else if (what === 'read') {
           const channelId = `channel-${integer(random, 4)}`;
-          const told = inbox.read(channelId, inbox.lastPos(channelId));
+          // As a device does that has not heard everything: by the generation that it knows.
+          const told = inbox.read(channelId, inbox.lastPos(channelId), readPlaceIn(state, channelId).generation);
           if (told !== null) state = withInboxRead(state, channelId, told);
         } else {
           hear(Infinity);
@@ -44,7 +46,7 @@ describe('inbox state', () => {
   });
 
   it('shows nothing again as unread that was read here, whenever the badge of before arrives', () => {
-    const read = withInboxRead(applyBadges(EMPTY_INBOX, [badge({})], true), 'c', 9);
+    const read = withInboxRead(applyBadges(EMPTY_INBOX, [badge({})], true), 'c', at(9));
     expect(read.badges.get('c')).toMatchObject({ unread: 0, mentions: 0, read_pos: 9 });
     const late = applyBadges(read, [badge({ unread: 4 })], false);
     expect(late.badges.get('c')?.unread).toBe(0);
@@ -52,14 +54,25 @@ describe('inbox state', () => {
   });
 
   it('counts no more as unread than what is after the marker, until the badge comes that knows', () => {
-    const state = withInboxRead(applyBadges(EMPTY_INBOX, [badge({})], true), 'c', 7);
+    const state = withInboxRead(applyBadges(EMPTY_INBOX, [badge({})], true), 'c', at(7));
     expect(state.badges.get('c')).toMatchObject({ unread: 2, mentions: 1 });
   });
 
+  it('goes back where something was marked as unread, and forward by that generation alone', () => {
+    const read = withInboxRead(applyBadges(EMPTY_INBOX, [badge({})], true), 'c', at(9));
+    const back = applyInboxEvents(read, [{ type: 'read.moved', seq: 1, id: 'e', at: 'now', channel_id: 'c', read_pos: 4, generation: 1 }]);
+    expect(back.read.get('c')).toEqual(at(4, 1));
+    expect(withInboxRead(back, 'c', at(9))).toBe(back);
+    // A badge of before is older, one of after counts.
+    expect(applyBadges(back, [badge({ read_pos: 9, unread: 0 })], false).badges.get('c')?.read_pos).toBe(4);
+    expect(applyBadges(back, [badge({ read_pos: 4, read_generation: 1, unread: 3 })], false).badges.get('c')?.unread).toBe(3);
+    expect(withInboxRead(back, 'c', at(9, 1)).badges.get('c')).toMatchObject({ read_pos: 9, read_generation: 1, unread: 0 });
+  });
+
   it('moves no marker back, and forgets one with the channel', () => {
-    const state = withInboxRead(EMPTY_INBOX, 'c', 7);
-    expect(withInboxRead(state, 'c', 3)).toBe(state);
+    const state = withInboxRead(EMPTY_INBOX, 'c', at(7));
+    expect(withInboxRead(state, 'c', at(3))).toBe(state);
     const left = applyInboxEvents(state, [{ type: 'channel.left', seq: 1, id: 'e', at: 'now', channel_id: 'c', actor_id: 'a' }]);
-    expect(left.readPos.size).toBe(0);
+    expect(left.read.size).toBe(0);
   });
 });

@@ -1,42 +1,52 @@
+import { isLaterPlace, laterPlace, type ReadPlace } from '../protocol/read-places.ts';
 import type { Clock } from './ports.ts';
 
 const DEBOUNCE_MS = 1_000;
 const RETRY_MS = 10_000;
 
-/** Tells the server how far the user has read: the latest position only, at most one call a second and one at a time. */
+type Put = (place: ReadPlace) => Promise<unknown>;
+const NOWHERE: ReadPlace = { generation: 0, pos: 0 };
+
+/** Tells the server how far the user has read: the latest place only, at most one call a second and one at a time. */
 export class ReadMarker {
-  readonly #put: (pos: number) => Promise<unknown>;
+  readonly #put: Put;
   readonly #clock: Clock;
-  #known: number;
-  #wanted: number;
+  #known: ReadPlace;
+  #wanted: ReadPlace;
   /** What `flush` has told last. */
-  #flushed = 0;
+  #flushed = NOWHERE;
   #cancel: (() => void) | null = null;
   #busy = false;
 
-  constructor(put: (pos: number) => Promise<unknown>, known: number, clock: Clock) {
+  constructor(put: Put, known: ReadPlace, clock: Clock) {
     this.#put = put;
     this.#known = known;
     this.#wanted = known;
     this.#clock = clock;
   }
 
-  moveTo(pos: number): void {
-    this.#wanted = Math.max(this.#wanted, pos);
+  moveTo(place: ReadPlace): void {
+    this.#wanted = laterPlace(place, this.#wanted);
     this.#schedule(DEBOUNCE_MS);
+  }
+
+  /** The marker was moved elsewhere: what is wanted of before it was marked as unread is not told any more. */
+  learn(place: ReadPlace): void {
+    this.#known = laterPlace(place, this.#known);
+    if (isLaterPlace(this.#known, this.#wanted)) this.#wanted = this.#known;
   }
 
   /**
    * This may be the last moment: tells by `put` what is not known to be told, though a call for it may be under way. Where the page stays after all, and
    * the call fails, it is told as ever.
    */
-  flush(put: (pos: number) => Promise<unknown>): void {
-    const pos = this.#wanted;
-    if (pos <= Math.max(this.#known, this.#flushed)) return;
-    this.#flushed = pos;
-    put(pos).then(
-      () => (this.#known = Math.max(this.#known, pos)),
-      () => (this.#flushed = 0),
+  flush(put: Put): void {
+    const place = this.#wanted;
+    if (!isLaterPlace(place, laterPlace(this.#known, this.#flushed))) return;
+    this.#flushed = place;
+    put(place).then(
+      () => (this.#known = laterPlace(place, this.#known)),
+      () => (this.#flushed = NOWHERE),
     );
   }
 
@@ -47,21 +57,21 @@ export class ReadMarker {
   }
 
   #schedule(ms: number): void {
-    if (this.#busy || this.#wanted <= this.#known) return;
+    if (this.#busy || !isLaterPlace(this.#wanted, this.#known)) return;
     this.#cancel ??= this.#clock.after(ms, () => void this.#tell());
   }
 
   async #tell(): Promise<void> {
-    const pos = this.#wanted;
+    const place = this.#wanted;
     this.#cancel = null;
-    if (pos <= this.#known) return;
+    if (!isLaterPlace(place, this.#known)) return;
     this.#busy = true;
-    const told = await this.#put(pos).then(
+    const told = await this.#put(place).then(
       () => true,
       () => false,
     );
     this.#busy = false;
-    if (told) this.#known = Math.max(this.#known, pos);
+    if (told) this.#known = laterPlace(place, this.#known);
     this.#schedule(told ? DEBOUNCE_MS : RETRY_MS);
   }
 }

@@ -23,7 +23,7 @@ export interface SessionPorts {
   readonly conditions?: Conditions;
   readonly newId: () => string;
   /** How read markers get to the server; by a request each where there is no inbox. */
-  readonly markRead?: (channelId: string, pos: number) => Promise<unknown>;
+  readonly markRead?: (channelId: string, pos: number, generation: number) => Promise<unknown>;
 }
 
 export interface SessionListener {

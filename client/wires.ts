@@ -28,7 +28,7 @@ export interface RoomWire extends Wire {
 
 export interface InboxWire extends Wire {
   readonly event: InboxEvent;
-  readonly command: Omit<Of<InboxClientFrame, 'read'>, 'id'>;
+  readonly command: Omit<Of<InboxClientFrame, 'read'>, 'id'> | Omit<Of<InboxClientFrame, 'mark_unread'>, 'id'>;
   readonly result: ReadResult;
   readonly notice: Of<InboxClientFrame, 'activity' | 'viewing'>;
   readonly state: Of<InboxServerFrame, 'badges'>;

@@ -34,7 +34,7 @@ const RELEASED: Readonly<Record<string, readonly string[]>> = {
   ],
   'user.events.v1.json': [
     '50097b94be0bbeb0', '87d0b65e14304d9f', '788618762b76ebed', '0de8ec604205bf3e', 'f4f0ce10d704f815', '8a533869328533b0', '8509cac27fadfdf8', 'ab71a2382ecb842c', '5aa8eb9379d5f662', 'e745264b623c28f7', '76d6cf73ef4f9616',
-    '5b985288e7e021c7', '872752d7290ac882', '03cb17bff7408a03', 'd3f8d92ffea2b185', '6edcf01486393078', 'd453c21a899a4aff', '3b7af8b8f71237c7', '831f30756242efe9', 'b6c8fd62e26cff52',
+    '5b985288e7e021c7', '872752d7290ac882', '03cb17bff7408a03', 'd3f8d92ffea2b185', '6edcf01486393078', 'd453c21a899a4aff', '3b7af8b8f71237c7', '831f30756242efe9', 'b6c8fd62e26cff52', '474e64587f85056b', '45bdab433afc3251',
   ],
 };
 

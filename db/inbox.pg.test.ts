@@ -56,6 +56,17 @@ describe('the drain of an inbox', () => {
     expect([await marker(), await logged()]).toEqual([8, [1, 2, 3]]);
   });
 
+  it('takes of two markers the one of the later generation, then of the higher pos, in whatever batches and order they come', async () => {
+    await opened();
+    const place = async () => (await sql`SELECT r.read_pos::integer AS pos, r.generation::integer AS generation FROM read_states r WHERE r.user_id = ${user}`)[0];
+    await drain([moved(1, 9), { ...moved(2, 4), generation: 1 }, { ...moved(3, 6), generation: 1 }]);
+    expect(await place()).toEqual({ pos: 6, generation: 1 });
+    await drain([moved(4, 9), { ...moved(5, 5), generation: 1 }]);
+    expect(await place()).toEqual({ pos: 6, generation: 1 });
+    await drain([{ ...moved(6, 0), generation: 2 }]);
+    expect(await place()).toEqual({ pos: 0, generation: 2 });
+  });
+
   it('G6: steps over an event that cannot be stored, which is a dead letter', async () => {
     await opened();
     await expect(drain([{ ...moved(1, 1), channel_id: 'nonsense' }])).rejects.toThrow('uuid');
@@ -73,7 +84,7 @@ describe('the drain of an inbox', () => {
     const [claimed, channels] = await sql.begin(async (tx) => [await claimInbox(tx, user), await inboxChannels(tx, user)] as const);
     expect(claimed).toEqual({ epoch: expect.any(Number), fence: 2, drained_seq: 2, awake_version: 3, notices_read_seq: 0 });
     expect(claimed?.epoch).toBeGreaterThan(1);
-    expect(channels).toEqual([{ channel_id: channel, role: 'owner', version: 4, read_pos: 8, notified_seq: 17 }]);
+    expect(channels).toEqual([{ channel_id: channel, role: 'owner', version: 4, read_pos: 8, read_generation: 0, notified_seq: 17 }]);
     expect(await findInboxPlace(sql, user)).toEqual({ epoch: claimed?.epoch, fence: 2, drained_seq: 2, event_id: event.id });
     expect(await countAwakeBadges(sql, [channel])).toEqual([]);
     expect(await sql.begin((tx) => claimInbox(tx, uuidv7()))).toBeNull();

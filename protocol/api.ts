@@ -78,7 +78,7 @@ export const memberPageSchema = z.strictObject({ data: z.array(memberSchema), ne
 
 export const filePageSchema = z.strictObject({ data: z.array(fileSchema), next_cursor: z.string().nullable() }).meta({ id: 'FilePage' });
 
-const readingShape = { epoch: z.int(), as_of_seq: counterSchema, last_pos: counterSchema, read_pos: counterSchema };
+const readingShape = { epoch: z.int(), as_of_seq: counterSchema, last_pos: counterSchema, read_pos: counterSchema, read_generation: counterSchema.optional() };
 /** A channel of the caller with its read state. `last_pos` and `as_of_seq` are of one snapshot; unread = last_pos − read_pos, never below 0. */
 export const myChannelSchema = channelSchema
   .extend(readingShape)
@@ -139,6 +139,17 @@ export const pinPageSchema = z
   .strictObject({ data: z.array(messageSchema), epoch: z.int(), as_of_seq: counterSchema, next_cursor: z.string().nullable(), users: z.array(userSchema) })
   .meta({ id: 'PinPage' });
 export type PinPage = z.infer<typeof pinPageSchema>;
+
+/** `version`: of the caller's list of saved messages. */
+export const savedStateSchema = z.strictObject({ message_id: idSchema, saved: z.boolean(), version: counterSchema }).meta({ id: 'SavedState' });
+export type SavedState = z.infer<typeof savedStateSchema>;
+const savedMessageSchema = z.strictObject({ saved_at: timeSchema, message: messageSchema }).meta({ id: 'SavedMessage' });
+export type SavedMessage = z.infer<typeof savedMessageSchema>;
+/** What the caller has saved, the newest first, with the authors. It is as of `version` of the list, which rises by 1 with each change. */
+export const savedPageSchema = z
+  .strictObject({ data: z.array(savedMessageSchema), version: counterSchema, next_cursor: z.string().nullable(), users: z.array(userSchema) })
+  .meta({ id: 'SavedPage' });
+export type SavedPage = z.infer<typeof savedPageSchema>;
 
 /** What a message said from `written_at` on. 1 is the message as sent. */
 export const revisionSchema = z.strictObject({ revision: z.int().min(1), text: z.string(), written_at: timeSchema }).meta({ id: 'Revision' });
@@ -204,7 +215,10 @@ export const restartAnnouncementSchema = z
   .strictObject({ objects: z.int(), sockets: z.int(), unreached: z.int(), next_cursor: z.string().nullable() })
   .meta({ id: 'RestartAnnouncement' });
 export type RestartAnnouncement = z.infer<typeof restartAnnouncementSchema>;
-export const readStateSchema = z.strictObject({ read_pos: counterSchema });
+/** `generation` rises each time something is marked as unread; absent: 0. */
+export const readStateSchema = z.strictObject({ read_pos: counterSchema, generation: counterSchema.optional() });
+/** From the message at `pos` on. `generation`: of the read marker as the caller knew it; where it is higher by now nothing changes. Absent: whatever it is. */
+export const markUnreadBodySchema = z.strictObject({ pos: counterSchema.min(1), generation: counterSchema.optional() });
 
 /** Results in the order of the batch. */
 export const batchResultSchema = z.strictObject({ data: z.array(commandResultSchema) }).meta({ id: 'BatchResult' });

@@ -76,8 +76,16 @@ export type ClientFrame = z.infer<typeof clientFrameSchema>;
 export const inboxClientFrameSchema = z.discriminatedUnion('type', [
   ackFrame,
   refreshFrame,
-  /** Moves the read marker of a channel up to `pos`, on all devices. It never goes down. */
-  z.strictObject({ type: z.literal('read'), id: commandId, channel_id: idSchema, pos: counterSchema }),
+  /**
+   * Moves the read marker of a channel up to `pos`, on all devices. It never goes down by this. `generation`: of the marker as the device knew it when its user read
+   * on; one that is lower than the marker's changes nothing, for something was marked as unread since. Absent: whatever it is.
+   */
+  z.strictObject({ type: z.literal('read'), id: commandId, channel_id: idSchema, pos: counterSchema, generation: counterSchema.optional() }),
+  /**
+   * Moves the read marker of a channel back to before the message at `pos`, on all devices, and its `generation` on by 1. Where that message is unread nothing
+   * changes. `generation`: as for `read`.
+   */
+  z.strictObject({ type: z.literal('mark_unread'), id: commandId, channel_id: idSchema, pos: counterSchema.min(1), generation: counterSchema.optional() }),
   /** Whether the user is at this device. A socket begins `active`. Unanswered. */
   z.strictObject({ type: z.literal('activity'), state: z.enum(['active', 'idle']) }),
   /**
@@ -125,8 +133,8 @@ export type RefreshResult = z.infer<typeof refreshResultSchema>;
 export interface NoticesRead {
   readonly read_seq: number;
 }
-/** `ok` of a `read`: where the marker stands now. */
-export const readResultSchema = z.strictObject({ read_pos: counterSchema });
+/** `ok` of a `read` or `mark_unread`: where the marker stands now. `generation` absent: 0. */
+export const readResultSchema = z.strictObject({ read_pos: counterSchema, generation: counterSchema.optional() });
 export type ReadResult = z.infer<typeof readResultSchema>;
 const resultOf = <S extends z.ZodType>(ok: S) =>
   z.strictObject({ type: z.literal('result'), re: commandId, ok: ok.optional(), problem: problemSchema.optional() });
@@ -172,7 +180,15 @@ export type ServerFrame = z.infer<typeof serverFrameSchema>;
  * they want no notices of the channel (level `none`). Both among the newest 1,000 `pos` (`MAX_UNREAD`).
  */
 export const badgeSchema = z
-  .strictObject({ channel_id: idSchema, last_pos: counterSchema, read_pos: counterSchema, unread: counterSchema, mentions: counterSchema })
+  .strictObject({
+    channel_id: idSchema,
+    last_pos: counterSchema,
+    read_pos: counterSchema,
+    /** Of the read marker; absent: 0. */
+    read_generation: counterSchema.optional(),
+    unread: counterSchema,
+    mentions: counterSchema,
+  })
   .meta({ id: 'Badge' });
 export type Badge = z.infer<typeof badgeSchema>;
 /**

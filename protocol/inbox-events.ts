@@ -12,8 +12,11 @@ import { scheduleFailureSchema } from './scheduled-messages.ts';
 const base = { seq: counterSchema, id: idSchema, at: timeSchema };
 
 export const inboxEventSchema = z.discriminatedUnion('type', [
-  /** The read marker of a channel was moved, on this or another device. */
-  z.strictObject({ ...base, type: z.literal('read.moved'), channel_id: idSchema, read_pos: counterSchema }),
+  /**
+   * The read marker of a channel was moved, on this or another device: up, or with a higher `generation` back, because something was marked as unread. Absent: 0.
+   * Of two markers the one with the higher (`generation`, `read_pos`) is the later.
+   */
+  z.strictObject({ ...base, type: z.literal('read.moved'), channel_id: idSchema, read_pos: counterSchema, generation: counterSchema.optional() }),
   /** The user has become a member, or their role in the channel has changed. */
   z.strictObject({ ...base, type: z.literal('channel.joined'), channel_id: idSchema, role: memberRoleSchema, actor_id: idSchema }),
   z.strictObject({ ...base, type: z.literal('channel.left'), channel_id: idSchema, actor_id: idSchema }),
@@ -44,6 +47,11 @@ export const inboxEventSchema = z.discriminatedUnion('type', [
   z.strictObject({ ...base, type: z.literal('draft.changed'), channel_id: idSchema, thread_id: idSchema.nullable(), version: counterSchema, deleted: z.boolean() }),
   /** A message that the user had scheduled was not sent, and will not be. */
   z.strictObject({ ...base, type: z.literal('scheduled_message.failed'), channel_id: idSchema, scheduled_message_id: idSchema, failure: scheduleFailureSchema }),
+  /**
+   * A message was saved for later, or is no more, on this or another device. `version` of the list rises by 1 with each change: who finds one missing reads the list
+   * again.
+   */
+  z.strictObject({ ...base, type: z.literal('saved.changed'), message_id: idSchema, saved: z.boolean(), version: counterSchema }),
   /** What the user chose to be seen as, on any device. */
   z.strictObject({ ...base, type: z.literal('presence.chosen'), choice: presenceChoiceSchema, status: customStatusSchema.nullable() }),
 ]);

@@ -88,6 +88,8 @@ export const MAX_FILE_NAME = 255;
 export const MAX_MESSAGE_FILES = 10;
 /** Largest thumbnail that the consumer fleet may store, in bytes. */
 export const MAX_THUMBNAIL_BYTES = 2 * 1024 * 1024;
+/** Messages that one user has saved for later. */
+export const MAX_SAVED = 10_000;
 /** Pinned messages of one channel. */
 export const MAX_PINS = 100;
 /** Keywords of one user; the longest, in UTF-16 code units; and the most words of one. */

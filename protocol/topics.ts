@@ -65,6 +65,7 @@ const TOPIC_OF_TYPE: Readonly<Record<LoggedEventType, Topic>> = {
   'draft.changed': 'user.events',
   'scheduled_message.failed': 'user.events',
   'presence.chosen': 'user.events',
+  'saved.changed': 'user.events',
   'file.uploaded': 'file.events',
   'file.updated': 'file.events',
   'file.deleted': 'file.events',

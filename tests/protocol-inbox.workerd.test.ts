@@ -39,6 +39,19 @@ describe('an inbox\'s socket', () => {
     expect([laptop.result('up'), laptop.events.length]).toMatchObject([{ ok: { read_pos: 5 } }, 1]);
   });
 
+  it('marks as unread for all devices, and counts anew (P61)', async () => {
+    const { channelId, open } = await inboxFixture();
+    const [laptop, phone] = [await open(), await open()];
+    laptop.send({ type: 'read', id: 'up', channel_id: channelId, pos: 5, generation: 0 });
+    await eventually(() => expect(laptop.result('up')).toMatchObject({ ok: { read_pos: 5 } }));
+    phone.send({ type: 'mark_unread', id: 'back', channel_id: channelId, pos: 2, generation: 0 });
+    await eventually(() => expect(laptop.events.at(-1)).toMatchObject({ type: 'read.moved', channel_id: channelId, read_pos: 1, generation: 1 }));
+    laptop.send({ type: 'read', id: 'late', channel_id: channelId, pos: 5, generation: 0 });
+    await eventually(() => expect(laptop.result('late')).toMatchObject({ ok: { read_pos: 1, generation: 1 } }));
+    laptop.send({ type: 'mark_unread', id: 'bad', channel_id: channelId, pos: 0 });
+    await eventually(() => expect(laptop.result('bad')).toMatchObject({ problem: { code: 'invalid' } }));
+  });
+
   it('brings notices once, in order, without the text of a message (P12, P31)', async () => {
     const { channelId, inbox, alice, open } = await inboxFixture();
     const socket = await open();

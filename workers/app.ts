@@ -39,6 +39,7 @@ import { presenceRoutes } from './routes/presence.ts';
 import { readStateRoutes } from './routes/read-states.ts';
 import { revisionRoutes } from './routes/revisions.ts';
 import { scheduledMessageRoutes } from './routes/scheduled-messages.ts';
+import { savedRoutes } from './routes/saved.ts';
 import { searchRoutes } from './routes/search.ts';
 import { sessionRoutes } from './routes/session.ts';
 import { slackRoutes } from './routes/slack.ts';
@@ -86,6 +87,7 @@ const guardedRoutes = (services: Services): App[] => [
   pinRoutes(services),
   revisionRoutes(),
   messagePlaceRoutes(),
+  savedRoutes(),
   presenceRoutes(),
   notificationRoutes(),
   notificationSettingsRoutes(),

@@ -1,5 +1,6 @@
 import type { Badge } from '../../protocol/frames.ts';
 import type { InboxEvent } from '../../protocol/inbox-events.ts';
+import { generationField, isLaterPlace, laterPlace, type ReadPlace } from '../../protocol/read-places.ts';
 import { integer, pick } from './random.ts';
 import { ME } from './room-model.ts';
 
@@ -9,13 +10,15 @@ interface Said {
   isDeleted: boolean;
 }
 
+const NOWHERE: ReadPlace = { generation: 0, pos: 0 };
+
 /**
  * An inbox reduced to what its numbers mean: channels are lists of what was said in them, a badge is counted from scratch. Its log has the events
  * alone; badges are asked for at any moment.
  */
 export class InboxModel {
   readonly log: InboxEvent[] = [];
-  readonly #channels = new Map<string, { said: Said[]; readPos: number }>();
+  readonly #channels = new Map<string, { said: Said[]; read: ReadPlace }>();
   readonly #changed = new Set<string>();
 
   get head(): number {
@@ -28,24 +31,36 @@ export class InboxModel {
     const channel = this.#channels.get(id);
     if (!channel) return this.#join(id);
     this.#changed.add(id);
-    const what = pick(random, ['say', 'say', 'say', 'delete', 'read', 'leave', 'choose'] as const);
+    const what = pick(random, ['say', 'say', 'say', 'delete', 'read', 'unread', 'leave', 'choose'] as const);
     if (what === 'say') this.#say(id, { author: pick(random, [ME, 'other']), isMention: random() < 0.3, isDeleted: false });
     else if (what === 'delete' && channel.said.length > 0) pick(random, channel.said).isDeleted = true;
     else if (what === 'read') this.read(id, integer(random, channel.said.length + 1));
+    else if (what === 'unread') this.markUnread(id, 1 + integer(random, channel.said.length + 1));
     else if (what === 'leave' && random() < 0.3) this.#leave(id);
     else if (what === 'choose') this.#append({ type: 'presence.chosen', choice: pick(random, ['auto', 'dnd'] as const), status: null });
   }
 
   /** Returns where the marker stands then; null where the user is no member. */
-  read(channelId: string, pos: number): number | null {
+  read(channelId: string, pos: number, generation?: number): ReadPlace | null {
+    const read = this.#channels.get(channelId)?.read;
+    if (!read || (generation ?? read.generation) < read.generation) return read ?? null;
+    return this.#moveRead(channelId, laterPlace({ ...read, pos }, read));
+  }
+
+  markUnread(channelId: string, pos: number): ReadPlace | null {
+    const read = this.#channels.get(channelId)?.read;
+    if (!read || pos > read.pos) return read ?? null;
+    return this.#moveRead(channelId, { generation: read.generation + 1, pos: pos - 1 });
+  }
+
+  #moveRead(channelId: string, place: ReadPlace): ReadPlace {
     const channel = this.#channels.get(channelId);
-    if (!channel) return null;
     this.#changed.add(channelId);
-    if (pos > channel.readPos) {
-      channel.readPos = pos;
-      this.#append({ type: 'read.moved', channel_id: channelId, read_pos: pos });
+    if (channel && isLaterPlace(place, channel.read)) {
+      channel.read = place;
+      this.#append({ type: 'read.moved', channel_id: channelId, read_pos: place.pos, ...generationField(place.generation) });
     }
-    return channel.readPos;
+    return place;
   }
 
   lastPos(channelId: string): number {
@@ -64,9 +79,9 @@ export class InboxModel {
   }
 
   #badge(id: string): Badge {
-    const { said, readPos } = this.#channels.get(id) ?? { said: [], readPos: 0 };
-    const unread = said.filter(({ author, isDeleted }, index) => index + 1 > readPos && author !== ME && !isDeleted);
-    return { channel_id: id, last_pos: said.length, read_pos: readPos, unread: unread.length, mentions: unread.filter(({ isMention }) => isMention).length };
+    const { said, read } = this.#channels.get(id) ?? { said: [], read: NOWHERE };
+    const unread = said.filter(({ author, isDeleted }, index) => index + 1 > read.pos && author !== ME && !isDeleted);
+    return { channel_id: id, last_pos: said.length, read_pos: read.pos, ...(read.generation > 0 && { read_generation: read.generation }), unread: unread.length, mentions: unread.filter(({ isMention }) => isMention).length };
   }
 
   /** Whoever is meant is notified, in another event than any that counts. */
@@ -79,7 +94,7 @@ export class InboxModel {
   }
 
   #join(id: string): void {
-    this.#channels.set(id, { said: [], readPos: 0 });
+    this.#channels.set(id, { said: [], read: NOWHERE });
     this.#append({ type: 'channel.joined', channel_id: id, role: 'member', actor_id: ME });
   }
 

@@ -18,6 +18,7 @@ export interface CountedBadge {
   readonly as_of_seq: number;
   readonly last_pos: number;
   readonly read_pos: number;
+  readonly read_generation: number;
   readonly unread: number;
   readonly mentions: number;
   /** Of the user's own settings and the channel's together: 0 before there were any. */
@@ -28,7 +29,7 @@ export interface CountedBadge {
 function countBadges(sql: AnySql, members: postgres.PendingQuery<postgres.Row[]>): postgres.PendingQuery<CountedBadge[]> {
   return sql<CountedBadge[]>`
     SELECT m.user_id, m.channel_id, m.role, m.version::float8 AS version, l.epoch, l.drained_seq::float8 AS as_of_seq, l.drained_pos::float8 AS last_pos,
-      coalesce(r.read_pos, 0)::float8 AS read_pos, n.unread::float8 AS unread,
+      coalesce(r.read_pos, 0)::float8 AS read_pos, coalesce(r.generation, 0)::float8 AS read_generation, n.unread::float8 AS unread,
       CASE WHEN coalesce(k.level, g.level) = 'none' THEN 0 ELSE n.mentions END::float8 AS mentions, (coalesce(g.version, 0) + coalesce(k.version, 0))::float8 AS settings_version
     FROM (${members}) m
     JOIN users u ON u.id = m.user_id

@@ -53,7 +53,7 @@ export async function findChannel(db: Queryable, credentialId: string, channelId
 /** The caller's channels with what a first paint needs, of one snapshot; at most `limit`, in the order of names. */
 export async function listMyChannels(db: Queryable, credentialId: string, limit: number): Promise<MyChannel[]> {
   const rows = await db.execute<Row<MyChannel>>(sql`
-    SELECT ${channelColumns}, l.epoch, l.drained_seq AS as_of_seq, l.drained_pos AS last_pos, coalesce(r.read_pos, 0) AS read_pos
+    SELECT ${channelColumns}, l.epoch, l.drained_seq AS as_of_seq, l.drained_pos AS last_pos, coalesce(r.read_pos, 0) AS read_pos, coalesce(r.generation, 0) AS read_generation
     FROM (${callerRow(credentialId)}) me
     JOIN members mine ON mine.user_id = me.id
     JOIN channels ch ON ch.id = mine.channel_id AND ch.kind <> 'direct'
@@ -66,6 +66,7 @@ export async function listMyChannels(db: Queryable, credentialId: string, limit:
     as_of_seq: Number(row.as_of_seq),
     last_pos: Number(row.last_pos),
     read_pos: Number(row.read_pos),
+    ...(Number(row.read_generation) > 0 && { read_generation: Number(row.read_generation) }),
   }));
 }
 

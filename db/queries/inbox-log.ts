@@ -36,13 +36,15 @@ export interface InboxChannelRow {
   readonly role: MemberRole | null;
   readonly version: number;
   readonly read_pos: number;
+  readonly read_generation: number;
   readonly notified_seq: number;
 }
 
 /** Within the transaction of `claimInbox`. */
 export async function inboxChannels(sql: Tx, userId: string): Promise<InboxChannelRow[]> {
   return await sql<InboxChannelRow[]>`
-    SELECT k.channel_id, k.role, k.version::float8 AS version, coalesce(r.read_pos, 0)::float8 AS read_pos, coalesce(n.seq, 0)::float8 AS notified_seq
+    SELECT k.channel_id, k.role, k.version::float8 AS version, coalesce(r.read_pos, 0)::float8 AS read_pos,
+      coalesce(r.generation, 0)::float8 AS read_generation, coalesce(n.seq, 0)::float8 AS notified_seq
     FROM (
       SELECT m.channel_id, m.role, m.version FROM members m WHERE m.user_id = ${userId}
       UNION ALL SELECT f.channel_id, NULL, f.version FROM former_members f WHERE f.user_id = ${userId}

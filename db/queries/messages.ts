@@ -51,19 +51,21 @@ interface AuthorColumns {
   readonly display_name: string;
   readonly author_role: User['role'];
 }
-type Row = Standing & LogColumns & MessageColumns & AuthorColumns & { [column: string]: unknown };
+export type MessageRow = MessageColumns & AuthorColumns;
+type Row = Standing & LogColumns & MessageRow & { [column: string]: unknown };
 
-const messageColumns: SQL = sql`p.id, p.channel_id, p.seq, p.pos, p.thread_id, p.tpos, p.author_id, p.client_msg_id, p.text, p.origin, p.revision,
+/** A message as the API shows it, of the rows `p` and what `messageTables` joins to them. */
+export const messageColumns: SQL = sql`p.id, p.channel_id, p.seq, p.pos, p.thread_id, p.tpos, p.author_id, p.client_msg_id, p.text, p.origin, p.revision,
   ${wireTime(sql`p.created_at`)} AS created_at, ${wireTime(sql`p.edited_at`)} AS edited_at, ${wireTime(sql`p.deleted_at`)} AS deleted_at,
   p.deleted_at IS NOT NULL AND EXISTS (SELECT FROM message_removals mr WHERE mr.message_id = p.id) AS is_removed,
   coalesce(t.reply_count, 0) AS reply_count, r.reactions, ${wireTime(sql`pn.pinned_at`)} AS pinned_at, pn.pinned_by, mf.file_ids, mf.files, a.handle, a.display_name, a.role AS author_role`;
 
 /** The stored columns that `messageColumns` is made of. */
-const storedColumns: SQL = sql`m.id, m.channel_id, m.seq, m.pos, m.thread_id, m.tpos, m.author_id, m.client_msg_id, m.text, m.origin, m.revision,
+export const storedColumns: SQL = sql`m.id, m.channel_id, m.seq, m.pos, m.thread_id, m.tpos, m.author_id, m.client_msg_id, m.text, m.origin, m.revision,
   m.created_at, m.edited_at, m.deleted_at`;
 
 /** What surrounds the message rows `p`: their threads, authors, files, and reactions, in the order in which each emoji first came. */
-const messageTables: SQL = sql`
+export const messageTables: SQL = sql`
   LEFT JOIN threads t ON t.root_id = p.id
   LEFT JOIN pins pn ON pn.message_id = p.id
   LEFT JOIN users a ON a.id = p.author_id
@@ -159,7 +161,7 @@ export async function findPos(db: Queryable, channelId: string, messageId: strin
   return row?.pos == null ? null : Number(row.pos);
 }
 
-function toMessage(row: Row): Message {
+export function toMessage(row: MessageRow): Message {
   return {
     id: row.id,
     channel_id: row.channel_id,
@@ -183,7 +185,7 @@ function toMessage(row: Row): Message {
   };
 }
 
-function authorsOf(rows: readonly Row[]): User[] {
+export function authorsOf(rows: readonly MessageRow[]): User[] {
   const authors = new Map(
     rows.map(({ author_id, handle, display_name, author_role }) => [author_id, { id: author_id, handle, display_name, role: author_role }]),
   );

@@ -92,7 +92,7 @@ const record = (eventsBetween: Read): InboxRecord => ({
   ...common, findChannel: away, wake: async () => [], findPlace: away, move: away, keepForked: away, logPresence: async () => {}, eventsBetween,
   readUser: async () => ({
     claimed: { epoch: 1, fence: 1, drained_seq: 0, awake_version: 0, notices_read_seq: 0 },
-    channels: [{ channel_id, role: 'member', version: 1, read_pos: 0, notified_seq: 0 }],
+    channels: [{ channel_id, role: 'member', version: 1, read_pos: 0, read_generation: 0, notified_seq: 0 }],
     wish: { choice: 'auto', status: null, version: 0 },
   }),
 });

@@ -1,3 +1,4 @@
+import type { SavedState } from '../../protocol/api.ts';
 import type { Outcome } from '../../protocol/errors.ts';
 import type { NoticesRead, ReadResult } from '../../protocol/frames.ts';
 import type { InboxNote } from '../../protocol/inbox-events.ts';
@@ -18,8 +19,10 @@ export interface InboxApi {
   revokeCredential(credentialId: string): Promise<void>;
   /** Asks all sockets to leave at a random moment within so many milliseconds, and to come back; how many there are. */
   prepareRestart(withinMs: number): Promise<number>;
-  /** Moves the read marker of a channel up to `pos`, durably; it never goes down. Answers where it stands. */
-  read(actor: Actor, channelId: string, pos: number): Promise<Outcome<ReadResult>>;
+  /** Moves the read marker of a channel up to `pos`, durably; it never goes down by this, nor by a lower generation than its own. Answers where it stands. */
+  read(actor: Actor, channelId: string, pos: number, generation?: number): Promise<Outcome<ReadResult>>;
+  /** Moves it back to before the message at `pos`, durably, and its generation on; not by a lower generation than its own. Answers where it stands. */
+  markUnread(actor: Actor, channelId: string, pos: number, generation?: number): Promise<Outcome<ReadResult>>;
   /** Marks notices as read up to this event of the inbox, or all there are (null), durably, on all devices. Answers up to where they are. */
   readNotices(actor: Actor, upTo: number | null): Promise<Outcome<NoticesRead>>;
   /** Applies and announces a member change; repeating it, or an older one, does nothing. A channel that is left has no badge any more. */
@@ -27,6 +30,8 @@ export interface InboxApi {
   /** Tells the user's devices of a change of theirs that Postgres holds; `version` rises with each of one thing, and what is not above the last does nothing. */
   note(userId: string, note: InboxNote, version: number): Promise<void>;
   tell(userId: string, telling: InboxTelling): Promise<TellAnswer>;
+  /** The user's list of saved messages has changed, as Postgres committed it. Repeating it, or an older change, does nothing. */
+  savedChanged(userId: string, state: SavedState): Promise<void>;
   /** For a room in which somebody looks: what others see of the user, and from then on its changes. Repeating it does no harm. */
   watchPresence(userId: string, channelId: string): Promise<WatchedPresence>;
   /** What the user chose to be seen as, as Postgres committed it; repeating it, or an older choice, does nothing. */

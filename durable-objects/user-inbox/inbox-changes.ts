@@ -1,16 +1,23 @@
+import type { SavedState } from '../../protocol/api.ts';
 import type { Outcome, Problem } from '../../protocol/errors.ts';
 import type { NoticesRead, ReadResult } from '../../protocol/frames.ts';
 import type { InboxNote } from '../../protocol/inbox-events.ts';
 import { MAX_UNDRAINED_BYTES, MAX_UNDRAINED_EVENTS } from '../../protocol/limits.ts';
+import { generationField } from '../../protocol/read-places.ts';
 import type { InboxMemberChange, InboxTelling } from '../../protocol/tellings.ts';
 import type { LogEvent } from '../log/event-log.ts';
-import { moveMarker } from './badge-merge.ts';
-import { badgeOf } from './inbox-channels.ts';
+import { moveBack, moveMarker } from './badge-merge.ts';
+import { badgeOf, type InboxChannel } from './inbox-channels.ts';
 import type { InboxState } from './inbox-state.ts';
 import type { Wish } from './presence.ts';
 import { type IsInView, takeMemberChange, takeTelling } from './telling.ts';
 
 const backlogged: Problem = { code: 'room_backlogged', detail: 'The inbox holds as many unstored events as it may', retry_after: 5 };
+
+const readResult = ({ read_pos, read_generation }: InboxChannel): ReadResult => ({ read_pos, ...generationField(read_generation) });
+
+/** Whether something was marked as unread since. A generation that nobody gave, or that was lost with the inbox's storage, is taken for the present one. */
+const isOvertaken = ({ read_generation }: InboxChannel, generation = read_generation): boolean => generation < read_generation;
 
 export interface ChangePorts {
   clock(): number;
@@ -31,16 +38,28 @@ export class InboxChanges {
     this.#ports = ports;
   }
 
-  /** Moves the read marker of a channel up to `pos`; it never goes down. */
-  read(channelId: string, pos: number): Outcome<ReadResult> {
+  /** Moves the read marker of a channel up to `pos`; it never goes down by this. What was read before something was marked as unread, by its generation, does nothing. */
+  read(channelId: string, pos: number, generation?: number): Outcome<ReadResult> {
     const channel = this.#state.channels.get(channelId);
-    if (pos <= channel.read_pos) return { ok: { read_pos: channel.read_pos } };
+    if (pos <= channel.read_pos || isOvertaken(channel, generation)) return { ok: readResult(channel) };
+    return this.#moveRead(moveMarker(channel, pos));
+  }
+
+  /** Moves it back to before the message at `pos`, where that is read. */
+  markUnread(channelId: string, pos: number, generation?: number): Outcome<ReadResult> {
+    const channel = this.#state.channels.get(channelId);
+    if (pos > channel.read_pos || isOvertaken(channel, generation)) return { ok: readResult(channel) };
+    return this.#moveRead(moveBack(channel, pos));
+  }
+
+  #moveRead(channel: InboxChannel): Outcome<ReadResult> {
     if (this.#isBacklogged()) return { problem: backlogged };
-    this.#commit([channelId], () => {
-      this.#state.channels.put(moveMarker(channel, pos));
-      this.#state.append({ type: 'read.moved', channel_id: channelId, read_pos: pos }, this.#ports.clock());
+    const { channel_id } = channel;
+    this.#commit([channel_id], () => {
+      this.#state.channels.put(channel);
+      this.#state.append({ type: 'read.moved', channel_id, ...readResult(channel) }, this.#ports.clock());
     });
-    return { ok: { read_pos: pos } };
+    return { ok: readResult(channel) };
   }
 
   /** Marks notices as read up to this event of the log, or all; the marker never goes down, nor beyond the head. */
@@ -55,6 +74,15 @@ export class InboxChanges {
       this.#state.append({ type: 'notices.read', read_seq }, this.#ports.clock());
     });
     return { ok: { read_seq } };
+  }
+
+  /** What is not above the version that was told last is a repetition, or comes late: who has heard of that version sees by its number that one is missing. */
+  savedChanged({ message_id, saved, version }: SavedState): void {
+    if (version <= this.#state.saved.told || this.#isBacklogged()) return;
+    this.#commit([], () => {
+      this.#state.saved.moveTo(version);
+      this.#state.append({ type: 'saved.changed', message_id, saved, version }, this.#ports.clock());
+    });
   }
 
   choosePresence({ choice, status }: Wish): Outcome<null> {

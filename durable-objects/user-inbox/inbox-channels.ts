@@ -21,6 +21,8 @@ export interface InboxChannel {
   readonly announced: number;
   readonly notified_seq: number;
   readonly read_pos: number;
+  /** Of the read marker. */
+  readonly read_generation: number;
   readonly epoch: number;
   readonly as_of_seq: number;
   readonly last_pos: number;
@@ -29,16 +31,23 @@ export interface InboxChannel {
 }
 
 const NOTHING_COUNTED = { epoch: 0, as_of_seq: 0, last_pos: 0, unread: 0, mentions: 0 };
-const UNKNOWN = { role: null, version: 0, announced: 0, notified_seq: 0, read_pos: 0, ...NOTHING_COUNTED };
+const UNKNOWN = { role: null, version: 0, announced: 0, notified_seq: 0, read_pos: 0, read_generation: 0, ...NOTHING_COUNTED };
 
-export const badgeOf = ({ channel_id, last_pos, read_pos, unread, mentions }: InboxChannel): Badge => ({ channel_id, last_pos, read_pos, unread, mentions });
+export const badgeOf = ({ channel_id, last_pos, read_pos, read_generation, unread, mentions }: InboxChannel): Badge => ({
+  channel_id, last_pos, read_pos, ...(read_generation > 0 && { read_generation }), unread, mentions,
+});
 
 /** Without the counts: the channel is left. */
 export const withoutBadge = (channel: InboxChannel): InboxChannel => ({ ...channel, ...NOTHING_COUNTED });
 
 type Row = { [K in keyof InboxChannel]: K extends 'channel_id' ? string : K extends 'role' ? string | null : number };
 
-const COLUMNS = 'channel_id, role, version, announced, notified_seq, read_pos, epoch, as_of_seq, last_pos, unread, mentions';
+const STORED = 'channel_id, role, version, announced, notified_seq, read_pos, epoch, as_of_seq, last_pos, unread, mentions';
+const COLUMNS = `c.channel_id, c.role, c.version, c.announced, c.notified_seq, c.read_pos, c.epoch, c.as_of_seq, c.last_pos, c.unread, c.mentions,
+  coalesce(g.generation, 0) AS read_generation`;
+const TABLES = 'channels c LEFT JOIN read_generations g ON g.channel_id = c.channel_id';
+/** Not there before 2026-11-26. Rows are of channels in which something was ever marked as unread. */
+const GENERATIONS_SCHEMA = 'CREATE TABLE IF NOT EXISTS read_generations (channel_id TEXT PRIMARY KEY, generation INTEGER NOT NULL) WITHOUT ROWID;';
 
 /** The user's channels, in SQLite. */
 export class InboxChannels {
@@ -46,25 +55,27 @@ export class InboxChannels {
 
   constructor(sql: SqlDriver) {
     this.#sql = sql;
+    sql.run(GENERATIONS_SCHEMA);
   }
 
   /** A channel the inbox has not heard of is one that the user is no member of. */
   get(channelId: string): InboxChannel {
-    const [row] = this.#sql.all<Row>(`SELECT ${COLUMNS} FROM channels WHERE channel_id = ?`, channelId);
+    const [row] = this.#sql.all<Row>(`SELECT ${COLUMNS} FROM ${TABLES} WHERE c.channel_id = ?`, channelId);
     return row === undefined ? { channel_id: channelId, ...UNKNOWN } : toChannel(row);
   }
 
   put(channel: InboxChannel): void {
     const c = channel;
     this.#sql.run(
-      `INSERT OR REPLACE INTO channels (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT OR REPLACE INTO channels (${STORED}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       c.channel_id, c.role, c.version, c.announced, c.notified_seq, c.read_pos, c.epoch, c.as_of_seq, c.last_pos, c.unread, c.mentions,
     );
+    if (c.read_generation > 0) this.#sql.run('INSERT OR REPLACE INTO read_generations (channel_id, generation) VALUES (?, ?)', c.channel_id, c.read_generation);
   }
 
   /** The user's channels that have anything unread. */
   badges(): Badge[] {
-    return this.#sql.all<Row>(`SELECT ${COLUMNS} FROM channels WHERE unread > 0 AND role IS NOT NULL ORDER BY channel_id`).map((row) => badgeOf(toChannel(row)));
+    return this.#sql.all<Row>(`SELECT ${COLUMNS} FROM ${TABLES} WHERE c.unread > 0 AND c.role IS NOT NULL ORDER BY c.channel_id`).map((row) => badgeOf(toChannel(row)));
   }
 }
 

@@ -11,7 +11,8 @@ const INBOX_RATE: BucketRate = { perSecond: 10, burst: 50 };
 
 export interface InboxCommandPorts<S> {
   clock(): number;
-  read(actor: Actor, channelId: string, pos: number): Promise<Outcome<ReadResult>>;
+  read(actor: Actor, channelId: string, pos: number, generation?: number): Promise<Outcome<ReadResult>>;
+  markUnread(actor: Actor, channelId: string, pos: number, generation?: number): Promise<Outcome<ReadResult>>;
   /** Carries the socket on with the credential of a fresh ticket. */
   refresh(socket: S, ticket: string): Promise<Outcome<RefreshResult>>;
   activity(socket: S, state: 'active' | 'idle'): void;
@@ -55,7 +56,9 @@ export class InboxCommands<S extends RoomSocket> {
     this.#ports.viewing(socket, channel_id === null ? null : { channel_id, thread_id, at: this.#ports.clock() });
   }
 
-  #execute(socket: S, actor: Actor, frame: Extract<InboxClientFrame, { type: 'read' | 'refresh' }>): Promise<Outcome<ReadResult | RefreshResult>> {
-    return frame.type === 'refresh' ? this.#ports.refresh(socket, frame.ticket) : this.#ports.read(actor, frame.channel_id, frame.pos);
+  #execute(socket: S, actor: Actor, frame: Extract<InboxClientFrame, { type: 'read' | 'mark_unread' | 'refresh' }>): Promise<Outcome<ReadResult | RefreshResult>> {
+    if (frame.type === 'refresh') return this.#ports.refresh(socket, frame.ticket);
+    const { channel_id, pos, generation } = frame;
+    return frame.type === 'read' ? this.#ports.read(actor, channel_id, pos, generation) : this.#ports.markUnread(actor, channel_id, pos, generation);
   }
 }

@@ -6,6 +6,7 @@ import { GivenNotices } from './given-notices.ts';
 import { CHANNELS_SCHEMA, InboxChannels } from './inbox-channels.ts';
 import { Noted } from './noted.ts';
 import { NoticeMarker } from './notice-marker.ts';
+import { SavedVersion } from './saved-version.ts';
 
 type WithoutBase<E> = E extends InboxEvent ? Omit<E, 'seq' | 'id' | 'at'> : never;
 /** An event before the log numbers and dates it. */
@@ -32,7 +33,7 @@ const STATE_SCHEMA = `
     left_at INTEGER
   );`;
 /** Not the alarms: the instance that ends may still set its own. */
-const TABLES = ['inbox_state', 'events', 'log_state', 'channels', 'given_notices', 'notice_marker', 'counted_levels', 'noted'];
+const TABLES = ['inbox_state', 'events', 'log_state', 'channels', 'given_notices', 'notice_marker', 'counted_levels', 'noted', 'read_generations', 'saved_version'];
 
 type StateRow = { user_id: string; awake_version: number; is_awake: number; owes_badges: number; left_at: number | null };
 
@@ -44,6 +45,7 @@ export class InboxState {
   readonly marker: NoticeMarker;
   readonly levels: CountedLevels;
   readonly noted: Noted;
+  readonly saved: SavedVersion;
   readonly userId: string;
   readonly #sql: SqlDriver;
   readonly #newId: (now: number) => string;
@@ -85,6 +87,7 @@ export class InboxState {
     this.marker = new NoticeMarker(sql);
     this.levels = new CountedLevels(sql);
     this.noted = new Noted(sql);
+    this.saved = new SavedVersion(sql);
   }
 
   get isAwake(): boolean {

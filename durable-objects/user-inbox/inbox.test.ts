@@ -1,6 +1,5 @@
 import { uuidv7 } from 'uuidv7';
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { CountedBadge } from '../../db/queries/badges.ts';
 import { MAX_UNDRAINED_EVENTS, SOCKET_WINDOW_EVENTS } from '../../protocol/limits.ts';
 import type { InboxBadge, InboxNotice, InboxTelling } from '../../protocol/tellings.ts';
 import { actorOf, type InboxClient, joined, openInbox } from '../../tests/support/inbox-core.ts';
@@ -19,7 +18,7 @@ const away = (): Promise<never> => Promise.reject(new Error('Postgres is away'))
 let sql: SqlDriver;
 let now: number;
 let timers: { at: number; task: () => void }[];
-let counted: Omit<CountedBadge, 'user_id'>[] | null;
+let counted: InboxBadge[] | null;
 let woken: number[];
 let inbox: Inbox<InboxClient>;
 
@@ -27,13 +26,13 @@ let inbox: Inbox<InboxClient>;
 const record: InboxRecord = {
   readUser: async () => ({
     claimed: { epoch: 1, fence: 1, drained_seq: 0, awake_version: 0, notices_read_seq: 0 },
-    channels: [{ channel_id: CHANNEL ?? '', role: 'member', version: 1, read_pos: 0, notified_seq: 0 }],
+    channels: [{ channel_id: CHANNEL ?? '', role: 'member', version: 1, read_pos: 0, read_generation: 0, notified_seq: 0 }],
     wish: { choice: 'auto', status: null, version: 0 },
   }),
   findChannel: away,
   wake: async (version) => {
     woken.push(version);
-    return counted?.map((badge) => ({ user_id: ALICE ?? '', ...badge })) ?? (await away());
+    return counted?.map((one) => ({ user_id: ALICE ?? '', ...one, settings_version: one.settings_version ?? 0, read_generation: one.read_generation ?? 0 })) ?? (await away());
   },
   drainBatch: away, skipPoison: away, findPlace: away, move: away, keepForked: away, eventsBetween: away, poisonBetween: away, logPresence: away,
   isDataFault: () => false,

@@ -1,4 +1,5 @@
 import type { CloseCode } from '../../protocol/close-codes.ts';
+import type { SavedState } from '../../protocol/api.ts';
 import type { Outcome, Problem } from '../../protocol/errors.ts';
 import type { NoticesRead, ReadResult } from '../../protocol/frames.ts';
 import type { InboxNote } from '../../protocol/inbox-events.ts';
@@ -76,7 +77,8 @@ export class Inbox<S extends RoomSocket> {
     this.#tidy = new TidyLoop(this.#fanout, { ...ports, round: () => this.#tidyRound() });
     this.#commands = new InboxCommands(this.#fanout, {
       clock,
-      read: (actor, channelId, pos) => this.read(actor, channelId, pos),
+      read: (...read) => this.read(...read),
+      markUnread: (...unread) => this.markUnread(...unread),
       refresh: async (socket, ticket) => this.#counted(await this.#credentials.refresh(socket, ticket)),
       activity: (socket, activity) => this.activity(socket, activity),
       viewing: (socket, viewing) => this.#fanout.amend(socket, { viewing }),
@@ -145,10 +147,16 @@ export class Inbox<S extends RoomSocket> {
     if (this.#state.log.undrainedEvents > 0 || this.#wakefulness.isDue) this.#tidy.touch();
   }
 
-  /** Moves the read marker of a channel up to `pos`; it never goes down. */
-  async read(actor: Actor, channelId: string, pos: number): Promise<Outcome<ReadResult>> {
-    const problem = this.#refusal(actor) ?? (await this.#memberProblem(channelId)) ?? this.#refusal(actor);
-    return this.#counted(problem === null ? this.#changes.read(channelId, pos) : { problem });
+  /** As `InboxApi`. */
+  async read(actor: Actor, channelId: string, pos: number, generation?: number): Promise<Outcome<ReadResult>> {
+    const problem = await this.#channelRefusal(actor, channelId);
+    return this.#counted(problem === null ? this.#changes.read(channelId, pos, generation) : { problem });
+  }
+
+  /** As `InboxApi`. */
+  async markUnread(actor: Actor, channelId: string, pos: number, generation?: number): Promise<Outcome<ReadResult>> {
+    const problem = await this.#channelRefusal(actor, channelId);
+    return this.#counted(problem === null ? this.#changes.markUnread(channelId, pos, generation) : { problem });
   }
 
   /** Marks notices as read up to this event of the log, or all (null). */
@@ -174,6 +182,11 @@ export class Inbox<S extends RoomSocket> {
   /** As `InboxApi`. */
   note(note: InboxNote, version: number): void {
     this.#changes.note(note, version);
+  }
+
+  /** As `InboxApi`. */
+  savedChanged(state: SavedState): void {
+    this.#changes.savedChanged(state);
   }
 
   applyMemberChange(change: InboxMemberChange): void {
@@ -234,6 +247,10 @@ export class Inbox<S extends RoomSocket> {
   #refusal(actor: Actor): Problem | null {
     if (actor.user_id !== this.userId) return { code: 'forbidden' };
     return actor.expires_at <= this.#ports.clock() || this.#ports.isRevoked(actor.credential_id) ? { code: 'unauthenticated' } : null;
+  }
+
+  async #channelRefusal(actor: Actor, channelId: string): Promise<Problem | null> {
+    return this.#refusal(actor) ?? (await this.#memberProblem(channelId)) ?? this.#refusal(actor);
   }
 
   async #memberProblem(channelId: string): Promise<Problem | null> {

@@ -1,4 +1,5 @@
 import { DurableObject } from 'cloudflare:workers';
+import type { SavedState } from '../../protocol/api.ts';
 import type { Outcome } from '../../protocol/errors.ts';
 import type { NoticesRead, ReadResult } from '../../protocol/frames.ts';
 import { NEXT_TICKET_SECONDS, TICKET_SECONDS } from '../../protocol/limits.ts';
@@ -83,9 +84,14 @@ export class UserInbox extends DurableObject<Env> implements InboxApi {
     this.#inbox.current?.revokeCredential(credentialId);
   }
 
-  async read(actor: Actor, channelId: string, pos: number): Promise<Outcome<ReadResult>> {
+  async read(actor: Actor, ...read: [channelId: string, pos: number, generation?: number]): Promise<Outcome<ReadResult>> {
     const inbox = await this.#inbox.open(actor.user_id);
-    return 'problem' in inbox ? inbox : await inbox.ok.read(actor, channelId, pos);
+    return 'problem' in inbox ? inbox : await inbox.ok.read(actor, ...read);
+  }
+
+  async markUnread(actor: Actor, ...unread: [channelId: string, pos: number, generation?: number]): Promise<Outcome<ReadResult>> {
+    const inbox = await this.#inbox.open(actor.user_id);
+    return 'problem' in inbox ? inbox : await inbox.ok.markUnread(actor, ...unread);
   }
 
   async readNotices(actor: Actor, upTo: number | null): Promise<Outcome<NoticesRead>> {
@@ -99,6 +105,10 @@ export class UserInbox extends DurableObject<Env> implements InboxApi {
 
   async note(userId: string, note: InboxNote, version: number): Promise<void> {
     (await this.#inbox.mustOpen(userId)).note(note, version);
+  }
+
+  async savedChanged(userId: string, state: SavedState): Promise<void> {
+    (await this.#inbox.mustOpen(userId)).savedChanged(state);
   }
 
   async tell(userId: string, telling: InboxTelling): Promise<TellAnswer> {

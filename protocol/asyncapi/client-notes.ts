@@ -73,6 +73,11 @@ export const INBOX_CLIENT_NOTES: Notes<InboxClientFrame> = {
     summary: 'Up to pos, on all devices of the user. It never goes down.',
     examples: [{ type: 'read', id: '8', channel_id: CHANNEL, pos: 12 }],
   },
+  mark_unread: {
+    title: 'Mark as unread',
+    summary: 'From the message at pos on: moves the read marker of a channel back, on all devices, and its generation on.',
+    examples: [{ type: 'mark_unread', id: '3', channel_id: CHANNEL, pos: 17 }, { type: 'mark_unread', id: '4', channel_id: CHANNEL, pos: 17, generation: 1 }],
+  },
   activity: {
     title: 'Say whether the user is at this device',
     summary: 'A socket begins active. Unanswered.',

@@ -139,6 +139,11 @@ export const INBOX_EVENT_NOTES: Notes<InboxEvent> = {
     summary: 'And will not be.',
     examples: [{ ...told(12), type: 'scheduled_message.failed', channel_id: CHANNEL, scheduled_message_id: MESSAGE, failure: 'channel_archived' }],
   },
+  'saved.changed': {
+    title: 'The list of saved messages has changed',
+    summary: 'On this or another device. Its version rises by 1 with each change: who finds one missing reads the list again.',
+    examples: [{ ...told(10), type: 'saved.changed', message_id: MESSAGE, saved: true, version: 3 }],
+  },
   'channel.left': {
     title: 'The user is no longer a member',
     summary: 'They left, or were removed.',

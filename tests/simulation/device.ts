@@ -131,7 +131,7 @@ export class Device {
       bootstrap: () => this.#gateway.ask(() => ({ me: ME, channels: stored.isMember(this.userId) ? [channelEntry(stored)] : [], direct_channels: [], users: [], inbox: { epoch: 1, as_of_seq: 0 } })),
       history: (_, query = {}) => this.#gateway.ask(() => this.#asMember(() => messagePage(stored, null, query))),
       replies: (_, rootId, query = {}) => this.#gateway.ask(() => this.#asMember(() => messagePage(stored, rootId, query))),
-      markRead: () => this.#gateway.ask(() => {}),
+      markRead: (_, read_pos) => this.#gateway.ask(() => ({ read_pos })),
       socketTicket: () => this.#gateway.ask(() => this.#gateway.ticket()),
     };
   }

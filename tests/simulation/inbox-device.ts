@@ -1,8 +1,10 @@
 import { createApi } from '../../client/http.ts';
 import { InboxSession } from '../../client/inbox-session.ts';
+import { readPlaceIn } from '../../client/inbox-state.ts';
 import { ReadMarker } from '../../client/read-marker.ts';
 import type { Badge } from '../../protocol/frames.ts';
 import type { InboxEvent } from '../../protocol/inbox-events.ts';
+import { isLaterPlace, laterPlace, type ReadPlace } from '../../protocol/read-places.ts';
 import { Gateway, type GatewayPorts } from './gateway.ts';
 import type { InboxObject } from './inbox-object.ts';
 import type { ObjectPorts } from './simulated-object.ts';
@@ -13,14 +15,15 @@ export interface InboxDevicePorts extends GatewayPorts, Pick<ObjectPorts, 'store
 export class InboxDevice {
   readonly name: string;
   readonly inbox: InboxObject;
-  /** The highest marker whose moving was answered. */
-  readPos = 0;
+  /** The latest place of the marker that was answered. */
+  read: ReadPlace = { generation: 0, pos: 0 };
   readonly #ports: InboxDevicePorts;
   readonly #gateway: Gateway;
   #session: InboxSession | null = null;
   #marker: ReadMarker | null = null;
-  #wanted = 0;
+  #wanted: ReadPlace = this.read;
   #heard = 0;
+  #overtaken = false;
   #isActive = true;
   #activityChanged: () => void = () => {};
 
@@ -66,14 +69,14 @@ export class InboxDevice {
       },
     );
     this.#session = session;
-    this.#marker = new ReadMarker((pos) => this.#markRead(session, pos), this.readPos, schedule);
+    this.#marker = new ReadMarker((place) => this.#markRead(session, place), this.read, schedule);
     session.start();
   }
 
   stop(): void {
     this.#session?.stop();
     this.#marker?.stop();
-    [this.#session, this.#marker, this.#wanted] = [null, null, this.readPos];
+    [this.#session, this.#marker, this.#wanted] = [null, null, this.read];
   }
 
   setActive(isActive: boolean): void {
@@ -90,19 +93,39 @@ export class InboxDevice {
 
   /** Nothing that its user has read is still to be told. */
   get hasTold(): boolean {
-    return this.#wanted <= this.readPos;
+    return !isLaterPlace(this.#wanted, this.read);
   }
 
-  /** Its user has read the channel up to `pos`: told until it was answered. */
-  read(pos: number): void {
+  /** Its user has read the channel up to `pos`: told until it was answered, unless something is marked as unread meanwhile. */
+  readTo(pos: number): void {
     if (this.#marker === null) return;
-    this.#wanted = Math.max(this.#wanted, pos);
-    this.#marker.moveTo(pos);
+    const { generation } = this.#known();
+    this.#wanted = laterPlace({ generation, pos }, this.#wanted);
+    this.#marker.moveTo({ generation, pos });
   }
 
-  async #markRead(session: InboxSession, pos: number): Promise<void> {
-    await session.markRead(this.#ports.stored.channelId, pos);
-    this.readPos = Math.max(this.readPos, pos);
+  /** It may be lost: who marks as unread sees what becomes of it. */
+  markUnread(pos: number): void {
+    const { session } = this;
+    if (session === null) return;
+    const { channelId } = this.#ports.stored;
+    session.markUnread(channelId, pos).then(() => this.#learn(), () => {});
+  }
+
+  async #markRead(session: InboxSession, { generation, pos }: ReadPlace): Promise<void> {
+    await session.markRead(this.#ports.stored.channelId, pos, generation);
+    this.#learn();
+  }
+
+  #known(): ReadPlace {
+    return this.#session === null ? this.read : readPlaceIn(this.#session.state, this.#ports.stored.channelId);
+  }
+
+  /** What this device knows of the marker, it was answered or told: what it wanted of an earlier generation is overtaken. */
+  #learn(): void {
+    this.read = laterPlace(this.#known(), this.read);
+    this.#wanted = laterPlace(this.read, this.#wanted);
+    if (this.read.generation > 0) this.#marker?.learn(this.read);
   }
 
   #activity() {
@@ -124,7 +147,10 @@ export class InboxDevice {
       if (event.seq !== this.#heard + 1) watch.violate('G4', `${this.name} heard of event ${event.seq} after ${this.#heard}`);
       this.#heard = event.seq;
       watch.isTrue(watch.inbox(this.inbox.stored.userId), event, epoch);
+      if (event.type === 'read.moved' && event.generation !== undefined) this.#overtaken = true;
     }
+    if (this.#overtaken) this.#learn();
+    this.#overtaken = false;
   }
 }
 

@@ -7,7 +7,8 @@ type Action = (world: World) => void;
 /** What people do who listen to their inboxes, read, type and look. The number is how often, among all of an action list. */
 export const PEOPLE_ACTIONS: readonly (readonly [number, Action])[] = [
   [14, mention],
-  [14, (world) => listener(world).read(1 + integer(world.random, Math.max(1, world.stored.drainedPos)))],
+  [14, (world) => listener(world).readTo(1 + integer(world.random, Math.max(1, world.stored.drainedPos)))],
+  [5, (world) => listener(world).markUnread(1 + integer(world.random, Math.max(1, world.stored.drainedPos)))],
   [10, (world) => pick(world.random, world.devices).session?.typed()],
   [6, (world) => pick(world.random, world.devices).look(world.random() < 0.7)],
   [6, (world) => listener(world).setActive(world.random() < 0.5)],

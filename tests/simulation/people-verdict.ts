@@ -1,6 +1,7 @@
 import { CLOSED_MS, LEASE_MS } from '../../durable-objects/user-inbox/presence.ts';
 import { PRESENCE_EVERY_SECONDS } from '../../protocol/limits.ts';
 import type { PresenceState } from '../../protocol/presence.ts';
+import { isLaterPlace } from '../../protocol/read-places.ts';
 import type { InboxDevice } from './inbox-device.ts';
 import type { InboxObject } from './inbox-object.ts';
 import type { World } from './world.ts';
@@ -19,20 +20,21 @@ function judgeInbox(world: World, { stored }: InboxObject): void {
   judgeNotices(world, stored);
   const truth = watch.inbox(stored.userId);
   if (stored.place.drained_seq !== truth.head) watch.violate('G6', `Postgres has ${stored.place.drained_seq} of ${truth.head} events of the inbox of ${stored.handle}`);
-  const answered = Math.max(...inboxDevices.filter(({ inbox }) => inbox.stored === stored).map(({ readPos }) => readPos));
-  if (stored.readPos < answered) watch.violate('G1', `${stored.handle} has read up to ${answered}, and Postgres says ${stored.readPos}`);
+  for (const { inbox, name, read } of inboxDevices) {
+    if (inbox.stored === stored && isLaterPlace(read, stored.read)) watch.violate('G1', `${name} was told of the marker ${JSON.stringify(read)}, and Postgres has ${JSON.stringify(stored.read)}`);
+  }
 }
 
 /**
  * Of each message that names them a user was notified, or has read it. Not judged is who was removed for a while, for which membership the notifier met is not
- * known here, and who has had the channel before their eyes.
+ * known here, who has had the channel before their eyes, and who has marked as unread what they had read before.
  */
 function judgeNotices({ watch, stored: { events } }: World, stored: InboxObject['stored']): void {
-  const { userId, handle, readPos } = stored;
-  if (watch.everRemoved.has(userId) || watch.viewers.has(userId)) return;
+  const { userId, handle, read } = stored;
+  if (watch.everRemoved.has(userId) || watch.viewers.has(userId) || read.generation > 0) return;
   const told = new Set(watch.inbox(userId).events.flatMap((event) => (event.type === 'message.notified' ? [event.message_id] : [])));
   for (const event of events) {
-    if (event.type !== 'message.created' || event.actor_id === userId || !stored.isNamed(event.text) || (event.pos ?? 0) <= readPos) continue;
+    if (event.type !== 'message.created' || event.actor_id === userId || !stored.isNamed(event.text) || (event.pos ?? 0) <= read.pos) continue;
     if (!told.has(event.message_id)) watch.violate('G7', `${handle} was not notified of event ${event.seq}, which they have not read`);
   }
 }
@@ -47,7 +49,7 @@ function judgeInboxDevice({ watch }: World, device: InboxDevice): void {
 /** Whether what is shown as unread is what counting it anew gives: after the marker, not own, not deleted. */
 export function showsCounts({ inbox, unread }: InboxDevice): boolean {
   const counted = inbox.stored.badges().filter((badge) => badge.unread > 0);
-  return JSON.stringify(unread) === JSON.stringify(counted.map(({ channel_id, last_pos, read_pos, unread: n, mentions }) => ({ channel_id, last_pos, read_pos, unread: n, mentions })));
+  return JSON.stringify(unread) === JSON.stringify(counted.map(({ channel_id, last_pos, read_pos, read_generation, unread: n, mentions }) => ({ channel_id, last_pos, read_pos, ...(read_generation > 0 && { read_generation }), unread: n, mentions })));
 }
 
 /** Whoever is not seen as their devices make it, by all who look; to be asked when every lease of before has ended. */

@@ -2,6 +2,7 @@ import type { CountedBadge } from '../../db/queries/badges.ts';
 import type { ClaimedInbox, FoundInboxChannel, InboxChannelRow } from '../../db/queries/inbox-log.ts';
 import type { InboxEvent } from '../../protocol/inbox-events.ts';
 import type { PresenceEvent } from '../../protocol/presence.ts';
+import { laterPlace, type ReadPlace } from '../../protocol/read-places.ts';
 import type { StoredChannel } from './stored-channel.ts';
 import { StoredLog } from './stored-log.ts';
 
@@ -12,7 +13,7 @@ export class StoredInbox extends StoredLog<InboxEvent> {
   readonly handle: string;
   readonly presence: PresenceEvent[] = [];
   readonly #channel: StoredChannel;
-  #readPos = 0;
+  #read: ReadPlace = { generation: 0, pos: 0 };
   #awakeVersion = 0;
   #isAwake = false;
 
@@ -23,8 +24,8 @@ export class StoredInbox extends StoredLog<InboxEvent> {
     this.#channel = channel;
   }
 
-  get readPos(): number {
-    return this.#readPos;
+  get read(): ReadPlace {
+    return this.#read;
   }
 
   get isAwake(): boolean {
@@ -39,7 +40,7 @@ export class StoredInbox extends StoredLog<InboxEvent> {
   channelRows(): InboxChannelRow[] {
     const { role, version } = this.#channel.membership(this.userId);
     const notices = this.events.flatMap((event) => (event.type === 'message.notified' ? [event.channel_seq] : []));
-    return [{ channel_id: this.#channel.channelId, role, version, read_pos: this.#readPos, notified_seq: Math.max(0, ...notices) }];
+    return [{ channel_id: this.#channel.channelId, role, version, read_pos: this.#read.pos, read_generation: this.#read.generation, notified_seq: Math.max(0, ...notices) }];
   }
 
   findChannel(): FoundInboxChannel {
@@ -60,8 +61,8 @@ export class StoredInbox extends StoredLog<InboxEvent> {
     const { channelId, place, drainedPos } = this.#channel;
     const { role, version } = this.#channel.membership(this.userId);
     if (role === null) return [];
-    const unread = [...this.#channel.messages.values()].filter(({ pos, author_id, deleted }) => pos !== null && pos > this.#readPos && author_id !== this.userId && !deleted);
-    const counts = { last_pos: drainedPos, read_pos: this.#readPos, unread: unread.length, mentions: unread.filter(({ text }) => this.isNamed(text)).length };
+    const unread = [...this.#channel.messages.values()].filter(({ pos, author_id, deleted }) => pos !== null && pos > this.#read.pos && author_id !== this.userId && !deleted);
+    const counts = { last_pos: drainedPos, read_pos: this.#read.pos, read_generation: this.#read.generation, unread: unread.length, mentions: unread.filter(({ text }) => this.isNamed(text)).length };
     return [{ user_id: this.userId, channel_id: channelId, role, version, epoch: place.epoch, as_of_seq: place.drained_seq, settings_version: 0, ...counts }];
   }
 
@@ -70,6 +71,6 @@ export class StoredInbox extends StoredLog<InboxEvent> {
   }
 
   protected override taken(events: readonly InboxEvent[]): void {
-    for (const event of events) if (event.type === 'read.moved') this.#readPos = Math.max(this.#readPos, event.read_pos);
+    for (const event of events) if (event.type === 'read.moved') this.#read = laterPlace({ generation: event.generation ?? 0, pos: event.read_pos }, this.#read);
   }
 }

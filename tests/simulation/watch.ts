@@ -1,6 +1,7 @@
 import type { ChannelEvent } from '../../protocol/events.ts';
 import type { CommandResult, InboxServerFrame, ServerFrame } from '../../protocol/frames.ts';
 import type { InboxEvent } from '../../protocol/inbox-events.ts';
+import { isLaterPlace } from '../../protocol/read-places.ts';
 import { PRESENCE_EVERY_SECONDS, TYPING_SECONDS } from '../../protocol/limits.ts';
 import type { Actor } from '../../durable-objects/sockets/actor-api.ts';
 import { Violation } from './trace.ts';
@@ -103,8 +104,11 @@ export class Watch {
   logged(userId: string, event: InboxEvent): void {
     const before = this.inbox(userId).events;
     if (before.some(({ id, type }) => id === event.id && type === event.type)) this.violate('G2', `${userId} was told of ${event.type} ${event.id} twice`);
+    const moved = before.findLast((other) => other.type === 'read.moved');
+    const placeOf = ({ generation = 0, read_pos: pos }: { generation?: number | undefined; read_pos: number }) => ({ generation, pos });
+    if (event.type === 'read.moved' && moved && !isLaterPlace(placeOf(event), placeOf(moved))) this.violate('G3', `the marker of ${userId} went from ${JSON.stringify(moved)} to ${JSON.stringify(event)}`);
     if (event.type !== 'message.notified') return;
-    const marker = Math.max(0, ...before.map((other) => (other.type === 'read.moved' ? other.read_pos : 0)));
+    const marker = moved?.read_pos ?? 0;
     if (event.pos !== null && event.pos <= marker) this.violate('G7', `${userId} was notified of position ${event.pos}, and has read up to ${marker}`);
     if (this.removed.has(userId)) this.violate('G5', `${userId} was notified of a message after their removal was answered`);
     if (before.some((other) => other.type === 'message.notified' && other.channel_seq >= event.channel_seq)) this.violate('G3', `${userId} was notified of ${event.channel_seq} late`);

@@ -8,6 +8,8 @@ export const roomFrames = (own: string, foreign: string): readonly Frame[] => [
   { type: 'delete', id: 'c', message_id: foreign },
   { type: 'react', id: 'c', message_id: own, emoji: '👍' },
   { type: 'unreact', id: 'c', message_id: own, emoji: '👍' },
+  { type: 'pin', id: 'c', message_id: own },
+  { type: 'unpin', id: 'c', message_id: own },
   { type: 'ack', seq: 1 },
   { type: 'refresh', id: 'c', ticket: 'a'.repeat(64) },
   { type: 'typing' },
@@ -17,6 +19,7 @@ export const roomFrames = (own: string, foreign: string): readonly Frame[] => [
 
 export const inboxFrames = (channelId: string): readonly Frame[] => [
   { type: 'read', id: 'c', channel_id: channelId, pos: 0 },
+  { type: 'mark_unread', id: 'c', channel_id: channelId, pos: 1, generation: 0 },
   { type: 'ack', seq: 0 },
   { type: 'refresh', id: 'c', ticket: 'a'.repeat(64) },
   { type: 'activity', state: 'idle' },

@@ -33,6 +33,7 @@ export function MessageActions({ store, message, isInThread }: Props) {
       <div ref={ref} class="actions" role="toolbar" aria-label="Message actions">
         <IconButton icon="smile" label="Add a reaction" expanded={isPicking.value} onClick={() => (isPicking.value = !isPicking.value)} />
         {!isInThread && <IconButton icon="reply" label="Reply in thread" onClick={() => openThread(store.id, message.id)} />}
+        {message.pos !== null && <IconButton icon="bell" label="Mark as unread" onClick={() => void attempt('mark it as unread', () => store.markUnread(message.pos ?? 1))} />}
         <IconButton icon="link" label="Copy a link" onClick={() => void copyLink(store, message)} />
         {isMine && <IconButton icon="edit" label="Edit" onClick={() => (store.editing.value = message.id)} />}
         {isMine && <IconButton icon="trash" label="Delete" onClick={() => askToDelete(store, message)} />}

@@ -26,7 +26,7 @@ export function MessageList({ store, rootId }: { store: ChannelStore; rootId: st
     nearBottom: () => void store.loadMore('newer', rootId),
   });
 
-  const isReading = rootId === null && scroll.isAtEnd && isAtPresent && isVisible.value;
+  const isReading = rootId === null && scroll.isAtEnd && isAtPresent && isVisible.value && !store.isHeldUnread.value;
   const isLive = store.connection.value.name === 'open';
   const lastPos = store.state.value.lastPos;
   useEffect(() => {

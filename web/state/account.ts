@@ -104,7 +104,7 @@ function told(events: readonly InboxEvent[]): void {
   for (const event of events) {
     const store = 'channel_id' in event ? stores.peek().find(({ id }) => id === event.channel_id) : undefined;
     if (event.type === 'channel.joined') void refresh();
-    else if (event.type === 'read.moved') store?.session.readTo(event.read_pos);
+    else if (event.type === 'read.moved') store?.readTo({ generation: event.generation ?? 0, pos: event.read_pos });
     else if (event.type === 'channel.left' && store) removed(store);
     else if (event.type === 'message.notified' && store && store !== openStore.peek()) {
       if (event.quiet !== true) announce(`${displayName(event.author_id)} ${noticeWords(event.reason)} in #${store.info.peek().name}`);

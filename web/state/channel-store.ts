@@ -9,7 +9,8 @@ import { type ChannelPresence, NOBODY } from '../../client/presence.ts';
 import type { Typist } from '../../client/typing.ts';
 import type { Message, MyChannel } from '../../protocol/api.ts';
 import type { ChannelEvent } from '../../protocol/events.ts';
-import { badgeOf, knownReadPos, markRead } from './inbox.ts';
+import type { ReadPlace } from '../../protocol/read-places.ts';
+import { badgeOf, knownRead, markRead, markUnread } from './inbox.ts';
 import { type Loading, failed, load } from './loading.ts';
 import { MemberList } from './member-list.ts';
 import { api, ports } from './platform.ts';
@@ -48,6 +49,8 @@ export class ChannelStore {
   readonly newAfter = signal<number | null>(null);
   /** Whether the newest message is before the reader's eyes. */
   readonly isReading = signal(false);
+  /** Something was marked as unread, here or elsewhere: it stays so until the channel is opened again. */
+  readonly isHeldUnread = signal(false);
   readonly unread = computed(() => (this.isReading.value ? 0 : (unreadIn(this.id) ?? unreadCount(this.state.value))));
   readonly mentions = computed(() => (this.isReading.value ? 0 : (badgeOf(this.id)?.mentions ?? 0)));
   readonly members: MemberList;
@@ -86,12 +89,26 @@ export class ChannelStore {
 
   /** The channel came into view: from now on it is live. */
   open(): Promise<void> {
-    this.session.readTo(knownReadPos(this.id));
+    this.isHeldUnread.value = false;
+    this.session.readTo(knownRead(this.id));
     this.session.start();
     this.session.watchPresence(true);
     this.newAfter.value = this.unread.peek() > 0 ? this.state.peek().readPos : null;
     if (!this.state.peek().history) this.#opening = this.loadLatest();
     return this.#opening;
+  }
+
+  /** The read marker was moved on another device, or here by `markUnread`. */
+  readTo(place: ReadPlace): void {
+    if (place.generation > this.state.peek().readGeneration) this.isHeldUnread.value = true;
+    this.session.readTo(place);
+  }
+
+  /** From the message at `pos` on. */
+  async markUnread(pos: number): Promise<void> {
+    await markUnread(this.id, pos);
+    this.readTo(knownRead(this.id));
+    this.newAfter.value = this.state.peek().readPos;
   }
 
   /** Resolves when the history was read that the channel opens with. */

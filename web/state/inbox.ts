@@ -2,11 +2,12 @@ import { signal } from '@preact/signals';
 import { browserActivity } from '../../client/browser.ts';
 import type { Cursor } from '../../client/connection.ts';
 import { InboxSession, type Viewing } from '../../client/inbox-session.ts';
-import type { InboxState } from '../../client/inbox-state.ts';
+import { EMPTY_INBOX, type InboxState, readPlaceIn } from '../../client/inbox-state.ts';
 import type { ConnectionState } from '../../client/lifecycle.ts';
 import type { PresenceBody } from '../../protocol/api.ts';
 import type { Badge } from '../../protocol/frames.ts';
 import type { InboxEvent } from '../../protocol/inbox-events.ts';
+import type { ReadPlace } from '../../protocol/read-places.ts';
 import { api, ports } from './platform.ts';
 
 /** Null until the server has told what is unread. */
@@ -28,7 +29,7 @@ export function badgeOf(channelId: string): Badge | null | undefined {
   return state.value === null ? undefined : (state.value.badges.get(channelId) ?? null);
 }
 
-export const knownReadPos = (channelId: string): number => state.peek()?.readPos.get(channelId) ?? 0;
+export const knownRead = (channelId: string): ReadPlace => readPlaceIn(state.peek() ?? EMPTY_INBOX, channelId);
 /** What the user chose to be seen as, or null as long as that is not known: read once, told from then on. */
 export const chosen = (): PresenceBody | null => state.value?.chosen ?? asked.value;
 
@@ -80,7 +81,12 @@ export function showing(viewing: Viewing | null): void {
 export const wakeInbox = (): void => session?.wake();
 
 /** Rejects while there is no inbox: the caller tries again. */
-export async function markRead(channelId: string, pos: number): Promise<void> {
+export async function markRead(channelId: string, pos: number, generation: number): Promise<void> {
   if (!session) throw new Error('There is no inbox');
-  await session.markRead(channelId, pos);
+  await session.markRead(channelId, pos, generation);
+}
+
+export async function markUnread(channelId: string, pos: number): Promise<void> {
+  if (!session) throw new Error('There is no inbox');
+  await session.markUnread(channelId, pos);
 }
