@@ -8,6 +8,7 @@ import { callerRow, refuseViewer, standingColumns, standingTables, type Standing
 import { appendDirectoryEvent } from './directory-events.ts';
 import { insertMember, type MemberChange } from './members.ts';
 import { wireTime } from './time.ts';
+import { type ReadingRow, readingColumns, toReading } from './reading.ts';
 
 const channelColumns: SQL = sql`ch.id, ch.kind, ch.name, ch.topic, ch.purpose, ${wireTime(sql`ch.created_at`)} AS created_at,
   ${wireTime(sql`ch.archived_at`)} AS archived_at, ch.version, mine.role AS my_role`;
@@ -52,22 +53,15 @@ export async function findChannel(db: Queryable, credentialId: string, channelId
 
 /** The caller's channels with what a first paint needs, of one snapshot; at most `limit`, in the order of names. */
 export async function listMyChannels(db: Queryable, credentialId: string, limit: number): Promise<MyChannel[]> {
-  const rows = await db.execute<Row<MyChannel>>(sql`
-    SELECT ${channelColumns}, l.epoch, l.drained_seq AS as_of_seq, l.drained_pos AS last_pos, coalesce(r.read_pos, 0) AS read_pos, coalesce(r.generation, 0) AS read_generation
+  const rows = await db.execute<Row<Channel> & ReadingRow>(sql`
+    SELECT ${channelColumns}, ${readingColumns}
     FROM (${callerRow(credentialId)}) me
     JOIN members mine ON mine.user_id = me.id
     JOIN channels ch ON ch.id = mine.channel_id AND ch.kind <> 'direct'
     JOIN conversation_logs l ON l.channel_id = ch.id
     LEFT JOIN read_states r ON r.channel_id = ch.id AND r.user_id = me.id
     ORDER BY lower(ch.name) LIMIT ${limit}`);
-  return rows.map((row) => ({
-    ...toChannel(row),
-    epoch: row.epoch,
-    as_of_seq: Number(row.as_of_seq),
-    last_pos: Number(row.last_pos),
-    read_pos: Number(row.read_pos),
-    ...(Number(row.read_generation) > 0 && { read_generation: Number(row.read_generation) }),
-  }));
+  return rows.map((row) => ({ ...toChannel(row), ...toReading(row) }));
 }
 
 export interface NewChannel {

@@ -9,6 +9,7 @@ import { callerRow } from './access.ts';
 import { appendDirectoryEvent } from './directory-events.ts';
 import { insertMember } from './members.ts';
 import { wireTime } from './time.ts';
+import { type ReadingRow, readingColumns, toReading } from './reading.ts';
 
 export interface DirectChannelRequest {
   readonly credentialId: string;
@@ -143,11 +144,9 @@ export async function listDirectUsers(db: Queryable, direct: readonly DirectChan
 
 /** The caller's open ones with what a first paint needs, of one snapshot; at most `limit`, those with the latest events. */
 export async function listMyDirectChannels(db: Queryable, credentialId: string, limit: number): Promise<MyDirectChannel[]> {
-  const rows = await db.execute<Row & { epoch: number; as_of_seq: string; last_pos: string; read_pos: string }>(sql`
-    SELECT ${columns}, l.epoch, l.drained_seq AS as_of_seq, l.drained_pos AS last_pos, coalesce(r.read_pos, 0) AS read_pos
+  const rows = await db.execute<Row & ReadingRow>(sql`
+    SELECT ${columns}, ${readingColumns}
     FROM ${openOnes(credentialId)} LEFT JOIN read_states r ON r.channel_id = ch.id AND r.user_id = me.id
     ORDER BY l.drained_at DESC NULLS LAST, ch.id DESC LIMIT ${limit}`);
-  return rows.map((row) => ({
-    ...toDirectChannel(row), epoch: row.epoch, as_of_seq: Number(row.as_of_seq), last_pos: Number(row.last_pos), read_pos: Number(row.read_pos),
-  }));
+  return rows.map((row) => ({ ...toDirectChannel(row), ...toReading(row) }));
 }
