@@ -174,6 +174,7 @@ async function thingsOf(user: WorldUser): Promise<Record<string, string>> {
   };
   return {
     '/v1/messages/': message,
+    '/v1/me/saved/': message,
     '/v1/files/': await make(`/v1/files?channel_id=${secret}&name=a.txt`, 'text/plain', 'a'),
     '/v1/direct-channels/': await make('/v1/direct-channels', 'application/json', JSON.stringify({ user_ids: [] })),
     '/v1/invitations/': await make('/v1/invitations', 'application/json', JSON.stringify({ channel_ids: [secret] })),

@@ -29,7 +29,8 @@ const NAMED: Readonly<Record<string, Rule>> = {
   'DELETE /v1/channels/{id}/members/{user_id}': 'manager',
   'DELETE /v1/me/credentials/{id}': 'owner',
   'PUT /v1/me/saved/{message_id}': 'owner',
-  'DELETE /v1/me/saved/{message_id}': 'owner',
+  // Of others' messages it says what it says of those that were never saved.
+  'DELETE /v1/me/saved/{message_id}': 'caller',
   'POST /v1/admin/messages/{message_id}/remove': 'moderator',
   'GET /v1/admin/reports': 'moderator',
   'GET /v1/admin/reports/{id}': 'moderator',

@@ -118,7 +118,9 @@ const mark = method({
     const stamp = parseTs(ts);
     if (stamp === null) throw new SlackError('invalid_arguments');
     const named = await findByTs(call.c, channelId, ts);
-    const pos = named?.pos ?? (await call.read(async (db) => (named === null ? (await findMoment(db, { channelId, threadId: null }, stamp)).through : await findPos(db, channelId, named.message_id))));
+    const look = async (db: Database) => (named === null ? (await findMoment(db, { channelId, threadId: null }, stamp)).through : await findPos(db, channelId, named.message_id));
+    // Of a reply that Postgres has not yet, no place would be found.
+    const pos = named?.pos ?? (await readSettled(call, channelId, look));
     unwrap(await callInbox(call.c.env, call.identity.user.id, (inbox) => inbox.read(call.identity.actor, channelId, pos ?? 0)));
     return {};
   },
