@@ -60,7 +60,7 @@ describe('a token', () => {
     expect(token).toMatchObject({ kind: 'personal', name: 'ci', scopes: ['channels:read'], current: false });
     expect(token.secret).toMatch(/^colink_pat_[\w-]{43}$/);
     expect(Date.parse(token.expires_at) - Date.parse(token.created_at)).toBe(7 * 86_400_000);
-    expect((await as(token.secret ?? '')).body).toEqual(ada.user);
+    expect((await as(token.secret ?? '')).body).toMatchObject({ ...ada.user, is_bot: false });
     expectProblem(await fetchApi('/v1/me/credentials', { headers: { Authorization: `Bearer ${token.secret}` } }), 'forbidden');
   });
 
@@ -153,7 +153,7 @@ describe('bots', () => {
     expect(bot).toMatchObject({ user: { ...wanted, role: 'member' }, owner_id: admin.user.id, deactivated: false });
     const token = bodyOf(await admin.call('POST', `/v1/admin/bots/${bot.user.id}/tokens`, { name: 'build' }), 201, newTokenSchema);
     expect(token.secret).toMatch(/^colink_bot_/);
-    expect((await as(token.secret ?? '')).body).toEqual(bot.user);
+    expect((await as(token.secret ?? '')).body).toMatchObject({ ...bot.user, is_bot: true });
     expect((await admin.call('POST', `/v1/admin/users/${bot.user.id}/deactivate`)).status).toBe(204);
     expectProblem(await fetchApi('/v1/bootstrap', { headers: { Authorization: `Bearer ${token.secret}` } }), 'unauthenticated');
     expectProblem(await admin.call('POST', `/v1/admin/bots/${bot.user.id}/tokens`, { name: 'again' }), 'not_found');
