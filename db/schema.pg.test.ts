@@ -82,3 +82,15 @@ test('the tables of queries have the columns of the database', async () => {
 
 const columnsOf = (table: PgTable): string[] =>
   Object.values(getTableColumns(table)).map((column) => `${getTableName(table)}.${column.name} ${column.getSQLType()} ${column.notNull}`);
+
+test('a database that a migration was passed over in is refused, not used without it', async () => {
+  const other = await testDatabase();
+  try {
+    const { sql } = other.connection;
+    await expect(migrate(other.url)).resolves.toBeUndefined();
+    await sql`DELETE FROM drizzle.__drizzle_migrations WHERE created_at = (SELECT created_at FROM drizzle.__drizzle_migrations ORDER BY created_at OFFSET 3 LIMIT 1)`;
+    await expect(migrate(other.url)).rejects.toThrow(/^1 migrations were passed over/);
+  } finally {
+    await other.drop();
+  }
+});
