@@ -48,9 +48,10 @@ export class SearchTraffic {
   /** That a user was created, whose row a test has put there. */
   async tellOf(userId: string): Promise<void> {
     await this.#connection.db.transaction(async (tx) => {
-      const user = await findUser(tx, userId);
-      if (user === null) throw new Error('there is no such user');
-      await appendDirectoryEvent(tx, { type: 'user.created', id: uuidv7(), at: new Date().toISOString(), actor_id: userId, user, version: 1 });
+      const found = await findUser(tx, userId);
+      if (found === null) throw new Error('there is no such user');
+      const { id, handle, display_name, role } = found;
+      await appendDirectoryEvent(tx, { type: 'user.created', id: uuidv7(), at: new Date().toISOString(), actor_id: userId, user: { id, handle, display_name, role }, version: 1 });
     });
   }
 
