@@ -12,7 +12,8 @@ export interface Attempt {
 /** A command the server said it had done. `seq` null: the answer to a repetition that no longer knew its event. */
 export interface Acknowledgement {
   readonly type: ChannelEventType;
-  readonly author_id: string;
+  /** Null: whoever it was who did it first. */
+  readonly author_id: string | null;
   readonly message_id: string;
   readonly seq: number | null;
 }
@@ -93,7 +94,7 @@ function kept(seen: Observations): Violation[] {
   const bySeq = new Map(seen.log.map(({ event }) => [event.seq, event]));
   const inLog = seen.acknowledged.flatMap((ack): Violation[] => {
     const event = ack.seq === null ? undefined : bySeq.get(ack.seq);
-    const same = event?.type === ack.type && 'message_id' in event && event.message_id === ack.message_id && event.actor_id === ack.author_id;
+    const same = event?.type === ack.type && 'message_id' in event && event.message_id === ack.message_id && (ack.author_id === null || event.actor_id === ack.author_id);
     return same || ack.seq === null ? [] : [{ guarantee: 'G1', kind: 'lost', where: 'event_log', detail: `${ack.type} of ${ack.message_id} at ${ack.seq}` }];
   });
   return [...inLog, ...places(seen).flatMap((place) => lostIn(seen, place))];

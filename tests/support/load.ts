@@ -150,8 +150,10 @@ export class Load {
     const begin = performance.now();
     for (;;) {
       try {
-        const { message_id, seq } = await writer.execute(command);
-        this.acknowledged.push({ type: EVENT_OF[command.type], author_id: writer.user_id, message_id, seq });
+        const { message_id, seq, changed } = await writer.execute(command);
+        // What is pinned already was perhaps pinned by another.
+        const isOwn = changed || (command.type !== 'pin' && command.type !== 'unpin');
+        this.acknowledged.push({ type: EVENT_OF[command.type], author_id: isOwn ? writer.user_id : null, message_id, seq });
         this.slowest = Math.max(this.slowest, performance.now() - begin);
         return message_id;
       } catch (error) {
