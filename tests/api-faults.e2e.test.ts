@@ -96,7 +96,7 @@ describe('the cache of profiles', () => {
     await close();
     return logged.filter(({ application }) => application === 'colink-worker').map(({ statement }) => statement);
   }
-  const isProfile = (statement: string): boolean => /from "users" where "users"\."id" = /i.test(statement);
+  const isProfile = (statement: string): boolean => /from users u where u\.id = \S+$/i.test(statement.trim());
   const profile = async (id: string): Promise<number> => {
     const response = await fetch(`${world.baseUrl}/v1/users/${id}`, { headers: { authorization: `Bearer ${alice.token}` } });
     await response.arrayBuffer();
