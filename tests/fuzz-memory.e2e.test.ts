@@ -14,10 +14,10 @@ const FRAMES = 18;
 /** Sockets of the room, and of the inbox, at a time. */
 const ROOM_SOCKETS = 6;
 const INBOX_SOCKETS = 2;
-/** After two rounds the process has what it needs for such a load (measured: 204, 248, 252, 252 MB); every further one may leave nothing behind. */
+/** After three rounds the process has what it needs for such a load (measured: 210, 272, 290, 291, 291 MB; on a busy machine 212, 275, 314, 323, 320); every further one may leave nothing behind. */
 const ROUNDS = 5;
 const FRAMES_A_ROUND = 2_500;
-const MOST_GROWTH_MB = 40;
+const MOST_GROWTH_MB = 25;
 
 interface Target {
   readonly path: string;
@@ -73,7 +73,7 @@ it(`${ROUNDS * FRAMES_A_ROUND} mutated frames leave nothing behind in the memory
     sizes.push(residentMb(world.pids()['worker']));
   }
   console.log(`after rounds of ${FRAMES_A_ROUND} frames workerd has ${sizes.map((size) => size.toFixed(0)).join(', ')} MB`);
-  expect((sizes.at(-1) ?? 0) - Math.max(...sizes.slice(0, 2))).toBeLessThan(MOST_GROWTH_MB);
+  expect((sizes.at(-1) ?? 0) - Math.max(...sizes.slice(0, 3))).toBeLessThan(MOST_GROWTH_MB);
   const witness = await openRawSocket(world.baseUrl, channel, bob.token);
   await bob.api.send(channel, { client_msg_id: 'after', text: 'after all that' });
   await expect.poll(() => witness.events().at(-1), { timeout: 10_000 }).toMatchObject({ text: 'after all that' });
