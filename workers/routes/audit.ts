@@ -4,7 +4,8 @@ import { auditFilterSchema, auditHeadSchema, auditPageSchema, type AuditRow } fr
 import { asAdmin } from '../admin.ts';
 import { apiRoute, json } from '../api-route.ts';
 import type { App, AppEnv } from '../env.ts';
-import { cursorSchema, decodeCounter, encodeCursor, limitSchema, linkHeader } from '../paging.ts';
+import { listingOf } from '../listing.ts';
+import { cursorSchema, decodeCounter, encodeCursor, limitSchema } from '../paging.ts';
 
 const LIST = 'audit';
 
@@ -43,11 +44,7 @@ export function auditRoutes(): App {
     const { limit, cursor, ...filter } = c.req.valid('query');
     const below = cursor === undefined ? null : decodeCounter(LIST, cursor);
     const found = await asAdmin(c, (db) => listAudit(db, filter, below, limit + 1));
-    const data = found.slice(0, limit);
-    const last = found.length > limit ? data.at(-1) : undefined;
-    const next_cursor = last ? encodeCursor(LIST, last.seq) : null;
-    c.header('Link', linkHeader(c.req.url, [{ rel: 'next', parameter: 'cursor', cursor: next_cursor }]));
-    return c.json({ data, next_cursor }, 200);
+    return c.json(listingOf(c, found, limit, ({ seq }) => encodeCursor(LIST, seq)), 200);
   });
 
   app.openapi(head, async (c) => c.json(await asAdmin(c, findAuditHead), 200));

@@ -10,7 +10,8 @@ import type { Outcome } from '../../protocol/errors.ts';
 import { apiRoute, channelParams, json, jsonBody, keyHeader, nearHeader, problemAnswer } from '../api-route.ts';
 import { tellInbox, tellStanding, writeDirectory } from '../directory.ts';
 import type { App, AppEnv } from '../env.ts';
-import { cursorSchema, decodeId, encodeCursor, limitSchema, linkHeader } from '../paging.ts';
+import { listingOf } from '../listing.ts';
+import { cursorSchema, decodeId, encodeCursor, limitSchema } from '../paging.ts';
 import { withPostgres } from '../postgres.ts';
 import { channelEtag, expectedVersion, isKnown, knownHeader, settingsHeaders } from '../preconditions.ts';
 import { unwrap } from '../problems.ts';
@@ -86,11 +87,7 @@ export function channelRoutes({ replica }: Pick<Services, 'replica'>): App {
       // Behind a cursor there was something: a replica that shows nothing does not know the place yet.
       confirm: async (primary, channels) => (channels.length > 0 || after === null) && (await areVisible(primary, credential_id, channels)),
     });
-    const data = found.slice(0, limit);
-    const last = found.length > limit ? data.at(-1) : undefined;
-    const next_cursor = last ? encodeCursor(LIST, last.id) : null;
-    c.header('Link', linkHeader(c.req.url, [{ rel: 'next', parameter: 'cursor', cursor: next_cursor }]));
-    return c.json({ data, next_cursor }, 200);
+    return c.json(listingOf(c, found, limit, ({ id }) => encodeCursor(LIST, id)), 200);
   });
 
   app.openapi(create, async (c) => {

@@ -14,7 +14,8 @@ import { asAdmin, isAdmin } from '../admin.ts';
 import { apiRoute, json, jsonBody, keyHeader, problemAnswer } from '../api-route.ts';
 import { writeDirectory } from '../directory.ts';
 import type { App, AppEnv } from '../env.ts';
-import { cursorSchema, decodeCounter, decodeCursor, encodeCursor, limitSchema, linkHeader } from '../paging.ts';
+import { linkNext, listingOf } from '../listing.ts';
+import { cursorSchema, decodeCounter, decodeCursor, encodeCursor, limitSchema } from '../paging.ts';
 import { ProblemError, unwrap } from '../problems.ts';
 
 const PATH = '/v1/admin/dead-letters';
@@ -93,10 +94,7 @@ export function deadLetterRoutes(): App {
     const { limit, cursor, ...filter } = c.req.valid('query');
     const below = cursor === undefined ? null : decodeCounter(LIST, cursor);
     const found = await asAdmin(c, (db) => listDeadLetters(db, filter, below, limit + 1));
-    const data = found.slice(0, limit);
-    const last = found.length > limit ? data.at(-1) : undefined;
-    const next_cursor = last ? encodeCursor(LIST, last.number) : null;
-    c.header('Link', linkHeader(c.req.url, [{ rel: 'next', parameter: 'cursor', cursor: next_cursor }]));
+    const { data, next_cursor } = listingOf(c, found, limit, ({ number }) => encodeCursor(LIST, number));
     return c.json({ data: data.map(summaryOf), next_cursor }, 200);
   });
 
@@ -111,7 +109,7 @@ export function deadLetterRoutes(): App {
   app.openapi(exportPage, async (c) => {
     const { limit, cursor, ...filter } = c.req.valid('query');
     const { lines, next } = await readExport(c, filter, cursor, limit);
-    c.header('Link', linkHeader(c.req.url, [{ rel: 'next', parameter: 'cursor', cursor: next }]));
+    linkNext(c, next);
     return c.body(lines, 200, { 'Content-Type': 'application/jsonl' });
   });
 

@@ -5,7 +5,8 @@ import { type DirectChannel, directChannelBodySchema, directChannelPageSchema, d
 import { apiRoute, channelParams, json, jsonBody, keyHeader } from '../api-route.ts';
 import { warnNotTold, writeDirectory } from '../directory.ts';
 import type { App, AppEnv } from '../env.ts';
-import { cursorSchema, decodeId, encodeCursor, limitSchema, linkHeader } from '../paging.ts';
+import { listingOf } from '../listing.ts';
+import { cursorSchema, decodeId, encodeCursor, limitSchema } from '../paging.ts';
 import { withPostgres } from '../postgres.ts';
 import { unwrap } from '../problems.ts';
 import { callInbox } from '../room.ts';
@@ -66,11 +67,9 @@ export function directChannelRoutes(): App {
     const { credential_id: credentialId } = c.get('identity').actor;
     const page = await withPostgres(c, async (db) => {
       const found = unwrap(await listDirectChannels(db, credentialId, { before, limit: limit + 1 }));
-      const data = found.slice(0, limit);
-      const last = found.length > limit ? data.at(-1) : undefined;
-      return { data, next_cursor: last ? encodeCursor(LIST, last.id) : null, users: await listDirectUsers(db, data) };
+      const listing = listingOf(c, found, limit, ({ id }) => encodeCursor(LIST, id));
+      return { ...listing, users: await listDirectUsers(db, listing.data) };
     });
-    c.header('Link', linkHeader(c.req.url, [{ rel: 'next', parameter: 'cursor', cursor: page.next_cursor }]));
     return c.json(page, 200);
   });
 

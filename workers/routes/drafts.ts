@@ -7,7 +7,8 @@ import { apiRoute, json, jsonBody, keyHeader, problemAnswer } from '../api-route
 import { writeDirectory } from '../directory.ts';
 import type { App, AppEnv } from '../env.ts';
 import { noteInInbox } from '../inbox-notes.ts';
-import { cursorSchema, decodeCounter, encodeCursor, limitSchema, linkHeader } from '../paging.ts';
+import { listingOf } from '../listing.ts';
+import { cursorSchema, decodeCounter, encodeCursor, limitSchema } from '../paging.ts';
 import { withPostgres } from '../postgres.ts';
 import { etagOf } from '../preconditions.ts';
 import { unwrap } from '../problems.ts';
@@ -74,11 +75,7 @@ export function draftRoutes(): App {
     const { limit, cursor } = c.req.valid('query');
     const page = { before: cursor === undefined ? null : decodeCounter(LIST, cursor), limit: limit + 1 };
     const found = unwrap(await withPostgres(c, (db) => listDrafts(db, c.get('identity').actor.credential_id, page)));
-    const data = found.slice(0, limit);
-    const last = found.length > limit ? data.at(-1) : undefined;
-    const next_cursor = last ? encodeCursor(LIST, last.version) : null;
-    c.header('Link', linkHeader(c.req.url, [{ rel: 'next', parameter: 'cursor', cursor: next_cursor }]));
-    return c.json({ data, next_cursor }, 200);
+    return c.json(listingOf(c, found, limit, ({ version }) => encodeCursor(LIST, version)), 200);
   });
 
   app.openapi(save, async (c) => {

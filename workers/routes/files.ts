@@ -11,7 +11,8 @@ import type { App, AppEnv } from '../env.ts';
 import { serveContent, serveThumbnail } from '../files/content.ts';
 import { removeObjects } from '../files/store.ts';
 import { claimOf, upload as takeUpload } from '../files/upload.ts';
-import { cursorSchema, decodeId, encodeCursor, limitSchema, linkHeader } from '../paging.ts';
+import { listingOf } from '../listing.ts';
+import { cursorSchema, decodeId, encodeCursor, limitSchema } from '../paging.ts';
 import { withPostgres } from '../postgres.ts';
 import { unwrap } from '../problems.ts';
 import { traceparentOf } from '../traceparent.ts';
@@ -118,11 +119,7 @@ export function fileRoutes(): App {
     const listName = `files ${id}`;
     const before = cursor === undefined ? null : decodeId(listName, cursor);
     const found = unwrap(await withPostgres(c, (db) => listFiles(db, c.get('identity').actor.credential_id, id, { before, limit: limit + 1 })));
-    const data = found.slice(0, limit);
-    const last = found.length > limit ? data.at(-1) : undefined;
-    const next_cursor = last ? encodeCursor(listName, last.id) : null;
-    c.header('Link', linkHeader(c.req.url, [{ rel: 'next', parameter: 'cursor', cursor: next_cursor }]));
-    return c.json({ data, next_cursor }, 200);
+    return c.json(listingOf(c, found, limit, ({ id }) => encodeCursor(listName, id)), 200);
   });
 
   app.openapi(remove, async (c) => {

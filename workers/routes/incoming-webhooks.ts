@@ -11,7 +11,8 @@ import { apiRoute, channelParams, json, jsonBody, keyHeader, problemAnswer } fro
 import { tellRoom, writeDirectory } from '../directory.ts';
 import type { App, AppEnv } from '../env.ts';
 import { hashSecret, mintHookSecret } from '../identity/secret.ts';
-import { cursorSchema, decodeId, encodeCursor, limitSchema, linkHeader } from '../paging.ts';
+import { listingOf } from '../listing.ts';
+import { cursorSchema, decodeId, encodeCursor, limitSchema } from '../paging.ts';
 import { inTransaction, withPostgres } from '../postgres.ts';
 import { unwrap } from '../problems.ts';
 import { endAccess } from '../revocation.ts';
@@ -74,11 +75,7 @@ export function incomingWebhookRoutes(): App {
     const listName = `incoming-webhooks ${id}`;
     const after = cursor === undefined ? null : decodeId(listName, cursor);
     const found = unwrap(await withPostgres(c, (db) => listIncomingWebhooks(db, c.get('identity').actor.credential_id, id, { after, limit: limit + 1 })));
-    const data = found.slice(0, limit);
-    const last = found.length > limit ? data.at(-1) : undefined;
-    const next_cursor = last ? encodeCursor(listName, last.id) : null;
-    c.header('Link', linkHeader(c.req.url, [{ rel: 'next', parameter: 'cursor', cursor: next_cursor }]));
-    return c.json({ data, next_cursor }, 200);
+    return c.json(listingOf(c, found, limit, ({ id }) => encodeCursor(listName, id)), 200);
   });
 
   app.openapi(create, async (c) => {

@@ -12,7 +12,8 @@ import { tellRoom, writeDirectory } from '../directory.ts';
 import type { App, AppEnv } from '../env.ts';
 import { hasScope } from '../identity/identity.ts';
 import { hashSecret, INVITATION_FORM, mintSecret } from '../identity/secret.ts';
-import { cursorSchema, decodeId, encodeCursor, limitSchema, linkHeader } from '../paging.ts';
+import { listingOf } from '../listing.ts';
+import { cursorSchema, decodeId, encodeCursor, limitSchema } from '../paging.ts';
 import { withPostgres } from '../postgres.ts';
 import { ProblemError, unwrap } from '../problems.ts';
 import type { Services } from '../services.ts';
@@ -87,11 +88,7 @@ export function invitationRoutes(services: Pick<Services, 'profiles' | 'redisBre
     const { limit, cursor } = c.req.valid('query');
     const before = cursor === undefined ? null : decodeId(LIST, cursor);
     const found = unwrap(await withPostgres(c, (db) => listInvitations(db, c.get('identity').actor.credential_id, { before, limit: limit + 1 })));
-    const data = found.slice(0, limit);
-    const last = found.length > limit ? data.at(-1) : undefined;
-    const next_cursor = last ? encodeCursor(LIST, last.id) : null;
-    c.header('Link', linkHeader(c.req.url, [{ rel: 'next', parameter: 'cursor', cursor: next_cursor }]));
-    return c.json({ data, next_cursor }, 200);
+    return c.json(listingOf(c, found, limit, ({ id }) => encodeCursor(LIST, id)), 200);
   });
 
   app.openapi(revoke, async (c) => {

@@ -7,7 +7,8 @@ import { idSchema } from '../../protocol/primitives.ts';
 import { apiRoute, channelParams, json, jsonBody, keyHeader, problemAnswer } from '../api-route.ts';
 import { changeMember, type Answer } from '../directory.ts';
 import type { App, AppEnv } from '../env.ts';
-import { cursorSchema, decodeId, encodeCursor, limitSchema, linkHeader } from '../paging.ts';
+import { listingOf } from '../listing.ts';
+import { cursorSchema, decodeId, encodeCursor, limitSchema } from '../paging.ts';
 import { withPostgres } from '../postgres.ts';
 import { unwrap } from '../problems.ts';
 
@@ -75,11 +76,7 @@ export function memberRoutes(): App {
     const listName = `members ${id}`;
     const after = cursor === undefined ? '00000000-0000-0000-0000-000000000000' : decodeId(listName, cursor);
     const found = unwrap(await withPostgres(c, (db) => listMembers(db, c.get('identity').actor.credential_id, id, { after, limit: limit + 1 })));
-    const data = found.slice(0, limit);
-    const last = found.length > limit ? data.at(-1) : undefined;
-    const next_cursor = last ? encodeCursor(listName, last.user.id) : null;
-    c.header('Link', linkHeader(c.req.url, [{ rel: 'next', parameter: 'cursor', cursor: next_cursor }]));
-    return c.json({ data, next_cursor }, 200);
+    return c.json(listingOf(c, found, limit, (last) => encodeCursor(listName, last.user.id)), 200);
   });
 
   app.openapi(add, async (c) => {

@@ -10,7 +10,8 @@ import { idSchema } from '../../protocol/primitives.ts';
 import { apiRoute, json, jsonBody, keyHeader, messageParams, problemAnswer } from '../api-route.ts';
 import { writeDirectory } from '../directory.ts';
 import type { App, AppEnv } from '../env.ts';
-import { cursorSchema, decodeId, encodeCursor, limitSchema, linkHeader } from '../paging.ts';
+import { listingOf } from '../listing.ts';
+import { cursorSchema, decodeId, encodeCursor, limitSchema } from '../paging.ts';
 import { inTransaction, withPostgres } from '../postgres.ts';
 import { ProblemError, unwrap } from '../problems.ts';
 import { callRoom } from '../room.ts';
@@ -91,11 +92,7 @@ export function moderationRoutes(): App {
     const name = `reports ${status}`;
     const after = cursor === undefined ? null : decodeId(name, cursor);
     const found = unwrap(await withPostgres(c, (db) => listReports(db, c.get('identity').actor.credential_id, status, { after, limit: limit + 1 })));
-    const data = found.slice(0, limit);
-    const last = found.length > limit ? data.at(-1) : undefined;
-    const next_cursor = last ? encodeCursor(name, last.id) : null;
-    c.header('Link', linkHeader(c.req.url, [{ rel: 'next', parameter: 'cursor', cursor: next_cursor }]));
-    return c.json({ data, next_cursor }, 200);
+    return c.json(listingOf(c, found, limit, ({ id }) => encodeCursor(name, id)), 200);
   });
 
   app.openapi(view, async (c) => {

@@ -4,7 +4,8 @@ import { notificationPageSchema, readNotificationsBodySchema } from '../../proto
 import { counterSchema } from '../../protocol/primitives.ts';
 import { apiRoute, json, jsonBody, keyHeader } from '../api-route.ts';
 import type { App, AppEnv } from '../env.ts';
-import { cursorSchema, decodeCounter, encodeCursor, limitSchema, linkHeader } from '../paging.ts';
+import { listingOf, usersNamed } from '../listing.ts';
+import { cursorSchema, decodeCounter, encodeCursor, limitSchema } from '../paging.ts';
 import { withPostgres } from '../postgres.ts';
 import { unwrap } from '../problems.ts';
 import { callInbox } from '../room.ts';
@@ -33,12 +34,8 @@ export function notificationRoutes(): App {
     const before = cursor === undefined ? Number.MAX_SAFE_INTEGER : decodeCounter(LIST, cursor);
     const request = { unread: unread === 'true', before, limit: limit + 1 };
     const found = unwrap(await withPostgres(c, (db) => listNotifications(db, c.get('identity').actor.credential_id, request)));
-    const data = found.data.slice(0, limit);
-    const last = found.data.length > limit ? data.at(-1) : undefined;
-    const next_cursor = last ? encodeCursor(LIST, last.seq) : null;
-    const authors = new Set(data.map(({ author_id }) => author_id));
-    c.header('Link', linkHeader(c.req.url, [{ rel: 'next', parameter: 'cursor', cursor: next_cursor }]));
-    return c.json({ data, next_cursor, read_seq: found.read_seq, users: found.users.filter(({ id }) => authors.has(id)) }, 200);
+    const { data, next_cursor } = listingOf(c, found.data, limit, ({ seq }) => encodeCursor(LIST, seq));
+    return c.json({ data, next_cursor, read_seq: found.read_seq, users: usersNamed(found.users, data.map(({ author_id }) => author_id)) }, 200);
   });
 
   // Without a kept answer: a repetition, whatever its key, does what it did before.

@@ -5,7 +5,8 @@ import { type CommandResult, commandResultSchema } from '../../protocol/frames.t
 import { apiRoute, channelParams, json, keyHeader, messageParams, problemAnswer } from '../api-route.ts';
 import type { App, AppEnv } from '../env.ts';
 import { executeBy } from '../execute-command.ts';
-import { cursorSchema, decodeCounter, encodeCursor, limitSchema, linkHeader } from '../paging.ts';
+import { linkNext, usersNamed } from '../listing.ts';
+import { cursorSchema, decodeCounter, encodeCursor, limitSchema } from '../paging.ts';
 import { withPostgres } from '../postgres.ts';
 import { unwrap } from '../problems.ts';
 import type { Services } from '../services.ts';
@@ -59,9 +60,8 @@ export function pinRoutes({ roomCalls }: Pick<Services, 'roomCalls'>): App {
     const data = messages.slice(0, limit);
     const last = messages.length > limit ? pinSeqs[limit - 1] : undefined;
     const next_cursor = last === undefined ? null : encodeCursor(`pins ${id}`, last);
-    const authors = new Set(data.map(({ author_id }) => author_id));
-    c.header('Link', linkHeader(c.req.url, [{ rel: 'next', parameter: 'cursor', cursor: next_cursor }]));
-    return c.json({ data, ...snapshot, next_cursor, users: users.filter((user) => authors.has(user.id)) }, 200);
+    linkNext(c, next_cursor);
+    return c.json({ data, ...snapshot, next_cursor, users: usersNamed(users, data.map(({ author_id }) => author_id)) }, 200);
   });
 
   // Without a kept answer: a repetition, whatever its key, does what it did before.

@@ -3,7 +3,8 @@ import { listRevisions } from '../../db/queries/revisions.ts';
 import { type RevisionPage, revisionPageSchema } from '../../protocol/api.ts';
 import { apiRoute, json, messageParams } from '../api-route.ts';
 import type { App, AppEnv } from '../env.ts';
-import { cursorSchema, decodeCounter, encodeCursor, limitSchema, linkHeader } from '../paging.ts';
+import { listingOf } from '../listing.ts';
+import { cursorSchema, decodeCounter, encodeCursor, limitSchema } from '../paging.ts';
 import { withPostgres } from '../postgres.ts';
 import { unwrap } from '../problems.ts';
 
@@ -33,11 +34,7 @@ export function revisionRoutes(): App {
     const before = cursor === undefined ? NEWEST : Math.min(decodeCounter(name, cursor), NEWEST);
     const request = { credentialId: c.get('identity').actor.credential_id, channelId, messageId, before, limit: limit + 1 };
     const found = unwrap(await withPostgres(c, (db) => listRevisions(db, request)));
-    const data = found.slice(0, limit);
-    const last = found.length > limit ? data.at(-1) : undefined;
-    const next_cursor = last ? encodeCursor(name, last.revision) : null;
-    c.header('Link', linkHeader(c.req.url, [{ rel: 'next', parameter: 'cursor', cursor: next_cursor }]));
-    return c.json({ data, next_cursor }, 200);
+    return c.json(listingOf(c, found, limit, ({ revision }) => encodeCursor(name, revision)), 200);
   });
   return app;
 }

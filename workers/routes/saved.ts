@@ -6,7 +6,8 @@ import { idSchema } from '../../protocol/primitives.ts';
 import { apiRoute, json, keyHeader, problemAnswer } from '../api-route.ts';
 import { writeDirectory } from '../directory.ts';
 import type { App, AppEnv } from '../env.ts';
-import { cursorSchema, decodeCounter, encodeCursor, limitSchema, linkHeader } from '../paging.ts';
+import { linkNext, usersNamed } from '../listing.ts';
+import { cursorSchema, decodeCounter, encodeCursor, limitSchema } from '../paging.ts';
 import { withPostgres } from '../postgres.ts';
 import { unwrap } from '../problems.ts';
 import { callInbox } from '../room.ts';
@@ -61,9 +62,8 @@ export function savedRoutes(): App {
     const data = found.data.slice(0, limit);
     const last = found.data.length > limit ? found.numbers[limit - 1] : undefined;
     const next_cursor = last === undefined ? null : encodeCursor(LIST, last);
-    const authors = new Set(data.map(({ message }) => message.author_id));
-    c.header('Link', linkHeader(c.req.url, [{ rel: 'next', parameter: 'cursor', cursor: next_cursor }]));
-    return c.json({ data, version: found.version, next_cursor, users: found.users.filter(({ id }) => authors.has(id)) }, 200);
+    linkNext(c, next_cursor);
+    return c.json({ data, version: found.version, next_cursor, users: usersNamed(found.users, data.map(({ message }) => message.author_id)) }, 200);
   });
 
   app.openapi(save, async (c) => c.json(await change(c, c.req.valid('param').message_id, saveMessage), 200));

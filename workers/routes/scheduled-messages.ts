@@ -10,7 +10,8 @@ import {
 import { apiRoute, channelParams, json, jsonBody, keyHeader, problemAnswer } from '../api-route.ts';
 import { writeDirectory } from '../directory.ts';
 import type { App, AppEnv } from '../env.ts';
-import { cursorSchema, decodeCursor, encodeCursor, limitSchema, linkHeader } from '../paging.ts';
+import { listingOf } from '../listing.ts';
+import { cursorSchema, decodeCursor, encodeCursor, limitSchema } from '../paging.ts';
 import { withPostgres } from '../postgres.ts';
 import { etagOf, expectedVersion, settingsHeaders } from '../preconditions.ts';
 import { ProblemError, unwrap } from '../problems.ts';
@@ -96,11 +97,7 @@ export function scheduledMessageRoutes(): App {
     const { limit, cursor, status = null, channel_id: channelId = null } = c.req.valid('query');
     const page = { status, channelId, after: cursor === undefined ? null : decodePlace(cursor), limit: limit + 1 };
     const found = unwrap(await withPostgres(c, (db) => listScheduled(db, c.get('identity').actor.credential_id, page)));
-    const data = found.slice(0, limit);
-    const last = found.length > limit ? data.at(-1) : undefined;
-    const next_cursor = last ? encodeCursor(LIST, `${last.send_at} ${last.id}`) : null;
-    c.header('Link', linkHeader(c.req.url, [{ rel: 'next', parameter: 'cursor', cursor: next_cursor }]));
-    return c.json({ data, next_cursor }, 200);
+    return c.json(listingOf(c, found, limit, (last) => encodeCursor(LIST, `${last.send_at} ${last.id}`)), 200);
   });
 
   app.openapi(read, async (c) => {

@@ -9,7 +9,8 @@ import { idSchema, storableString } from '../../protocol/primitives.ts';
 import { isSearchable, parseQuery, type SearchQuery } from '../../protocol/search-query.ts';
 import { apiRoute, json, nearHeader } from '../api-route.ts';
 import type { App, AppEnv } from '../env.ts';
-import { cursorSchema, decodeId, encodeCursor, limitSchema, linkHeader } from '../paging.ts';
+import { linkNext } from '../listing.ts';
+import { cursorSchema, decodeId, encodeCursor, limitSchema } from '../paging.ts';
 import { withPostgres } from '../postgres.ts';
 import { ProblemError, unwrap } from '../problems.ts';
 import { checksum } from '../search/checksum.ts';
@@ -55,7 +56,6 @@ function searchable(query: SearchQuery): SearchQuery {
 }
 
 const termsOf = ({ any }: SearchQuery): string[] => any.flatMap(({ all }) => all);
-const nextLink = (url: string, cursor: string | null) => linkHeader(url, [{ rel: 'next', parameter: 'cursor', cursor }]);
 
 export function searchRoutes({ replica }: Pick<Services, 'replica'>): App {
   const app = new OpenAPIHono<AppEnv>();
@@ -74,7 +74,7 @@ export function searchRoutes({ replica }: Pick<Services, 'replica'>): App {
       },
     });
     const next_cursor = found.next === null ? null : encodeCursor(list, found.next);
-    c.header('Link', nextLink(c.req.url, next_cursor));
+    linkNext(c, next_cursor);
     const data = found.messages.map((message) => ({ message, highlights: highlight(message.text, termsOf(query)) }));
     return c.json({ data, next_cursor, users: found.users, index_lag: found.lag, hints: [...query.hints] }, 200);
   });
@@ -85,7 +85,7 @@ export function searchRoutes({ replica }: Pick<Services, 'replica'>): App {
     const request = { query: searchable(query), before: cursor === undefined ? null : decodeId(list, cursor), limit };
     const found = unwrap(await withPostgres(c, (db) => searchFiles(db, c.get('identity').actor.credential_id, request)));
     const next_cursor = found.next === null ? null : encodeCursor(list, found.next);
-    c.header('Link', nextLink(c.req.url, next_cursor));
+    linkNext(c, next_cursor);
     const data = found.files.map((file) => ({ file, highlights: highlight(file.name, termsOf(query)) }));
     return c.json({ data, next_cursor, users: found.users, index_lag: found.lag, hints }, 200);
   });
@@ -97,7 +97,7 @@ export function searchRoutes({ replica }: Pick<Services, 'replica'>): App {
     const request = { terms, after: cursor === undefined ? null : decodePlace(list, cursor), limit };
     const found = unwrap(await withPostgres(c, (db) => searchPeople(db, c.get('identity').actor.credential_id, request)));
     const next_cursor = found.next === null ? null : encodeCursor(list, `${found.next.rank} ${found.next.handle}`);
-    c.header('Link', nextLink(c.req.url, next_cursor));
+    linkNext(c, next_cursor);
     const marks = (text: string) => highlight(text, terms);
     const data = found.users.map((user) => ({ user, highlights: { handle: marks(user.handle), display_name: marks(user.display_name) } }));
     return c.json({ data, next_cursor, index_lag: found.lag }, 200);

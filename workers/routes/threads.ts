@@ -7,7 +7,8 @@ import { apiRoute, json, jsonBody, keyHeader, messageParams, problemAnswer } fro
 import { writeDirectory } from '../directory.ts';
 import type { App, AppEnv } from '../env.ts';
 import { noteInInbox } from '../inbox-notes.ts';
-import { cursorSchema, decodeCursor, encodeCursor, limitSchema, linkHeader } from '../paging.ts';
+import { listingOf, usersNamed } from '../listing.ts';
+import { cursorSchema, decodeCursor, encodeCursor, limitSchema } from '../paging.ts';
 import { inTransaction, withPostgres } from '../postgres.ts';
 import { ProblemError, unwrap } from '../problems.ts';
 
@@ -67,12 +68,8 @@ export function threadRoutes(): App {
     const { unread, limit, cursor } = c.req.valid('query');
     const page = { unread: unread === 'true', before: cursor === undefined ? null : decodePlace(cursor), limit: limit + 1 };
     const found = unwrap(await withPostgres(c, (db) => listThreads(db, c.get('identity').actor.credential_id, page)));
-    const data = found.data.slice(0, limit);
-    const last = found.data.length > limit ? data.at(-1) : undefined;
-    const next_cursor = last ? encodeCursor(LIST, `${last.last_reply_at} ${last.thread_id}`) : null;
-    const authors = new Set(data.map(({ root }) => root.author_id));
-    c.header('Link', linkHeader(c.req.url, [{ rel: 'next', parameter: 'cursor', cursor: next_cursor }]));
-    return c.json({ data, next_cursor, users: found.users.filter(({ id }) => authors.has(id)) }, 200);
+    const { data, next_cursor } = listingOf(c, found.data, limit, ({ last_reply_at, thread_id }) => encodeCursor(LIST, `${last_reply_at} ${thread_id}`));
+    return c.json({ data, next_cursor, users: usersNamed(found.users, data.map(({ root }) => root.author_id)) }, 200);
   });
 
   app.openapi(state, async (c) => c.json(unwrap(await withPostgres(c, (db) => findThreadState(db, requestOf(c, c.req.valid('param'))))), 200));

@@ -8,7 +8,8 @@ import { idSchema, storableString } from '../../protocol/primitives.ts';
 import { apiRoute, json, nearHeader } from '../api-route.ts';
 import { redisLevel } from '../cache/redis-level.ts';
 import type { App, AppEnv } from '../env.ts';
-import { cursorSchema, encodeCursor, limitSchema, linkHeader } from '../paging.ts';
+import { listingOf } from '../listing.ts';
+import { cursorSchema, encodeCursor, limitSchema } from '../paging.ts';
 import { withPostgres } from '../postgres.ts';
 import { etagOf, isKnown, knownHeader } from '../preconditions.ts';
 import { ProblemError, unwrap } from '../problems.ts';
@@ -61,10 +62,8 @@ export function userRoutes({ profiles, redisBreaker }: Pick<Services, 'profiles'
     const name = `users ${checksum(`${deactivated} ${q}`)}`;
     const page = { terms: q.split(/\s+/u).filter((word) => word !== '').slice(0, MAX_WORDS), withDeactivated: deactivated === 'true', after: cursor === undefined ? null : decodePlace(name, cursor), limit };
     const found = unwrap(await withPostgres(c, (db) => listUsers(db, c.get('identity').actor.credential_id, page)));
-    const last = found.length > limit ? found[limit - 1] : undefined;
-    const next_cursor = last ? encodeCursor(name, `${last.rank} ${last.handle}`) : null;
-    c.header('Link', linkHeader(c.req.url, [{ rel: 'next', parameter: 'cursor', cursor: next_cursor }]));
-    return c.json({ data: found.slice(0, limit).map(({ user }) => user), next_cursor }, 200);
+    const { data, next_cursor } = listingOf(c, found, limit, ({ rank, handle }) => encodeCursor(name, `${rank} ${handle}`));
+    return c.json({ data: data.map(({ user }) => user), next_cursor }, 200);
   });
 
   app.openapi(read, async (c) => {

@@ -12,7 +12,8 @@ import { faultOfUrl } from '../webhook-url.ts';
 import { apiRoute, json, jsonBody, keyHeader, problemAnswer } from '../api-route.ts';
 import { writeDirectory } from '../directory.ts';
 import type { App, AppEnv } from '../env.ts';
-import { cursorSchema, decodeCounter, decodeId, encodeCursor, limitSchema, linkHeader } from '../paging.ts';
+import { listingOf } from '../listing.ts';
+import { cursorSchema, decodeCounter, decodeId, encodeCursor, limitSchema } from '../paging.ts';
 import { withPostgres } from '../postgres.ts';
 import { ProblemError, unwrap } from '../problems.ts';
 import { deliveryExample, newWebhookExample, webhookExample, webhookSecretExample } from './webhook-examples.ts';
@@ -112,11 +113,7 @@ export function webhookRoutes(): App {
     const { limit, cursor } = c.req.valid('query');
     const after = cursor === undefined ? null : decodeId(LIST, cursor);
     const found = unwrap(await withPostgres(c, (db) => listWebhooks(db, c.get('identity').actor.credential_id, { after, limit: limit + 1 })));
-    const data = found.slice(0, limit);
-    const last = found.length > limit ? data.at(-1) : undefined;
-    const next_cursor = last ? encodeCursor(LIST, last.id) : null;
-    c.header('Link', linkHeader(c.req.url, [{ rel: 'next', parameter: 'cursor', cursor: next_cursor }]));
-    return c.json({ data, next_cursor }, 200);
+    return c.json(listingOf(c, found, limit, ({ id }) => encodeCursor(LIST, id)), 200);
   });
 
   app.openapi(create, async (c) => {
@@ -175,10 +172,7 @@ export function webhookRoutes(): App {
     const { limit, cursor, status } = c.req.valid('query');
     const page = { below: cursor === undefined ? null : decodeCounter(LOG, cursor), limit: limit + 1, status };
     const found = unwrap(await withPostgres(c, (db) => listDeliveries(db, c.get('identity').actor.credential_id, c.req.valid('param').id, page)));
-    const data = found.slice(0, limit);
-    const last = found.length > limit ? data.at(-1) : undefined;
-    const next_cursor = last ? encodeCursor(LOG, last.number) : null;
-    c.header('Link', linkHeader(c.req.url, [{ rel: 'next', parameter: 'cursor', cursor: next_cursor }]));
+    const { data, next_cursor } = listingOf(c, found, limit, ({ number }) => encodeCursor(LOG, number));
     return c.json({ data: data.map(({ delivery }) => delivery), next_cursor }, 200);
   });
 
