@@ -1,10 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CAC } from 'cac';
 import { z } from 'zod';
-import { readDevFile } from '../dev/dev-file.ts';
 import { type RestartAnnouncement, restartAnnouncementSchema } from '../protocol/api.ts';
 import { problemSchema } from '../protocol/errors.ts';
-import { DATA_DIR } from './data-dir.ts';
+import { adminFlags, parseFlags, withAccess } from './flags.ts';
 
 /** How often a page is asked for again that the API is too busy for. */
 const MAX_WAITS = 5;
@@ -20,8 +19,7 @@ export const withinSchema = z
 const optionsSchema = z.object({
   within: withinSchema,
   cursor: z.string('--cursor is what an earlier run named').optional(),
-  token: z.string('--token is missing: a token of an administrator with the scope admin (COLINK_TOKEN)'),
-  url: z.url('nothing runs here: start `npm run dev`, or give --url'),
+  ...adminFlags,
 });
 type Options = z.infer<typeof optionsSchema>;
 
@@ -34,10 +32,7 @@ export function registerAnnounceRestart(cli: CAC): void {
     .option('--token <token>', 'A token of an administrator with the scope admin (COLINK_TOKEN)')
     .option('--url <url>', 'The API, instead of the running `colink dev` (COLINK_URL)')
     .action(async (flags: object) => {
-      const found = { token: process.env['COLINK_TOKEN'], url: process.env['COLINK_URL'] ?? readDevFile(DATA_DIR)?.url, ...flags };
-      const parsed = optionsSchema.safeParse(found);
-      if (!parsed.success) throw new Error(parsed.error.issues.map(({ message }) => message).join('; '));
-      process.exitCode = await announceRestart(parsed.data);
+      process.exitCode = await announceRestart(parseFlags(optionsSchema, withAccess(flags)));
     });
 }
 

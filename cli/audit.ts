@@ -6,6 +6,7 @@ import { type ChainReport, verifyChain } from '../db/audit-chain.ts';
 import { connect, type Database } from '../db/client.ts';
 import { findAuditHead, readAudit } from '../db/queries/audit.ts';
 import { type AuditHead, auditHeadSchema, type AuditRow, NO_AUDIT_HEAD } from '../protocol/audit.ts';
+import { parseFlags } from './flags.ts';
 import { postgresUrl } from './postgres-url.ts';
 
 const PAGE = 1_000;
@@ -28,10 +29,9 @@ export function registerAudit(cli: CAC): void {
     .action(async (name: string, flags: unknown) => {
       const act = ACTS.get(name);
       if (act === undefined) throw new Error(`there is no colink audit ${name}: there are ${[...ACTS.keys()].join(', ')}`);
-      const parsed = optionsSchema.safeParse(flags);
-      if (!parsed.success) throw new Error(parsed.error.issues.map(({ message }) => message).join('; '));
+      const options = parseFlags(optionsSchema, flags);
       const { db, close } = connect(postgresUrl(), { max: 1, applicationName: 'colink-audit' });
-      process.exitCode = await act(db, parsed.data).finally(() => close(1));
+      process.exitCode = await act(db, options).finally(() => close(1));
     });
 }
 

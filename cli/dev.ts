@@ -8,6 +8,7 @@ import { killGuarded } from '../dev/reaper.ts';
 import { startStack, type PartLine, type Stack } from '../dev/stack.ts';
 import { openTwin } from '../dev/unprivileged.ts';
 import { DATA_DIR } from './data-dir.ts';
+import { parseFlags } from './flags.ts';
 
 const optionsSchema = z.object({
   port: z.int('--port is a number').min(1).max(65_535).optional(),
@@ -30,9 +31,7 @@ export function registerDev(cli: CAC): void {
     .option('--no-clamd', 'Run without scanning files: they stay pending_scan')
     .option('--reset', `Clear all data in ${DATA_DIR} first`)
     .action(async (flags: unknown) => {
-      const parsed = optionsSchema.safeParse(flags);
-      if (!parsed.success) throw new Error(parsed.error.issues.map(({ message }) => message).join('; '));
-      process.exitCode = await dev(parsed.data);
+      process.exitCode = await dev(parseFlags(optionsSchema, flags));
     });
 }
 

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { connect, type Sql } from '../db/client.ts';
 import { countScans, listScans, requestRescans, type ScanRow } from '../db/queries/file-scans.ts';
 import { idSchema } from '../protocol/primitives.ts';
+import { parseFlags } from './flags.ts';
 import { postgresUrl } from './postgres-url.ts';
 
 const STATES = ['waiting', 'refused', 'infected', 'clean'] as const;
@@ -34,10 +35,9 @@ export function registerFiles(cli: CAC): void {
     .action(async (action: string, flags: unknown) => {
       const act = ACTIONS[action];
       if (act === undefined) throw new Error(`there is no colink files ${action}: there are ${Object.keys(ACTIONS).join(' and ')}`);
-      const parsed = optionsSchema.safeParse(flags);
-      if (!parsed.success) throw new Error(parsed.error.issues.map(({ message }) => message).join('; '));
+      const options = parseFlags(optionsSchema, flags);
       const { sql, close } = connect(postgresUrl(), { max: 1, applicationName: 'colink-files' });
-      await act(sql, parsed.data).finally(() => close(1));
+      await act(sql, options).finally(() => close(1));
     });
 }
 

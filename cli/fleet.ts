@@ -7,6 +7,7 @@ import { embeddedStatus, kafkaStatus } from '../consumers/status/transport.ts';
 import { connect } from '../db/client.ts';
 import { readDevFile } from '../dev/dev-file.ts';
 import { DATA_DIR } from './data-dir.ts';
+import { parseFlags } from './flags.ts';
 import { describeFleet } from './fleet/describe.ts';
 import { postgresUrl } from './postgres-url.ts';
 
@@ -25,9 +26,7 @@ export function registerFleet(cli: CAC): void {
     .option('--sample <seconds>', 'Over how long throughput is measured', { default: 1 })
     .action(async (action: string, flags: unknown) => {
       if (action !== 'status') throw new Error(`there is no colink fleet ${action}: there is status`);
-      const parsed = optionsSchema.safeParse(flags);
-      if (!parsed.success) throw new Error(parsed.error.issues.map(({ message }) => message).join('; '));
-      await printStatus(parsed.data);
+      await printStatus(parseFlags(optionsSchema, flags));
     });
 }
 

@@ -4,6 +4,7 @@ import { connect, type Connection } from '../db/client.ts';
 import { readDevFile } from '../dev/dev-file.ts';
 import type { Scope } from '../protocol/scopes.ts';
 import { DATA_DIR } from './data-dir.ts';
+import { parseFlags } from './flags.ts';
 import { createImportApi, type ImportApi } from './import/api.ts';
 import { onInterrupt } from './import/interrupt.ts';
 import { readIrcMessages, surveyIrcFile, type IrcSurvey } from './import/irc-file.ts';
@@ -51,9 +52,7 @@ export function registerImport(cli: CAC): void {
         return;
       }
       if (format !== 'irc') throw new Error(`unknown format ${format}: there are irc and slack`);
-      const parsed = optionsSchema.safeParse(withEnvironment(flags));
-      if (!parsed.success) throw new Error(parsed.error.issues.map(({ message }) => message).join('; '));
-      process.exitCode = await importIrc(file, parsed.data);
+      process.exitCode = await importIrc(file, parseFlags(optionsSchema, withEnvironment(flags)));
     });
 }
 

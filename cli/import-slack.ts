@@ -4,6 +4,7 @@ import { connect } from '../db/client.ts';
 import { readDevFile } from '../dev/dev-file.ts';
 import type { Scope } from '../protocol/scopes.ts';
 import { DATA_DIR } from './data-dir.ts';
+import { parseFlags } from './flags.ts';
 import { createImportApi, type ImportApi } from './import/api.ts';
 import { onInterrupt } from './import/interrupt.ts';
 import { createProgress, formatCount, type Progress } from './import/progress.ts';
@@ -28,15 +29,14 @@ type Options = z.infer<typeof optionsSchema>;
  * so first. Exit code 0 when all is posted, 130 when interrupted: the same command goes on.
  */
 export async function importSlack(path: string, flags: unknown): Promise<number> {
-  const parsed = optionsSchema.safeParse(flags);
-  if (!parsed.success) throw new Error(parsed.error.issues.map(({ message }) => message).join('; '));
+  const options = parseFlags(optionsSchema, flags);
   const progress = createProgress(process.stdout);
-  const slack = await SlackExport.open(path, parsed.data.include === 'private');
+  const slack = await SlackExport.open(path, options.include === 'private');
   const interrupt = onInterrupt(() => progress.note('finishing the batch under way; once more to stop at once'));
   try {
     const total = await survey(slack);
     progress.note(`${formatCount(total)} messages in ${slack.conversations.length} conversations`);
-    const { url, token } = await accessOf(parsed.data);
+    const { url, token } = await accessOf(options);
     const onWait = (reason: string, milliseconds: number): void => progress.note(`${reason}; again in ${(milliseconds / 1_000).toFixed(1)} s`);
     const api = createImportApi({ url, token, signal: interrupt.signal, onWait });
     return await postAll({ slack, api, total, progress, signal: interrupt.signal, state: join(DATA_DIR, `import-slack-${await identityOf(path)}.json`) });

@@ -7,6 +7,7 @@ import { connect, type Sql } from '../db/client.ts';
 import { countRows } from '../db/queries/search-verify.ts';
 import { endRebuild, readIndexConfig, readRebuild } from '../db/queries/search-rebuild.ts';
 import type { SearchKind } from '../db/schema/search-tables.ts';
+import { parseFlags } from './flags.ts';
 import { postgresUrl } from './postgres-url.ts';
 import { describeChecks, describeRebuild } from './search/describe.ts';
 
@@ -46,11 +47,10 @@ export function registerSearch(cli: CAC): void {
     .action(async (name: string, flags: unknown) => {
       const act = ACTS.get(name);
       if (act === undefined) throw new Error(`there is no colink search ${name}: there are ${[...ACTS.keys()].join(', ')}`);
-      const parsed = optionsSchema.safeParse(flags);
-      if (!parsed.success) throw new Error(parsed.error.issues.map(({ message }) => message).join('; '));
+      const options = parseFlags(optionsSchema, flags);
       const { sql, close } = connect(postgresUrl(), { max: 2, applicationName: 'colink-search' });
       try {
-        await act(sql, parsed.data.kind === undefined ? KINDS : [parsed.data.kind], parsed.data);
+        await act(sql, options.kind === undefined ? KINDS : [options.kind], options);
       } finally {
         await close(1);
       }

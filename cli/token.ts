@@ -9,6 +9,7 @@ import { insertCredential } from '../db/queries/credentials.ts';
 import { recordCredential } from '../db/queries/own-credentials.ts';
 import { findActiveUserId } from '../db/queries/tokens.ts';
 import { scopeSchema, TOKEN_SCOPES } from '../protocol/scopes.ts';
+import { parseFlags } from './flags.ts';
 import { postgresUrl } from './postgres-url.ts';
 
 const scopesSchema = z
@@ -33,9 +34,7 @@ export function registerToken(cli: CAC): void {
     .option('--days <n>', 'How long it is valid', { default: 30 })
     .option('--name <name>', 'What it is for', { default: 'colink token' })
     .action(async (flags: unknown) => {
-      const parsed = optionsSchema.safeParse(flags);
-      if (!parsed.success) throw new Error(parsed.error.issues.map(({ message }) => message).join('; '));
-      console.log(await issueToken(parsed.data));
+      console.log(await issueToken(parseFlags(optionsSchema, flags)));
     });
 }
 

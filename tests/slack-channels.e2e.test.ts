@@ -3,7 +3,8 @@ import { uuidv7 } from 'uuidv7';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { pages, refusal, slackClient } from './support/slack.ts';
-import { startWorld, type World, type WorldUser } from './support/world.ts';
+import { type SlackWorld, startSlackWorld, tsOf } from './support/slack-world.ts';
+import type { World, WorldUser } from './support/world.ts';
 
 let world: World;
 let alice: WorldUser;
@@ -11,22 +12,15 @@ let bob: WorldUser;
 let slack: WebClient;
 let bobs: WebClient;
 let channel: string;
+let newChannel: SlackWorld['newChannel'];
 const clientOf = (token: string) => slackClient(world.baseUrl, token);
-const ts = (answer: { ts?: string | undefined }): string => answer.ts ?? '';
 
 beforeAll(async () => {
-  world = await startWorld('slack-channels');
-  [alice, bob] = [await world.user('alice', { scopes: ['messages:read', 'messages:write', 'channels:read', 'channels:write', 'webhooks'] }), await world.user('bob')];
-  [slack, bobs] = [clientOf(alice.token), clientOf(bob.token)];
-  channel = await world.channel('general-talk', [alice, bob]);
+  ({ world, alice, bob, slack, bobs, channel, newChannel } = await startSlackWorld('slack-channels'));
 });
 afterAll(() => world?.close());
 
 const named = z.looseObject({ id: z.string(), is_private: z.boolean().optional() });
-
-async function newChannel(...members: WorldUser[]): Promise<string> {
-  return world.channel(`c-${uuidv7()}`, [alice, ...members]);
-}
 
 describe('conversations', () => {
   it('are listed by kind, page by page', async () => {
@@ -45,7 +39,7 @@ describe('conversations', () => {
   it('that are private are not there for others, and public ones not read by who is no member (G5)', async () => {
     const secret = (await alice.api.createChannel({ name: `s-${uuidv7()}`, kind: 'private', topic: '' })).id;
     const sent = await slack.chat.postMessage({ channel: secret, text: 'nobody else' });
-    const at = { channel: secret, timestamp: ts(sent) };
+    const at = { channel: secret, timestamp: tsOf(sent) };
     for (const [of, word] of [[secret, 'channel_not_found'], [uuidv7(), 'channel_not_found'], [await newChannel(), 'not_in_channel']] as const) {
       const refused = await Promise.all([
         refusal(bobs.conversations.history({ channel: of })),
@@ -81,7 +75,7 @@ describe('conversations', () => {
     const own = await newChannel();
     const sent = await slack.chat.postMessage({ channel: own, text: 'before' });
     await fetch(`${world.baseUrl}/v1/channels/${own}/archive`, { method: 'POST', headers: { Authorization: `Bearer ${alice.token}` } });
-    const refused = await Promise.all([slack.chat.postMessage({ channel: own, text: 'x' }), slack.chat.update({ channel: own, ts: ts(sent), text: 'x' }), slack.reactions.add({ channel: own, timestamp: ts(sent), name: '+1' }), bobs.conversations.join({ channel: own })].map(refusal));
+    const refused = await Promise.all([slack.chat.postMessage({ channel: own, text: 'x' }), slack.chat.update({ channel: own, ts: tsOf(sent), text: 'x' }), slack.reactions.add({ channel: own, timestamp: tsOf(sent), name: '+1' }), bobs.conversations.join({ channel: own })].map(refusal));
     expect(refused).toEqual(refused.map(() => 'is_archived'));
     expect((await slack.conversations.history({ channel: own })).messages).toMatchObject([{ text: 'before' }]);
     expect((await slack.conversations.list({ exclude_archived: true, limit: 1_000 })).channels?.map(({ id }) => id)).not.toContain(own);
@@ -90,8 +84,8 @@ describe('conversations', () => {
   it('are marked as read', async () => {
     const own = await newChannel(bob);
     const sent = [];
-    for (const n of [1, 2, 3]) sent.push(ts(await slack.chat.postMessage({ channel: own, text: `${n}` })));
-    const reply = ts(await slack.chat.postMessage({ channel: own, text: 'reply', thread_ts: sent[0] ?? '' }));
+    for (const n of [1, 2, 3]) sent.push(tsOf(await slack.chat.postMessage({ channel: own, text: `${n}` })));
+    const reply = tsOf(await slack.chat.postMessage({ channel: own, text: 'reply', thread_ts: sent[0] ?? '' }));
     const marker = async () => (await bob.api.bootstrap()).channels.find(({ id }) => id === own)?.read_pos;
     for (const [at, pos] of [[reply, 1], [sent[1], 2], [sent[0], 2], [String(Date.now() / 1_000 + 5), 3]] as const) {
       await bobs.conversations.mark({ channel: own, ts: at ?? '' });
@@ -104,8 +98,8 @@ describe('reactions', () => {
   it('are added and taken back by Slack\'s names', async () => {
     const own = await newChannel(bob);
     const root = await slack.chat.postMessage({ channel: own, text: 'react' });
-    const reply = await slack.chat.postMessage({ channel: own, text: 'to this', thread_ts: ts(root) });
-    const at = { channel: own, timestamp: ts(reply) };
+    const reply = await slack.chat.postMessage({ channel: own, text: 'to this', thread_ts: tsOf(root) });
+    const at = { channel: own, timestamp: tsOf(reply) };
     await slack.reactions.add({ ...at, name: 'thumbsup' });
     await bobs.reactions.add({ ...at, name: '+1' });
     await bobs.reactions.add({ ...at, name: 'wave::skin-tone-3' });

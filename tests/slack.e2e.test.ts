@@ -6,7 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { newIncomingWebhookSchema } from '../protocol/incoming-webhooks.ts';
 import { pages, refusal, slackClient } from './support/slack.ts';
-import { startWorld, type World, type WorldUser } from './support/world.ts';
+import { type SlackWorld, startSlackWorld, tsOf } from './support/slack-world.ts';
+import type { World, WorldUser } from './support/world.ts';
 
 let world: World;
 let alice: WorldUser;
@@ -14,14 +15,11 @@ let bob: WorldUser;
 let slack: WebClient;
 let bobs: WebClient;
 let channel: string;
+let newChannel: SlackWorld['newChannel'];
 const clientOf = (token: string | undefined, more: WebClientOptions = {}) => slackClient(world.baseUrl, token, more);
-const ts = (answer: { ts?: string | undefined }): string => answer.ts ?? '';
 
 beforeAll(async () => {
-  world = await startWorld('slack');
-  [alice, bob] = [await world.user('alice', { scopes: ['messages:read', 'messages:write', 'channels:read', 'channels:write', 'webhooks'] }), await world.user('bob')];
-  [slack, bobs] = [clientOf(alice.token), clientOf(bob.token)];
-  channel = await world.channel('general-talk', [alice, bob]);
+  ({ world, alice, bob, slack, bobs, channel, newChannel } = await startSlackWorld('slack'));
 });
 afterAll(() => world?.close());
 
@@ -32,10 +30,6 @@ async function importMessages(into: string, messages: readonly object[]): Promis
   const { token } = await world.user('alice', { scopes: ['messages:import'] });
   const made = await fetch(`${world.baseUrl}/v1/channels/${into}/message-batches`, { method: 'POST', headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' }, body: JSON.stringify({ messages }) });
   expect(made.status).toBe(201);
-}
-
-async function newChannel(...members: WorldUser[]): Promise<string> {
-  return world.channel(`c-${uuidv7()}`, [alice, ...members]);
 }
 
 describe('who calls', () => {
@@ -107,7 +101,7 @@ describe('messages', () => {
     const text = 'a &lt;b&gt; &amp;amp; "c" – ğ 漢字 👩‍👩‍👧 <https://x.example/?a=1&amp;b=2> `code`\nline two';
     const sent = await slack.chat.postMessage({ channel: '#general-talk', text });
     expect(sent).toMatchObject({ ok: true, channel, message: { type: 'message', user: alice.id, text, ts: sent.ts } });
-    expect(ts(sent)).toMatch(/^\d{10}\.\d{6}$/);
+    expect(tsOf(sent)).toMatch(/^\d{10}\.\d{6}$/);
     expect(Math.abs(Number(sent.ts) - Date.now() / 1_000)).toBeLessThan(30);
     const mention = await slack.chat.postMessage({ channel, text: `<@${bob.id}> and <!here>, see <#${channel}> and <https://y.example|y> :tada:` });
     const { messages } = await bobs.conversations.history({ channel, limit: 2 });
@@ -129,20 +123,20 @@ describe('messages', () => {
     const sent = await Promise.all([again(), again(), again()]);
     expect(new Set(sent.map((answer) => z.looseObject({ ts: z.string() }).parse(answer).ts)).size).toBe(1);
     const keyed = clientOf(alice.token, { headers: { 'Idempotency-Key': 'a-key' } });
-    expect(ts(await keyed.chat.postMessage({ channel: own, text: 'keyed' }))).toBe(ts(await keyed.chat.postMessage({ channel: own, text: 'keyed' })));
+    expect(tsOf(await keyed.chat.postMessage({ channel: own, text: 'keyed' }))).toBe(tsOf(await keyed.chat.postMessage({ channel: own, text: 'keyed' })));
     expect((await slack.conversations.history({ channel: own })).messages?.map((message) => message.text)).toEqual(['keyed', 'once']);
   });
 
   it('are changed and deleted by their ts at once, by their author alone', async () => {
     const own = await newChannel(bob);
     const sent = await slack.chat.postMessage({ channel: own, text: 'first' });
-    const at = { channel: own, ts: ts(sent) };
+    const at = { channel: own, ts: tsOf(sent) };
     expect(await slack.chat.update({ ...at, text: 'second &amp; last' })).toMatchObject({ ...at, text: 'second &amp; last' });
     expect(await refusal(bobs.chat.update({ ...at, text: 'x' }))).toBe('cant_update_message');
     expect(await refusal(bobs.chat.delete(at))).toBe('cant_delete_message');
     const { messages } = await slack.conversations.history({ channel: own });
     expect(messages).toMatchObject([{ text: 'second &amp; last', ts: sent.ts, edited: { user: alice.id, ts: expect.stringMatching(/^\d{10}\.\d{6}$/) } }]);
-    expect(await slack.chat.getPermalink({ channel: own, message_ts: ts(sent) })).toMatchObject({ permalink: expect.stringContaining(`${world.baseUrl}/channels/${own}/messages/`) });
+    expect(await slack.chat.getPermalink({ channel: own, message_ts: tsOf(sent) })).toMatchObject({ permalink: expect.stringContaining(`${world.baseUrl}/channels/${own}/messages/`) });
     expect(await slack.chat.delete(at)).toMatchObject(at);
     const refused = await Promise.all([slack.chat.update({ ...at, text: 'x' }), slack.chat.delete(at), slack.reactions.add({ channel: own, timestamp: at.ts, name: 'x' }), slack.chat.getPermalink({ channel: own, message_ts: at.ts })].map(refusal));
     expect(refused).toEqual(refused.map(() => 'message_not_found'));
@@ -153,7 +147,7 @@ describe('messages', () => {
     const own = await newChannel();
     const sent = await slack.chat.postMessage({ channel: own, text: 'as it is' });
     await world.sql`UPDATE workspace_settings SET edit_window_seconds = 0`;
-    expect(await refusal(slack.chat.update({ channel: own, ts: ts(sent), text: 'x' }))).toBe('edit_window_closed');
+    expect(await refusal(slack.chat.update({ channel: own, ts: tsOf(sent), text: 'x' }))).toBe('edit_window_closed');
     await world.sql`UPDATE workspace_settings SET edit_window_seconds = 900`;
     expect((await slack.conversations.history({ channel: own })).messages).toMatchObject([{ text: 'as it is' }]);
   });
@@ -180,19 +174,19 @@ describe('messages', () => {
     const own = await newChannel(bob);
     const root = await slack.chat.postMessage({ channel: own, text: 'root' });
     const sent = [];
-    for (const n of [1, 2, 3, 4, 5]) sent.push(ts(await bobs.chat.postMessage({ channel: own, text: `reply ${n}`, thread_ts: ts(root) })));
+    for (const n of [1, 2, 3, 4, 5]) sent.push(tsOf(await bobs.chat.postMessage({ channel: own, text: `reply ${n}`, thread_ts: tsOf(root) })));
     const toReply = await slack.chat.postMessage({ channel: own, text: 'reply 6', thread_ts: sent[0] ?? '' });
-    const all = await slack.conversations.replies({ channel: own, ts: ts(root) });
+    const all = await slack.conversations.replies({ channel: own, ts: tsOf(root) });
     expect(all.messages?.map(({ text }) => text)).toEqual(['root', ...[1, 2, 3, 4, 5, 6].map((n) => `reply ${n}`)]);
     expect(all.messages?.map((message) => message.ts)).toEqual([root.ts, ...sent, toReply.ts]);
     expect(all.messages?.[0]).toMatchObject({ reply_count: 6, thread_ts: root.ts });
     expect(all.messages?.slice(1).every((message) => message.thread_ts === root.ts && message.parent_user_id === alice.id)).toBe(true);
     const paged = await pages(slack, 'conversations.replies', 'messages', message, { channel: own, ts: sent[2], limit: 2 });
     expect(paged.map(({ text }) => text)).toEqual(all.messages?.map(({ text }) => text));
-    const between = await slack.conversations.replies({ channel: own, ts: ts(root), oldest: sent[1] ?? '', latest: sent[3] ?? '' });
+    const between = await slack.conversations.replies({ channel: own, ts: tsOf(root), oldest: sent[1] ?? '', latest: sent[3] ?? '' });
     expect(between.messages?.map(({ text }) => text)).toEqual(['root', 'reply 3']);
     expect((await slack.conversations.history({ channel: own })).messages).toMatchObject([{ text: 'root', reply_count: 6, thread_ts: root.ts }]);
-    await slack.chat.delete({ channel: own, ts: ts(root) });
+    await slack.chat.delete({ channel: own, ts: tsOf(root) });
     expect((await slack.conversations.history({ channel: own })).messages).toMatchObject([{ subtype: 'tombstone', reply_count: 6 }]);
     expect(await refusal(slack.conversations.replies({ channel: own, ts: '1.000001' }))).toBe('thread_not_found');
   });
@@ -259,8 +253,8 @@ describe('the border itself', () => {
     world.pausePostgres();
     try {
       const posted = await slack.chat.postMessage({ channel: own, text: 'meanwhile' });
-      expect(await slack.chat.update({ channel: own, ts: ts(posted), text: 'meanwhile, changed' })).toMatchObject({ ok: true });
-      expect(await slack.reactions.add({ channel: own, timestamp: ts(sent), name: '+1' })).toMatchObject({ ok: true });
+      expect(await slack.chat.update({ channel: own, ts: tsOf(posted), text: 'meanwhile, changed' })).toMatchObject({ ok: true });
+      expect(await slack.reactions.add({ channel: own, timestamp: tsOf(sent), name: '+1' })).toMatchObject({ ok: true });
       const once = clientOf(alice.token, { retryConfig: { retries: 0 } });
       await expect(once.conversations.history({ channel: own })).rejects.toMatchObject({ code: ErrorCode.HTTPError, statusCode: 503 });
       const reading = clientOf(alice.token, { retryConfig: { retries: 10, minTimeout: 500, factor: 1 } }).conversations.history({ channel: own });

@@ -4,10 +4,8 @@ import { addExamples } from './openapi/examples.ts';
 import { answerHeaders, describeHeaders } from './openapi/headers.ts';
 import { linkCreated } from './openapi/links.ts';
 import { nameOperations, TAGS } from './openapi/names.ts';
-import { operationsOf } from './openapi/operations.ts';
+import { type ApiDocument, operationsOf } from './openapi/operations.ts';
 import { repairSchemas } from './openapi/schemas.ts';
-
-export type ApiDocument = ReturnType<App['getOpenAPI31Document']>;
 
 /** The OpenAPI 3.1 description of every route of an app. `openapi.json` at the root is this, held to it by `workers/openapi.test.ts`. */
 export function describeApi(app: App): ApiDocument {

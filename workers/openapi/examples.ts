@@ -1,6 +1,5 @@
-import type { ApiDocument } from '../openapi.ts';
 import { BODIES, RESOURCES } from './example-resources.ts';
-import type { Described } from './operations.ts';
+import type { ApiDocument, Described } from './operations.ts';
 
 interface Content {
   example?: unknown;

@@ -1,4 +1,6 @@
-import type { ApiDocument } from '../openapi.ts';
+import type { App } from '../env.ts';
+
+export type ApiDocument = ReturnType<App['getOpenAPI31Document']>;
 
 type PathItem = NonNullable<ApiDocument['paths']>[string];
 export type Operation = NonNullable<PathItem['get']>;

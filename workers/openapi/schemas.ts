@@ -1,4 +1,4 @@
-import type { ApiDocument } from '../openapi.ts';
+import type { ApiDocument } from './operations.ts';
 
 /**
  * Sets right what the generator of the document gets wrong (zod-to-openapi 8): it writes the flags of a regular expression into `pattern`, and does not

@@ -2,7 +2,8 @@ import { html } from 'hono/html';
 import { OpenAPIHono } from '@hono/zod-openapi';
 import events from '../../asyncapi.json';
 import type { App, AppEnv } from '../env.ts';
-import { describeApi, type ApiDocument } from '../openapi.ts';
+import { describeApi } from '../openapi.ts';
+import type { ApiDocument } from '../openapi/operations.ts';
 
 /**
  * `/openapi.json`, and `/docs`: a page of it that loads nothing. Both describe `api`, once an isolate. `/asyncapi.json` is the file of that name:
