@@ -1,10 +1,9 @@
 import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
 import type { DriverSocket } from './driver-socket.ts';
-import * as schema from './schema/tables.ts';
 
 export type Sql = postgres.Sql;
-export type Database = PostgresJsDatabase<typeof schema>;
+export type Database = PostgresJsDatabase;
 export type Transaction = Parameters<Parameters<Database['transaction']>[0]>[0];
 /** What a query runs on: in a transaction or by itself. */
 export type Queryable = Database | Transaction;
@@ -46,7 +45,7 @@ export function connect(url: string, options: ConnectOptions): Connection {
     onnotice: () => {},
     ...(options.openSocket && { socket: opener(options.openSocket) }),
   });
-  const db = drizzle(sql, { schema });
+  const db = drizzle(sql);
   return { sql, db, close: (timeoutSeconds = 5) => sql.end({ timeout: timeoutSeconds }) };
 }
 

@@ -13,10 +13,13 @@ import { connect } from './client.ts';
 import { migrate } from './migrate.ts';
 import { premakePartitions } from './partitions.ts';
 import { adminTables } from './schema/admin-tables.ts';
+import { eventTables } from './schema/event-tables.ts';
+import { fileTables } from './schema/file-tables.ts';
 import { messageTables } from './schema/message-tables.ts';
+import { notificationTables } from './schema/notification-tables.ts';
 import { peopleTables } from './schema/people-tables.ts';
 import { searchTables } from './schema/search-tables.ts';
-import * as schema from './schema/tables.ts';
+import { tables } from './schema/tables.ts';
 import { threadTables } from './schema/thread-tables.ts';
 import * as webhookSchema from './schema/webhook-tables.ts';
 
@@ -76,7 +79,7 @@ test('the tables of queries have the columns of the database', async () => {
     FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
     WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relnamespace = 'public'::regnamespace`;
   const inDatabase = rows.map((row) => `${row.name}.${row.column} ${row.type} ${row.required}`);
-  const inQueries = Object.values({ ...schema, ...adminTables, ...messageTables, ...searchTables, ...threadTables, ...webhookSchema, ...peopleTables }).flatMap((table) => (is(table, PgTable) ? columnsOf(table) : []));
+  const inQueries = Object.values({ ...tables, ...eventTables, ...fileTables, ...notificationTables, ...adminTables, ...messageTables, ...searchTables, ...threadTables, ...webhookSchema, ...peopleTables }).flatMap((table) => (is(table, PgTable) ? columnsOf(table) : []));
   expect(inQueries.toSorted()).toEqual(inDatabase.toSorted());
 });
 

@@ -2,7 +2,7 @@ import { env } from 'cloudflare:workers';
 import { createExecutionContext, waitOnExecutionContext } from 'cloudflare:test';
 import { eq, sql } from 'drizzle-orm';
 import { expect } from 'vitest';
-import { fileUploads, fileUsage } from '../db/schema/tables.ts';
+import { fileUploads, fileUsage } from '../db/schema/file-tables.ts';
 import { type FileState, fileSchema } from '../protocol/files.ts';
 import { type Answer, bodyOf, type Caller, onPostgres, ORIGIN } from './api-fixture.ts';
 import { createApp } from './app.ts';

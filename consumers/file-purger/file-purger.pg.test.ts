@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { uuidv7 } from 'uuidv7';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { fileUploads, fileUsage } from '../../db/schema/tables.ts';
+import { fileUploads, fileUsage } from '../../db/schema/file-tables.ts';
 import { EVERYBODY } from '../../db/queries/file-usage.ts';
 import { type FileBed, insertFile, openFileBed } from '../../tests/support/file-bed.ts';
 import { purgeFiles, removeByWorker } from './file-purger.ts';

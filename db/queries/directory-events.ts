@@ -1,5 +1,5 @@
 import type { Transaction } from '../client.ts';
-import { eventLog } from '../schema/tables.ts';
+import { eventLog } from '../schema/event-tables.ts';
 import type { DirectoryEvent } from '../../protocol/directory-events.ts';
 import { ceType, type Topic } from '../../protocol/topics.ts';
 

@@ -3,7 +3,7 @@ import type { FileEvent } from '../../protocol/file-events.ts';
 import type { FileState } from '../../protocol/files.ts';
 import { ceType } from '../../protocol/topics.ts';
 import type { Transaction } from '../client.ts';
-import { eventLog } from '../schema/tables.ts';
+import { eventLog } from '../schema/event-tables.ts';
 import { wireTime } from './time.ts';
 
 /** A file as a statement brings it: `bigint` comes as text. */

@@ -1,6 +1,6 @@
 import type postgres from 'postgres';
 import type { FileStatus, Thumbnail } from '../../protocol/files.ts';
-import type { ScanState } from '../schema/tables.ts';
+import type { ScanState } from '../schema/file-tables.ts';
 
 type AnySql = postgres.ISql;
 

@@ -2,7 +2,7 @@ import { and, eq, isNull, lt, sql } from 'drizzle-orm';
 import type { Outcome, Problem } from '../../protocol/errors.ts';
 import type { FileState } from '../../protocol/files.ts';
 import type { Transaction } from '../client.ts';
-import { files, fileUploads } from '../schema/tables.ts';
+import { files, fileUploads } from '../schema/file-tables.ts';
 import { refuseReader, standingColumns, standingTables, type Standing } from './access.ts';
 import { appendFileEvent, toFile } from './file-rows.ts';
 import { type FileQuota, releaseBytes, reserveBytes } from './file-usage.ts';

@@ -4,7 +4,7 @@ import type { Outcome } from '../../protocol/errors.ts';
 import { phraseOf } from '../../protocol/keywords.ts';
 import type { NotificationLevel, NotificationSettings, NotificationSettingsBody, QuietHours } from '../../protocol/notifications.ts';
 import type { Queryable, Transaction } from '../client.ts';
-import { notificationKeywords, notificationSettings } from '../schema/tables.ts';
+import { notificationKeywords, notificationSettings } from '../schema/notification-tables.ts';
 import { callerRow } from './access.ts';
 import { appendDirectoryEvent } from './directory-events.ts';
 import type { StoredQuietHours } from './notices.ts';

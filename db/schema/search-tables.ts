@@ -1,8 +1,19 @@
-import { boolean, integer, pgTable, text, uuid } from 'drizzle-orm/pg-core';
+import { boolean, customType, integer, pgTable, text, uuid } from 'drizzle-orm/pg-core';
 import { counter, moment } from './columns.ts';
 
 /** The indexes of search. */
 export type SearchKind = 'messages' | 'people' | 'files';
+
+const tsvector = customType<{ data: string }>({ dataType: () => 'tsvector' });
+
+export const searchMessages = pgTable('search_messages', {
+  id: uuid().primaryKey(),
+  channel_id: uuid().notNull(),
+  author_id: uuid().notNull(),
+  seq: counter().notNull(),
+  text: text().notNull(),
+  tsv: tsvector().notNull().generatedAlwaysAs("to_tsvector('simple', text)"),
+});
 
 const searchPeople = pgTable('search_people', {
   id: uuid().primaryKey(),
@@ -42,4 +53,4 @@ const searchRebuildChanges = pgTable('search_rebuild_changes', {
 });
 
 /** Queries of search are SQL: these tables are described to be held to the database. */
-export const searchTables = { searchPeople, searchFiles, searchIndexes, searchRebuilds, searchRebuildChanges };
+export const searchTables = { searchMessages, searchPeople, searchFiles, searchIndexes, searchRebuilds, searchRebuildChanges };

@@ -1,5 +1,6 @@
 import { uuidv7 } from 'uuidv7';
-import { channels, files, users } from '../../db/schema/tables.ts';
+import { files } from '../../db/schema/file-tables.ts';
+import { channels, users } from '../../db/schema/tables.ts';
 import { testDatabase, type TestDatabase } from './postgres.ts';
 
 /** A database with one user and one channel, in which files are. */
