@@ -4,7 +4,7 @@ import { eq, sql } from 'drizzle-orm';
 import { expect } from 'vitest';
 import { fileUploads, fileUsage } from '../db/schema/file-tables.ts';
 import { type FileState, fileSchema } from '../protocol/files.ts';
-import { type Answer, bodyOf, type Caller, onPostgres, ORIGIN } from './api-fixture.ts';
+import { type Answer, bodyOf, type Caller, newCaller, onPostgres, ORIGIN } from './api-fixture.ts';
 import { createApp } from './app.ts';
 import type { Env } from './env.ts';
 import { createServices } from './services.ts';
@@ -75,3 +75,13 @@ export async function expectNothingLeft(caller: Caller, objectsBefore: number): 
 
 /** The first bytes of a picture, and more. */
 export const PNG = Uint8Array.from(atob('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=='), (char) => char.charCodeAt(0));
+
+/** A member of the channel besides its owner. */
+export async function newMember(owner: Caller, channelId: string, role: 'member' | 'admin' = 'member'): Promise<Caller> {
+  const member = await newCaller();
+  expect((await owner.call('POST', `/v1/channels/${channelId}/members`, { user_id: member.user.id, role })).status).toBe(201);
+  return member;
+}
+
+export const getFile = ({ token }: Caller, path: string, headers: Record<string, string> = {}, method = 'GET'): Promise<Response> =>
+  fetchWith({}, path, { method, headers: { Authorization: `Bearer ${token}`, ...headers } });

@@ -128,7 +128,7 @@ export class ChannelRoom extends DurableObject<Env> implements RoomApi {
   }
 
   async setStanding(channelId: string, standing: ChannelStanding): Promise<void> {
-    (await this.#room.mustOpen(channelId)).setStanding(standing);
+    (await this.#room.mustOpen(channelId)).orders.setStanding(standing);
   }
 
   async announce(channelId: string, { changes, revoked, channel, files = [], removals = [] }: RoomNews): Promise<AnnounceAnswer> {
@@ -136,23 +136,23 @@ export class ChannelRoom extends DurableObject<Env> implements RoomApi {
     if (this.#room.isUnused && revoked.length === 0 && removals.length === 0) return { status: 'told' };
     const room = await this.#room.open(channelId);
     if ('problem' in room) return { status: room.problem.code === 'not_found' ? 'unknown' : 'unavailable' };
-    if (channel !== null) room.ok.setStanding(channel);
-    if (files.length > 0) room.ok.announceFiles(files);
+    if (channel !== null) room.ok.orders.setStanding(channel);
+    if (files.length > 0) room.ok.orders.announceFiles(files);
     for (const change of changes) await room.ok.applyMemberChange(change);
     await this.revokeCredentials(channelId, revoked);
-    if (removals.length > 0 && 'problem' in room.ok.removeMessages(removals)) return { status: 'unavailable' };
+    if (removals.length > 0 && 'problem' in room.ok.orders.removeMessages(removals)) return { status: 'unavailable' };
     return { status: 'told' };
   }
 
   async redact(redaction: Redaction): Promise<RedactAnswer> {
     const room = await this.#room.open(redaction.channel_id);
     if ('problem' in room) return { status: room.problem.code === 'not_found' ? 'unknown' : 'unavailable' };
-    return room.ok.redact(redaction);
+    return room.ok.orders.redact(redaction);
   }
 
   async removeMessages(channelId: string, removals: readonly Removal[]): Promise<Outcome<true>> {
     const room = await this.#room.open(channelId);
-    return 'problem' in room ? room : room.ok.removeMessages(removals);
+    return 'problem' in room ? room : room.ok.orders.removeMessages(removals);
   }
 
   /** A room that is not open has no sockets that look. */

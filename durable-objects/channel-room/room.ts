@@ -1,8 +1,6 @@
-import type { ChannelStanding, FileNews, Removal } from '../../protocol/announcements.ts';
 import type { CloseCode } from '../../protocol/close-codes.ts';
 import type { Outcome } from '../../protocol/errors.ts';
 import type { Command, CommandResult } from '../../protocol/frames.ts';
-import type { RedactAnswer, Redaction } from '../../protocol/redactions.ts';
 import { Archive, type ArchivedChunk } from '../log/archive.ts';
 import type { LogEvent } from '../log/event-log.ts';
 import type { LogDrain } from '../log/log-drain.ts';
@@ -26,10 +24,7 @@ import { EditWindowLookup } from './edit-window.ts';
 import { GroupCommit } from './group-commit.ts';
 import { MembershipLookup } from './membership.ts';
 import { readForNode } from './node-reads.ts';
-import { announceFiles } from './file-news.ts';
-import { announceStanding } from './standing.ts';
-import { redact } from './redaction.ts';
-import { removeMessages } from './removal.ts';
+import { Orders } from './orders.ts';
 import type { RoomAlarm } from './room-alarms.ts';
 import type { ActorCommand, Admission, FoundMessage, LogHead, MemberChange, Placement, SocketRequest } from './room-api.ts';
 import { roomDrain } from './room-drain.ts';
@@ -55,6 +50,7 @@ export class Room<S extends RoomSocket> {
   readonly #drain: LogDrain;
   readonly #awareness: Awareness<S>;
   readonly #tidy: TidyLoop<S>;
+  readonly orders: Orders;
 
   get channelId(): string {
     return this.#conversation.channelId;
@@ -78,6 +74,7 @@ export class Room<S extends RoomSocket> {
       committed: (events) => this.#committed(events),
       failed: (error) => ports.warn('a command failed', { error: String(error) }),
     });
+    this.orders = new Orders(conversation, { clock, flush: () => this.#commits.flush(), committed: (events) => this.#committed(events) });
     this.#archive = new Archive({
       eventsBetween: (after, before, limit) => record.eventsBetween(channelId, after, before, limit),
       poisonBetween: (after, before) => record.poisonBetween(channelId, after, before),
@@ -181,37 +178,6 @@ export class Room<S extends RoomSocket> {
   /** As `AccessChanges`. */
   async applyMemberChange(change: MemberChange): Promise<void> {
     await this.#access.applyMemberChange(change);
-  }
-
-  /** As `announceStanding`. Where the channel is archived it takes nothing new from then on. What waits was sent before. */
-  setStanding(standing: ChannelStanding): void {
-    this.#commits.flush();
-    const events = announceStanding(this.#conversation, standing, this.#ports.clock());
-    if (events.length > 0) this.#committed(events);
-  }
-
-  /** As `announceFiles`. */
-  announceFiles(news: readonly FileNews[]): void {
-    this.#commits.flush();
-    const events = announceFiles(this.#conversation, news, this.#ports.clock());
-    if (events.length > 0) this.#committed(events);
-  }
-
-  /** As `RoomApi`. */
-  redact(redaction: Redaction): RedactAnswer {
-    this.#commits.flush();
-    const { answer, events } = redact(this.#conversation, redaction, this.#ports.clock());
-    if (events.length > 0) this.#committed(events);
-    return answer;
-  }
-
-  /** As `removeMessages`. */
-  removeMessages(removals: readonly Removal[]): Outcome<true> {
-    this.#commits.flush();
-    const removed = removeMessages(this.#conversation, removals, this.#ports.clock());
-    if ('problem' in removed) return removed;
-    if (removed.ok.length > 0) this.#committed(removed.ok);
-    return { ok: true };
   }
 
   /** As `AccessChanges`. */
