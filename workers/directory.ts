@@ -20,6 +20,14 @@ export interface Answer<T, S extends number> {
   readonly status: S;
   readonly body: T;
 }
+
+/** The answer to a change that was made, or why it was not. Its body is what came of the change, or what `bodyOf` makes of that. */
+export function answered<T, S extends number>(status: S, outcome: Outcome<T>): Outcome<Answer<T, S>>;
+export function answered<T, S extends number, B>(status: S, outcome: Outcome<T>, bodyOf: (made: T) => B): Outcome<Answer<B, S>>;
+export function answered<T, S extends number>(status: S, outcome: Outcome<T>, bodyOf: (made: T) => unknown = (made) => made): Outcome<Answer<unknown, S>> {
+  return 'problem' in outcome ? outcome : { ok: { status, body: bodyOf(outcome.ok) } };
+}
+
 interface Shape<T, S extends number> {
   readonly body: z.ZodType<T>;
   readonly statuses: readonly S[];

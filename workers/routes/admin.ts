@@ -11,7 +11,7 @@ import type { Outcome } from '../../protocol/errors.ts';
 import { idSchema } from '../../protocol/primitives.ts';
 import { isAdmin } from '../admin.ts';
 import { apiRoute, json, jsonBody, keyHeader, problemAnswer } from '../api-route.ts';
-import { writeDirectory } from '../directory.ts';
+import { answered, writeDirectory } from '../directory.ts';
 import { forgetProfile } from '../cache/forget-profile.ts';
 import type { App, AppEnv } from '../env.ts';
 import { inTransaction, withPostgres } from '../postgres.ts';
@@ -83,10 +83,7 @@ export function adminRoutes(services: Pick<Services, 'profiles' | 'redisBreaker'
   app.openapi(setUserRole, async (c) => {
     const { role } = c.req.valid('json');
     const request = userRequest(c, c.req.valid('param').id);
-    const { body } = await writeDirectory(c, { body: userSchema, statuses: [200] }, async (tx, now) => {
-      const changed = await setRole(tx, { ...request, now }, role);
-      return 'problem' in changed ? changed : { ok: { status: 200 as const, body: changed.ok } };
-    });
+    const { body } = await writeDirectory(c, { body: userSchema, statuses: [200] }, async (tx, now) => answered(200, await setRole(tx, { ...request, now }, role)));
     await forgetProfile(c, services, body.id);
     return c.json(body, 200);
   });
@@ -111,8 +108,5 @@ function userRequest(c: Context<AppEnv>, userId: string): Omit<UserRequest, 'now
 
 async function changeUser(c: Context<AppEnv>, userId: string, change: (tx: Transaction, request: UserRequest) => Promise<Outcome<boolean>>): Promise<void> {
   const request = userRequest(c, userId);
-  await writeDirectory(c, DONE, async (tx, now) => {
-    const changed = await change(tx, { ...request, now });
-    return 'problem' in changed ? changed : { ok: { status: 204, body: null } };
-  });
+  await writeDirectory(c, DONE, async (tx, now) => answered(204, await change(tx, { ...request, now }), () => null));
 }

@@ -8,7 +8,7 @@ import { createChannel, findAnyChannel, listChannels } from '../../db/queries/ch
 import { anyChannelSchema, type Channel, channelBodySchema, channelPageSchema, channelSchema, createChannelBodySchema } from '../../protocol/api.ts';
 import type { Outcome } from '../../protocol/errors.ts';
 import { apiRoute, channelParams, json, jsonBody, keyHeader, nearHeader, problemAnswer } from '../api-route.ts';
-import { tellInbox, tellStanding, writeDirectory } from '../directory.ts';
+import { answered, tellInbox, tellStanding, writeDirectory } from '../directory.ts';
 import type { App, AppEnv } from '../env.ts';
 import { listingOf } from '../listing.ts';
 import { cursorSchema, decodeId, encodeCursor, limitSchema } from '../paging.ts';
@@ -94,10 +94,9 @@ export function channelRoutes({ replica }: Pick<Services, 'replica'>): App {
     const body = c.req.valid('json');
     const { actor } = c.get('identity');
     const eventId = uuidv7();
-    const answer = await writeDirectory(c, { body: channelSchema, statuses: [201] }, async (tx, now) => {
-      const made = await createChannel(tx, actor, body, { eventId, now, traceparent: traceparentOf(c.req.raw.headers) });
-      return 'problem' in made ? made : { ok: { status: 201, body: made.ok } };
-    });
+    const answer = await writeDirectory(c, { body: channelSchema, statuses: [201] }, async (tx, now) =>
+      answered(201, await createChannel(tx, actor, body, { eventId, now, traceparent: traceparentOf(c.req.raw.headers) })),
+    );
     await tellInbox(c, { channelId: answer.body.id, userId: actor.user_id, actorId: actor.user_id, eventId });
     c.header('Location', `/v1/channels/${answer.body.id}`);
     return c.json(answer.body, answer.status);
@@ -133,10 +132,7 @@ async function areVisible(primary: Database, credentialId: string, channels: rea
 async function changeHere(c: Context<AppEnv>, channelId: string, effect: (tx: Transaction, request: ChannelRequest) => Promise<Outcome<Channel>>): Promise<Channel> {
   const { credential_id: credentialId, user_id: actorId } = c.get('identity').actor;
   const request = { credentialId, actorId, channelId, eventId: uuidv7(), traceparent: traceparentOf(c.req.raw.headers) };
-  const { body } = await writeDirectory(c, { body: channelSchema, statuses: [200] }, async (tx, now) => {
-    const changed = await effect(tx, { ...request, now });
-    return 'problem' in changed ? changed : { ok: { status: 200, body: changed.ok } };
-  });
+  const { body } = await writeDirectory(c, { body: channelSchema, statuses: [200] }, async (tx, now) => answered(200, await effect(tx, { ...request, now })));
   await tellStanding(c, body, request.eventId);
   return body;
 }

@@ -11,7 +11,7 @@ import {
 import type { Outcome } from '../../protocol/errors.ts';
 import { idSchema } from '../../protocol/primitives.ts';
 import { apiRoute, json, jsonBody, keyHeader, problemAnswer } from '../api-route.ts';
-import { writeDirectory } from '../directory.ts';
+import { answered, writeDirectory } from '../directory.ts';
 import type { App, AppEnv } from '../env.ts';
 import { hasScope } from '../identity/identity.ts';
 import { hashSecret, mintSecret } from '../identity/secret.ts';
@@ -97,10 +97,7 @@ export function credentialRoutes(): App {
   app.openapi(makeBot, async (c) => {
     const { credential_id: credentialId, user_id: ownerId } = c.get('identity').actor;
     const request = { ...c.req.valid('json'), id: uuidv7(), credentialId, ownerId, traceparent: traceparentOf(c.req.raw.headers) };
-    const { body } = await writeDirectory(c, { body: botSchema, statuses: [201] }, async (tx, now) => {
-      const made = await createBot(tx, { ...request, now });
-      return 'problem' in made ? made : { ok: { status: 201 as const, body: made.ok } };
-    });
+    const { body } = await writeDirectory(c, { body: botSchema, statuses: [201] }, async (tx, now) => answered(201, await createBot(tx, { ...request, now })));
     return c.json(body, 201);
   });
 

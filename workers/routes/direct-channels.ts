@@ -3,7 +3,7 @@ import type { Context } from 'hono';
 import { closeDirectChannel, type DirectMember, listDirectChannels, listDirectUsers, openDirectChannel } from '../../db/queries/direct-channels.ts';
 import { type DirectChannel, directChannelBodySchema, directChannelPageSchema, directChannelSchema } from '../../protocol/api.ts';
 import { apiRoute, channelParams, json, jsonBody, keyHeader } from '../api-route.ts';
-import { warnNotTold, writeDirectory } from '../directory.ts';
+import { answered, warnNotTold, writeDirectory } from '../directory.ts';
 import type { App, AppEnv } from '../env.ts';
 import { listingOf } from '../listing.ts';
 import { cursorSchema, decodeId, encodeCursor, limitSchema } from '../paging.ts';
@@ -75,10 +75,9 @@ export function directChannelRoutes(): App {
 
   app.openapi(close, async (c) => {
     const { credential_id: credentialId } = c.get('identity').actor;
-    await writeDirectory(c, { body: z.null(), statuses: [204] as const }, async (tx) => {
-      const closed = await closeDirectChannel(tx, credentialId, c.req.valid('param').id);
-      return 'problem' in closed ? closed : { ok: { status: 204, body: null } };
-    });
+    await writeDirectory(c, { body: z.null(), statuses: [204] as const }, async (tx) =>
+      answered(204, await closeDirectChannel(tx, credentialId, c.req.valid('param').id), () => null),
+    );
     return c.body(null, 204);
   });
 

@@ -4,7 +4,7 @@ import { deleteDraft, type DraftRequest, listDrafts, saveDraft } from '../../db/
 import { type Draft, type DraftBody, draftBodySchema, draftPageSchema, draftSchema } from '../../protocol/drafts.ts';
 import { idSchema } from '../../protocol/primitives.ts';
 import { apiRoute, json, jsonBody, keyHeader, problemAnswer } from '../api-route.ts';
-import { writeDirectory } from '../directory.ts';
+import { answered, writeDirectory } from '../directory.ts';
 import type { App, AppEnv } from '../env.ts';
 import { noteInInbox } from '../inbox-notes.ts';
 import { listingOf } from '../listing.ts';
@@ -110,10 +110,7 @@ function requestOf(c: Context<AppEnv>, channelId: string, threadId: string | nul
 }
 
 async function put(c: Context<AppEnv>, request: DraftRequest, draft: DraftBody): Promise<Draft> {
-  const { body } = await writeDirectory(c, { body: draftSchema, statuses: [200] }, async (tx) => {
-    const saved = await saveDraft(tx, request, draft);
-    return 'problem' in saved ? saved : { ok: { status: 200, body: saved.ok } };
-  });
+  const { body } = await writeDirectory(c, { body: draftSchema, statuses: [200] }, async (tx) => answered(200, await saveDraft(tx, request, draft)));
   note(c, request, body.version, false);
   return body;
 }

@@ -6,7 +6,7 @@ import { filePageSchema } from '../../protocol/api.ts';
 import { fileNameSchema, fileSchema, type FileState } from '../../protocol/files.ts';
 import { idSchema } from '../../protocol/primitives.ts';
 import { apiRoute, channelParams, json, keyHeader, problemAnswer } from '../api-route.ts';
-import { writeDirectory } from '../directory.ts';
+import { answered, writeDirectory } from '../directory.ts';
 import type { App, AppEnv } from '../env.ts';
 import { serveContent, serveThumbnail } from '../files/content.ts';
 import { removeObjects } from '../files/store.ts';
@@ -125,10 +125,7 @@ export function fileRoutes(): App {
   app.openapi(remove, async (c) => {
     const { id: fileId } = c.req.valid('param');
     const request = { credentialId: c.get('identity').actor.credential_id, fileId, eventId: uuidv7(), traceparent: traceparentOf(c.req.raw.headers) };
-    await writeDirectory(c, GONE, async (tx, now) => {
-      const deleted = await deleteFile(tx, { ...request, now });
-      return 'problem' in deleted ? deleted : { ok: { status: 204, body: null } };
-    });
+    await writeDirectory(c, GONE, async (tx, now) => answered(204, await deleteFile(tx, { ...request, now }), () => null));
     // At once where that is possible; the fleet does it in any case.
     c.executionCtx.waitUntil(removeObjects(c.env.FILES, fileId).catch(() => {}));
     return c.body(null, 204);

@@ -8,7 +8,7 @@ import type { RevokedAccess } from '../../db/queries/deactivation.ts';
 import { incomingWebhookBodySchema, incomingWebhookPageSchema, type NewIncomingWebhook, newIncomingWebhookSchema } from '../../protocol/incoming-webhooks.ts';
 import { idSchema } from '../../protocol/primitives.ts';
 import { apiRoute, channelParams, json, jsonBody, keyHeader, problemAnswer } from '../api-route.ts';
-import { tellRoom, writeDirectory } from '../directory.ts';
+import { answered, tellRoom, writeDirectory } from '../directory.ts';
 import type { App, AppEnv } from '../env.ts';
 import { hashSecret, mintHookSecret } from '../identity/secret.ts';
 import { listingOf } from '../listing.ts';
@@ -83,10 +83,9 @@ export function incomingWebhookRoutes(): App {
     const { name } = c.req.valid('json');
     const request = { ...requestOf(c, channelId), id: uuidv7(), userId: uuidv7() };
     const { secret, hash } = await freshSecret(channelId);
-    const { body } = await writeDirectory(c, { body: newIncomingWebhookSchema, statuses: [201] }, async (tx, now) => {
-      const made = await createIncomingWebhook(tx, { ...request, now }, name, { id: uuidv7(), secret_hash: hash, expires_at: new Date(now.getTime() + LIFE_MS) });
-      return 'problem' in made ? made : { ok: { status: 201, body: { ...made.ok, url: null } } };
-    });
+    const { body } = await writeDirectory(c, { body: newIncomingWebhookSchema, statuses: [201] }, async (tx, now) =>
+      answered(201, await createIncomingWebhook(tx, { ...request, now }, name, { id: uuidv7(), secret_hash: hash, expires_at: new Date(now.getTime() + LIFE_MS) }), (made) => ({ ...made, url: null })),
+    );
     await tellRoom(c, { ...request, userId: body.bot.id });
     return c.json(body.id === request.id ? { ...body, url: addressOf(c, secret) } : body, 201);
   });

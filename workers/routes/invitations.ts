@@ -8,7 +8,7 @@ import {
 import { idSchema } from '../../protocol/primitives.ts';
 import { apiRoute, json, jsonBody, keyHeader, problemAnswer } from '../api-route.ts';
 import { forgetProfile } from '../cache/forget-profile.ts';
-import { tellRoom, writeDirectory } from '../directory.ts';
+import { answered, tellRoom, writeDirectory } from '../directory.ts';
 import type { App, AppEnv } from '../env.ts';
 import { hasScope } from '../identity/identity.ts';
 import { hashSecret, INVITATION_FORM, mintSecret } from '../identity/secret.ts';
@@ -76,10 +76,9 @@ export function invitationRoutes(services: Pick<Services, 'profiles' | 'redisBre
     const { credential_id: credentialId } = c.get('identity').actor;
     const [id, token] = [uuidv7(), mintSecret('invitation')];
     const secretHash = await hashSecret(token);
-    const { body } = await writeDirectory(c, { body: newInvitationSchema, statuses: [201] }, async (tx, now) => {
-      const made = await createInvitation(tx, { credentialId, now }, { ...wish, id, secretHash, expiresAt: new Date(now.getTime() + expires_in * 1_000) });
-      return 'problem' in made ? made : { ok: { status: 201, body: { ...made.ok, token: null } } };
-    });
+    const { body } = await writeDirectory(c, { body: newInvitationSchema, statuses: [201] }, async (tx, now) =>
+      answered(201, await createInvitation(tx, { credentialId, now }, { ...wish, id, secretHash, expiresAt: new Date(now.getTime() + expires_in * 1_000) }), (made) => ({ ...made, token: null })),
+    );
     // In the answer of whoever made it, and not in the one that is kept for repetitions.
     return c.json(body.id === id ? { ...body, token } : body, 201);
   });
@@ -93,10 +92,9 @@ export function invitationRoutes(services: Pick<Services, 'profiles' | 'redisBre
 
   app.openapi(revoke, async (c) => {
     const { credential_id: credentialId } = c.get('identity').actor;
-    await writeDirectory(c, { body: z.null(), statuses: [204] as const }, async (tx, now) => {
-      const revoked = await revokeInvitation(tx, { credentialId, now }, c.req.valid('param').id);
-      return 'problem' in revoked ? revoked : { ok: { status: 204, body: null } };
-    });
+    await writeDirectory(c, { body: z.null(), statuses: [204] as const }, async (tx, now) =>
+      answered(204, await revokeInvitation(tx, { credentialId, now }, c.req.valid('param').id), () => null),
+    );
     return c.body(null, 204);
   });
 
@@ -105,10 +103,9 @@ export function invitationRoutes(services: Pick<Services, 'profiles' | 'redisBre
     if (!INVITATION_FORM.test(token)) throw new ProblemError({ code: 'not_found', detail: 'there is no such invitation, or it is good no more' });
     const { credential_id: credentialId, user_id: userId } = c.get('identity').actor;
     const request = { credentialId, secretHash: await hashSecret(token), traceparent: traceparentOf(c.req.raw.headers) };
-    const { body } = await writeDirectory(c, { body: acceptanceSchema, statuses: [200] }, async (tx, now) => {
-      const accepted = await acceptInvitation(tx, { ...request, now });
-      return 'problem' in accepted ? accepted : { ok: { status: 200, body: accepted.ok } };
-    });
+    const { body } = await writeDirectory(c, { body: acceptanceSchema, statuses: [200] }, async (tx, now) =>
+      answered(200, await acceptInvitation(tx, { ...request, now })),
+    );
     await forgetProfile(c, services, userId);
     for (const channelId of body.channel_ids) await tellRoom(c, { channelId, userId, actorId: userId, eventId: uuidv7() });
     return c.json(body, 200);

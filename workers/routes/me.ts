@@ -8,7 +8,7 @@ import { findMe, findMyProfile, listCoMembers } from '../../db/queries/users.ts'
 import { bootstrapSchema, profileBodySchema, profileSchema } from '../../protocol/api.ts';
 import { apiRoute, json, jsonBody, problemAnswer } from '../api-route.ts';
 import { forgetProfile } from '../cache/forget-profile.ts';
-import { writeDirectory } from '../directory.ts';
+import { answered, writeDirectory } from '../directory.ts';
 import type { App, AppEnv } from '../env.ts';
 import { withPostgres } from '../postgres.ts';
 import { etagOf, expectedVersion, isKnown, knownHeader, settingsHeaders } from '../preconditions.ts';
@@ -59,10 +59,9 @@ export function meRoutes(services: Pick<Services, 'profiles' | 'redisBreaker'>):
     const { credential_id: credentialId, user_id: userId } = c.get('identity').actor;
     const [body, expected] = [c.req.valid('json'), expectedVersion(c.req.valid('header'))];
     const request = { credentialId, userId, expected, eventId: uuidv7(), traceparent: traceparentOf(c.req.raw.headers) };
-    const answer = await writeDirectory(c, { body: profileSchema, statuses: [200] }, async (tx, now) => {
-      const changed = await changeProfile(tx, { ...request, now }, body);
-      return 'problem' in changed ? changed : { ok: { status: 200, body: changed.ok } };
-    });
+    const answer = await writeDirectory(c, { body: profileSchema, statuses: [200] }, async (tx, now) =>
+      answered(200, await changeProfile(tx, { ...request, now }, body)),
+    );
     await forgetProfile(c, services, userId);
     return c.json(answer.body, 200, { ETag: etagOf(answer.body) });
   });

@@ -5,7 +5,7 @@ import { addMemberBodySchema, memberPageSchema, memberRoleBodySchema, memberSche
 import type { Outcome } from '../../protocol/errors.ts';
 import { idSchema } from '../../protocol/primitives.ts';
 import { apiRoute, channelParams, json, jsonBody, keyHeader, problemAnswer } from '../api-route.ts';
-import { changeMember, type Answer } from '../directory.ts';
+import { type Answer, answered, changeMember } from '../directory.ts';
 import type { App, AppEnv } from '../env.ts';
 import { listingOf } from '../listing.ts';
 import { cursorSchema, decodeId, encodeCursor, limitSchema } from '../paging.ts';
@@ -65,7 +65,7 @@ async function memberAnswer(tx: Transaction, { channelId, userId }: MemberReques
 
 const ROLE = { body: memberSchema, statuses: [200] as const };
 
-const goneAnswer = (changed: Changed): Outcome<Answer<null, 204>> => ('problem' in changed ? changed : { ok: { status: 204, body: null } });
+const goneAnswer = (changed: Changed): Outcome<Answer<null, 204>> => answered(204, changed, () => null);
 
 export function memberRoutes(): App {
   const app = new OpenAPIHono<AppEnv>();
@@ -97,10 +97,7 @@ export function memberRoutes(): App {
     const { id: channelId, user_id } = c.req.valid('param');
     const { role } = c.req.valid('json');
     const userId = user_id === 'me' ? c.get('identity').actor.user_id : user_id;
-    const answer = await changeMember(c, { channelId, userId }, ROLE, async (tx, request) => {
-      const changed = await memberAnswer(tx, request, await changeRole(tx, { ...request, role }));
-      return 'problem' in changed ? changed : { ok: { status: 200, body: changed.ok.body } };
-    });
+    const answer = await changeMember(c, { channelId, userId }, ROLE, async (tx, request) => answered(200, await memberAnswer(tx, request, await changeRole(tx, { ...request, role })), (made) => made.body));
     return c.json(answer.body, 200);
   });
 

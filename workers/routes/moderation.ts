@@ -8,7 +8,7 @@ import {
 } from '../../protocol/moderation.ts';
 import { idSchema } from '../../protocol/primitives.ts';
 import { apiRoute, json, jsonBody, keyHeader, messageParams, problemAnswer } from '../api-route.ts';
-import { writeDirectory } from '../directory.ts';
+import { answered, writeDirectory } from '../directory.ts';
 import type { App, AppEnv } from '../env.ts';
 import { listingOf } from '../listing.ts';
 import { cursorSchema, decodeId, encodeCursor, limitSchema } from '../paging.ts';
@@ -68,10 +68,9 @@ export function moderationRoutes(): App {
   app.openapi(remove, async (c) => {
     const { message_id } = c.req.valid('param');
     const request = requestOf(c);
-    const { body } = await writeDirectory(c, { body: removedMessageSchema.extend({ moderator_id: idSchema }), statuses: [200] }, async (tx, now) => {
-      const ordered = await orderRemoval(tx, { ...request, now }, message_id, c.req.valid('json').reason);
-      return 'problem' in ordered ? ordered : { ok: { status: 200 as const, body: ordered.ok } };
-    });
+    const { body } = await writeDirectory(c, { body: removedMessageSchema.extend({ moderator_id: idSchema }), statuses: [200] }, async (tx, now) =>
+      answered(200, await orderRemoval(tx, { ...request, now }, message_id, c.req.valid('json').reason)),
+    );
     await removeNow(c, body);
     return c.json({ message_id: body.message_id, channel_id: body.channel_id }, 200);
   });

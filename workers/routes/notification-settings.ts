@@ -6,7 +6,7 @@ import {
   channelNotificationSettingsBodySchema, channelNotificationSettingsSchema, notificationSettingsBodySchema, notificationSettingsSchema,
 } from '../../protocol/notifications.ts';
 import { apiRoute, channelParams, json, jsonBody, problemAnswer } from '../api-route.ts';
-import { writeDirectory } from '../directory.ts';
+import { answered, writeDirectory } from '../directory.ts';
 import type { App, AppEnv } from '../env.ts';
 import { withPostgres } from '../postgres.ts';
 import { etagOf, expectedVersion, settingsHeaders } from '../preconditions.ts';
@@ -54,10 +54,9 @@ export function notificationSettingsRoutes(): App {
 
   app.openapi(change, async (c) => {
     const [body, expected] = [c.req.valid('json'), expectedVersion(c.req.valid('header'))];
-    const answer = await writeDirectory(c, { body: notificationSettingsSchema, statuses: [200] }, async (tx, now) => {
-      const changed = await changeNotificationSettings(tx, requestOf(c, expected, now), body);
-      return 'problem' in changed ? changed : { ok: { status: 200, body: changed.ok } };
-    });
+    const answer = await writeDirectory(c, { body: notificationSettingsSchema, statuses: [200] }, async (tx, now) =>
+      answered(200, await changeNotificationSettings(tx, requestOf(c, expected, now), body)),
+    );
     return c.json(answer.body, 200, { ETag: etagOf(answer.body) });
   });
 
@@ -70,10 +69,9 @@ export function notificationSettingsRoutes(): App {
   app.openapi(changeChannel, async (c) => {
     const { id: channelId } = c.req.valid('param');
     const [body, expected] = [c.req.valid('json'), expectedVersion(c.req.valid('header'))];
-    const answer = await writeDirectory(c, { body: channelNotificationSettingsSchema, statuses: [200] }, async (tx, now) => {
-      const changed = await changeChannelNotificationSettings(tx, { ...requestOf(c, expected, now), channelId }, body);
-      return 'problem' in changed ? changed : { ok: { status: 200, body: changed.ok } };
-    });
+    const answer = await writeDirectory(c, { body: channelNotificationSettingsSchema, statuses: [200] }, async (tx, now) =>
+      answered(200, await changeChannelNotificationSettings(tx, { ...requestOf(c, expected, now), channelId }, body)),
+    );
     return c.json(answer.body, 200, { ETag: etagOf(answer.body) });
   });
 

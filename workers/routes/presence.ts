@@ -4,7 +4,7 @@ import { findMyPresence, setMyPresence } from '../../db/queries/presence.ts';
 import { myPresenceSchema, presenceBodySchema, type MyPresence } from '../../protocol/api.ts';
 import type { Outcome } from '../../protocol/errors.ts';
 import { apiRoute, json, jsonBody, keyHeader, problemAnswer } from '../api-route.ts';
-import { writeDirectory } from '../directory.ts';
+import { answered, writeDirectory } from '../directory.ts';
 import type { App, AppEnv } from '../env.ts';
 import { withPostgres } from '../postgres.ts';
 import { ProblemError, unwrap } from '../problems.ts';
@@ -46,10 +46,9 @@ export function presenceRoutes(): App {
     const body = c.req.valid('json');
     const match = c.req.valid('header')['if-match'];
     const expected = match === undefined ? null : Number(match.slice(1, -1));
-    const answer = await writeDirectory(c, { body: myPresenceSchema, statuses: [200] }, async (tx) => {
-      const written = await setMyPresence(tx, c.get('identity').actor.credential_id, body, expected);
-      return 'problem' in written ? written : { ok: { status: 200, body: written.ok } };
-    });
+    const answer = await writeDirectory(c, { body: myPresenceSchema, statuses: [200] }, async (tx) =>
+      answered(200, await setMyPresence(tx, c.get('identity').actor.credential_id, body, expected)),
+    );
     await tellInbox(c, answer.body);
     return c.json(answer.body, 200, { ETag: etag(answer.body) });
   });

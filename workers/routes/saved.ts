@@ -4,7 +4,7 @@ import { listSaved, saveMessage, unsaveMessage } from '../../db/queries/saved.ts
 import { type SavedPage, savedPageSchema, type SavedState, savedStateSchema } from '../../protocol/api.ts';
 import { idSchema } from '../../protocol/primitives.ts';
 import { apiRoute, json, keyHeader, problemAnswer } from '../api-route.ts';
-import { writeDirectory } from '../directory.ts';
+import { answered, writeDirectory } from '../directory.ts';
 import type { App, AppEnv } from '../env.ts';
 import { linkNext, usersNamed } from '../listing.ts';
 import { cursorSchema, decodeCounter, encodeCursor, limitSchema } from '../paging.ts';
@@ -74,10 +74,9 @@ export function savedRoutes(): App {
 
 async function change(c: Context<AppEnv>, messageId: string, effect: typeof saveMessage): Promise<SavedState> {
   const { actor } = c.get('identity');
-  const { body } = await writeDirectory(c, { body: savedStateSchema, statuses: [200] }, async (tx, now) => {
-    const changed = await effect(tx, { credentialId: actor.credential_id, messageId, now });
-    return 'problem' in changed ? changed : { ok: { status: 200, body: changed.ok } };
-  });
+  const { body } = await writeDirectory(c, { body: savedStateSchema, statuses: [200] }, async (tx, now) =>
+    answered(200, await effect(tx, { credentialId: actor.credential_id, messageId, now })),
+  );
   await tellDevices(c, actor.user_id, body);
   return body;
 }

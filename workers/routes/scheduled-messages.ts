@@ -8,7 +8,7 @@ import {
   scheduleBodySchema, type ScheduledMessage, scheduledMessagePageSchema, scheduledMessageSchema, schedulePatchSchema, scheduleStatusSchema,
 } from '../../protocol/scheduled-messages.ts';
 import { apiRoute, channelParams, json, jsonBody, keyHeader, problemAnswer } from '../api-route.ts';
-import { writeDirectory } from '../directory.ts';
+import { answered, writeDirectory } from '../directory.ts';
 import type { App, AppEnv } from '../env.ts';
 import { listingOf } from '../listing.ts';
 import { cursorSchema, decodeCursor, encodeCursor, limitSchema } from '../paging.ts';
@@ -113,10 +113,7 @@ export function scheduledMessageRoutes(): App {
 
   app.openapi(remove, async (c) => {
     const { id } = c.req.valid('param');
-    await writeDirectory(c, { body: z.null(), statuses: [204] }, async (tx, now) => {
-      const deleted = await deleteScheduled(tx, callerOf(c, now), id);
-      return 'problem' in deleted ? deleted : { ok: { status: 204, body: null } };
-    });
+    await writeDirectory(c, { body: z.null(), statuses: [204] }, async (tx, now) => answered(204, await deleteScheduled(tx, callerOf(c, now), id), () => null));
     return c.body(null, 204);
   });
 

@@ -10,7 +10,7 @@ import {
 } from '../../protocol/webhooks.ts';
 import { faultOfUrl } from '../webhook-url.ts';
 import { apiRoute, json, jsonBody, keyHeader, problemAnswer } from '../api-route.ts';
-import { writeDirectory } from '../directory.ts';
+import { answered, writeDirectory } from '../directory.ts';
 import type { App, AppEnv } from '../env.ts';
 import { listingOf } from '../listing.ts';
 import { cursorSchema, decodeCounter, decodeId, encodeCursor, limitSchema } from '../paging.ts';
@@ -120,10 +120,9 @@ export function webhookRoutes(): App {
     const body = c.req.valid('json');
     refuseUrl(c, body.url);
     const secret = newSecret();
-    const { body: made } = await writeDirectory(c, { body: webhookWithSecretSchema, statuses: [201] }, async (tx, now) => {
-      const webhook = await createWebhook(tx, c.get('identity').actor, body, secret, now);
-      return 'problem' in webhook ? webhook : { ok: { status: 201, body: { ...webhook.ok, secret: secretText(secret) } } };
-    });
+    const { body: made } = await writeDirectory(c, { body: webhookWithSecretSchema, statuses: [201] }, async (tx, now) =>
+      answered(201, await createWebhook(tx, c.get('identity').actor, body, secret, now), (made) => ({ ...made, secret: secretText(secret) })),
+    );
     return c.json(made, 201, { ETag: etag(made), Location: `${PATH}/${made.id}` });
   });
 
@@ -137,27 +136,24 @@ export function webhookRoutes(): App {
     if (patch.url !== undefined) refuseUrl(c, patch.url);
     const match = c.req.valid('header')['if-match'];
     if (match === undefined) throw new ProblemError({ code: 'precondition_required' });
-    const { body } = await writeDirectory(c, { body: webhookSchema, statuses: [200] }, async (tx, now) => {
-      const changed = await updateWebhook(tx, requestOf(c, c.req.valid('param').id, now), patch, Number(match.slice(1, -1)));
-      return 'problem' in changed ? changed : { ok: { status: 200, body: changed.ok } };
-    });
+    const { body } = await writeDirectory(c, { body: webhookSchema, statuses: [200] }, async (tx, now) =>
+      answered(200, await updateWebhook(tx, requestOf(c, c.req.valid('param').id, now), patch, Number(match.slice(1, -1)))),
+    );
     return c.json(body, 200, { ETag: etag(body) });
   });
 
   app.openapi(remove, async (c) => {
-    await writeDirectory(c, { body: z.null(), statuses: [204] }, async (tx, now) => {
-      const deleted = await deleteWebhook(tx, requestOf(c, c.req.valid('param').id, now));
-      return 'problem' in deleted ? deleted : { ok: { status: 204, body: null } };
-    });
+    await writeDirectory(c, { body: z.null(), statuses: [204] }, async (tx, now) =>
+      answered(204, await deleteWebhook(tx, requestOf(c, c.req.valid('param').id, now)), () => null),
+    );
     return c.body(null, 204);
   });
 
   app.openapi(rotate, async (c) => {
     const secret = newSecret();
-    const { body } = await writeDirectory(c, { body: webhookWithSecretSchema, statuses: [200] }, async (tx, now) => {
-      const webhook = await rotateSecret(tx, requestOf(c, c.req.valid('param').id, now), secret);
-      return 'problem' in webhook ? webhook : { ok: { status: 200, body: { ...webhook.ok, secret: secretText(secret) } } };
-    });
+    const { body } = await writeDirectory(c, { body: webhookWithSecretSchema, statuses: [200] }, async (tx, now) =>
+      answered(200, await rotateSecret(tx, requestOf(c, c.req.valid('param').id, now), secret), (made) => ({ ...made, secret: secretText(secret) })),
+    );
     return c.json(body, 200, { ETag: etag(body) });
   });
 
@@ -180,10 +176,7 @@ export function webhookRoutes(): App {
 }
 
 async function sendAgain(c: Context<AppEnv>, id: string, effect: (tx: Transaction, request: WebhookRequest) => Promise<Outcome<Delivery>>): Promise<Delivery> {
-  const { body } = await writeDirectory(c, { body: deliverySchema, statuses: [202] }, async (tx, now) => {
-    const delivery = await effect(tx, requestOf(c, id, now));
-    return 'problem' in delivery ? delivery : { ok: { status: 202, body: delivery.ok } };
-  });
+  const { body } = await writeDirectory(c, { body: deliverySchema, statuses: [202] }, async (tx, now) => answered(202, await effect(tx, requestOf(c, id, now))));
   return body;
 }
 

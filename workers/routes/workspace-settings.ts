@@ -3,7 +3,7 @@ import { changeWorkspaceSettings, findWorkspaceSettings } from '../../db/queries
 import { type WorkspaceSettings, workspaceSettingsBodySchema, workspaceSettingsSchema } from '../../protocol/workspace.ts';
 import { isAdmin } from '../admin.ts';
 import { apiRoute, json, jsonBody, problemAnswer } from '../api-route.ts';
-import { writeDirectory } from '../directory.ts';
+import { answered, writeDirectory } from '../directory.ts';
 import type { App, AppEnv } from '../env.ts';
 import { withPostgres } from '../postgres.ts';
 import { etagOf, expectedVersion, settingsHeaders } from '../preconditions.ts';
@@ -42,10 +42,9 @@ export function workspaceSettingsRoutes(): App {
 
   app.openapi(change, async (c) => {
     const [body, expected] = [c.req.valid('json'), expectedVersion(c.req.valid('header'))];
-    const answer = await writeDirectory(c, { body: workspaceSettingsSchema, statuses: [200] }, async (tx) => {
-      const changed = await changeWorkspaceSettings(tx, c.get('identity').actor.credential_id, expected, body);
-      return 'problem' in changed ? changed : { ok: { status: 200, body: changed.ok } };
-    });
+    const answer = await writeDirectory(c, { body: workspaceSettingsSchema, statuses: [200] }, async (tx) =>
+      answered(200, await changeWorkspaceSettings(tx, c.get('identity').actor.credential_id, expected, body)),
+    );
     return c.json(answer.body, 200, { ETag: etagOf(answer.body) });
   });
 
