@@ -29,6 +29,7 @@ import type { ProblemDocument } from '../protocol/errors.ts';
 import type { FileState } from '../protocol/files.ts';
 import type { CommandResult, NoticesRead, ReadResult } from '../protocol/frames.ts';
 import type { ScheduleBody, ScheduledMessage, ScheduledMessagePage, SchedulePatch, ScheduleStatus } from '../protocol/scheduled-messages.ts';
+import type { UserSettings, UserSettingsBody } from '../protocol/settings.ts';
 import type { FollowedThreadPage, ThreadState } from '../protocol/threads.ts';
 import { NetworkError, ProblemError } from './errors.ts';
 import { randomId } from './ports.ts';
@@ -175,6 +176,9 @@ export function createApi(options: HttpOptions) {
       call<NotificationPage>('GET', '/v1/me/notifications', { query: { ...query } }),
     /** Up to this `seq`, or all (null). */
     markNotificationsRead: (readSeq: number | null) => call<NoticesRead>('POST', '/v1/me/notifications/read', { body: { read_seq: readSeq } }),
+    settings: () => call<UserSettings>('GET', '/v1/me/settings'),
+    /** As `changeNotificationSettings`. */
+    changeSettings: (version: number, body: UserSettingsBody) => call<UserSettings>('PATCH', '/v1/me/settings', { body, headers: ifMatch(version) }),
     notificationSettings: () => call<NotificationSettings>('GET', '/v1/me/notification-settings'),
     /** `version`: of the settings that are changed; another one by now is the problem `precondition_failed`. */
     changeNotificationSettings: (version: number, body: NotificationSettingsBody) =>

@@ -42,6 +42,7 @@ import { scheduledMessageRoutes } from './routes/scheduled-messages.ts';
 import { savedRoutes } from './routes/saved.ts';
 import { searchRoutes } from './routes/search.ts';
 import { sessionRoutes } from './routes/session.ts';
+import { settingsRoutes } from './routes/settings.ts';
 import { slackRoutes } from './routes/slack.ts';
 import { socketRoutes, socketTicketRoutes } from './routes/sockets.ts';
 import { threadRoutes } from './routes/threads.ts';
@@ -91,6 +92,7 @@ const guardedRoutes = (services: Services): App[] => [
   presenceRoutes(),
   notificationRoutes(),
   notificationSettingsRoutes(),
+  settingsRoutes(),
   fileRoutes(),
   readStateRoutes(),
   draftRoutes(),

@@ -1,5 +1,6 @@
 import { integer, pgTable, text, uuid } from 'drizzle-orm/pg-core';
 import type { PresenceChoice } from '../../protocol/presence.ts';
+import type { Theme, TimeFormat } from '../../protocol/settings.ts';
 import { bytea, moment } from './columns.ts';
 
 /** What there is of users beside `users`, as queries see it; and how people come in. As `tables.ts`. */
@@ -19,8 +20,8 @@ export const peopleTables = {
   }),
   userSettings: pgTable('user_settings', {
     user_id: uuid().primaryKey(),
-    theme: text().$type<'system' | 'light' | 'dark'>().notNull(),
-    time_format: text().$type<'auto' | '12h' | '24h'>().notNull(),
+    theme: text().$type<Theme>().notNull(),
+    time_format: text().$type<TimeFormat>().notNull(),
     version: integer().notNull().default(1),
   }),
   invitations: pgTable('invitations', {

@@ -63,6 +63,7 @@ export const NOT_AUDITED: Readonly<Record<string, string>> = {
   'PUT /v1/me/presence': OWN,
   'POST /v1/me/notifications/read': OWN,
   'PATCH /v1/me/notification-settings': OWN,
+  'PATCH /v1/me/settings': OWN,
   'PATCH /v1/channels/{id}/notification-settings': OWN,
   'PUT /v1/channels/{id}/read-state': OWN,
   'PUT /v1/channels/{id}/messages/{message_id}/read-state': OWN,
