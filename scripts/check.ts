@@ -39,15 +39,19 @@ const PROGRAMS = [
 export const typeChecks: readonly Check[] = PROGRAMS.map(([of, project]) => program(`types of ${of}`, 'tsc', '-p', project));
 
 /** Runs checks one after the other, prints a line each and the output of those that fail. Resolves to how many passed and failed. */
-export async function runChecks(checks: readonly Check[]): Promise<{ passed: number; failed: number }> {
+export async function runChecks(checks: readonly Check[]): Promise<{ passed: number; failed: number; failures: string[] }> {
   let passed = 0;
+  const failures: string[] = [];
   for (const check of checks) {
     const { code, output } = await check.run();
     console.log(`${code === 0 ? 'ok  ' : 'FAIL'} ${check.name}`);
     if (code === 0) passed += 1;
-    else console.log(output);
+    else {
+      failures.push(check.name);
+      console.log(output);
+    }
   }
-  return { passed, failed: checks.length - passed };
+  return { passed, failed: failures.length, failures };
 }
 
 if (import.meta.main) {

@@ -71,7 +71,7 @@ const ofExport = (exportId: string): SQL => sql`export_channels ec ON ec.export_
 
 const SECTIONS: Record<ExportSection, (exportId: string, after: string, limit: number) => SQL> = {
   channel: (exportId, after, limit) => sql`
-    SELECT ec.channel_id::text AS key, json_build_object('id', ch.id, 'kind', ch.kind, 'name', ch.name, 'topic', ch.topic, 'created_by', ch.created_by,
+    SELECT ec.channel_id::text AS key, json_build_object('id', ch.id, 'kind', ch.kind, 'name', ch.name, 'topic', ch.topic, 'purpose', ch.purpose, 'created_by', ch.created_by,
       'created_at', ${wireTime(sql`ch.created_at`)}, 'archived_at', ${wireTime(sql`ch.archived_at`)}, 'as_of_seq', ec.as_of_seq)::text AS data
     FROM export_channels ec JOIN channels ch ON ch.id = ec.channel_id
     WHERE ec.export_id = ${exportId} AND ec.channel_id > ${idAfter(after)} ORDER BY ec.channel_id LIMIT ${limit}`,
@@ -144,7 +144,8 @@ const SECTIONS: Record<ExportSection, (exportId: string, after: string, limit: n
     FROM p LEFT JOIN ${ofExport(exportId)} ORDER BY p.id`,
 
   user: (_, after, limit) => sql`
-    SELECT u.id::text AS key, json_build_object('id', u.id, 'handle', u.handle, 'display_name', u.display_name, 'role', u.role, 'issuer', u.issuer, 'subject', u.subject,
+    SELECT u.id::text AS key, json_build_object('id', u.id, 'handle', u.handle, 'display_name', u.display_name, 'role', u.role, 'title', u.title, 'pronouns', u.pronouns,
+      'time_zone', u.time_zone, 'issuer', u.issuer, 'subject', u.subject,
       'bot_owner_id', u.bot_owner_id, 'created_at', ${wireTime(sql`u.created_at`)}, 'deactivated_at', ${wireTime(sql`u.deactivated_at`)})::text AS data
     FROM users u WHERE u.id > ${idAfter(after)} ORDER BY u.id LIMIT ${limit}`,
 };

@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
-import { sql } from 'drizzle-orm';
+import { getTableColumns, sql } from 'drizzle-orm';
 import { uuidv7 } from 'uuidv7';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { files } from '../../db/schema/file-tables.ts';
+import { channels, members, messages, users } from '../../db/schema/tables.ts';
 import { auditPageSchema } from '../../protocol/audit.ts';
 import { EXPORT_SECTIONS, exportLineSchema, NO_EXPORT_HASH } from '../../protocol/export.ts';
 import { bodyOf, type Caller, drained, expectProblem, newCaller, newChannel, newToken, onPostgres, send } from '../api-fixture.ts';
@@ -48,6 +50,20 @@ describe('an export', () => {
     expect(idsOf(lines, 'user')).toEqual(expect.arrayContaining([ada.user.id, admin.user.id]));
     expect(new Set(idsOf(lines, 'message')).size).toBe(idsOf(lines, 'message').length);
     expect(text).not.toMatch(new RegExp(`${secret}|secret_hash|colink_pat`));
+  });
+
+  it('has every column of its tables, but those that count changes, are personal, or are said by something else that is there', async () => {
+    await newFile(ada, open);
+    const { lines } = await part();
+    const leftOf = (section: string, columns: object): string[] => {
+      const line = lines.find((each) => each.section === section);
+      return Object.keys(columns).filter((column) => line === undefined || !('data' in line) || !(column in line.data));
+    };
+    expect(leftOf('channel', getTableColumns(channels))).toEqual(['version', 'members_version', 'direct_user_ids']);
+    expect(leftOf('member', getTableColumns(members))).toEqual(['version', 'closed_pos']);
+    expect(leftOf('message', getTableColumns(messages))).toEqual([]);
+    expect(leftOf('file', getTableColumns(files))).toEqual(['thumbnails', 'version', 'purged_at']);
+    expect(leftOf('user', getTableColumns(users))).toEqual(['version', 'is_self_named', 'is_admitted']);
   });
 
   it('has edits, tombstones, threads, reactions and files as they are', async () => {
