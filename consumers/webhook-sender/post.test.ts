@@ -3,7 +3,7 @@ import { createServer as createHttp, type RequestListener, type Server } from 'n
 import { createServer as createHttps } from 'node:https';
 import { type AddressInfo, createServer as createTcp, type Server as TcpServer, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Resolve } from './addresses.ts';
+import type { Resolve } from '../outbound/addresses.ts';
 import { post, type PostOptions } from './post.ts';
 import type { Attempt } from './schedule.ts';
 

@@ -8,7 +8,7 @@ import { failureFields } from '../runtime/classify.ts';
 import type { ConsumerGroup } from '../runtime/group.ts';
 import { Poller } from '../runtime/poller.ts';
 import type { Service } from '../runtime/service.ts';
-import { resolveByDns } from './addresses.ts';
+import { resolveByDns } from '../outbound/addresses.ts';
 import { webhookSender } from './group.ts';
 import type { WebhookEvent } from './payload.ts';
 import { post, type PostOptions } from './post.ts';
