@@ -63,7 +63,7 @@ export async function withStack<T>(options: BenchStackOptions, work: (stack: Ben
   const interrupt = interruption();
   try {
     options.log('starting the stack');
-    const stack = await startStack({ dataDir, entry: options.entry ?? ENTRY, redis: false, clamd: false, pooler: options.pooler ?? false, signal: interrupt.signal, ...eventParts(options), ...flags(options) });
+    const stack = await startStack({ dataDir, entry: options.entry ?? ENTRY, redis: false, clamd: false, linkPreviews: false, pooler: options.pooler ?? false, signal: interrupt.signal, ...eventParts(options), ...flags(options) });
     return await withConnection(stack, async (connection) => await Promise.race([work(await furnish(stack, connection, options)), interrupt.reached])).finally(() => stack.stop());
   } finally {
     interrupt.release();

@@ -43,9 +43,9 @@ export class Draft {
       case 'message.created':
         return this.#created(event, me);
       case 'message.edited':
-        return this.#update(event.message_id, event.seq, { text: event.text, revision: event.revision, edited_at: event.at });
+        return this.#update(event.message_id, event.seq, { text: event.text, revision: event.revision, edited_at: event.at, previews: undefined });
       case 'message.deleted':
-        this.#update(event.message_id, event.seq, { text: '', deleted_at: event.at, pinned: undefined, ...(event.by_moderator && { removed_by_moderator: true as const }) });
+        this.#update(event.message_id, event.seq, { text: '', deleted_at: event.at, pinned: undefined, previews: undefined, ...(event.by_moderator && { removed_by_moderator: true as const }) });
         return this.#countReply(event.thread_id, event.seq, -1);
       case 'reaction.added':
         return this.#react(event.message_id, event.seq, (users) => [...users, event.actor_id], event.emoji);
@@ -55,6 +55,10 @@ export class Draft {
         return this.#update(event.message_id, event.seq, { pinned: { at: event.at, by: event.actor_id } });
       case 'message.unpinned':
         return this.#update(event.message_id, event.seq, { pinned: undefined });
+      case 'message.previewed':
+        return this.#update(event.message_id, event.seq, { previews: event.previews });
+      case 'message.previews_removed':
+        return this.#update(event.message_id, event.seq, { previews: undefined });
       case 'channel.changed':
         this.#details = newerDetails(this.#details, event);
         return;

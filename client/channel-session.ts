@@ -219,6 +219,10 @@ export class ChannelSession {
     return this.#connection.command({ type: 'unpin', message_id: messageId });
   }
 
+  removePreviews(messageId: string): Promise<CommandResult> {
+    return this.#connection.command({ type: 'remove_previews', message_id: messageId });
+  }
+
   /** Moves the read marker to the newest message; the server hears of it within a second. */
   markRead(): void {
     this.readTo({ ...readPlaceOf(this.#state), pos: this.#state.lastPos });

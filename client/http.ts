@@ -149,6 +149,8 @@ export function createApi(options: HttpOptions) {
       call<CommandResult>('DELETE', `${message(id, messageId)}/reactions/${encodeURIComponent(emoji)}`),
     pin: (id: string, messageId: string) => call<CommandResult>('PUT', `${message(id, messageId)}/pin`),
     unpin: (id: string, messageId: string) => call<CommandResult>('DELETE', `${message(id, messageId)}/pin`),
+    /** For good. For its author, and the owners and admins of the channel. */
+    removePreviews: (id: string, messageId: string) => call<CommandResult>('DELETE', `${message(id, messageId)}/previews`),
     save: (messageId: string) => call<SavedState>('PUT', `/v1/me/saved/${encodeURIComponent(messageId)}`),
     unsave: (messageId: string) => call<SavedState>('DELETE', `/v1/me/saved/${encodeURIComponent(messageId)}`),
     saved: (cursor?: string) => call<SavedPage>('GET', '/v1/me/saved', { query: { cursor } }),

@@ -6,7 +6,7 @@ const DATABASE_URL = 'postgres://colink@127.0.0.1:5432/colink';
 describe('readConfig', () => {
   it('runs everything on the embedded transport unless told otherwise', () => {
     expect(readConfig([], { DATABASE_URL })).toEqual({
-      run: 'all', databaseUrl: DATABASE_URL, brokers: [], replicationFactor: 1, relayShards: 1, worker: null, redis: null, clamd: null, webhooksToLoopback: false, host: '127.0.0.1', port: 0, logLevel: 'info',
+      run: 'all', databaseUrl: DATABASE_URL, brokers: [], replicationFactor: 1, relayShards: 1, worker: null, redis: null, clamd: null, webhooksToLoopback: false, linkPreviews: 'on', host: '127.0.0.1', port: 0, logLevel: 'info',
     });
   });
 

@@ -29,6 +29,8 @@ const environmentSchema = z.object({
   ENVIRONMENT: z.string().default('production'),
   /** Webhooks may go to loopback, and there without TLS: for programs under development, and refused elsewhere. */
   WEBHOOKS_TO_LOOPBACK: z.enum(['', 'true']).default(''),
+  /** `off`: nothing is looked up at the links of messages. `loopback`: pages on loopback are, too; for development, and refused elsewhere. */
+  LINK_PREVIEWS: z.enum(['', 'on', 'off', 'loopback']).default('on').transform((mode) => (mode === '' ? 'on' : mode)),
   /** Where clamd listens, as `host:port`. Without it the group `file-scanner` does not run, and files wait for their scan. */
   CLAMD_ADDRESS: z.union([z.literal(''), z.string().regex(/^[^\s/:]+:\d{1,5}$|^\[[0-9a-f:]+\]:\d{1,5}$/i, 'must be host:port')]).default(''),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
@@ -45,12 +47,14 @@ export interface FleetConfig {
   readonly replicationFactor: number;
   /** From 1 to 16. */
   readonly relayShards: number;
-  /** Null: the groups `notifier`, `room-announcer` and `user-redactor` do not run. */
+  /** Null: the groups `notifier`, `room-announcer`, `user-redactor` and `link-previewer` do not run. */
   readonly worker: WorkerAddress | null;
   /** Null: the group `cache-invalidator` does not run. */
   readonly redis: RedisAddress | null;
   /** Whether webhooks may go to loopback. Never in production. */
   readonly webhooksToLoopback: boolean;
+  /** Whether pages are looked up that messages link to, and `loopback` among them. Never that in production. */
+  readonly linkPreviews: 'on' | 'off' | 'loopback';
   /** Null: the group `file-scanner` does not run. */
   readonly clamd: ClamdAddress | null;
   readonly host: string;
@@ -70,12 +74,14 @@ export function readConfig(args: readonly string[], environment: Readonly<Record
   if (run === 'relay' && brokers.length === 0) throw new Error('--run relay needs KAFKA_BROKERS');
   const webhooksToLoopback = parsed.data.WEBHOOKS_TO_LOOPBACK === 'true';
   if (webhooksToLoopback && parsed.data.ENVIRONMENT !== 'development') throw new Error('WEBHOOKS_TO_LOOPBACK is for ENVIRONMENT=development alone');
+  const linkPreviews = parsed.data.LINK_PREVIEWS;
+  if (linkPreviews === 'loopback' && parsed.data.ENVIRONMENT !== 'development') throw new Error('LINK_PREVIEWS=loopback is for ENVIRONMENT=development alone');
   const worker = readAddress(parsed.data, 'WORKER_URL', 'FLEET_TOKEN');
   const redis = readAddress(parsed.data, 'UPSTASH_REDIS_REST_URL', 'UPSTASH_REDIS_REST_TOKEN');
   const relayShards = RELAY_SHARDS;
   const clamd = clamdOf(parsed.data.CLAMD_ADDRESS, worker);
   return {
-    run, databaseUrl: DATABASE_URL, brokers, replicationFactor: KAFKA_REPLICATION_FACTOR, relayShards, worker, redis, clamd, webhooksToLoopback, host: HOST, port: PORT, logLevel: LOG_LEVEL,
+    run, databaseUrl: DATABASE_URL, brokers, replicationFactor: KAFKA_REPLICATION_FACTOR, relayShards, worker, redis, clamd, webhooksToLoopback, linkPreviews, host: HOST, port: PORT, logLevel: LOG_LEVEL,
   };
 }
 

@@ -15,6 +15,8 @@ import { fileScanner } from './file-scanner/group.ts';
 import { scannerService } from './file-scanner/service.ts';
 import { createKafka, createTopics } from './kafka/client.ts';
 import { RecordSender } from './kafka/record-sender.ts';
+import { type LinkEvent, linkPreviewer } from './link-previewer/group.ts';
+import { linkRulesOf, previewServices } from './link-previewer/service.ts';
 import { createMaintenance } from './maintenance.ts';
 import { schedulerService } from './message-scheduler/service.ts';
 import type { FleetMetrics } from './metrics.ts';
@@ -47,15 +49,15 @@ import type { WebhookEvent } from './webhook-sender/payload.ts';
 import { type WebhookParts, webhookGroup, webhookServices } from './webhook-sender/services.ts';
 import type { WorkerAddress } from './worker-calls.ts';
 
-type Group = ConsumerGroup<ChannelEvent | DirectoryEvent | FileEvent | NotifierEvent | SearchEvent | WebhookEvent>;
+type Group = ConsumerGroup<ChannelEvent | DirectoryEvent | FileEvent | NotifierEvent | LinkEvent | SearchEvent | WebhookEvent>;
 
 /** Every consumer group of a fleet of this configuration. */
 export const groupsOf = (
-  { worker, redis, clamd }: Pick<FleetConfig, 'worker' | 'redis' | 'clamd'>, webhooks: Pick<WebhookParts, 'log' | 'metrics'> | null = null,
+  { worker, redis, clamd, linkPreviews }: Pick<FleetConfig, 'worker' | 'redis' | 'clamd' | 'linkPreviews'>, webhooks: Pick<WebhookParts, 'log' | 'metrics'> | null = null,
 ): Group[] => [
   searchIndexer,
   webhookGroup(webhooks),
-  ...(worker === null ? [] : groupsByWorker(worker)),
+  ...(worker === null ? [] : [...groupsByWorker(worker), linkPreviewer({ rules: linkRulesOf({ worker, linkPreviews }) })]),
   ...(redis === null ? [] : [cacheInvalidator(redisCache(redis), Date.now)]),
   ...(clamd === null ? [] : [fileScanner]),
 ];
@@ -71,7 +73,7 @@ const groupsByWorker = (worker: WorkerAddress): Group[] => [
 const ELSEWHERE = { url: 'http://127.0.0.1:9', token: 'none' };
 
 /** Every group of this version, whether or not a configuration has what it needs to run. Made to be asked what they are; nobody is called. */
-export const knownGroups = (): readonly Pick<Group, 'id' | 'topics' | 'types'>[] => groupsOf({ worker: ELSEWHERE, redis: ELSEWHERE, clamd: { host: '127.0.0.1', port: 9 } });
+export const knownGroups = (): readonly Pick<Group, 'id' | 'topics' | 'types'>[] => groupsOf({ worker: ELSEWHERE, redis: ELSEWHERE, clamd: { host: '127.0.0.1', port: 9 }, linkPreviews: 'off' });
 
 export interface FleetParts {
   readonly config: FleetConfig;
@@ -98,7 +100,7 @@ export function assemble(parts: FleetParts): Services {
   const sources = new Map(groups.map((group) => [group.id, new RestartableSource(() => createSource(parts, kafka, group))]));
   const isRelaying = config.run !== 'groups';
   const services = [
-    ...(config.run === 'relay' ? [] : [clock.service(), ...groupServices(parts, groups, sources, clock), ...webhookServices(parts), ...scannerServices(parts), ...schedulerServices(parts)]),
+    ...(config.run === 'relay' ? [] : [clock.service(), ...groupServices(parts, groups, sources, clock), ...webhookServices(parts), ...scannerServices(parts), ...schedulerServices(parts), ...linkServices(parts)]),
     ...(kafka === null ? [] : [topicService(parts, kafka)]),
     ...(kafka !== null && isRelaying ? [publisherService(parts, kafka), relayService(parts, kafka)] : []),
     ...(isRelaying ? [maintenanceService(parts, kafka === null ? groups : [])] : []),
@@ -140,6 +142,9 @@ function groupServices(
 /** What the group `file-scanner` has asked for is done beside the groups. */
 const scannerServices = ({ config: { clamd, worker }, sql, log, metrics }: FleetParts): Service[] =>
   clamd === null || worker === null ? [] : [scannerService({ clamd, worker, sql, log: log.child({ service: 'file-scans' }), registry: metrics.registry })];
+
+const linkServices = ({ config, sql, log, metrics }: FleetParts): Service[] =>
+  previewServices({ config, sql, log: log.child({ service: 'link-previews' }), registry: metrics.registry });
 
 /** Messages are sent by the Worker. */
 const schedulerServices = ({ config: { worker }, sql, log, metrics }: FleetParts): Service[] =>

@@ -71,3 +71,30 @@ describe('pins', () => {
     expect(await pins()).toEqual([]);
   });
 });
+
+describe('previews', () => {
+  const previews = async () => (await sql`SELECT message_id, revision, previews, removed_seq::int FROM message_previews WHERE channel_id = ${channelId} ORDER BY message_id`).map((row) => ({ ...row }));
+  const row = ({ message_id, revision, previews: found }: ReturnType<EventWriter['preview']>) => ({ message_id, revision, previews: found, removed_seq: null });
+
+  test('are those that were found last; an edit takes them away, and what is found after it counts, however that is cut into batches', async () => {
+    for (const cut of [1, 2, 3, 5, 9]) {
+      const [one, two, three] = [write.send(), write.send(), write.send()];
+      const before = [one, two, three, write.preview(one), write.preview(two), write.edit(two, 'other'), write.preview(three)];
+      const [later, edited, last] = [write.preview(one, 'Later'), write.preview(two, 'As edited', 2), write.edit(three, 'none')];
+      const events = [...before, later, edited, last];
+      for (let at = 0; at < events.length; at += cut) await drain(events.slice(at, at + cut));
+      expect(await previews()).toEqual([row(later), row(edited)]);
+      await sql`DELETE FROM message_previews`;
+    }
+  });
+
+  test('that were removed are none for good, and go with their message', async () => {
+    const [one, two, three] = [write.send(), write.send(), write.send()];
+    await drain([one, two, three, write.preview(one), write.preview(three)]);
+    const removed = [write.removePreviews(one), write.removePreviews(two)];
+    await drain([...removed, write.edit(one, 'other'), write.delete(three)]);
+    expect(await previews()).toEqual([one, two].map(({ message_id }, n) => ({ message_id, revision: 1, previews: [], removed_seq: removed[n]?.seq })));
+    await drain([write.delete(one), write.preview(two), write.delete(two)]);
+    expect(await previews()).toEqual([]);
+  });
+});

@@ -351,6 +351,45 @@ CREATE TABLE invitations (
   CONSTRAINT invitations_role_check CHECK (role = ANY (ARRAY['member'::text, 'guest'::text]))
 );
 
+CREATE TABLE link_messages (
+  message_id uuid NOT NULL,
+  channel_id uuid NOT NULL,
+  author_id uuid NOT NULL,
+  revision integer NOT NULL,
+  urls text[] NOT NULL,
+  noted_at timestamp with time zone DEFAULT now() NOT NULL,
+  due_at timestamp with time zone DEFAULT now() NOT NULL,
+  lease uuid,
+  told integer DEFAULT 0 NOT NULL,
+  CONSTRAINT link_messages_pkey PRIMARY KEY (message_id)
+);
+
+CREATE TABLE link_pages (
+  url_hash bytea NOT NULL,
+  url text,
+  site text NOT NULL,
+  state text DEFAULT 'waiting'::text NOT NULL,
+  requested_at timestamp with time zone DEFAULT now() NOT NULL,
+  due_at timestamp with time zone DEFAULT now() NOT NULL,
+  lease uuid,
+  attempts integer DEFAULT 0 NOT NULL,
+  failure text,
+  preview jsonb,
+  expires_at timestamp with time zone,
+  CONSTRAINT link_pages_pkey PRIMARY KEY (url_hash),
+  CONSTRAINT link_pages_check CHECK ((state = 'waiting'::text) = (url IS NOT NULL)),
+  CONSTRAINT link_pages_check1 CHECK ((state = 'found'::text) = (preview IS NOT NULL)),
+  CONSTRAINT link_pages_check2 CHECK ((state = 'waiting'::text) = (expires_at IS NULL)),
+  CONSTRAINT link_pages_state_check CHECK (state = ANY (ARRAY['waiting'::text, 'found'::text, 'none'::text])),
+  CONSTRAINT link_pages_url_hash_check CHECK (octet_length(url_hash) = 32)
+);
+
+CREATE TABLE link_sites (
+  site text NOT NULL,
+  next_at timestamp with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT link_sites_pkey PRIMARY KEY (site)
+) WITH (fillfactor=50);
+
 CREATE TABLE members (
   channel_id uuid NOT NULL,
   user_id uuid NOT NULL,
@@ -367,6 +406,15 @@ CREATE TABLE message_files (
   file_id uuid NOT NULL,
   place integer NOT NULL,
   CONSTRAINT message_files_pkey PRIMARY KEY (message_id, file_id)
+);
+
+CREATE TABLE message_previews (
+  message_id uuid NOT NULL,
+  channel_id uuid NOT NULL,
+  revision integer NOT NULL,
+  previews jsonb NOT NULL,
+  removed_seq bigint,
+  CONSTRAINT message_previews_pkey PRIMARY KEY (message_id)
 );
 
 CREATE TABLE message_removals (
@@ -941,9 +989,19 @@ CREATE INDEX incoming_webhooks_channel ON incoming_webhooks USING btree (channel
 
 CREATE INDEX invitations_creator ON invitations USING btree (created_by, id);
 
+CREATE INDEX link_messages_author ON link_messages USING btree (author_id);
+
+CREATE INDEX link_messages_due ON link_messages USING btree (due_at);
+
+CREATE INDEX link_pages_due ON link_pages USING btree (site, due_at) WHERE state = 'waiting'::text;
+
+CREATE INDEX link_pages_expired ON link_pages USING btree (expires_at) WHERE state <> 'waiting'::text;
+
 CREATE INDEX members_user ON members USING btree (user_id);
 
 CREATE INDEX message_files_file ON message_files USING btree (file_id);
+
+CREATE INDEX message_previews_channel ON message_previews USING btree (channel_id);
 
 CREATE INDEX message_reports_author ON message_reports USING btree (author_id) WHERE snapshot IS NOT NULL;
 
@@ -1105,6 +1163,7 @@ BEGIN
   IF with_files THEN PERFORM project_files(p_channel, batch); END IF;
   IF 'message.edited' = ANY (types) THEN PERFORM project_edited(batch); END IF;
   IF types && ARRAY['message.pinned', 'message.unpinned'] THEN PERFORM project_pins(p_channel, batch); END IF;
+  IF types && ARRAY['message.previewed', 'message.previews_removed', 'message.edited'] THEN PERFORM project_previews(p_channel, batch); END IF;
   IF 'message.deleted' = ANY (types) THEN PERFORM project_deleted(batch); END IF;
   IF types && ARRAY['reaction.added', 'reaction.removed'] THEN PERFORM project_reactions(p_channel, batch); END IF;
 
@@ -1241,6 +1300,7 @@ BEGIN
 
   DELETE FROM message_revisions r USING unnest(p_batch) b WHERE b.type = 'message.deleted' AND r.message_id = b.message_id;
   DELETE FROM pins p USING unnest(p_batch) b WHERE b.type = 'message.deleted' AND p.message_id = b.message_id;
+  DELETE FROM message_previews p USING unnest(p_batch) b WHERE b.type = 'message.deleted' AND p.message_id = b.message_id;
 END $function$;
 
 CREATE OR REPLACE FUNCTION public.project_edited(p_batch drain_event[])
@@ -1332,6 +1392,26 @@ BEGIN
   INSERT INTO pins (message_id, channel_id, pinned_by, pinned_at, seq)
   SELECT l.message_id, p_channel, l.actor_id, l.at, l.seq FROM last l WHERE l.type = 'message.pinned'
   ON CONFLICT (message_id) DO UPDATE SET pinned_by = excluded.pinned_by, pinned_at = excluded.pinned_at, seq = excluded.seq;
+END $function$;
+
+CREATE OR REPLACE FUNCTION public.project_previews(p_channel uuid, p_batch drain_event[])
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  DELETE FROM message_previews p USING unnest(p_batch) b
+  WHERE b.type = 'message.edited' AND p.message_id = b.message_id AND p.removed_seq IS NULL;
+
+  INSERT INTO message_previews AS p (message_id, channel_id, revision, previews)
+  SELECT l.message_id, p_channel, l.revision, l.event -> 'previews'
+  FROM (SELECT DISTINCT ON (b.message_id) b.message_id, b.type, b.revision, b.event FROM unnest(p_batch) b
+        WHERE b.type IN ('message.previewed', 'message.edited') ORDER BY b.message_id, b.seq DESC) l
+  WHERE l.type = 'message.previewed'
+  ON CONFLICT (message_id) DO UPDATE SET revision = excluded.revision, previews = excluded.previews WHERE p.removed_seq IS NULL;
+
+  INSERT INTO message_previews AS p (message_id, channel_id, revision, previews, removed_seq)
+  SELECT b.message_id, p_channel, 1, '[]', min(b.seq) FROM unnest(p_batch) b WHERE b.type = 'message.previews_removed' GROUP BY b.message_id
+  ON CONFLICT (message_id) DO UPDATE SET previews = '[]', removed_seq = least(p.removed_seq, excluded.removed_seq);
 END $function$;
 
 CREATE OR REPLACE FUNCTION public.project_reactions(p_channel uuid, p_batch drain_event[])

@@ -159,10 +159,11 @@ export interface FleetSettings {
   readonly redis: Readonly<Record<string, string>>;
   /** Where clamd listens; empty: files are not scanned. */
   readonly clamdAddress: string;
+  readonly linkPreviews: 'loopback' | 'off';
 }
 
 /** The relay or the consumer groups. They drain for up to 8 s when asked to stop. */
-export function fleetPart(dataDir: string, { name, run, port, postgresUrl, brokers, relayShards, workerUrl, fleetToken, redis, clamdAddress }: FleetSettings): StartPart {
+export function fleetPart(dataDir: string, { name, run, port, postgresUrl, brokers, relayShards, workerUrl, fleetToken, redis, clamdAddress, linkPreviews }: FleetSettings): StartPart {
   return nodePart({
     name,
     dataDir,
@@ -170,7 +171,7 @@ export function fleetPart(dataDir: string, { name, run, port, postgresUrl, broke
     args: ['--disable-warning=TimeoutNegativeWarning', join(import.meta.dirname, '..', 'consumers', 'main.ts'), '--run', run],
     env: {
       DATABASE_URL: postgresUrl, KAFKA_BROKERS: brokers.join(','), RELAY_SHARDS: String(relayShards), PORT: String(port), WORKER_URL: workerUrl, FLEET_TOKEN: fleetToken,
-      CLAMD_ADDRESS: clamdAddress, ...LOCAL, ...NO_REDIS, ...redis,
+      CLAMD_ADDRESS: clamdAddress, LINK_PREVIEWS: linkPreviews, ...LOCAL, ...NO_REDIS, ...redis,
     },
     probe: () => probe(`http://127.0.0.1:${port}/health`),
     graceMs: 8_000,

@@ -38,6 +38,8 @@ export interface StackOptions {
   readonly redis?: boolean;
   /** Default true: files are scanned, by `CLAMD_ADDRESS` or by a clamd of our own if there is one. Needs `consumers`. */
   readonly clamd?: boolean;
+  /** Default true: pages are looked up that messages link to, on loopback and in the Internet. */
+  readonly linkPreviews?: boolean;
   /** Default true. Without them events stay in `event_log`. */
   readonly consumers?: boolean;
   /** How many processes relay, and how many run the groups (default 1): with more, the relay has as many shards. */
@@ -252,7 +254,7 @@ class Assembly implements Stack {
   async #startConsumers(redis: Record<string, string>, clamdAddress: string): Promise<void> {
     const { fleet, relay, worker } = this.#ports;
     const brokers = this.#brokers();
-    const common = { postgresUrl: this.#postgresUrl(), brokers, workerUrl: `http://127.0.0.1:${worker}`, fleetToken: this.#fleetToken, redis, clamdAddress, relayShards: this.#fleetProcesses };
+    const common = { postgresUrl: this.#postgresUrl(), brokers, workerUrl: `http://127.0.0.1:${worker}`, fleetToken: this.#fleetToken, redis, clamdAddress, linkPreviews: (this.#options.linkPreviews ?? true) ? 'loopback' : 'off', relayShards: this.#fleetProcesses } as const;
     const more = await differentPorts(2 * (this.#fleetProcesses - 1), Object.values(this.#ports));
     const starts = [this.#startFleet('fleet', [fleet, ...more.slice(this.#fleetProcesses - 1)], { ...common, run: 'groups' })];
     if (brokers.length > 0) starts.push(this.#startFleet('relay', [relay, ...more], { ...common, run: 'relay' }));

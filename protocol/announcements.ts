@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { channelDetailsSchema, memberRoleSchema } from './events.ts';
 import { fileStatusSchema, thumbnailSchema } from './files.ts';
+import { linkPreviewsSchema } from './previews.ts';
 import { counterSchema, idSchema } from './primitives.ts';
 
 /**
@@ -46,9 +47,13 @@ export type FileNews = z.infer<typeof fileNewsSchema>;
 const removalSchema = z.strictObject({ message_id: idSchema, actor_id: idSchema });
 export type Removal = z.infer<typeof removalSchema>;
 
+/** What was found at the links of a message, as of that revision of it. */
+const previewNewsSchema = z.strictObject({ message_id: idSchema, revision: z.int().min(1), previews: linkPreviewsSchema });
+export type PreviewNews = z.infer<typeof previewNewsSchema>;
+
 /**
  * What one room is told at once: changes of its members, in order; credentials that may have been in use there; whether it is archived, where that changed; changes of its
- * files, and messages to be removed, where there are any.
+ * files, messages to be removed, and what was found at the links of messages, where there are any.
  */
 const roomNewsSchema = z.strictObject({
   changes: z.array(memberChangeSchema),
@@ -56,6 +61,7 @@ const roomNewsSchema = z.strictObject({
   channel: channelStandingSchema.nullable(),
   files: z.array(fileNewsSchema).optional(),
   removals: z.array(removalSchema).optional(),
+  previews: z.array(previewNewsSchema).optional(),
 });
 export type RoomNews = z.infer<typeof roomNewsSchema>;
 

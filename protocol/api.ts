@@ -3,10 +3,11 @@ import { memberRoleSchema, originSchema } from './events.ts';
 import { fileSchema } from './files.ts';
 import { channelNameSchema, counterSchema, emojiSchema, fileIdsSchema, idSchema, momentSchema, purposeSchema, timeSchema, topicSchema } from './primitives.ts';
 import { commandResultSchema, sendCommand } from './frames.ts';
-import { MAX_BATCH, MAX_DIRECT_USERS, MAX_DISPLAY_NAME, MAX_PRONOUNS, MAX_TITLE } from './limits.ts';
+import { MAX_BATCH, MAX_DIRECT_USERS, MAX_DISPLAY_NAME, MAX_PREVIEWS, MAX_PRONOUNS, MAX_TITLE } from './limits.ts';
 import { handleSchema, lineSchema } from './names.ts';
 import { notificationSchema, timeZoneSchema } from './notifications.ts';
 import { customStatusSchema, presenceChoiceSchema } from './presence.ts';
+import { linkPreviewSchema } from './previews.ts';
 
 /** Resources and bodies of the HTTP API (`/v1`). Lists are `{data, next_cursor}`; unknown body fields are 422. */
 export const userSchema = z
@@ -115,6 +116,8 @@ export const messageSchema = z
     /** Absent where there are none: the files it was sent with, and what is known of them now, but of those that were deleted. */
     file_ids: fileIdsSchema.optional(),
     files: z.array(fileSchema).optional(),
+    /** What was found at its links; absent where nothing was. */
+    previews: z.array(linkPreviewSchema.meta({ id: 'LinkPreview' })).min(1).max(MAX_PREVIEWS).optional(),
   })
   .meta({ id: 'Message' });
 export type Message = z.infer<typeof messageSchema>;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { fileStatusSchema, thumbnailSchema } from './files.ts';
+import { linkPreviewsSchema } from './previews.ts';
 import { clientMsgIdSchema, counterSchema, emojiSchema, fileIdsSchema, idSchema, storableString, textSchema, timeSchema } from './primitives.ts';
 
 /**
@@ -55,6 +56,13 @@ const reactionRemoved = z.strictObject({ ...base, type: z.literal('reaction.remo
 /** The message is pinned to the channel, by the actor. Deleting it takes the pin away as well, without an event of its own. */
 const messagePinned = z.strictObject({ ...base, type: z.literal('message.pinned'), message_id: idSchema });
 const messageUnpinned = z.strictObject({ ...base, type: z.literal('message.unpinned'), message_id: idSchema });
+/**
+ * What was found at the links of a message, as of `revision` of it: all of it, in place of what was told before. An edit takes it away, without an event of its own, and so does
+ * the deletion of the message. The actor is the message's author.
+ */
+const messagePreviewed = z.strictObject({ ...base, type: z.literal('message.previewed'), message_id: idSchema, revision: z.int().min(1), previews: linkPreviewsSchema });
+/** The message has no previews any more, and will have none. */
+const messagePreviewsRemoved = z.strictObject({ ...base, type: z.literal('message.previews_removed'), message_id: idSchema });
 export const memberRoleSchema = z.enum(['owner', 'admin', 'member']);
 export type MemberRole = z.infer<typeof memberRoleSchema>;
 /** Someone has become a member, or a member has another role: `role` is theirs from here on. */
@@ -89,6 +97,8 @@ export const channelEventSchema = z.discriminatedUnion('type', [
   reactionRemoved,
   messagePinned,
   messageUnpinned,
+  messagePreviewed,
+  messagePreviewsRemoved,
   memberAdded,
   memberRemoved,
   fileChanged,

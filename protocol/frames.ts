@@ -20,7 +20,8 @@ const reactCommand = z.strictObject({ type: z.literal('react'), message_id: idSc
 const unreactCommand = z.strictObject({ type: z.literal('unreact'), message_id: idSchema, emoji: emojiSchema });
 const pinCommand = z.strictObject({ type: z.literal('pin'), message_id: idSchema });
 const unpinCommand = z.strictObject({ type: z.literal('unpin'), message_id: idSchema });
-const commandSchema = z.discriminatedUnion('type', [sendCommand, editCommand, deleteCommand, reactCommand, unreactCommand, pinCommand, unpinCommand]);
+const removePreviewsCommand = z.strictObject({ type: z.literal('remove_previews'), message_id: idSchema });
+const commandSchema = z.discriminatedUnion('type', [sendCommand, editCommand, deleteCommand, reactCommand, unreactCommand, pinCommand, unpinCommand, removePreviewsCommand]);
 export type Command = z.infer<typeof commandSchema>;
 export type SendCommand = z.infer<typeof sendCommand>;
 
@@ -63,6 +64,7 @@ export const clientFrameSchema = z.discriminatedUnion('type', [
   withId(unreactCommand),
   withId(pinCommand),
   withId(unpinCommand),
+  withId(removePreviewsCommand),
   ackFrame,
   refreshFrame,
   /** The user is typing, in the channel or in a thread. Unanswered; more than one in 3 s is passed over. */

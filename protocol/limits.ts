@@ -100,3 +100,9 @@ export const MAX_KEYWORD_WORDS = 8;
 export const MAX_MATCHED_WORDS = 1_000;
 /** Members of a channel up to which `@channel` and `@here` of any member but a guest notify; past it, those of its owners and admins. */
 export const MAX_OPEN_BROADCAST = 200;
+/** Links of one message that are looked up for a preview; the longest, and the longest title, description and name of a site in one, in UTF-16 code units. */
+export const MAX_PREVIEWS = 3;
+export const MAX_PREVIEW_URL = 2_048;
+export const MAX_PREVIEW_TITLE = 300;
+export const MAX_PREVIEW_DESCRIPTION = 500;
+export const MAX_PREVIEW_SITE = 100;

@@ -40,6 +40,8 @@ const TOPIC_OF_TYPE: Readonly<Record<LoggedEventType, Topic>> = {
   'reaction.removed': 'message.events',
   'message.pinned': 'message.events',
   'message.unpinned': 'message.events',
+  'message.previewed': 'message.events',
+  'message.previews_removed': 'message.events',
   'member.added': 'message.events',
   'member.removed': 'message.events',
   'file.changed': 'message.events',

@@ -35,6 +35,7 @@ import { notificationRoutes } from './routes/notifications.ts';
 import { notificationSettingsRoutes } from './routes/notification-settings.ts';
 import { operationsRoutes } from './routes/operations.ts';
 import { pinRoutes } from './routes/pins.ts';
+import { previewRoutes } from './routes/previews.ts';
 import { presenceRoutes } from './routes/presence.ts';
 import { readStateRoutes } from './routes/read-states.ts';
 import { revisionRoutes } from './routes/revisions.ts';
@@ -86,6 +87,7 @@ const guardedRoutes = (services: Services): App[] => [
   historyRoutes(services),
   messageRoutes(services),
   pinRoutes(services),
+  previewRoutes(services),
   revisionRoutes(),
   messagePlaceRoutes(),
   savedRoutes(),

@@ -22,7 +22,7 @@ export class RoomModel {
 
   /** Appends one thing that someone might do now. */
   grow(random: () => number): void {
-    const what = pick(random, ['create', 'create', 'create', 'reply', 'reply', 'edit', 'delete', 'react', 'react', 'pin', 'member', 'channel'] as const);
+    const what = pick(random, ['create', 'create', 'create', 'reply', 'reply', 'edit', 'delete', 'react', 'react', 'pin', 'preview', 'preview', 'member', 'channel'] as const);
     if (what === 'channel') return this.#append(pick(random, USERS), { type: 'channel.changed', ...this.details(), topic: `topic ${this.head}`, version: this.details().version + 1 });
     if (what === 'member') return this.#member(random, pick(random, USERS));
     const made = this.#created().filter(({ message_id }) => !this.#isDeleted(message_id));
@@ -32,6 +32,7 @@ export class RoomModel {
     if (what === 'edit') return this.#edit(target);
     if (what === 'delete') return this.#append(target.actor_id, { type: 'message.deleted', message_id: target.message_id, thread_id: target.thread_id });
     if (what === 'pin') return this.#append(pick(random, USERS), { type: this.#pin(target.message_id, this.head) ? 'message.unpinned' : 'message.pinned', message_id: target.message_id });
+    if (what === 'preview') return this.#preview(random, target);
     this.#toggle(target.message_id, pick(random, USERS), pick(random, ['👍', '🎉']));
   }
 
@@ -92,6 +93,8 @@ export class RoomModel {
     const edit = about.findLast((other) => other.type === 'message.edited');
     const deletion = about.find(({ type }) => type === 'message.deleted');
     const pinned = this.#pin(event.message_id, asOf);
+    // What changed them last: an edit takes them away.
+    const shown = about.findLast(({ type }) => ['message.previewed', 'message.previews_removed', 'message.edited', 'message.deleted'].includes(type));
     const replies = this.#created().filter((reply) => reply.seq <= asOf && reply.thread_id === event.message_id);
     const gone = replies.filter((reply) => this.#about(reply.message_id, asOf).some(({ type }) => type === 'message.deleted'));
     return {
@@ -112,6 +115,7 @@ export class RoomModel {
       reply_count: replies.length - gone.length,
       reactions: reactions(about),
       ...(pinned && { pinned: { at: pinned.at, by: pinned.actor_id } }),
+      ...(shown?.type === 'message.previewed' && { previews: shown.previews }),
     };
   }
 
@@ -125,6 +129,14 @@ export class RoomModel {
   #edit({ actor_id, message_id }: Created): void {
     const revision = this.#about(message_id, this.head).filter(({ type }) => type === 'message.edited').length + 2;
     this.#append(actor_id, { type: 'message.edited', message_id, text: `edit ${revision}`, revision });
+  }
+
+  #preview(random: () => number, { actor_id, message_id }: Created): void {
+    const about = this.#about(message_id, this.head);
+    if (about.some(({ type }) => type === 'message.previews_removed')) return;
+    if (random() < 0.2) return this.#append(actor_id, { type: 'message.previews_removed', message_id });
+    const revision = about.filter(({ type }) => type === 'message.edited').length + 1;
+    this.#append(actor_id, { type: 'message.previewed', message_id, revision, previews: [{ url: 'https://page.example/', title: `page ${this.head}`, description: null, site_name: null }] });
   }
 
   #toggle(messageId: string, actor: string, emoji: string): void {

@@ -77,5 +77,5 @@ const CLEARED = 'the message was deleted, and what was kept of it';
 
 /** Other events about a message have no text in them. What does not say what it is may hold one. */
 function mayHoldText(tx: AnySql, headers: Condition): Condition {
-  return tx`coalesce(${headers} ->> 'ce_type', '') NOT LIKE ALL (ARRAY['colink.message.deleted.%', 'colink.message.pinned.%', 'colink.message.unpinned.%', 'colink.reaction.%', 'colink.member.%'])`;
+  return tx`coalesce(${headers} ->> 'ce_type', '') NOT LIKE ALL (ARRAY['colink.message.deleted.%', 'colink.message.pinned.%', 'colink.message.unpinned.%', 'colink.message.previews_removed.%', 'colink.reaction.%', 'colink.member.%'])`;
 }

@@ -96,7 +96,8 @@ const SECTIONS: Record<ExportSection, (exportId: string, after: string, limit: n
     SELECT p.id::text AS key, CASE WHEN ec.channel_id IS NOT NULL THEN json_build_object('id', p.id, 'channel_id', p.channel_id, 'seq', p.seq, 'pos', p.pos,
       'thread_id', p.thread_id, 'tpos', p.tpos, 'author_id', p.author_id, 'client_msg_id', p.client_msg_id, 'text', p.text, 'origin', p.origin, 'revision', p.revision,
       'created_at', ${wireTime(sql`p.created_at`)}, 'edited_at', ${wireTime(sql`p.edited_at`)}, 'deleted_at', ${wireTime(sql`p.deleted_at`)},
-      'file_ids', (SELECT coalesce(json_agg(l.file_id ORDER BY l.place), '[]') FROM message_files l WHERE l.message_id = p.id))::text END AS data
+      'file_ids', (SELECT coalesce(json_agg(l.file_id ORDER BY l.place), '[]') FROM message_files l WHERE l.message_id = p.id),
+      'previews', coalesce((SELECT v.previews FROM message_previews v WHERE v.message_id = p.id), '[]'))::text END AS data
     FROM p LEFT JOIN ${ofExport(exportId)} AND p.seq <= ec.as_of_seq ORDER BY p.id`,
 
   revision: (exportId, after, limit) => {

@@ -2,6 +2,7 @@ import { sql, type SQL } from 'drizzle-orm';
 import type { Message, User } from '../../protocol/api.ts';
 import type { Outcome } from '../../protocol/errors.ts';
 import type { FileState } from '../../protocol/files.ts';
+import type { LinkPreview } from '../../protocol/previews.ts';
 import type { Queryable } from '../client.ts';
 import { refuseReader, standingColumns, standingTables, type Standing } from './access.ts';
 import { fileJson } from './file-rows.ts';
@@ -35,7 +36,7 @@ interface LogColumns {
   readonly drained_seq: string;
   readonly last: string | null;
 }
-interface MessageColumns extends Omit<Message, 'seq' | 'pos' | 'tpos' | 'reactions' | 'file_ids' | 'files' | 'pinned' | 'removed_by_moderator'> {
+interface MessageColumns extends Omit<Message, 'seq' | 'pos' | 'tpos' | 'reactions' | 'file_ids' | 'files' | 'pinned' | 'previews' | 'removed_by_moderator'> {
   readonly is_removed: boolean;
   readonly seq: string;
   readonly pos: string | null;
@@ -45,6 +46,7 @@ interface MessageColumns extends Omit<Message, 'seq' | 'pos' | 'tpos' | 'reactio
   readonly files: FileState[] | null;
   readonly pinned_at: string | null;
   readonly pinned_by: string | null;
+  readonly previews: LinkPreview[] | null;
 }
 interface AuthorColumns {
   readonly handle: string;
@@ -58,7 +60,7 @@ type Row = Standing & LogColumns & MessageRow & { [column: string]: unknown };
 export const messageColumns: SQL = sql`p.id, p.channel_id, p.seq, p.pos, p.thread_id, p.tpos, p.author_id, p.client_msg_id, p.text, p.origin, p.revision,
   ${wireTime(sql`p.created_at`)} AS created_at, ${wireTime(sql`p.edited_at`)} AS edited_at, ${wireTime(sql`p.deleted_at`)} AS deleted_at,
   p.deleted_at IS NOT NULL AND EXISTS (SELECT FROM message_removals mr WHERE mr.message_id = p.id) AS is_removed,
-  coalesce(t.reply_count, 0) AS reply_count, r.reactions, ${wireTime(sql`pn.pinned_at`)} AS pinned_at, pn.pinned_by, mf.file_ids, mf.files, a.handle, a.display_name, a.role AS author_role`;
+  coalesce(t.reply_count, 0) AS reply_count, r.reactions, ${wireTime(sql`pn.pinned_at`)} AS pinned_at, pn.pinned_by, pv.previews, mf.file_ids, mf.files, a.handle, a.display_name, a.role AS author_role`;
 
 /** The stored columns that `messageColumns` is made of. */
 export const storedColumns: SQL = sql`m.id, m.channel_id, m.seq, m.pos, m.thread_id, m.tpos, m.author_id, m.client_msg_id, m.text, m.origin, m.revision,
@@ -68,6 +70,7 @@ export const storedColumns: SQL = sql`m.id, m.channel_id, m.seq, m.pos, m.thread
 export const messageTables: SQL = sql`
   LEFT JOIN threads t ON t.root_id = p.id
   LEFT JOIN pins pn ON pn.message_id = p.id
+  LEFT JOIN message_previews pv ON pv.message_id = p.id AND pv.removed_seq IS NULL
   LEFT JOIN users a ON a.id = p.author_id
   LEFT JOIN LATERAL (
     SELECT jsonb_agg(jsonb_build_object('emoji', e.emoji, 'user_ids', e.user_ids) ORDER BY e.first_seq) AS reactions
@@ -181,6 +184,7 @@ export function toMessage(row: MessageRow): Message {
     reply_count: row.reply_count,
     reactions: row.reactions ?? [],
     ...(row.pinned_at !== null && row.pinned_by !== null && { pinned: { at: row.pinned_at, by: row.pinned_by } }),
+    ...(row.previews !== null && { previews: row.previews }),
     ...(row.file_ids !== null && { file_ids: row.file_ids, files: row.files ?? [] }),
   };
 }

@@ -4,7 +4,7 @@ import { testDatabase, type TestDatabase } from '../../tests/support/postgres.ts
 import type { Sql } from '../client.ts';
 import { drainBatch, skipPoison } from './drain.ts';
 import { poisonedSeqs, storedEvents } from './resume.ts';
-import { channelMembers, channelMessages, channelPins, channelReactions, claimLog, findLogPlace, findMembership, keepForkedEvents, moveLog } from './room-bootstrap.ts';
+import { channelMembers, channelMessages, channelPins, channelPreviews, channelReactions, claimLog, findLogPlace, findMembership, keepForkedEvents, moveLog } from './room-bootstrap.ts';
 
 let database: TestDatabase;
 let sql: Sql;
@@ -111,6 +111,17 @@ it('the pins of a channel are read, and of no other', async () => {
     expect(await all(channelPins(tx, channel))).toEqual([{ message_id, seq: 6 }]);
     expect(await all(channelPins(tx, randomUUID()))).toEqual([]);
   });
+});
+
+it('which messages have previews, or shall have none, is read, of no other channel', async () => {
+  await claim();
+  const message_id = await drainSome(1, 1);
+  const found = { ...base(6), type: 'message.previewed', message_id, revision: 1, previews: [{ url: 'https://a.example/', title: 'A', description: null, site_name: null }] };
+  const read = () => sql.begin(async (tx) => [await all(channelPreviews(tx, channel)), await all(channelPreviews(tx, randomUUID()))]);
+  await drainBatch(sql, { channelId: channel, epoch: 1, fence: 1, eventsJson: JSON.stringify([found]) });
+  expect(await read()).toEqual([[{ message_id, revision: 1, removed_seq: null }], []]);
+  await drainBatch(sql, { channelId: channel, epoch: 1, fence: 1, eventsJson: JSON.stringify([{ ...base(7), type: 'message.previews_removed', message_id }]) });
+  expect(await read()).toEqual([[{ message_id, revision: 1, removed_seq: 7 }], []]);
 });
 
 it('a membership is found with the kind of its channel', async () => {

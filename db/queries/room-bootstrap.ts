@@ -107,6 +107,17 @@ export async function* channelPins(sql: Tx, channelId: string): AsyncGenerator<r
   yield* sql<PinRow[]>`SELECT p.message_id, p.seq::float8 AS seq FROM pins p WHERE p.channel_id = ${channelId}`.cursor(ROWS);
 }
 
+export interface PreviewRow {
+  readonly message_id: string;
+  readonly revision: number;
+  readonly removed_seq: number | null;
+}
+
+export async function* channelPreviews(sql: Tx, channelId: string): AsyncGenerator<readonly PreviewRow[]> {
+  yield* sql<PreviewRow[]>`
+    SELECT p.message_id, p.revision, p.removed_seq::float8 AS removed_seq FROM message_previews p WHERE p.channel_id = ${channelId}`.cursor(ROWS);
+}
+
 export interface FoundMembership {
   readonly kind: 'public' | 'private' | 'direct';
   readonly role: MemberRole | null;

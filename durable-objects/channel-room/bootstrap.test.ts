@@ -34,6 +34,7 @@ const channel: StoredChannel = {
   },
   reactions: () => pages([{ message_id: id(8, 1), emoji: '+1', user_id: ALICE.user_id, seq: 9 }]),
   pins: () => pages([{ message_id: id(8, 2), seq: 10 }]),
+  previews: () => pages([{ message_id: id(8, 1), revision: 1, removed_seq: 11 }]),
 };
 
 const CLAIMED: ClaimedLog = { kind: 'public', archived: false, version: 3, epoch: 2, fence: 5, drained_seq: COUNT, drained_pos: TOP_LEVEL };
@@ -57,6 +58,7 @@ function expectWhole(): void {
   expect([sentRows(), room.messages.sent.recent]).toEqual([COUNT, 0]);
   expect(all.filter((n) => room.messages.findSent(ALICE.user_id, `m${n}`)?.id !== id(8, n))).toEqual([]);
   expect([room.pins.seqOf(id(8, 2)), room.pins.size]).toEqual([10, 1]);
+  expect(room.previews.find(id(8, 1))).toEqual({ message_id: id(8, 1), revision: 1, fingerprint: null, removed_seq: 11 });
   expect(room.log.state).toMatchObject({ epoch: 2, fence: 5, seq: COUNT, drainedSeq: COUNT });
 }
 

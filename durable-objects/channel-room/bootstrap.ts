@@ -5,6 +5,7 @@ import { Conversation } from './conversation.ts';
 import { fingerprint } from './hash53.ts';
 import { type IndexedMessage, MessageIndex } from './message-index.ts';
 import { PinIndex } from './pin-index.ts';
+import { PreviewIndex } from './preview-index.ts';
 import type { RoomRecord, StoredChannel } from './room-record.ts';
 
 /**
@@ -38,6 +39,8 @@ async function fill(sql: SqlDriver, channel: StoredChannel): Promise<void> {
   for await (const page of channel.reactions()) sql.transaction(() => page.forEach((row) => messages.addReaction(row)));
   const pins = new PinIndex(sql);
   for await (const page of channel.pins()) sql.transaction(() => page.forEach((row) => pins.add(row)));
+  const previews = new PreviewIndex(sql);
+  for await (const page of channel.previews()) sql.transaction(() => page.forEach((row) => previews.set({ ...row, fingerprint: null })));
 }
 
 function indexed({ text, deleted, ...row }: MessageIndexRow): IndexedMessage {

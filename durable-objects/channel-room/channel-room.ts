@@ -131,15 +131,16 @@ export class ChannelRoom extends DurableObject<Env> implements RoomApi {
     (await this.#room.mustOpen(channelId)).orders.setStanding(standing);
   }
 
-  async announce(channelId: string, { changes, revoked, channel, files = [], removals = [] }: RoomNews): Promise<AnnounceAnswer> {
-    // Nobody is in a room that was never opened, and it learns its channel when it is; but whom to keep out it has to be told.
-    if (this.#room.isUnused && revoked.length === 0 && removals.length === 0) return { status: 'told' };
+  async announce(channelId: string, { changes, revoked, channel, files = [], removals = [], previews = [] }: RoomNews): Promise<AnnounceAnswer> {
+    // Nobody is in a room that was never opened, and it learns its channel when it is; but whom to keep out it has to be told, and what is for its log alone.
+    if (this.#room.isUnused && revoked.length === 0 && removals.length === 0 && previews.length === 0) return { status: 'told' };
     const room = await this.#room.open(channelId);
     if ('problem' in room) return { status: room.problem.code === 'not_found' ? 'unknown' : 'unavailable' };
     if (channel !== null) room.ok.orders.setStanding(channel);
     if (files.length > 0) room.ok.orders.announceFiles(files);
     for (const change of changes) await room.ok.applyMemberChange(change);
     await this.revokeCredentials(channelId, revoked);
+    if (previews.length > 0 && 'problem' in room.ok.orders.announcePreviews(previews)) return { status: 'unavailable' };
     if (removals.length > 0 && 'problem' in room.ok.orders.removeMessages(removals)) return { status: 'unavailable' };
     return { status: 'told' };
   }

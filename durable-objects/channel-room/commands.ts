@@ -41,6 +41,8 @@ export function applyCommand(room: Conversation, actor: Actor, command: Command,
       return pin(context, command);
     case 'unpin':
       return unpin(context, command);
+    case 'remove_previews':
+      return removePreviews(context, command);
   }
 }
 
@@ -128,12 +130,13 @@ function remove({ room, actor, now }: Context, { message_id }: CommandOf<'delete
   return 'problem' in own ? own : { ok: deleteMessage(room, own.ok, actor.user_id, now) };
 }
 
-/** It stays in its place, without its text, reactions or pin. Deleting it once more does nothing. `more`: what else its event says. */
+/** It stays in its place, without its text, reactions, pin or previews. Deleting it once more does nothing. `more`: what else its event says. */
 export function deleteMessage(room: Conversation, message: IndexedMessage, actor_id: string, now: number, more: { by_moderator?: true } = {}): CommandResult {
   const { id: message_id, thread_id } = message;
   if (message.deleted === 1) return result(message, null, now, false);
   room.messages.setDeleted(message_id);
   room.pins.remove(message_id);
+  room.previews.remove(message_id);
   return result(message, room.append({ type: 'message.deleted', actor_id, message_id, thread_id, ...more }, now), now, true);
 }
 
@@ -182,12 +185,24 @@ function unpin({ room, actor, now }: Context, { message_id }: CommandOf<'unpin'>
   return { ok: result(message.ok, seq, now, true) };
 }
 
+/** For good: what is found at its links later, or after an edit, is not told. It may have none yet. */
+function removePreviews({ room, actor, now }: Context, { message_id }: CommandOf<'remove_previews'>): Outcome<CommandResult> {
+  const own = mayModerate(room, actor) ? findAny(room, message_id) : findOwn(room, message_id, actor);
+  if ('problem' in own) return own;
+  if (own.ok.deleted === 1) return deleted;
+  const there = room.previews.find(message_id)?.removed_seq ?? null;
+  if (there !== null) return { ok: result(own.ok, there, now, false) };
+  const seq = room.append({ type: 'message.previews_removed', actor_id: actor.user_id, message_id }, now);
+  room.previews.set({ message_id, revision: own.ok.revision, fingerprint: null, removed_seq: seq });
+  return { ok: result(own.ok, seq, now, true) };
+}
+
 const archived: Problem = { code: 'channel_archived' };
 const unknown = { problem: { code: 'not_found', detail: 'There is no such message in this channel' } } as const;
 const deleted = { problem: { code: 'conflict', detail: 'The message is deleted' } } as const;
 const tooOld = { problem: { code: 'edit_window_over' } } as const;
 const fullyPinned = { problem: { code: 'limit_reached', detail: `A channel has at most ${MAX_PINS} pinned messages` } } as const;
-const foreign = { problem: { code: 'forbidden', detail: 'Only its author may change a message, and only they, and the owners and admins of the channel, may delete it' } } as const;
+const foreign = { problem: { code: 'forbidden', detail: 'Only its author may change a message, and only they, and the owners and admins of the channel, may delete it or remove its previews' } } as const;
 
 function findOwn(room: Conversation, id: string, actor: Actor): Outcome<IndexedMessage> {
   const message = findAny(room, id);

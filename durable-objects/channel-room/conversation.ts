@@ -8,6 +8,7 @@ import { ACCESS_SCHEMA, AccessTable } from './access-table.ts';
 import { EditWindow } from './edit-window.ts';
 import { EDIT_SCHEMA, MESSAGE_SCHEMA, MessageIndex } from './message-index.ts';
 import { PIN_SCHEMA, PinIndex } from './pin-index.ts';
+import { PREVIEW_SCHEMA, PreviewIndex } from './preview-index.ts';
 import { SENT_SCHEMA } from './sent-index.ts';
 
 export type ChannelKind = 'public' | 'private' | 'direct';
@@ -50,9 +51,9 @@ const ROOM_SCHEMA = `CREATE TABLE room_state (id INTEGER PRIMARY KEY CHECK (id =
  * Not the alarms: the instance that ends may still set its own, and the next one finds what they were for. Nor what is revoked: nobody tells it a second
  * time (G5).
  */
-const TABLES = ['room_state', 'standing', 'events', 'log_state', 'messages', 'edits', 'sent', 'sent_state', 'reactions', 'members', 'presences', 'file_versions', 'pins', 'edit_window'];
+const TABLES = ['room_state', 'standing', 'events', 'log_state', 'messages', 'edits', 'sent', 'sent_state', 'reactions', 'members', 'presences', 'file_versions', 'pins', 'previews', 'edit_window'];
 
-const LATER_TABLES = [['sent', SENT_SCHEMA], ['edits', EDIT_SCHEMA], ['standing', STANDING_SCHEMA], ['file_versions', FILE_SCHEMA], ['pins', PIN_SCHEMA]] as const;
+const LATER_TABLES = [['sent', SENT_SCHEMA], ['edits', EDIT_SCHEMA], ['standing', STANDING_SCHEMA], ['file_versions', FILE_SCHEMA], ['pins', PIN_SCHEMA], ['previews', PREVIEW_SCHEMA]] as const;
 
 /** `pos` is that of the newest top-level message that the index of sends has merged, or a later one: those after it tell theirs. */
 type RoomRow = { channel_id: string; kind: ChannelKind; pos: number };
@@ -75,6 +76,7 @@ export class Conversation {
   readonly messages: MessageIndex;
   readonly access: AccessTable;
   readonly pins: PinIndex;
+  readonly previews: PreviewIndex;
   readonly editWindow: EditWindow;
   readonly channelId: string;
   readonly #sql: SqlDriver;
@@ -97,7 +99,7 @@ export class Conversation {
   /** Lays the tables of a room that is being filled; until `complete`, `open` does not find it. Whatever was there is gone. */
   static prepare(sql: SqlDriver): void {
     Conversation.forget(sql);
-    sql.run(LOG_SCHEMA + MESSAGE_SCHEMA + ACCESS_SCHEMA + PIN_SCHEMA);
+    sql.run(LOG_SCHEMA + MESSAGE_SCHEMA + ACCESS_SCHEMA + PIN_SCHEMA + PREVIEW_SCHEMA);
   }
 
   static complete(sql: SqlDriver, origin: Origin): void {
@@ -113,7 +115,7 @@ export class Conversation {
   static open(sql: SqlDriver, options: ConversationOptions): Conversation | null {
     const found = new Set(sql.all<{ name: string }>(`SELECT name FROM sqlite_master WHERE type = 'table'`).map(({ name }) => name));
     if (!found.has('room_state')) return null;
-    // A room laid before there was an index of sends (2026-11-23), of edits, of its channel's standing, its files or pins, has none: the first is filled from the messages.
+    // A room laid before there was an index of sends (2026-11-23), of edits, of its channel's standing, its files, pins or previews, has none: the first is filled from the messages.
     for (const [table, schema] of LATER_TABLES) if (!found.has(table)) sql.transaction(() => sql.run(schema));
     const [row] = sql.all<RoomRow>('SELECT channel_id, kind, pos FROM room_state WHERE id = 1');
     return row === undefined ? null : new Conversation(sql, row, options);
@@ -130,6 +132,7 @@ export class Conversation {
     this.messages = new MessageIndex(sql, () => this.#savePos());
     this.access = new AccessTable(sql);
     this.pins = new PinIndex(sql);
+    this.previews = new PreviewIndex(sql);
     this.editWindow = new EditWindow(sql);
     this.#idAt = idTime(this.messages.lastId());
   }

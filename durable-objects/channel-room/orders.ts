@@ -1,9 +1,10 @@
-import type { ChannelStanding, FileNews, Removal } from '../../protocol/announcements.ts';
+import type { ChannelStanding, FileNews, PreviewNews, Removal } from '../../protocol/announcements.ts';
 import type { Outcome } from '../../protocol/errors.ts';
 import type { RedactAnswer, Redaction } from '../../protocol/redactions.ts';
 import type { LogEvent } from '../log/event-log.ts';
 import type { Conversation } from './conversation.ts';
 import { announceFiles } from './file-news.ts';
+import { announcePreviews } from './preview-news.ts';
 import { redact } from './redaction.ts';
 import { removeMessages } from './removal.ts';
 import { announceStanding } from './standing.ts';
@@ -34,6 +35,14 @@ export class Orders {
   /** As `announceFiles`. */
   announceFiles(news: readonly FileNews[]): void {
     this.#publish(announceFiles(this.#conversation, news, this.#begin()));
+  }
+
+  /** As `announcePreviews`. */
+  announcePreviews(news: readonly PreviewNews[]): Outcome<true> {
+    const announced = announcePreviews(this.#conversation, news, this.#begin());
+    if ('problem' in announced) return announced;
+    this.#publish(announced.ok);
+    return { ok: true };
   }
 
   /** As `RoomApi`. */

@@ -3,7 +3,7 @@ import { classifyPostgresError } from '../../db/errors.ts';
 import { drainBatch, skipPoison } from '../../db/queries/drain.ts';
 import { poisonedSeqs, storedEvents } from '../../db/queries/resume.ts';
 import {
-  channelMembers, channelMessages, channelPins, channelReactions, claimLog, type ClaimedLog, findLogPlace, findMembership, keepForkedEvents, moveLog,
+  channelMembers, channelMessages, channelPins, channelPreviews, channelReactions, claimLog, type ClaimedLog, findLogPlace, findMembership, keepForkedEvents, moveLog,
 } from '../../db/queries/room-bootstrap.ts';
 import { findEditWindow } from '../../db/queries/workspace-settings.ts';
 import { PostgresBurst } from '../log/postgres-burst.ts';
@@ -42,6 +42,7 @@ async function readChannel(sql: Sql, channelId: string, read: (channel: StoredCh
       messages: () => channelMessages(tx, channelId),
       reactions: () => channelReactions(tx, channelId),
       pins: () => channelPins(tx, channelId),
+      previews: () => channelPreviews(tx, channelId),
     });
     return claimed;
   });

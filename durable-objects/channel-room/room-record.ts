@@ -1,4 +1,4 @@
-import type { ClaimedLog, FoundMembership, LogMove, LogPlace, MemberRow, MessageIndexRow, PinRow, ReactionRow } from '../../db/queries/room-bootstrap.ts';
+import type { ClaimedLog, FoundMembership, LogMove, LogPlace, MemberRow, MessageIndexRow, PinRow, PreviewRow, ReactionRow } from '../../db/queries/room-bootstrap.ts';
 import type { DrainAnswer } from '../log/drain.ts';
 import type { LogEvent } from '../log/event-log.ts';
 import type { ArchivedEvent } from '../log/archive.ts';
@@ -16,6 +16,7 @@ export interface StoredChannel {
   messages(): AsyncIterable<readonly MessageIndexRow[]>;
   reactions(): AsyncIterable<readonly ReactionRow[]>;
   pins(): AsyncIterable<readonly PinRow[]>;
+  previews(): AsyncIterable<readonly PreviewRow[]>;
 }
 
 /** The record behind a room: Postgres. Every method rejects when it is away. */

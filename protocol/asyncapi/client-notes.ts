@@ -43,6 +43,11 @@ export const ROOM_CLIENT_NOTES: Notes<ClientFrame> = {
     summary: 'One that is not there changes nothing.',
     examples: [{ type: 'unpin', id: '9', message_id: MESSAGE }],
   },
+  remove_previews: {
+    title: 'Remove the previews of a message',
+    summary: 'For its author, and the owners and admins of the channel. It will have none any more.',
+    examples: [{ type: 'remove_previews', id: '10', message_id: MESSAGE }],
+  },
   ack: {
     title: 'Acknowledge',
     summary: 'Everything up to seq has been received and processed: gives the socket credit. The first answers the welcome. Unanswered.',

@@ -55,6 +55,24 @@ export const CHANNEL_EVENT_NOTES: Notes<ChannelEvent> = {
     summary: 'By the actor, who need not be the one who pinned the message.',
     examples: [{ ...entry(12), type: 'message.unpinned', message_id: MESSAGE }],
   },
+  'message.previewed': {
+    title: 'A message has previews of its links',
+    summary: 'All that it has, as of this revision of it. An edit takes them away without a further event; so does the deletion of the message.',
+    examples: [
+      {
+        ...entry(13),
+        type: 'message.previewed',
+        message_id: MESSAGE,
+        revision: 1,
+        previews: [{ url: 'https://engines.example/notes', title: 'Notes on the Analytical Engine', description: 'With notes by the translator', site_name: 'Engines' }],
+      },
+    ],
+  },
+  'message.previews_removed': {
+    title: 'The previews of a message were removed',
+    summary: 'By the actor, who is its author, or an owner or admin of the channel. It will have none any more.',
+    examples: [{ ...entry(14), type: 'message.previews_removed', message_id: MESSAGE }],
+  },
   'member.added': {
     title: 'A member was added',
     summary: 'Or has another role. Repeats the directory event of the same id.',

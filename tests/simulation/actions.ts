@@ -17,6 +17,8 @@ const ACTIONS: readonly (readonly [number, Action])[] = [
   [4, (world) => change(world, (device, messageId) => device.session?.unreact(messageId, pick(world.random, ['👍', '🎉'])))],
   [4, (world) => change(world, (device, messageId) => device.session?.pin(messageId))],
   [3, (world) => change(world, (device, messageId) => device.session?.unpin(messageId))],
+  [4, preview],
+  [1, (world) => change(world, (device, messageId) => device.session?.removePreviews(messageId))],
   [6, ({ program }) => void program.send()],
   [3, ({ program, random }) => void program.sendEach(1 + integer(random, 12))],
   [2, ({ program, random }) => void program.sendBatch(1 + integer(random, 5))],
@@ -74,6 +76,17 @@ function change(world: World, what: (device: Device, messageId: string) => Promi
   const messageId = anyMessage(world);
   // It may be refused, or the device may end first: only sends must come through.
   if (messageId !== null) what(someone(world), messageId)?.catch(() => {});
+}
+
+/** What the fleet found at a link, told to the room whenever it is reached; perhaps of a revision that is not the message's any more. */
+function preview(world: World): void {
+  const { room, random, watch } = world;
+  const messageId = anyMessage(world);
+  if (messageId === null) return;
+  const edits = watch.channel.events.filter((event) => event.type === 'message.edited' && event.message_id === messageId).length;
+  const found = { url: 'https://page.example/', title: `page ${integer(random, 3)}`, description: null, site_name: null };
+  // A call that is lost is made again some day, or not: nobody waits for a preview.
+  room.call(async (core) => core.orders.announcePreviews([{ message_id: messageId, revision: edits + 1, previews: [found] }])).catch(() => {});
 }
 
 function read(world: World): void {

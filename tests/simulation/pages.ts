@@ -44,8 +44,9 @@ function endOf(all: readonly MessageState[], before: string | undefined, around:
 export function messageOf(stored: StoredChannel, state: MessageState): Message {
   const replies = [...stored.messages.values()].filter(({ thread_id, deleted }) => thread_id === state.id && !deleted);
   const about = stored.events.filter((event) => 'message_id' in event && event.message_id === state.id);
-  const { id, seq, pos, thread_id, tpos, author_id, client_msg_id, text, revision, pinned } = state;
+  const { id, seq, pos, thread_id, tpos, author_id, client_msg_id, text, revision, pinned, previews } = state;
   const pin = pinned === null ? undefined : stored.pinOf(id);
+  const shown = previews.length === 0 ? undefined : stored.previewsOf(id);
   return {
     id, seq, pos, thread_id, tpos, author_id, client_msg_id, text, revision,
     channel_id: stored.channelId,
@@ -56,6 +57,7 @@ export function messageOf(stored: StoredChannel, state: MessageState): Message {
     reply_count: replies.length,
     reactions: reactionsOf(state.reactions),
     ...(pin && { pinned: { at: pin.at, by: pin.actor_id } }),
+    ...(shown && { previews: shown }),
   };
 }
 

@@ -113,7 +113,7 @@ export function simulatedRecord(stored: StoredChannel, asking: Asking, drained: 
     readChannel: (_, read) =>
       asking.transaction(async () => {
         const claimed = stored.claim();
-        await read({ members: () => pages(stored.memberRows()), messages: () => pages(stored.messageRows()), reactions: () => pages(stored.reactionRows()), pins: () => pages(stored.pinRows()) });
+        await read({ members: () => pages(stored.memberRows()), messages: () => pages(stored.messageRows()), reactions: () => pages(stored.reactionRows()), pins: () => pages(stored.pinRows()), previews: () => pages(stored.previewRows()) });
         return claimed;
       }),
     findMembership: (_, userId) => ask(() => stored.findMembership(userId)),

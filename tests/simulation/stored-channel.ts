@@ -1,5 +1,6 @@
-import type { ClaimedLog, FoundMembership, LogMove, MemberRow, MessageIndexRow, PinRow, ReactionRow } from '../../db/queries/room-bootstrap.ts';
+import type { ClaimedLog, FoundMembership, LogMove, MemberRow, MessageIndexRow, PinRow, PreviewRow, ReactionRow } from '../../db/queries/room-bootstrap.ts';
 import type { ChannelEvent, MemberRole } from '../../protocol/events.ts';
+import type { LinkPreview } from '../../protocol/previews.ts';
 import { foldMessages, type MessageState } from '../support/fold.ts';
 import { StoredLog } from './stored-log.ts';
 
@@ -93,6 +94,20 @@ export class StoredChannel extends StoredLog<ChannelEvent> {
   /** The event by which a message that is pinned was. */
   pinOf(messageId: string): ChannelEvent | undefined {
     return this.events.findLast((event) => event.type === 'message.pinned' && event.message_id === messageId);
+  }
+
+  previewRows(): PreviewRow[] {
+    const live = [...this.messages.values()].filter(({ deleted }) => !deleted);
+    return live.flatMap(({ id, revision, previews }) => {
+      const removed = this.events.find((event) => event.type === 'message.previews_removed' && event.message_id === id);
+      return removed === undefined && previews.length === 0 ? [] : [{ message_id: id, revision, removed_seq: removed?.seq ?? null }];
+    });
+  }
+
+  /** What a message that has previews shows. */
+  previewsOf(messageId: string): LinkPreview[] | undefined {
+    const shown = this.events.findLast((event) => event.type === 'message.previewed' && event.message_id === messageId);
+    return shown?.type === 'message.previewed' ? shown.previews : undefined;
   }
 
   protected override taken(): void {

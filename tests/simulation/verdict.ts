@@ -83,6 +83,6 @@ const same = (held: readonly (Message | undefined)[], stored: readonly Message[]
 function comparable(message: Message | undefined): unknown {
   if (message === undefined) return null;
   const reactions = message.reactions.flatMap(({ emoji, user_ids }) => user_ids.map((user) => `${emoji} ${user}`)).toSorted();
-  const { id, text, pos, tpos, revision, edited_at, deleted_at, reply_count, pinned } = message;
-  return { id, text, pos, tpos, revision, edited_at, deleted_at, reply_count, reactions, pinned };
+  const { id, text, pos, tpos, revision, edited_at, deleted_at, reply_count, pinned, previews } = message;
+  return { id, text, pos, tpos, revision, edited_at, deleted_at, reply_count, reactions, pinned, previews };
 }

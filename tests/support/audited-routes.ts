@@ -57,6 +57,7 @@ export const NOT_AUDITED: Readonly<Record<string, string>> = {
   'DELETE /v1/channels/{id}/messages/{message_id}/reactions/{emoji}': CONVERSATION,
   'PUT /v1/channels/{id}/messages/{message_id}/pin': CONVERSATION,
   'DELETE /v1/channels/{id}/messages/{message_id}/pin': CONVERSATION,
+  'DELETE /v1/channels/{id}/messages/{message_id}/previews': CONVERSATION,
   'POST /v1/files': CONVERSATION,
   'POST /v1/channels/{id}/messages/{message_id}/reports': 'the report itself says who made it',
   'PATCH /v1/me': OWN,

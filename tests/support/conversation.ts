@@ -80,6 +80,14 @@ export class EventWriter {
     return { ...this.#base(), type: 'message.unpinned', message_id };
   }
 
+  preview({ message_id }: { message_id: string }, title = 'A page', revision = 1): Extract<ChannelEvent, { type: 'message.previewed' }> {
+    return { ...this.#base(), type: 'message.previewed', message_id, revision, previews: [{ url: 'https://page.example/', title, description: null, site_name: 'Pages' }] };
+  }
+
+  removePreviews({ message_id }: { message_id: string }): ChannelEvent {
+    return { ...this.#base(), type: 'message.previews_removed', message_id };
+  }
+
   memberAdded(userId: string): ChannelEvent {
     return { ...this.#base(), type: 'member.added', user_id: userId, role: 'member' };
   }

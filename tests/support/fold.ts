@@ -15,6 +15,8 @@ export interface MessageState {
   readonly reactions: readonly string[];
   /** Who pinned it; null: it is not pinned. */
   readonly pinned: string | null;
+  /** The titles of what was found at its links. */
+  readonly previews: readonly string[];
 }
 
 /** A row of the search index. `seq` is the event it was last folded from. */
@@ -47,15 +49,15 @@ export function foldMessages(events: readonly ChannelEvent[]): Map<string, Messa
 }
 
 function firstState({ message_id: id, actor_id: author_id, seq, pos, thread_id, tpos, client_msg_id, text }: Created): MessageState {
-  return { id, seq, pos, thread_id, tpos, author_id, client_msg_id, text, revision: 1, deleted: false, reactions: [], pinned: null };
+  return { id, seq, pos, thread_id, tpos, author_id, client_msg_id, text, revision: 1, deleted: false, reactions: [], pinned: null, previews: [] };
 }
 
 function changeOf(state: MessageState, event: ChannelEvent): Partial<MessageState> {
   switch (event.type) {
     case 'message.edited':
-      return { text: event.text, revision: event.revision };
+      return { text: event.text, revision: event.revision, previews: [] };
     case 'message.deleted':
-      return { text: '', deleted: true, pinned: null };
+      return { text: '', deleted: true, pinned: null, previews: [] };
     case 'reaction.added':
       return { reactions: [...new Set([...state.reactions, `${event.emoji} ${event.actor_id}`])].sort() };
     case 'reaction.removed':
@@ -64,6 +66,10 @@ function changeOf(state: MessageState, event: ChannelEvent): Partial<MessageStat
       return { pinned: event.actor_id };
     case 'message.unpinned':
       return { pinned: null };
+    case 'message.previewed':
+      return { previews: event.previews.map(({ title }) => title) };
+    case 'message.previews_removed':
+      return { previews: [] };
     default:
       return {};
   }

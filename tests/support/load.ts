@@ -39,6 +39,8 @@ function request(api: Api, channelId: string, command: Command): Promise<Command
       return api.pin(channelId, command.message_id);
     case 'unpin':
       return api.unpin(channelId, command.message_id);
+    case 'remove_previews':
+      return api.removePreviews(channelId, command.message_id);
   }
 }
 
@@ -66,6 +68,7 @@ const EVENT_OF: Record<Command['type'], ChannelEventType> = {
   unreact: 'reaction.removed',
   pin: 'message.pinned',
   unpin: 'message.unpinned',
+  remove_previews: 'message.previews_removed',
 };
 const GIVE_UP_MS = 45_000;
 const MAX_IN_FLIGHT = 400;

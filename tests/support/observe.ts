@@ -2,7 +2,7 @@ import { and, asc, eq } from 'drizzle-orm';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Api, PageQuery } from '../../client/http.ts';
 import type { Database } from '../../db/client.ts';
-import { pins } from '../../db/schema/message-tables.ts';
+import { messagePreviews, pins } from '../../db/schema/message-tables.ts';
 import { eventLog } from '../../db/schema/event-tables.ts';
 import { conversationLogs, messages, reactions } from '../../db/schema/tables.ts';
 import { searchMessages } from '../../db/schema/search-tables.ts';
@@ -82,16 +82,19 @@ async function readStored({ db, channelId }: Tables): Promise<MessageState[]> {
   const { id, seq, pos, thread_id, tpos, author_id, client_msg_id, text, revision, deleted_at } = messages;
   const columns = { id, seq, pos, thread_id, tpos, author_id, client_msg_id, text, revision, deleted_at };
   const rows = await db.select(columns).from(messages).where(eq(messages.channel_id, channelId));
-  const given = await db
+  const reacted = await db
     .select({ message_id: reactions.message_id, emoji: reactions.emoji, user_id: reactions.user_id })
     .from(reactions)
     .where(eq(reactions.channel_id, channelId));
   const pinRows = await db.select({ message_id: pins.message_id, pinned_by: pins.pinned_by }).from(pins).where(eq(pins.channel_id, channelId));
   const pinned = new Map(pinRows.map((pin) => [pin.message_id, pin.pinned_by]));
-  const byMessage = Map.groupBy(given, ({ message_id }) => message_id);
+  const previewRows = await db.select({ message_id: messagePreviews.message_id, previews: messagePreviews.previews }).from(messagePreviews).where(eq(messagePreviews.channel_id, channelId));
+  const previews = new Map(previewRows.map((row) => [row.message_id, row.previews.map(({ title }) => title)]));
+  const byMessage = Map.groupBy(reacted, ({ message_id }) => message_id);
   return rows.map(({ deleted_at: deletedAt, ...row }) => {
     const mine = byMessage.get(row.id) ?? [];
-    return Object.assign(row, { deleted: deletedAt !== null, reactions: mine.map(({ emoji, user_id }) => `${emoji} ${user_id}`).sort(), pinned: pinned.get(row.id) ?? null });
+    const given = mine.map(({ emoji, user_id }) => `${emoji} ${user_id}`).sort();
+    return Object.assign(row, { deleted: deletedAt !== null, reactions: given, pinned: pinned.get(row.id) ?? null, previews: previews.get(row.id) ?? [] });
   });
 }
 
@@ -121,5 +124,6 @@ async function readPages(read: (query: PageQuery) => Promise<MessagePage>): Prom
 function stateOf(message: Message): MessageState {
   const { id, seq, pos, thread_id, tpos, author_id, client_msg_id, text, revision, deleted_at } = message;
   const given = message.reactions.flatMap(({ emoji, user_ids }) => user_ids.map((user) => `${emoji} ${user}`));
-  return { id, seq, pos, thread_id, tpos, author_id, client_msg_id, text, revision, deleted: deleted_at !== null, reactions: given.sort(), pinned: message.pinned?.by ?? null };
+  const previews = (message.previews ?? []).map(({ title }) => title);
+  return { id, seq, pos, thread_id, tpos, author_id, client_msg_id, text, revision, deleted: deleted_at !== null, reactions: given.sort(), pinned: message.pinned?.by ?? null, previews };
 }

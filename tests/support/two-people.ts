@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { launchBrowser, openPerson, type Person } from './browser.ts';
-import { startWorld, type World } from './world.ts';
+import { startWorld, type World, type WorldOptions } from './world.ts';
 
 /** A stack, and two people at its page. */
 export interface TwoPeople {
@@ -12,9 +12,9 @@ export interface TwoPeople {
   close(): Promise<void>;
 }
 
-export async function openTwoPeople(name: string): Promise<TwoPeople> {
+export async function openTwoPeople(name: string, options: WorldOptions = {}): Promise<TwoPeople> {
   const browser = await launchBrowser();
-  const world = await startWorld(name).catch(async (error: unknown) => {
+  const world = await startWorld(name, 'embedded', options).catch(async (error: unknown) => {
     await browser.close();
     throw error;
   });

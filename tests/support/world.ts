@@ -20,7 +20,7 @@ export interface WorldUser {
   readonly api: Api;
 }
 
-export type WorldOptions = Pick<StackOptions, 'clamd' | 'postgresUrl' | 'postgresReplicaUrl' | 'vars' | 'fleetProcesses' | 'redis' | 'report' | 'consumers'>;
+export type WorldOptions = Pick<StackOptions, 'clamd' | 'linkPreviews' | 'postgresUrl' | 'postgresReplicaUrl' | 'vars' | 'fleetProcesses' | 'redis' | 'report' | 'consumers'>;
 
 const HOUR_MS = 3_600_000;
 
@@ -38,7 +38,8 @@ export class World {
     // Postgres refuses root, and its stand-in has to enter.
     chmodSync(dataDir, 0o755);
     // Where files are not scanned, a test says itself what a scan has found.
-    const options = { dataDir, ports, transport, clamd: false, ...more };
+    // And none asks the Internet for anything.
+    const options = { dataDir, ports, transport, clamd: false, linkPreviews: false, ...more };
     return new World(options, await startStack(options));
   }
 

@@ -14,6 +14,7 @@ import { EditForm } from './EditForm.tsx';
 import { Icon } from './Icon.tsx';
 import { MessageActions } from './MessageActions.tsx';
 import { PresenceText } from './PresenceText.tsx';
+import { Previews } from './Previews.tsx';
 import { Reactions } from './Reactions.tsx';
 import { RichText } from './RichText.tsx';
 import { StatusLine } from './StatusLine.tsx';
@@ -46,6 +47,7 @@ export function MessageItem({ rowKey, message, isGrouped, isInThread, isTabStop,
       <MessageFrame store={store} message={message} name={name} isGrouped={isGrouped}>
         {isEditing ? <EditForm store={store} message={message} /> : <Body message={message} />}
         {message.deleted_at === null && <Attachments message={message} />}
+        {!isEditing && message.deleted_at === null && <Previews store={store} message={message} />}
         {message.deleted_at === null && message.reactions.length > 0 && <Reactions store={store} message={message} />}
         {!isInThread && message.reply_count > 0 && <ReplyCount message={message} />}
       </MessageFrame>

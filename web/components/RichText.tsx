@@ -1,5 +1,5 @@
 import { me } from '../state/account.ts';
-import { type Stretch, stretches } from '../state/code.ts';
+import { type Stretch, stretches } from '../../protocol/code.ts';
 import { type Segment, segments } from '../state/text.ts';
 import { userByHandle } from '../state/users.ts';
 
