@@ -24,6 +24,7 @@ import type {
   NotificationSettings,
   NotificationSettingsBody,
 } from '../protocol/notifications.ts';
+import type { NewPushSubscription, PushSubscriptionInfo, PushSubscriptionList } from '../protocol/push.ts';
 import type { Draft, DraftBody, DraftPage } from '../protocol/drafts.ts';
 import type { ProblemDocument } from '../protocol/errors.ts';
 import type { FileState } from '../protocol/files.ts';
@@ -178,6 +179,11 @@ export function createApi(options: HttpOptions) {
       call<NotificationPage>('GET', '/v1/me/notifications', { query: { ...query } }),
     /** Up to this `seq`, or all (null). */
     markNotificationsRead: (readSeq: number | null) => call<NoticesRead>('POST', '/v1/me/notifications/read', { body: { read_seq: readSeq } }),
+    /** And the key with which a browser subscribes; null: the server sends no pushes. */
+    pushSubscriptions: () => call<PushSubscriptionList>('GET', '/v1/me/push-subscriptions'),
+    /** Of this browser, which may be subscribed already. */
+    subscribePush: (body: NewPushSubscription) => call<PushSubscriptionInfo>('PUT', '/v1/me/push-subscriptions', { body }),
+    unsubscribePush: (id: string) => call<unknown>('DELETE', `/v1/me/push-subscriptions/${encodeURIComponent(id)}`),
     settings: () => call<UserSettings>('GET', '/v1/me/settings'),
     /** As `changeNotificationSettings`. */
     changeSettings: (version: number, body: UserSettingsBody) => call<UserSettings>('PATCH', '/v1/me/settings', { body, headers: ifMatch(version) }),

@@ -3,6 +3,8 @@ import { connect, type Sql } from '../db/client.ts';
 import { missingPartitions } from '../db/partitions.ts';
 import { countPendingDeadLetters } from '../db/queries/dead-letters.ts';
 import { countParkedKeys } from '../db/queries/parking.ts';
+import { readOldestDueDigest } from '../db/queries/email-sending.ts';
+import { readOldestDuePush } from '../db/queries/push-sending.ts';
 import { readOldestUnrelayed } from '../db/queries/relay-layout.ts';
 import { readOldestScheduled } from '../db/queries/scheduled-sending.ts';
 import { readOldestDue } from '../db/queries/webhook-sending.ts';
@@ -74,7 +76,7 @@ async function within(ms: number, work: Promise<unknown>): Promise<void> {
   clearTimeout(timer);
 }
 
-function probesOf(sql: Sql, { brokers }: FleetConfig, sources: ReadonlyMap<string, EventSource>): Omit<Probes, 'dependencies'> {
+function probesOf(sql: Sql, { brokers, smtp }: FleetConfig, sources: ReadonlyMap<string, EventSource>): Omit<Probes, 'dependencies'> {
   return {
     ...(brokers.length > 0 && { oldestUnrelayed: () => readOldestUnrelayed(sql) }),
     lags: async () => new Map(await Promise.all([...sources].map(async ([group, source]) => [group, await source.lag()] as const))),
@@ -82,6 +84,9 @@ function probesOf(sql: Sql, { brokers }: FleetConfig, sources: ReadonlyMap<strin
     deadLetters: () => countPendingDeadLetters(sql),
     missingPartitions: async () => (await missingPartitions(sql)).length,
     oldestDueDelivery: () => readOldestDue(sql, new Date()),
+    oldestDuePush: () => readOldestDuePush(sql),
+    // Where nothing mails them, nobody waits for digests.
+    oldestDueDigest: () => (smtp === null ? Promise.resolve(null) : readOldestDueDigest(sql)),
     oldestScheduled: () => readOldestScheduled(sql),
   };
 }

@@ -15,6 +15,10 @@ export interface Probes {
   readonly missingPartitions: () => Promise<number>;
   /** Milliseconds since 1970 at which the delivery of a webhook that waits longest was due; null: none is. */
   readonly oldestDueDelivery: () => Promise<number | null>;
+  /** Milliseconds since 1970 at which the browser that waits longest for a push should have been sent it; null: none is due. */
+  readonly oldestDuePush: () => Promise<number | null>;
+  /** The same of the user who waits longest for a digest. */
+  readonly oldestDueDigest: () => Promise<number | null>;
   /** Milliseconds since 1970 at which the scheduled message that waits longest was to be sent; null: none is due. */
   readonly oldestScheduled: () => Promise<number | null>;
   readonly dependencies: () => Promise<readonly DependencyState[]>;
@@ -41,6 +45,8 @@ export class FleetMetrics {
   readonly #deliveries = this.#counter('colink_webhook_deliveries_total', 'Deliveries of webhooks, by what became of them; retried: an attempt failed and there will be another', ['outcome']);
   readonly #disabled = this.#counter('colink_webhooks_disabled_total', 'Webhooks disabled by what became of their deliveries', ['reason']);
 
+  readonly #sent = this.#counter('colink_notification_sends_total', 'Notices sent out of Colink, by what became of them; retried: an attempt failed and there will be another; dropped: nobody wants it any more', ['channel', 'outcome']);
+  readonly #pushEnds = this.#counter('colink_push_subscriptions_ended_total', 'Push subscriptions deleted by what became of their pushes', ['reason']);
   readonly #scheduled = this.#counter('colink_scheduled_messages_total', 'Scheduled messages that were due, by what became of them; later: it will be tried again', ['outcome']);
 
   constructor() {
@@ -74,10 +80,26 @@ export class FleetMetrics {
       const at = await probes.oldestDueDelivery();
       gauge.set(at === null ? 0 : Math.max(0, (Date.now() - at) / 1_000));
     });
+    this.#asked('colink_push_oldest_due_age_seconds', 'For how long the browser that waits longest for a push should have been sent it, those that fail aside', [], async (gauge) => {
+      const at = await probes.oldestDuePush();
+      gauge.set(at === null ? 0 : Math.max(0, (Date.now() - at) / 1_000));
+    });
+    this.#asked('colink_digest_oldest_due_age_seconds', 'For how long the user who waits longest for a digest should have been looked at, those whose mails fail aside', [], async (gauge) => {
+      const at = await probes.oldestDueDigest();
+      gauge.set(at === null ? 0 : Math.max(0, (Date.now() - at) / 1_000));
+    });
     this.#asked('colink_scheduled_message_oldest_due_age_seconds', 'For how long the scheduled message that waits longest should have been sent', [], async (gauge) => {
       const at = await probes.oldestScheduled();
       gauge.set(at === null ? 0 : Math.max(0, (Date.now() - at) / 1_000));
     });
+  }
+
+  notificationSent(channel: string, outcome: string): void {
+    this.#sent.inc({ channel, outcome });
+  }
+
+  pushSubscriptionEnded(reason: string): void {
+    this.#pushEnds.inc({ reason });
   }
 
   scheduledMessage(outcome: string): void {

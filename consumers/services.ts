@@ -20,6 +20,7 @@ import { linkRulesOf, previewServices } from './link-previewer/service.ts';
 import { createMaintenance } from './maintenance.ts';
 import { schedulerService } from './message-scheduler/service.ts';
 import type { FleetMetrics } from './metrics.ts';
+import { notificationSenders } from './notification-sender/services.ts';
 import { kafkaSink } from './outbox-relay/kafka-sink.ts';
 import { createShardedRelay } from './outbox-relay/sharded-relay.ts';
 import type { NotifierEvent } from './notifier/batch.ts';
@@ -100,7 +101,7 @@ export function assemble(parts: FleetParts): Services {
   const sources = new Map(groups.map((group) => [group.id, new RestartableSource(() => createSource(parts, kafka, group))]));
   const isRelaying = config.run !== 'groups';
   const services = [
-    ...(config.run === 'relay' ? [] : [clock.service(), ...groupServices(parts, groups, sources, clock), ...webhookServices(parts), ...scannerServices(parts), ...schedulerServices(parts), ...linkServices(parts)]),
+    ...(config.run === 'relay' ? [] : [clock.service(), ...groupServices(parts, groups, sources, clock), ...webhookServices(parts), ...scannerServices(parts), ...schedulerServices(parts), ...linkServices(parts), ...notificationSenders(parts)]),
     ...(kafka === null ? [] : [topicService(parts, kafka)]),
     ...(kafka !== null && isRelaying ? [publisherService(parts, kafka), relayService(parts, kafka)] : []),
     ...(isRelaying ? [maintenanceService(parts, kafka === null ? groups : [])] : []),

@@ -17,6 +17,8 @@ import { eventTables } from './schema/event-tables.ts';
 import { fileTables } from './schema/file-tables.ts';
 import { messageTables } from './schema/message-tables.ts';
 import { notificationTables } from './schema/notification-tables.ts';
+import { emailTables } from './schema/email-tables.ts';
+import { pushTables } from './schema/push-tables.ts';
 import { peopleTables } from './schema/people-tables.ts';
 import { searchTables } from './schema/search-tables.ts';
 import { tables } from './schema/tables.ts';
@@ -79,7 +81,7 @@ test('the tables of queries have the columns of the database', async () => {
     FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
     WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relnamespace = 'public'::regnamespace`;
   const inDatabase = rows.map((row) => `${row.name}.${row.column} ${row.type} ${row.required}`);
-  const inQueries = Object.values({ ...tables, ...eventTables, ...fileTables, ...notificationTables, ...adminTables, ...messageTables, ...searchTables, ...threadTables, ...webhookSchema, ...peopleTables }).flatMap((table) => (is(table, PgTable) ? columnsOf(table) : []));
+  const inQueries = Object.values({ ...tables, ...eventTables, ...fileTables, ...notificationTables, ...pushTables, ...emailTables, ...adminTables, ...messageTables, ...searchTables, ...threadTables, ...webhookSchema, ...peopleTables }).flatMap((table) => (is(table, PgTable) ? columnsOf(table) : []));
   expect(inQueries.toSorted()).toEqual(inDatabase.toSorted());
 });
 

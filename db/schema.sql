@@ -189,6 +189,28 @@ CREATE TABLE drafts (
   CONSTRAINT drafts_user_id_channel_id_thread_id_key UNIQUE NULLS NOT DISTINCT (user_id, channel_id, thread_id)
 );
 
+CREATE TABLE email_digests (
+  user_id uuid NOT NULL,
+  address text,
+  mode text DEFAULT 'off'::text NOT NULL,
+  after_minutes integer DEFAULT 15 NOT NULL,
+  daily_hour smallint DEFAULT 8 NOT NULL,
+  version integer DEFAULT 0 NOT NULL,
+  mailed_seq bigint DEFAULT 0 NOT NULL,
+  mailed_at timestamp with time zone,
+  due_at timestamp with time zone,
+  lease uuid,
+  failures integer DEFAULT 0 NOT NULL,
+  digest_id uuid,
+  digest_seq bigint,
+  CONSTRAINT email_digests_pkey PRIMARY KEY (user_id),
+  CONSTRAINT email_digests_address_check CHECK (octet_length(address) <= 254),
+  CONSTRAINT email_digests_after_minutes_check CHECK (after_minutes >= 5 AND after_minutes <= 1440),
+  CONSTRAINT email_digests_check CHECK ((digest_id IS NULL) = (digest_seq IS NULL)),
+  CONSTRAINT email_digests_daily_hour_check CHECK (daily_hour >= 0 AND daily_hour <= 23),
+  CONSTRAINT email_digests_mode_check CHECK (mode = ANY (ARRAY['off'::text, 'after'::text, 'daily'::text]))
+) WITH (fillfactor=80);
+
 CREATE TABLE event_log (
   logged_at timestamp with time zone DEFAULT now() NOT NULL,
   "position" bigint DEFAULT nextval('event_log_position'::regclass) NOT NULL,
@@ -552,6 +574,35 @@ CREATE TABLE pins (
   CONSTRAINT pins_pkey PRIMARY KEY (message_id)
 );
 
+CREATE TABLE push_subscriptions (
+  id uuid NOT NULL,
+  user_id uuid NOT NULL,
+  credential_id uuid NOT NULL,
+  endpoint text NOT NULL,
+  host text NOT NULL,
+  p256dh bytea NOT NULL,
+  auth bytea NOT NULL,
+  created_at timestamp with time zone NOT NULL,
+  due_at timestamp with time zone,
+  lease uuid,
+  failures integer DEFAULT 0 NOT NULL,
+  failing_since timestamp with time zone,
+  CONSTRAINT push_subscriptions_pkey PRIMARY KEY (id),
+  CONSTRAINT push_subscriptions_auth_check CHECK (octet_length(auth) = 16),
+  CONSTRAINT push_subscriptions_endpoint_check CHECK (octet_length(endpoint) <= 1024),
+  CONSTRAINT push_subscriptions_p256dh_check CHECK (octet_length(p256dh) = 65)
+) WITH (fillfactor=80);
+
+CREATE TABLE pushes (
+  subscription_id uuid NOT NULL,
+  notice_id uuid NOT NULL,
+  notice_seq bigint NOT NULL,
+  status text DEFAULT 'pending'::text NOT NULL,
+  created_at timestamp with time zone NOT NULL,
+  CONSTRAINT pushes_pkey PRIMARY KEY (subscription_id, notice_id),
+  CONSTRAINT pushes_status_check CHECK (status = ANY (ARRAY['pending'::text, 'sent'::text, 'dropped'::text]))
+);
+
 CREATE TABLE reactions (
   message_id uuid NOT NULL,
   emoji text NOT NULL,
@@ -839,6 +890,8 @@ ALTER TABLE drafts ADD CONSTRAINT drafts_channel_id_fkey FOREIGN KEY (channel_id
 
 ALTER TABLE drafts ADD CONSTRAINT drafts_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
 
+ALTER TABLE email_digests ADD CONSTRAINT email_digests_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
+
 ALTER TABLE export_channels ADD CONSTRAINT export_channels_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES channels(id);
 
 ALTER TABLE export_channels ADD CONSTRAINT export_channels_export_id_fkey FOREIGN KEY (export_id) REFERENCES exports(id) ON DELETE CASCADE;
@@ -907,6 +960,12 @@ ALTER TABLE parked_records ADD CONSTRAINT parked_records_dead_letter_id_fkey FOR
 
 ALTER TABLE parked_records ADD CONSTRAINT parked_records_group_id_topic_key_fkey FOREIGN KEY (group_id, topic, key) REFERENCES parked_keys(group_id, topic, key) ON DELETE CASCADE;
 
+ALTER TABLE push_subscriptions ADD CONSTRAINT push_subscriptions_credential_id_fkey FOREIGN KEY (credential_id) REFERENCES credentials(id) ON DELETE CASCADE;
+
+ALTER TABLE push_subscriptions ADD CONSTRAINT push_subscriptions_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
+
+ALTER TABLE pushes ADD CONSTRAINT pushes_subscription_id_fkey FOREIGN KEY (subscription_id) REFERENCES push_subscriptions(id) ON DELETE CASCADE;
+
 ALTER TABLE read_states ADD CONSTRAINT read_states_channel_id_fkey FOREIGN KEY (channel_id) REFERENCES channels(id);
 
 ALTER TABLE read_states ADD CONSTRAINT read_states_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
@@ -960,6 +1019,8 @@ CREATE INDEX dead_letters_settled ON dead_letters USING btree (last_failed_at) W
 CREATE INDEX dead_letters_unpublished ON dead_letters USING btree (last_failed_at) WHERE published_at IS NULL;
 
 CREATE INDEX drafts_newest ON drafts USING btree (user_id, version);
+
+CREATE INDEX email_digests_due ON email_digests USING btree (due_at) WHERE due_at IS NOT NULL;
 
 CREATE INDEX event_log_relay ON event_log USING btree (xid, "position");
 
@@ -1024,6 +1085,18 @@ CREATE INDEX parked_keys_due ON parked_keys USING btree (group_id, next_retry_at
 CREATE INDEX parked_records_key ON parked_records USING btree (group_id, topic, key, "position", id);
 
 CREATE INDEX pins_channel ON pins USING btree (channel_id, seq);
+
+CREATE INDEX push_subscriptions_credential ON push_subscriptions USING btree (credential_id);
+
+CREATE INDEX push_subscriptions_due ON push_subscriptions USING btree (due_at) WHERE due_at IS NOT NULL;
+
+CREATE UNIQUE INDEX push_subscriptions_endpoint ON push_subscriptions USING btree (endpoint);
+
+CREATE INDEX push_subscriptions_user ON push_subscriptions USING btree (user_id, id);
+
+CREATE INDEX pushes_age ON pushes USING btree (created_at);
+
+CREATE INDEX pushes_waiting ON pushes USING btree (subscription_id, notice_seq) WHERE status = 'pending'::text;
 
 CREATE INDEX reactions_channel ON reactions USING btree (channel_id);
 

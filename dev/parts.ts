@@ -155,6 +155,8 @@ export interface FleetSettings {
   readonly relayShards: number;
   readonly workerUrl: string;
   readonly fleetToken: string;
+  /** The variables of Web Push. */
+  readonly vapid: Readonly<Record<string, string>>;
   /** The variables of the second cache level; none where there is none. */
   readonly redis: Readonly<Record<string, string>>;
   /** Where clamd listens; empty: files are not scanned. */
@@ -163,7 +165,7 @@ export interface FleetSettings {
 }
 
 /** The relay or the consumer groups. They drain for up to 8 s when asked to stop. */
-export function fleetPart(dataDir: string, { name, run, port, postgresUrl, brokers, relayShards, workerUrl, fleetToken, redis, clamdAddress, linkPreviews }: FleetSettings): StartPart {
+export function fleetPart(dataDir: string, { name, run, port, postgresUrl, brokers, relayShards, workerUrl, fleetToken, vapid, redis, clamdAddress, linkPreviews }: FleetSettings): StartPart {
   return nodePart({
     name,
     dataDir,
@@ -171,7 +173,7 @@ export function fleetPart(dataDir: string, { name, run, port, postgresUrl, broke
     args: ['--disable-warning=TimeoutNegativeWarning', join(import.meta.dirname, '..', 'consumers', 'main.ts'), '--run', run],
     env: {
       DATABASE_URL: postgresUrl, KAFKA_BROKERS: brokers.join(','), RELAY_SHARDS: String(relayShards), PORT: String(port), WORKER_URL: workerUrl, FLEET_TOKEN: fleetToken,
-      CLAMD_ADDRESS: clamdAddress, LINK_PREVIEWS: linkPreviews, ...LOCAL, ...NO_REDIS, ...redis,
+      CLAMD_ADDRESS: clamdAddress, LINK_PREVIEWS: linkPreviews, ...LOCAL, ...vapid, ...NO_REDIS, ...redis,
     },
     probe: () => probe(`http://127.0.0.1:${port}/health`),
     graceMs: 8_000,

@@ -18,6 +18,7 @@ import { fleetPart, type FleetSettings, identityPart, kafkaPart, poolerPart, pos
 import { answersAny, differentPorts, type PortName, type PortPlan, type Ports, type PortWish } from './ports.ts';
 import { type StartPart, Supervisor } from './supervisor.ts';
 import { chooseTransport, type TransportChoice, type TransportWish } from './transport.ts';
+import { persistentVapid, type VapidVariables } from './vapid-keys.ts';
 
 export interface StackOptions {
   /** Holds all data, logs and `dev.json`. Two stacks share none. */
@@ -121,6 +122,7 @@ class Assembly implements Stack {
   #isUp = false;
   /** The secret that the fleet and the Worker share while this stack runs. */
   readonly #fleetToken = randomBytes(24).toString('base64url');
+  readonly #vapid: VapidVariables;
   readonly #pgbouncer: Component;
 
   constructor(options: StackOptions, transport: TransportChoice, { ports, taken, held }: PortPlan & { readonly held: HeldPorts }) {
@@ -130,6 +132,7 @@ class Assembly implements Stack {
     this.#ports = ports;
     this.#held = held;
     this.dataDir = options.dataDir;
+    this.#vapid = persistentVapid(join(options.dataDir, 'vapid.json'));
     this.#supervisor = new Supervisor({ onChange: () => this.#publish(), report: (line) => this.#news(line) });
     for (const [name, port] of Object.entries(taken)) this.#news(`port ${port} (${name}) is taken, another is used`);
   }
@@ -245,7 +248,7 @@ class Assembly implements Stack {
       bundleDir: join(this.dataDir, 'bundle'),
       postgresUrl: isPresent(this.#pgbouncer) ? pooledUrl(this.#postgresUrl(), this.#ports.pooler) : this.#postgresUrl(),
       ...(this.#options.postgresReplicaUrl && { postgresReplicaUrl: this.#options.postgresReplicaUrl }),
-      vars: { ENVIRONMENT: 'development', ...identityVars(idp), FLEET_TOKEN: this.#fleetToken, ...(await redis), ...this.#options.vars },
+      vars: { ENVIRONMENT: 'development', ...identityVars(idp), FLEET_TOKEN: this.#fleetToken, ...this.#vapid.worker, ...(await redis), ...this.#options.vars },
     };
     await this.#add('worker', workerPart(this.dataDir, settings));
     this.#line('worker', `127.0.0.1:${worker}`, `API, sockets, Durable Objects in workerd, ${seconds(since)}; ${page}`);
@@ -254,7 +257,7 @@ class Assembly implements Stack {
   async #startConsumers(redis: Record<string, string>, clamdAddress: string): Promise<void> {
     const { fleet, relay, worker } = this.#ports;
     const brokers = this.#brokers();
-    const common = { postgresUrl: this.#postgresUrl(), brokers, workerUrl: `http://127.0.0.1:${worker}`, fleetToken: this.#fleetToken, redis, clamdAddress, linkPreviews: (this.#options.linkPreviews ?? true) ? 'loopback' : 'off', relayShards: this.#fleetProcesses } as const;
+    const common = { postgresUrl: this.#postgresUrl(), brokers, workerUrl: `http://127.0.0.1:${worker}`, fleetToken: this.#fleetToken, vapid: this.#vapid.fleet, redis, clamdAddress, linkPreviews: (this.#options.linkPreviews ?? true) ? 'loopback' : 'off', relayShards: this.#fleetProcesses } as const;
     const more = await differentPorts(2 * (this.#fleetProcesses - 1), Object.values(this.#ports));
     const starts = [this.#startFleet('fleet', [fleet, ...more.slice(this.#fleetProcesses - 1)], { ...common, run: 'groups' })];
     if (brokers.length > 0) starts.push(this.#startFleet('relay', [relay, ...more], { ...common, run: 'relay' }));

@@ -165,9 +165,9 @@ describe('the matrix of routes and callers (G5)', () => {
 
 /** One of each thing that people have for themselves, by the beginning of its paths. */
 async function thingsOf(user: WorldUser): Promise<Record<string, string>> {
-  const make = async (path: string, type: string, body: string): Promise<string> => {
+  const make = async (path: string, type: string, body: string, method = 'POST'): Promise<string> => {
     const headers = { authorization: `Bearer ${user.token}`, 'content-type': type, 'content-length': String(body.length) };
-    const { status, text } = await rawRequest(world.baseUrl, { method: 'POST', path, headers, body });
+    const { status, text } = await rawRequest(world.baseUrl, { method, path, headers, body });
     // Of some things there is one, however often it is asked for.
     expect({ path, text, made: status === 200 || status === 201 }).toMatchObject({ made: true });
     return z.looseObject({ id: z.string() }).parse(JSON.parse(text)).id;
@@ -183,6 +183,10 @@ async function thingsOf(user: WorldUser): Promise<Record<string, string>> {
     '/v1/me/scheduled-messages/': await make(
       `/v1/channels/${secret}/scheduled-messages`, 'application/json', JSON.stringify({ text: 'a', send_at: new Date(Date.now() + 3_600_000).toISOString() }),
     ),
+    '/v1/me/push-subscriptions/': await make('/v1/me/push-subscriptions', 'application/json', JSON.stringify({
+      endpoint: 'https://push.example.net/access',
+      keys: { p256dh: 'BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4', auth: 'BTBZMqHH6r4Tts7J_aSIgg' },
+    }), 'PUT'),
     '/v1/me/credentials/': await make('/v1/me/tokens', 'application/json', JSON.stringify({ name: 'a' })),
   };
 }

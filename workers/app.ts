@@ -16,6 +16,7 @@ import { credentialRoutes } from './routes/credentials.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { directChannelRoutes } from './routes/direct-channels.ts';
 import { docsRoutes } from './routes/docs.ts';
+import { emailSettingsRoutes } from './routes/email-settings.ts';
 import { exportRoutes } from './routes/export.ts';
 import { draftRoutes } from './routes/drafts.ts';
 import { fileRoutes } from './routes/files.ts';
@@ -37,6 +38,7 @@ import { operationsRoutes } from './routes/operations.ts';
 import { pinRoutes } from './routes/pins.ts';
 import { previewRoutes } from './routes/previews.ts';
 import { presenceRoutes } from './routes/presence.ts';
+import { pushSubscriptionRoutes } from './routes/push-subscriptions.ts';
 import { readStateRoutes } from './routes/read-states.ts';
 import { revisionRoutes } from './routes/revisions.ts';
 import { scheduledMessageRoutes } from './routes/scheduled-messages.ts';
@@ -47,6 +49,7 @@ import { settingsRoutes } from './routes/settings.ts';
 import { slackRoutes } from './routes/slack.ts';
 import { socketRoutes, socketTicketRoutes } from './routes/sockets.ts';
 import { threadRoutes } from './routes/threads.ts';
+import { unsubscribeRoutes } from './routes/unsubscribe.ts';
 import { userRoutes } from './routes/users.ts';
 import { webhookRoutes } from './routes/webhooks.ts';
 import { workspaceSettingsRoutes } from './routes/workspace-settings.ts';
@@ -70,6 +73,7 @@ export function createApp(services: Services): App {
   app.route('/', socketRoutes(services));
   app.route('/', hookRoutes(services));
   app.route('/', slackRoutes(services));
+  app.route('/', unsubscribeRoutes());
 
   app.use('/v1/*', authenticate(services));
   for (const routes of guardedRoutes(services)) app.route('/', routes);
@@ -94,6 +98,8 @@ const guardedRoutes = (services: Services): App[] => [
   presenceRoutes(),
   notificationRoutes(),
   notificationSettingsRoutes(),
+  pushSubscriptionRoutes(),
+  emailSettingsRoutes(),
   settingsRoutes(),
   fileRoutes(),
   readStateRoutes(),

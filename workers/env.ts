@@ -48,6 +48,8 @@ export interface Env {
   readonly METRICS_TOKEN?: string;
   /** Secret of the consumer fleet. Without one nothing can be told to inboxes from there. */
   readonly FLEET_TOKEN?: string;
+  /** The public key of Web Push (VAPID), 65 bytes in base64url; the fleet has the private one. Without it nobody subscribes to pushes. */
+  readonly VAPID_PUBLIC_KEY?: string;
   /** Without both there is no second level of the profile cache. */
   readonly UPSTASH_REDIS_REST_URL?: string;
   readonly UPSTASH_REDIS_REST_TOKEN?: string;

@@ -54,8 +54,8 @@ export function answerError(error: Error, c: Context<AppEnv>): Response {
   return problemResponse(c, { code: unreachable ? 'unavailable' : 'internal' });
 }
 
-/** The path of an incoming webhook is its secret. */
-const loggedPath = (path: string): string => (path.startsWith('/hooks/') ? '/hooks/…' : path);
+/** The path of an incoming webhook is its secret, and so is that of a link which ends digests. */
+const loggedPath = (path: string): string => path.replace(/^\/(hooks|unsubscribe)\/.*$/s, '/$1/…');
 
 /** What the validators of the framework throw. */
 function codeOf(status: number): ErrorCode {

@@ -1,4 +1,5 @@
 import type { CountedBadge } from '../../db/queries/badges.ts';
+import type { NotedNotice } from '../../db/queries/push-sending.ts';
 import type { NoticeCandidate, NoticedMessage, NoticedPhrase, SentMessage } from '../../db/queries/notices.ts';
 import type { DirectoryEvent } from '../../protocol/directory-events.ts';
 import type { ChannelEvent } from '../../protocol/events.ts';
@@ -12,7 +13,7 @@ type Of<E extends { readonly type: string }, T extends E['type']> = Extract<E, {
 type Created = Of<ChannelEvent, 'message.created'>;
 type Edited = Of<ChannelEvent, 'message.edited'>;
 type MemberEvent = Of<DirectoryEvent, 'channel.member_added' | 'channel.member_removed'>;
-export type NotifierEvent = Created | Edited | Of<ChannelEvent, 'message.deleted'> | MemberEvent | Of<DirectoryEvent, 'notification_level.updated'> | Of<InboxEvent, 'read.moved'>;
+export type NotifierEvent = Created | Edited | Of<ChannelEvent, 'message.deleted'> | MemberEvent | Of<DirectoryEvent, 'notification_level.updated'> | Of<InboxEvent, 'read.moved' | 'message.notified'>;
 
 /** What may be news to somebody: a message, as an event has made it. `seq`, `pos` and `thread_id` are those with which it was sent. */
 interface News extends Omit<SentMessage, 'created_at'> {
@@ -25,6 +26,8 @@ export interface NotifierWork {
   /** Events that may be news, in their order. */
   readonly told: readonly { readonly channelId: string; readonly event: Created | Edited }[];
   readonly changes: readonly MemberEvent[];
+  /** Notices that inboxes have logged: nobody was looking. Their users are to be told outside of Colink, too; in quiet hours by what wakes nobody. */
+  readonly noted: readonly (NotedNotice & { readonly quiet: boolean })[];
   /** Channels that everybody's badge of may have changed. */
   readonly channels: readonly string[];
   /** Users all of whose badges may have, and single badges, as [user, channel]. */
@@ -34,7 +37,7 @@ export interface NotifierWork {
 
 /** A channel, or a badge, is counted once a batch, however many events touch it. `since`: who wrote before notifies nobody; epoch milliseconds. Nor does what was imported. */
 export function sortOut(events: readonly Consumed<NotifierEvent>[], since: number): NotifierWork {
-  const work = { told: [] as { channelId: string; event: Created | Edited }[], changes: [] as MemberEvent[], pairs: [] as [string, string][] };
+  const work = { told: [] as { channelId: string; event: Created | Edited }[], changes: [] as MemberEvent[], noted: [] as (NotedNotice & { quiet: boolean })[], pairs: [] as [string, string][] };
   const [channels, users] = [new Set<string>(), new Set<string>()];
   const isNews = (event: Created | Edited): boolean => Date.parse(event.at) >= since && (event.type === 'message.edited' || event.origin === null);
   for (const { key, event } of events) {
@@ -46,6 +49,9 @@ export function sortOut(events: readonly Consumed<NotifierEvent>[], since: numbe
         break;
       case 'message.deleted':
         channels.add(key);
+        break;
+      case 'message.notified':
+        work.noted.push({ id: event.id, user_id: key, seq: event.seq, at: event.at, quiet: event.quiet === true });
         break;
       case 'read.moved':
         work.pairs.push([key, event.channel_id]);

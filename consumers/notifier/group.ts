@@ -3,6 +3,8 @@ import { z } from 'zod';
 import { countAwakeBadges, countBadgesOf, countBadgesOfUsers, letInboxesSleep } from '../../db/queries/badges.ts';
 import { groupStart } from '../../db/queries/consumer-offsets.ts';
 import { findNoticeCandidates, findSentMessages, type NoticeCandidate, type NoticedMessage, type NoticedPhrase } from '../../db/queries/notices.ts';
+import { noteDigests } from '../../db/queries/email-sending.ts';
+import { notePushes } from '../../db/queries/push-sending.ts';
 import { directoryEventSchema } from '../../protocol/directory-events.ts';
 import { channelEventSchema } from '../../protocol/events.ts';
 import { inboxEventSchema } from '../../protocol/inbox-events.ts';
@@ -14,7 +16,7 @@ import type { Inboxes } from './inboxes.ts';
 const ID = 'notifier';
 /** What was written so long before the group's first batch is still news: it may have waited for the group. Milliseconds. */
 const NEWS_MS = 3_600_000;
-const TYPES = ['message.created', 'message.edited', 'message.deleted', 'channel.member_added', 'channel.member_removed', 'notification_level.updated', 'read.moved'] as const;
+const TYPES = ['message.created', 'message.edited', 'message.deleted', 'channel.member_added', 'channel.member_removed', 'notification_level.updated', 'read.moved', 'message.notified'] as const;
 
 const isWanted = (event: { readonly type: string }): event is NotifierEvent => TYPES.some((type) => type === event.type);
 const schema = z.union([channelEventSchema, directoryEventSchema, inboxEventSchema]).transform((event, context): NotifierEvent => {
@@ -25,7 +27,7 @@ const schema = z.union([channelEventSchema, directoryEventSchema, inboxEventSche
 
 /**
  * Tells inboxes what concerns their users: notices of direct messages, mentions and replies, member changes once more, and badges, counted after the
- * events that changed them are in Postgres (`docs/decisions/0012-the-inbox-and-its-badges.md`). On a database that is older than the group it counts the
+ * events that changed them are in Postgres (`docs/decisions/0012-the-inbox-and-its-badges.md`). What an inbox has logged of that it notes for the senders of pushes and digests. On a database that is older than the group it counts the
  * whole past, but notifies of none of it.
  */
 export const notifier = (inboxes: Inboxes): ConsumerGroup<NotifierEvent> => ({
@@ -46,6 +48,9 @@ async function notify(tx: postgres.TransactionSql, inboxes: Inboxes, events: rea
   const candidates = await findAll(tx, noticedMessages(news));
   const badges = [...(await countAwakeBadges(tx, work.channels)), ...(await countBadgesOfUsers(tx, work.users)), ...(await countBadgesOf(tx, work.pairs))];
   await letInboxesSleep(tx, await inboxes.tell(gather(work, news, candidates, badges)));
+  // The last thing: until the commit nobody sends to whom it locks.
+  await notePushes(tx, work.noted.filter(({ quiet }) => !quiet));
+  await noteDigests(tx, [...new Set(work.noted.map(({ user_id }) => user_id))]);
 }
 
 async function findAll(tx: postgres.TransactionSql, messages: readonly NoticedMessage[]): Promise<NoticeCandidate[]> {

@@ -6,6 +6,7 @@ import { credentials, members, users } from '../schema/tables.ts';
 import { refuseNonAdmin } from './administrators.ts';
 import { type Act, recordAct } from './audit.ts';
 import { appendDirectoryEvent } from './directory-events.ts';
+import { forgetAddress } from './email-settings.ts';
 import { forgetReported } from './reports.ts';
 import { disableWebhooksOf } from './webhooks.ts';
 
@@ -51,6 +52,7 @@ export async function requestRedaction(tx: Transaction, request: UserRequest): P
   const { eventId: id, actorId: actor_id, userId: user_id, now, traceparent } = request;
   await appendDirectoryEvent(tx, { type: 'user.redaction_requested', id, at: now.toISOString(), actor_id, user_id }, traceparent);
   await forgetReported(tx, user_id);
+  await forgetAddress(tx, user_id);
   await recordUserAct(tx, request, 'user.redaction_requested');
   return { ok: true };
 }

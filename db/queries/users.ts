@@ -68,6 +68,8 @@ export interface SignIn {
   readonly display_name: string;
   /** The provider does not say what they are called: the displayed name is a stand-in, for someone new. */
   readonly unnamed?: boolean;
+  /** The address that the provider has verified; null: none; absent: it says nothing of one. */
+  readonly email?: string | null | undefined;
 }
 
 export interface SignedIn {

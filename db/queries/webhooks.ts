@@ -2,6 +2,7 @@ import { sql, type SQL } from 'drizzle-orm';
 import { uuidv7 } from 'uuidv7';
 import type { Outcome } from '../../protocol/errors.ts';
 import { MAX_WEBHOOKS, type NewWebhook, ROTATION_HOURS, type Webhook, type WebhookPatch } from '../../protocol/webhooks.ts';
+import { toHex } from '../bytes.ts';
 import type { Queryable, Transaction } from '../client.ts';
 import { webhooks } from '../schema/webhook-tables.ts';
 import { callerRow, refuseReader, type Standing, standingColumns, standingTables } from './access.ts';
@@ -109,7 +110,7 @@ export async function rotateSecret(tx: Transaction, { credentialId, id, now }: W
   if ('problem' in found) return found;
   await tx.execute(sql`
     UPDATE webhooks SET previous_secret = secret, previous_secret_until = ${now.toISOString()}::timestamptz + make_interval(hours => ${ROTATION_HOURS}),
-      secret = decode(${hexOf(secret)}, 'hex'), version = version + 1
+      secret = decode(${toHex(secret)}, 'hex'), version = version + 1
     WHERE id = ${id}`);
   await recordWebhook(tx, id, 'webhook.secret_rotated');
   return findWebhook(tx, credentialId, id);
@@ -118,8 +119,6 @@ export async function rotateSecret(tx: Transaction, { credentialId, id, now }: W
 /** Of the URL its host alone: the rest may hold a secret of the receiver's. */
 const recordWebhook = (tx: Transaction, id: string, act: Act['act'], details: Act['details'] = {}): Promise<void> =>
   recordAct(tx, { act, target: ['webhook', id], details });
-
-const hexOf = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 
 /** It is gone for everybody; the fleet deletes its deliveries, which may be many, and then it. */
 export async function deleteWebhook(tx: Transaction, { credentialId, id, now }: WebhookRequest): Promise<Outcome<null>> {

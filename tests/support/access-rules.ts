@@ -49,6 +49,7 @@ const PREFIXES: readonly [prefix: string, rule: Rule][] = [
   ['/v1/invitations/{id}', 'owner'],
   ['/v1/files/{id}', 'owner'],
   ['/v1/me/drafts/{channel_id}', 'owner'],
+  ['/v1/me/push-subscriptions/{id}', 'owner'],
   ['/v1/me/scheduled-messages/{id}', 'owner'],
   ['/v1/messages/{message_id}', 'owner'],
   ['/v1/webhooks/{id}', 'owner'],
@@ -58,6 +59,8 @@ const PREFIXES: readonly [prefix: string, rule: Rule][] = [
   ['/hooks/', 'anybody'],
   // It answers as Slack does: 200, and why not.
   ['/slack/', 'anybody'],
+  // Its signature is the credential.
+  ['/unsubscribe/', 'anybody'],
   ['/health', 'anybody'],
   ['/ready', 'anybody'],
   ['/metrics', 'anybody'],

@@ -21,6 +21,23 @@ describe('a person from claims', () => {
     expect([[...person.handles][0], person.display_name]).toEqual([handle, name]);
   });
 
+  it.each([
+    [{ email: 'Grace.Hopper+x@navy.example', email_verified: true }, 'Grace.Hopper+x@navy.example'],
+    [{ email: 'grace@navy.example', email_verified: 'true' }, 'grace@navy.example'],
+    [{ email: 'grace@navy.example', email_verified: false }, null],
+    [{ email: 'grace@navy.example' }, null],
+    [{ email: 'grace@navy.example', email_verified: 'perhaps' }, null],
+    [{ email_verified: true }, null],
+    [{}, undefined],
+    [{ email: 'grace@navy.example, eve@evil.example', email_verified: true }, null],
+    [{ email: 'grace@navy.example\r\nBcc: eve@evil.example', email_verified: true }, null],
+    [{ email: '"Grace" <grace@navy.example>', email_verified: true }, null],
+    [{ email: `${'x'.repeat(250)}@navy.example`, email_verified: true }, null],
+    [{ email: 'grace@localhost', email_verified: true }, null],
+  ])('has the address that its provider has verified, and no other: %j', (claims, address) => {
+    expect(personOf({ iss, sub: '1', ...claims }).email).toBe(address);
+  });
+
   it.each([{ iss }, { iss, sub: '' }, { iss, sub: 7 }, { sub: '1' }, null])('needs an issuer and a subject: %j', (claims) => {
     expect(() => personOf(claims)).toThrow(z.ZodError);
   });

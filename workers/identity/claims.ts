@@ -7,6 +7,7 @@ const claimsSchema = z.object({
   preferred_username: z.string().optional().catch(undefined),
   name: z.string().optional().catch(undefined),
   email: z.string().optional().catch(undefined),
+  email_verified: z.union([z.boolean(), z.stringbool()]).optional().catch(undefined),
 });
 
 export interface Person {
@@ -15,13 +16,25 @@ export interface Person {
   readonly handles: Iterable<string>;
   readonly display_name: string;
   readonly unnamed: boolean;
+  /** The address that the provider has verified; null: it says that it has verified none; undefined: it says nothing of one. */
+  readonly email: string | null | undefined;
 }
 
 export function personOf(claims: unknown): Person {
-  const { iss, sub, preferred_username, name, email } = claimsSchema.parse(claims);
+  const { iss, sub, preferred_username, name, email, email_verified } = claimsSchema.parse(claims);
   const wished = preferred_username ?? email?.split('@')[0] ?? name ?? '';
   const displayed = storable(name ?? preferred_username ?? '');
-  return { issuer: iss, subject: sub, handles: handlesOf(wished), display_name: displayed || toHandle(wished), unnamed: displayed === '' };
+  return { issuer: iss, subject: sub, handles: handlesOf(wished), display_name: displayed || toHandle(wished), unnamed: displayed === '', email: verifiedAddress(email, email_verified) };
+}
+
+const MAX_ADDRESS = 254;
+/** One address, without anything that a header of a mail could take for more: no quoted names, no lists, no comments. */
+const ADDRESS = /^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)+$/;
+
+/** Nobody is mailed at an address that they might have made up. */
+function verifiedAddress(email: string | undefined, isVerified: boolean | undefined): string | null | undefined {
+  if (email === undefined && isVerified === undefined) return undefined;
+  return email !== undefined && isVerified === true && email.length <= MAX_ADDRESS && ADDRESS.test(email) ? email : null;
 }
 
 const MAX_HANDLE = 32;

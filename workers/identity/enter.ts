@@ -3,6 +3,7 @@ import { uuidv7 } from 'uuidv7';
 import type { Transaction } from '../../db/client.ts';
 import { findGeneralChannel } from '../../db/queries/channels.ts';
 import { ensureCredential, type NewCredential } from '../../db/queries/credentials.ts';
+import { keepAddress } from '../../db/queries/email-settings.ts';
 import { enrol } from '../../db/queries/members.ts';
 import { makeFirstAdmin } from '../../db/queries/user-roles.ts';
 import { signIn, type SignIn } from '../../db/queries/users.ts';
@@ -17,6 +18,7 @@ export async function enter(c: Context<AppEnv>, person: SignIn, credential: Omit
     const now = new Date();
     const isOpen = c.env.SIGN_IN !== 'invited';
     const { user, created } = unwrap(await signIn(tx, person, now, isOpen));
+    if (person.email !== undefined) await keepAddress(tx, user.id, person.email);
     if (isFirstAdmin(c.env, person)) await makeFirstAdmin(tx, user.id, now);
     await ensureCredential(tx, { ...credential, id: uuidv7(), user_id: user.id });
     return { userId: user.id, joined: created && isOpen ? await welcome(tx, user.id, now) : null };

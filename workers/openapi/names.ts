@@ -17,6 +17,7 @@ export const TAGS = [
   { name: 'search', description: 'Messages, files and people' },
   { name: 'slack', description: 'What programs that are written against Slack call' },
   { name: 'socket-tickets', description: 'Tickets with which browsers open sockets' },
+  { name: 'unsubscribe', description: 'Ending digests by e-mail, by the link in one of them' },
   { name: 'users', description: 'People' },
   { name: 'webhooks', description: 'Events, sent to endpoints of programs' },
 ];
