@@ -9,6 +9,7 @@ import { closePanel } from '../state/side-panel.ts';
 import { displayName } from '../state/users.ts';
 import { Icon } from './Icon.tsx';
 import { IconButton } from './IconButton.tsx';
+import { PushButton } from './PushButton.tsx';
 import { useFocusInside } from './use-focus-inside.ts';
 
 /** What the user was notified of, the newest first. */
@@ -21,6 +22,7 @@ export function NotificationsPanel() {
         <div class="bar-title">
           <h2>Notifications</h2>
         </div>
+        <PushButton />
         {unreadNotifications.value > 0 && <IconButton icon="check" label="Mark all as read" onClick={() => void markAllRead()} />}
         <IconButton icon="close" label="Close notifications" onClick={closePanel} />
       </header>

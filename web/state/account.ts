@@ -17,6 +17,7 @@ import { noticeWords } from './notice-words.ts';
 import { notify } from './notices.ts';
 import { forgetNotifications, notificationsTold, refreshNotifications } from './notifications.ts';
 import { api, ports } from './platform.ts';
+import { endPush, learnPush } from './push.ts';
 import { displayName, learnUsers } from './users.ts';
 
 export type Account =
@@ -47,6 +48,7 @@ export async function refresh(): Promise<void> {
 export async function signOut(): Promise<void> {
   const user = me.peek();
   isSigningOut = true;
+  await endPush().catch(() => {});
   // The sockets may end before the call returns.
   await api.logout().finally(() => (isSigningOut = false));
   signedOut(false);
@@ -80,6 +82,7 @@ function take(bootstrap: Bootstrap): void {
   });
   stores.value = all.toSorted((a, b) => a.info.peek().name.localeCompare(b.info.peek().name));
   refreshNotifications();
+  void learnPush(user.id);
   startInbox(inboxCursorOf(bootstrap), { events: told, reset: () => void refresh(), closed: (reason) => reason === 'unauthenticated' && signedOut() });
   void sendLeftovers(user.id);
   const { channelId } = place.peek();
