@@ -94,6 +94,8 @@ describe('previews', () => {
     const removed = [write.removePreviews(one), write.removePreviews(two)];
     await drain([...removed, write.edit(one, 'other'), write.delete(three)]);
     expect(await previews()).toEqual([one, two].map(({ message_id }, n) => ({ message_id, revision: 1, previews: [], removed_seq: removed[n]?.seq })));
+    await drain([write.edit(one, 'another', 3)]);
+    expect((await previews()).map(({ removed_seq }) => removed_seq)).toEqual(removed.map(({ seq }) => seq));
     await drain([write.delete(one), write.preview(two), write.delete(two)]);
     expect(await previews()).toEqual([]);
   });

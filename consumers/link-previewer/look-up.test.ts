@@ -64,13 +64,20 @@ describe('a page', () => {
     ['Shift_JIS, by its header', 'text/html; charset=Shift_JIS', Buffer.concat([Buffer.from('<title>'), Buffer.from([0x93, 0x8c, 0x8b, 0x9e]), Buffer.from('</title>')]), '東京'],
     ['windows-1251, by its own word', 'text/html', Buffer.concat([Buffer.from('<meta charset=windows-1251><title>'), Buffer.from([0xcc, 0xe8, 0xf0]), Buffer.from('</title>')]), 'Мир'],
     ['UTF-16, by its mark', 'application/xhtml+xml', Buffer.from('\ufeff<title>东</title>', 'utf16le'), '东'],
-  ])('is read as %s, in whatever pieces it comes', async (_, type, content, title) => {
-    const port = await serve((_request, response) => {
-      response.writeHead(200, { 'content-type': type });
-      for (const byte of content) response.write(Buffer.from([byte]));
-      response.end();
-    });
+  ])('is read as %s', async (_, type, content, title) => {
+    const port = await serve((_request, response) => void response.writeHead(200, { 'content-type': type }).end(content));
     expect(await look(`http://127.0.0.1:${port}/`)).toEqual(found(title));
+  });
+
+  it('is read as it comes, cut within characters', async () => {
+    const page = Buffer.from(`<!--${'x'.repeat(1_500)}--><title>東京</title>`);
+    const cuts = [page.indexOf('東') + 1, page.indexOf('京') + 2] as const;
+    const port = await serve((_, response) => {
+      response.writeHead(200, { 'content-type': 'text/html' }).write(page.subarray(0, cuts[0]));
+      setTimeout(() => response.write(page.subarray(...cuts)), 60);
+      setTimeout(() => response.end(page.subarray(cuts[1])), 120);
+    });
+    expect(await look(`http://127.0.0.1:${port}/`)).toEqual(found('東京'));
   });
 
   it.each<[string, RequestListener, Look]>([

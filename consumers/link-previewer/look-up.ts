@@ -77,9 +77,7 @@ async function ask(url: URL, options: LookOptions, signal: AbortSignal): Promise
 
 function redirectOf({ statusCode = 0, headers: { location } }: IncomingMessage, from: URL): URL | null {
   if (![301, 302, 303, 307, 308].includes(statusCode) || location === undefined || location.length > MAX_PREVIEW_URL) return null;
-  const next = URL.parse(location, from.href);
-  if (next !== null) next.hash = '';
-  return next;
+  return URL.parse(location, from.href);
 }
 
 /** Statuses that say that another time may be better. */

@@ -55,7 +55,8 @@ describe('reading a page', () => {
   });
 
   it.each([
-    ['elements within elements, and ends of none of them', '<a>'.repeat(85_000) + '</b>'.repeat(64_000)],
+    ['elements within elements, and ends of none of them', '<d>'.repeat(85_000) + '</e>'.repeat(64_000)],
+    ['elements within elements, and paragraphs', '<b>'.repeat(85_000) + '<p>'.repeat(80_000)],
     ['attributes of one element', `<meta ${Array.from({ length: 60_000 }, (_, n) => `a${n}=1`).join(' ')}`],
     ['an attribute without end', `<meta content="${'&amp;'.repeat(100_000)}`],
     ['a title without end', `<title>${'&amp;'.repeat(100_000)}`],

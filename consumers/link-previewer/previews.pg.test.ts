@@ -59,6 +59,20 @@ describe('a link', () => {
     expect(bed.web.asked).not.toContain(links[2]);
   });
 
+  it('of an edit that comes while the message waits is looked up in place of the first; one that comes late changes nothing', async () => {
+    const group = bed.startGroup();
+    const message = bed.write.send(bed.web.url('a.example/'));
+    await bed.drain(message);
+    await bed.quiet(group);
+    await bed.drain(bed.write.edit(message, bed.web.url('b.example/')));
+    await bed.quiet(group);
+    const edited = [{ message_id: message.message_id, revision: 2, urls: [bed.web.url('b.example/')] }];
+    expect(await bed.jobs()).toEqual(edited);
+    await bed.drain(bed.write.edit(message, bed.web.url('c.example/'), 1));
+    await bed.quiet(group);
+    expect(await bed.jobs()).toEqual(edited);
+  });
+
   it('is nothing in what was imported, or written before there was the group', async () => {
     await bed.sql`UPDATE consumer_groups SET started_at = now()`;
     const link = bed.web.url('a.example/');
@@ -216,22 +230,26 @@ describe('a process', () => {
   });
 
   it('whose lease has run out stores nothing over what another has found', async () => {
-    const late = Promise.withResolvers<void>();
+    const [first, second] = [Promise.withResolvers<string[]>(), Promise.withResolvers<string[]>()];
     let asked = 0;
-    bed.resolve = async () => {
+    bed.resolve = () => {
       asked += 1;
-      if (asked === 1) await late.promise;
-      return asked === 1 ? [] : ['127.0.0.1'];
+      return asked === 1 ? first.promise : second.promise;
     };
     await bed.drain(bed.write.send(bed.web.url('a.example/')));
     bed.startGroup();
     bed.startFetcher({ atOnce: 1, leaseMs: 300, timeoutMs: 10_000 });
     await eventually(() => asked === 1);
-    bed.startFetcher({ atOnce: 1 });
+    bed.startFetcher({ atOnce: 1, leaseMs: 60_000, timeoutMs: 30_000 });
     bed.startTeller();
+    await eventually(() => asked === 2);
+    first.resolve([]);
+    await eventually(() => bed.looks.length === 1);
+    // Nor does it let anybody else at the site, which the other holds.
+    const [site] = await bed.sql<[{ held: boolean }]>`SELECT s.next_at > now() + interval '20 seconds' AS held FROM link_sites s`;
+    expect([site.held, await bed.pages()]).toMatchObject([true, [{ state: 'waiting', failure: null, lease: expect.any(String) }]]);
+    second.resolve(['127.0.0.1']);
     await bed.settled();
-    late.resolve();
-    await eventually(() => bed.looks.length === 2);
     expect(await bed.pages()).toMatchObject([{ state: 'found', failure: null }]);
     expect(bed.told).toHaveLength(1);
   });
