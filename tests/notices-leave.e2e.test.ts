@@ -78,6 +78,10 @@ describe.skipIf(skipped)(`what leaves Colink${skipped ? ` (left out: ${noBrowser
     await channelLink(alice, 'engines').click();
     await say(bob, 'before your eyes, @alice', 'Message #engines');
     await itemOf(alice, 'before your eyes').waitFor();
+    const sql = people?.world.sql;
+    if (sql === undefined) throw new Error('there is no world');
+    const read = () => sql`SELECT FROM read_states r JOIN messages m ON m.channel_id = r.channel_id AND m.pos <= r.read_pos WHERE m.text = 'before your eyes, @alice' AND r.user_id <> m.author_id`;
+    await expect.poll(async () => (await read()).length, WITHIN).toBe(1);
     await channelLink(alice, 'elsewhere').click();
     await say(bob, 'while you are away, @alice', 'Message #engines');
     await expect.poll(() => inbox().length, WITHIN).toBe(1);

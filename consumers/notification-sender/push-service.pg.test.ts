@@ -68,7 +68,8 @@ async function notify(text = 'hello @ben', wishes: Partial<NoticeWishes> = {}) {
   return { notice, messageId, sent: { id: messageId, author: ann.id, thread: null } };
 }
 const rows = async (): Promise<string[]> => (await sql<{ status: string }[]>`SELECT p.status FROM pushes p ORDER BY p.notice_seq`).map(({ status }) => status);
-const isSettled = async (): Promise<boolean> => (await rows()).every((status) => status !== 'pending');
+/** Nothing waits, and who sent has said so. */
+const isSettled = async (): Promise<boolean> => (await rows()).every((status) => status !== 'pending') && (await sql`SELECT FROM push_subscriptions WHERE lease IS NOT NULL`).length === 0;
 const state = async () => (await sql<{ failures: number; waits_ms: number | null; is_leased: boolean }[]>`
   SELECT s.failures, (extract(epoch FROM s.due_at - now()) * 1000)::float8 AS waits_ms, s.lease IS NOT NULL AS is_leased FROM push_subscriptions s`)[0];
 const dueNow = () => sql`UPDATE push_subscriptions SET due_at = now() WHERE due_at IS NOT NULL AND lease IS NULL`;
@@ -111,6 +112,20 @@ describe('a push', () => {
     for (let times = 0; times < 3; times += 1) await notePushes(sql, [{ id: notice, user_id: ben.id, seq: 1, at: new Date().toISOString() }]);
     await eventually(async () => (await state())?.waits_ms === null);
     expect([server.received.length, await rows()]).toEqual([1, ['sent']]);
+  });
+
+  it('waits a moment, in which its notice may be read', async () => {
+    const messageId = await room.send(ann.id, 'hello @ben');
+    const notice = '00000000-0000-7000-8000-000000000009';
+    await sql`
+      INSERT INTO notifications (user_id, seq, id, reason, channel_id, message_id, author_id, pos, quiet, created_at)
+      VALUES (${ben.id}, 9, ${notice}, 'mention', ${room.id}, ${messageId}, ${ann.id}, ${room.pos}, false, now())`;
+    await notePushes(sql, [{ id: notice, user_id: ben.id, seq: 9, at: new Date().toISOString() }]);
+    start();
+    expect((await state())?.waits_ms).toBeGreaterThan(2_000);
+    await sql`UPDATE inbox_logs SET notices_read_seq = 9 WHERE user_id = ${ben.id}`;
+    await eventually(isSettled, 10_000);
+    expect([server.received, await rows()]).toEqual([[], ['dropped']]);
   });
 
   it('comes to every browser of its user, in the order of notices, and to nobody else\'s (G5)', async () => {
@@ -311,7 +326,7 @@ describe('many processes', () => {
       await tx`
         INSERT INTO notifications (user_id, seq, id, reason, channel_id, message_id, author_id, quiet, created_at)
         VALUES (${ben.id}, 9, ${LEASE}, 'mention', ${room.id}, ${messageId}, ${ann.id}, false, now())`;
-      await notePushes(tx, [{ id: LEASE, user_id: ben.id, seq: 9, at: new Date().toISOString() }]);
+      await notePushes(tx, [{ id: LEASE, user_id: ben.id, seq: 9, at: new Date().toISOString() }], 0);
       released.push(sql.begin((other) => releaseSubscription(other, claimed?.id ?? '', { lease: LEASE, failures: 0, afterMs: 0 })));
       await new Promise((resolve) => {
         setTimeout(resolve, 200);

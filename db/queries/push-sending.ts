@@ -16,12 +16,14 @@ export interface NotedNotice {
 const SKEW_SECONDS = 5;
 /** For so long a notice is news. What is told again later than that, as when a topic is read anew, is not noted. */
 export const PUSH_NEWS_SECONDS = 86_400;
+/** A push waits for so long: who opens the channel at that very moment has their marker in Postgres by then, and is told nothing. Seconds. */
+const PUSH_DELAY_SECONDS = 3;
 
 /**
  * Notes each notice for each subscription of its user, once however often it is told (G2). The subscriptions stay locked until the transaction ends: who sends to one of them
  * meanwhile finds what was noted before it says that nothing waits.
  */
-export async function notePushes(tx: AnySql, notices: readonly NotedNotice[]): Promise<void> {
+export async function notePushes(tx: AnySql, notices: readonly NotedNotice[], delaySeconds = PUSH_DELAY_SECONDS): Promise<void> {
   if (notices.length === 0) return;
   await tx`
     WITH n AS MATERIALIZED (
@@ -33,7 +35,7 @@ export async function notePushes(tx: AnySql, notices: readonly NotedNotice[]): P
       SELECT w.id, n.id, n.seq, now() FROM n JOIN wanted w ON w.user_id = n.user_id AND n.at >= greatest(w.created_at - make_interval(secs => ${SKEW_SECONDS}), now() - make_interval(secs => ${PUSH_NEWS_SECONDS}))
       ON CONFLICT (subscription_id, notice_id) DO NOTHING RETURNING subscription_id
     )
-    UPDATE push_subscriptions s SET due_at = coalesce(s.due_at, now()) WHERE s.id IN (SELECT d.subscription_id FROM noted d)`;
+    UPDATE push_subscriptions s SET due_at = coalesce(s.due_at, now() + make_interval(secs => ${delaySeconds}::float8)) WHERE s.id IN (SELECT d.subscription_id FROM noted d)`;
 }
 
 /** A browser to which its claimer is to send what waits. */

@@ -127,12 +127,12 @@ export interface NoticeWishes {
   readonly quiet?: boolean;
 }
 
-/** As an inbox's drain stores it, and as the notifier notes it. Returns the notice's id. */
+/** As an inbox's drain stores it, and as the notifier notes it, but to be sent at once. Returns the notice's id. */
 export async function insertNotice(sql: Sql, { userId, seq, authorId, channelId, messageId, pos, reason = 'mention', at = new Date(), quiet = false }: NoticeWishes): Promise<string> {
   const id = uuidv7();
   await sql`
     INSERT INTO notifications (user_id, seq, id, reason, channel_id, message_id, author_id, pos, thread_id, quiet, created_at)
     VALUES (${userId}, ${seq}, ${id}, ${reason}, ${channelId}, ${messageId}, ${authorId}, ${pos}, NULL, ${quiet}, ${at.toISOString()}::timestamptz)`;
-  await notePushes(sql, [{ id, user_id: userId, seq, at: at.toISOString() }]);
+  await notePushes(sql, [{ id, user_id: userId, seq, at: at.toISOString() }], 0);
   return id;
 }
