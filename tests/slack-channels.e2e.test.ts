@@ -13,7 +13,7 @@ let slack: WebClient;
 let bobs: WebClient;
 let channel: string;
 let newChannel: SlackWorld['newChannel'];
-const clientOf = (token: string) => slackClient(world.baseUrl, token);
+const clientOf = (token: string, headers: Record<string, string> = {}) => slackClient(world.baseUrl, token, { headers });
 
 beforeAll(async () => {
   ({ world, alice, bob, slack, bobs, channel, newChannel } = await startSlackWorld('slack-channels'));
@@ -91,6 +91,86 @@ describe('conversations', () => {
       await bobs.conversations.mark({ channel: own, ts: at ?? '' });
       await expect.poll(marker, { timeout: 10_000 }).toBe(pos);
     }
+  });
+});
+
+describe('direct conversations', () => {
+  const idOf = (answer: { channel?: { id?: string } }): string => answer.channel?.id ?? '';
+  const direct = z.looseObject({ id: z.string(), is_im: z.boolean().optional(), is_mpim: z.boolean().optional() });
+  const mineOf = (client: WebClient, types: string) => pages(client, 'conversations.list', 'channels', direct, { types, limit: 1 });
+
+  it('are opened, once each, by whoever is in them', async () => {
+    const [carol, dave] = [await world.user('carol'), await world.user('dave')];
+    const opened = await slack.conversations.open({ users: carol.id, return_im: true });
+    expect(opened).toMatchObject({ channel: { is_im: true, user: carol.id, is_archived: false } });
+    expect(opened.already_open).toBeUndefined();
+    const [again, theirs] = [await slack.conversations.open({ users: `${carol.id}, ${alice.id}` }), await clientOf(carol.token).conversations.open({ users: alice.id, return_im: true })];
+    expect([idOf(again), idOf(theirs)]).toEqual([idOf(opened), idOf(opened)]);
+    expect([again, theirs]).toMatchObject([{ already_open: true, no_op: true, channel: { id: idOf(opened) } }, { channel: { user: alice.id } }]);
+    expect(await slack.conversations.open({ channel: idOf(opened), return_im: true })).toMatchObject({ channel: { id: idOf(opened), user: carol.id } });
+    const group = await slack.conversations.open({ users: `${carol.id},${dave.id}`, return_im: true });
+    expect(group).toMatchObject({ channel: { is_mpim: true, is_im: false, name: 'mpdm-alice--carol--dave-1' } });
+    expect(idOf(await slack.conversations.open({ users: [alice, dave, carol].map(({ id }) => id).join(',') }))).toBe(idOf(group));
+    const notes = await slack.conversations.open({ users: alice.id, return_im: true });
+    expect(notes).toMatchObject({ channel: { user: alice.id } });
+    const made = await world.sql<{ id: string }[]>`SELECT id FROM channels WHERE kind = 'direct' AND direct_user_ids @> ARRAY[${alice.id}::uuid]`;
+    expect(made.map(({ id }) => id).toSorted()).toEqual([opened, group, notes].map(idOf).toSorted());
+    expect((await slack.conversations.members({ channel: idOf(group) })).members).toEqual([alice.id, carol.id, dave.id].toSorted());
+    expect((await slack.conversations.info({ channel: idOf(opened) })).channel).toMatchObject({ is_im: true, user: carol.id });
+    expect((await clientOf(dave.token).conversations.info({ channel: idOf(group) })).channel).toMatchObject({ is_mpim: true, name: 'mpdm-alice--carol--dave-1' });
+  });
+
+  it('are listed to who is in them alone, beside channels with a name, page by page (G5)', async () => {
+    const erin = await world.user('erin');
+    const erins = clientOf(erin.token);
+    const named = await world.channel(`c-${uuidv7()}`, [erin]);
+    const one = idOf(await erins.conversations.open({ users: alice.id }));
+    const group = idOf(await erins.conversations.open({ users: `${alice.id},${bob.id}` }));
+    const ids = (found: readonly { id: string }[]) => found.map(({ id }) => id);
+    expect(ids(await mineOf(erins, 'im'))).toEqual([one]);
+    expect(ids(await mineOf(erins, 'mpim'))).toEqual([group]);
+    const all = ids(await mineOf(erins, 'public_channel,mpim,im'));
+    expect(all.slice(-2)).toEqual([group, one]);
+    expect(all).toEqual([...new Set(all)]);
+    expect(all).toContain(named);
+    expect(ids(await pages(erins, 'users.conversations', 'channels', direct, { types: 'public_channel,im,mpim', limit: 2 }))).toEqual([named, group, one]);
+    expect(ids(await mineOf(bobs, 'im,mpim'))).not.toContain(one);
+    const refused = await Promise.all([bobs.conversations.info({ channel: one }), bobs.conversations.members({ channel: one }), bobs.conversations.open({ channel: one }), bobs.chat.postMessage({ channel: one, text: 'x' })].map(refusal));
+    expect(refused).toEqual(refused.map(() => 'channel_not_found'));
+    expect(await refusal(erins.conversations.list({ cursor: 'bm8' }))).toBe('invalid_cursor');
+  });
+
+  it('are refused with nobody, with too many, and with whom one cannot talk to', async () => {
+    const left = await world.user('frank');
+    await world.sql`UPDATE users SET deactivated_at = now() WHERE id = ${left.id}`;
+    const many = Array.from({ length: 9 }, () => uuidv7()).join(',');
+    for (const [word, wish] of [
+      ['users_list_not_supplied', { users: ' , ' }], ['too_many_users', { users: many }], ['user_not_found', { users: uuidv7() }], ['user_not_found', { users: 'U024BE7LH' }],
+      ['user_not_found', { users: left.id }], ['channel_not_found', { channel }], ['channel_not_found', { users: (await world.user('grace')).id, prevent_creation: true }],
+    ] as const) expect([wish, await refusal(slack.conversations.open(wish))]).toEqual([wish, word]);
+    expect(await world.sql`SELECT id FROM channels WHERE kind = 'direct' AND direct_user_ids @> ARRAY[(SELECT id FROM users WHERE handle = 'grace')]`).toEqual([]);
+    const guest = await world.user('gus');
+    await world.sql`UPDATE users SET role = 'guest' WHERE id = ${guest.id}`;
+    const guests = clientOf(guest.token);
+    expect([await refusal(guests.conversations.open({ users: alice.id })), await refusal(guests.chat.postMessage({ channel: alice.id, text: 'x' }))]).toEqual(['user_not_found', 'channel_not_found']);
+  });
+
+  it('are opened by a message to a user, which is sent once (G2)', async () => {
+    const heidi = await world.user('heidi');
+    const keyed = clientOf(alice.token, { 'Idempotency-Key': uuidv7() });
+    const sent = await Promise.all([1, 2, 3].map(() => keyed.chat.postMessage({ channel: heidi.id, text: 'hello' })));
+    const [first] = sent;
+    expect(sent.map(({ ts, channel: of }) => [ts, of])).toEqual(sent.map(() => [first?.ts, first?.channel]));
+    const at = first?.channel ?? '';
+    expect(at).not.toBe(heidi.id);
+    await slack.chat.postMessage({ channel: heidi.id, text: 'and so on', thread_ts: tsOf(first ?? {}) });
+    const heidis = clientOf(heidi.token);
+    expect((await heidis.conversations.history({ channel: at })).messages).toMatchObject([{ text: 'hello', user: alice.id, reply_count: 1 }]);
+    await expect.poll(async () => (await mineOf(heidis, 'im')).map(({ id }) => id), { timeout: 10_000 }).toEqual([at]);
+    expect(idOf(await heidis.conversations.open({ users: alice.id }))).toBe(at);
+    const narrow = clientOf((await world.user('ivan', { scopes: ['messages:write'] })).token);
+    expect(await refusal(narrow.chat.postMessage({ channel: heidi.id, text: 'x' }))).toBe('missing_scope');
+    expect(await refusal(narrow.chat.postMessage({ channel: uuidv7(), text: 'x' }))).toBe('channel_not_found');
   });
 });
 

@@ -1,15 +1,14 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi';
-import type { Context } from 'hono';
 import { closeDirectChannel, type DirectMember, listDirectChannels, listDirectUsers, openDirectChannel } from '../../db/queries/direct-channels.ts';
 import { type DirectChannel, directChannelBodySchema, directChannelPageSchema, directChannelSchema } from '../../protocol/api.ts';
 import { apiRoute, channelParams, json, jsonBody, keyHeader } from '../api-route.ts';
-import { answered, warnNotTold, writeDirectory } from '../directory.ts';
+import { tellMembers } from '../direct-channels.ts';
+import { answered, writeDirectory } from '../directory.ts';
 import type { App, AppEnv } from '../env.ts';
 import { listingOf } from '../listing.ts';
 import { cursorSchema, decodeId, encodeCursor, limitSchema } from '../paging.ts';
 import { withPostgres } from '../postgres.ts';
 import { unwrap } from '../problems.ts';
-import { callInbox } from '../room.ts';
 import { traceparentOf } from '../traceparent.ts';
 
 const PATH = '/v1/direct-channels';
@@ -82,13 +81,4 @@ export function directChannelRoutes(): App {
   });
 
   return app;
-}
-
-/** Each member's inbox is told of the new channel. Where one cannot be told it is there all the same: the notifier repeats it. */
-async function tellMembers(c: Context<AppEnv>, channel_id: string, members: readonly DirectMember[]): Promise<void> {
-  const { user_id: actor_id } = c.get('identity').actor;
-  const told = members.map(({ userId, eventId: event_id, version }) =>
-    callInbox(c.env, userId, (inbox) => inbox.applyMemberChange(userId, { event_id, channel_id, actor_id, role: 'member', version })),
-  );
-  for (const outcome of await Promise.allSettled(told)) if (outcome.status === 'rejected') warnNotTold(c, channel_id, outcome.reason);
 }

@@ -41,7 +41,8 @@ export type Words = Partial<Record<ErrorCode, SlackWord>>;
 /** Words that stand for no error of Colink's own. */
 type OwnWord =
   | 'account_inactive' | 'already_reacted' | 'cant_delete_message' | 'cant_update_message' | 'invalid_name' | 'invalid_ts_latest' | 'invalid_ts_oldest'
-  | 'message_not_found' | 'missing_scope' | 'no_reaction' | 'no_text' | 'not_authed' | 'thread_not_found' | 'token_expired' | 'token_revoked' | 'user_not_found' | 'users_not_found';
+  | 'message_not_found' | 'missing_scope' | 'no_reaction' | 'no_text' | 'not_authed' | 'thread_not_found' | 'token_expired' | 'token_revoked' | 'too_many_users' | 'user_not_found'
+  | 'users_list_not_supplied';
 export type SlackWord = (typeof WORDS)[ErrorCode]['word'] | OwnWord;
 
 /** A refusal in Slack's words; `more` are further fields of the answer. */

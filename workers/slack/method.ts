@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import type { Database } from '../../db/client.ts';
 import type { Scope } from '../../protocol/scopes.ts';
 import type { AppEnv } from '../env.ts';
-import type { Identity } from '../identity/identity.ts';
+import { hasScope, type Identity } from '../identity/identity.ts';
 import type { PolicyName } from '../middleware/limit-rate.ts';
 import { withPostgres } from '../postgres.ts';
 import type { Execute } from '../execute-command.ts';
@@ -24,6 +24,11 @@ export class Call {
 
   get credentialId(): string {
     return this.identity.actor.credential_id;
+  }
+
+  /** What a method needs in some cases alone. */
+  demand(scope: Scope): void {
+    if (!hasScope(this.identity, scope)) throw new SlackError('missing_scope', { needed: scope, provided: [...this.identity.scopes].join(',') });
   }
 
   read<T>(work: (db: Database, credentialId: string) => Promise<T>): Promise<T> {

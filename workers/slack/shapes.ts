@@ -1,5 +1,5 @@
 import type { ListedUser } from '../../db/queries/user-list.ts';
-import type { Channel, Message } from '../../protocol/api.ts';
+import type { Channel, DirectChannel, Message, User } from '../../protocol/api.ts';
 import { nameOf } from './emoji.ts';
 import { toMrkdwn } from './mrkdwn.ts';
 import { tsOf, tsOfTime } from './ts.ts';
@@ -73,6 +73,16 @@ export function slackChannel({ id, kind, name, topic, created_at, archived_at, m
     topic: { value: topic, creator: '', last_set: 0 },
     purpose: { value: '', creator: '', last_set: 0 },
   };
+}
+
+/** A direct channel as Slack has it: an `im` with the other one, or with oneself, and an `mpim` of more; `users`: its members, among others. */
+export function slackDirect({ id, user_ids, created_at }: DirectChannel, me: string, users: readonly User[]): Readonly<Record<string, unknown>> {
+  const common = { id, is_archived: false, is_org_shared: false, context_team_id: TEAM_ID, created: seconds(created_at) };
+  if (user_ids.length <= 2) return { ...common, is_im: true, user: user_ids.find((user) => user !== me) ?? me };
+  const handles = users.flatMap((user) => (user_ids.includes(user.id) ? [user.handle] : [])).toSorted();
+  const name = `mpdm-${handles.join('--')}-1`;
+  const told = { value: '', creator: '', last_set: 0 };
+  return { ...common, name, name_normalized: name, is_channel: false, is_group: false, is_im: false, is_mpim: true, is_private: true, is_member: true, topic: told, purpose: told };
 }
 
 /** A user as Slack has it. */

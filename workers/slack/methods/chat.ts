@@ -1,16 +1,19 @@
 import { uuidv7 } from 'uuidv7';
 import { z } from 'zod';
+import { findPeople } from '../../../db/queries/names.ts';
+import { findListedUser } from '../../../db/queries/user-list.ts';
 import type { FoundMessage } from '../../../durable-objects/channel-room/room-api.ts';
 import { clientMsgIdSchema } from '../../../protocol/primitives.ts';
 import { idempotencyKey } from '../../idempotency-key.ts';
+import { ProblemError } from '../../problems.ts';
 import { flagArgument, structureArgument, textArgument } from '../arguments.ts';
 import { textOfMessage } from '../blocks.ts';
 import { channelNamed, channelOf } from '../channel-of.ts';
+import { openDirect } from '../direct.ts';
 import { SlackError } from '../errors.ts';
 import { findByTs } from '../find-message.ts';
-import { type Call, method } from '../method.ts';
+import { type Answer, type Call, method } from '../method.ts';
 import { toMrkdwn } from '../mrkdwn.ts';
-import { findPeople } from '../../../db/queries/names.ts';
 import { handlesIn } from '../mrkdwn.ts';
 import { TEAM_ID } from '../shapes.ts';
 import { faultOfText, translateIn } from '../text-in.ts';
@@ -53,17 +56,32 @@ const postMessage = method({
   args: z.object({ channel: textArgument, ...content, thread_ts: textArgument.optional(), reply_broadcast: flagArgument.optional(), client_msg_id: textArgument.optional() }),
   async run(call, { channel, thread_ts, reply_broadcast, client_msg_id, ...message }) {
     if (reply_broadcast) throw new SlackError('invalid_arguments', { response_metadata: { messages: ['[ERROR] reply_broadcast: a reply is in its thread alone here'] } });
-    const channelId = await channelNamed(call, channel);
+    const named = await channelNamed(call, channel);
     const text = await textIn(call, message);
-    const root = thread_ts === undefined ? null : await mustFind(call, channelId, thread_ts, 'thread_not_found');
-    const thread_id = root && (root.thread_id ?? root.message_id);
     const name = nameOfMessage(call, client_msg_id);
-    const sent = await call.execute(call.c, channelId, { type: 'send', client_msg_id: name, text, ...(thread_id !== null && { thread_id }) });
-    const ts = tsOf({ id: sent.message_id, seq: sent.seq ?? 0 });
-    const written = { type: 'message', user: call.identity.user.id, team: TEAM_ID, client_msg_id: name, text: await textOut(call, text), ts };
-    return { channel: channelId, ts, message: { ...written, ...(thread_ts !== undefined && { thread_ts }) } };
+    return sendTo(call, named, async (channelId) => {
+      const root = thread_ts === undefined ? null : await mustFind(call, channelId, thread_ts, 'thread_not_found');
+      const thread_id = root && (root.thread_id ?? root.message_id);
+      const sent = await call.execute(call.c, channelId, { type: 'send', client_msg_id: name, text, ...(thread_id !== null && { thread_id }) });
+      const ts = tsOf({ id: sent.message_id, seq: sent.seq ?? 0 });
+      const written = { type: 'message', user: call.identity.user.id, team: TEAM_ID, client_msg_id: name, text: await textOut(call, text), ts };
+      return { channel: channelId, ts, message: { ...written, ...(thread_ts !== undefined && { thread_ts }) } };
+    });
   },
 });
+
+/** To a channel of this id, or else to the user of it, in the direct channel with them. The room is asked first: to post in a channel needs no Postgres. */
+async function sendTo(call: Call, id: string, send: (channelId: string) => Promise<Answer>): Promise<Answer> {
+  try {
+    return await send(id);
+  } catch (error) {
+    if (!(error instanceof ProblemError) || error.problem.code !== 'not_found') throw error;
+    const found = await call.read((db, credentialId) => findListedUser(db, credentialId, id));
+    if ('problem' in found) throw error;
+    call.demand('channels:write');
+    return send((await openDirect(call, [id])).channel.id);
+  }
+}
 
 const update = method({
   ...WRITE,
