@@ -20,13 +20,13 @@ describe('terms', () => {
     ['foo-bar 10:30 http://x.test/?a=b', [{ all: ['foo-bar', '10:30', 'http://x.test/?a=b'], none: [] }]],
     ['"from:ada"', [{ all: ['from:ada'], none: [] }]],
   ])('reads %s', (text, any) => {
-    expect(parseQuery(text)).toMatchObject({ any, from: [], in: [], hints: [] });
+    expect(parseQuery(text)).toMatchObject({ any, from: [], in: [], with: [], hints: [] });
   });
 
   it('finds nothing to look for in exclusions alone', () => {
     const isAny = (text: string) => isSearchable(parseQuery(text));
-    expect(['x', 'from:a', 'is:edited', 'on:2026-11-26', '-x from:a'].filter(isAny)).toHaveLength(5);
-    expect(['', '-x', '-from:a', '""', 'or', 'has:nothing', 'from:""'].filter(isAny)).toEqual([]);
+    expect(['x', 'from:a', 'is:edited', 'on:2026-11-26', '-x from:a', 'with:a', 'in:@a', 'is:dm'].filter(isAny)).toHaveLength(8);
+    expect(['', '-x', '-from:a', '-with:a', '-is:dm', 'in:@', '""', 'or', 'has:nothing', 'from:""'].filter(isAny)).toEqual([]);
   });
 });
 
@@ -36,11 +36,22 @@ describe('operators', () => {
       any: [{ all: ['word'], none: [] }],
       from: [{ value: 'ada', not: false }, { value: 'Bob B', not: true }, { value: 'me', not: false }],
       in: [{ value: 'general', not: false }],
+      with: [],
       has: [{ value: 'link', not: false }, { value: 'reaction', not: false }],
       is: [{ value: 'thread', not: true }],
       dates: [],
       hints: [],
     });
+  });
+
+  it('tell the direct channel with somebody from a channel of that name', () => {
+    expect(parseQuery('in:@Ada -in:@@me in:#ada in:"@ Bob B" IS:dm with:@ada -with:me')).toMatchObject({
+      in: [{ value: '@Ada', not: false }, { value: '@me', not: true }, { value: 'ada', not: false }, { value: '@Bob B', not: false }],
+      with: [{ value: 'ada', not: false }, { value: 'me', not: true }],
+      is: [{ value: 'dm', not: false }],
+      hints: [],
+    });
+    expect(codes('in:@ with:@ with:')).toEqual([['bad_value', 'in:@'], ['bad_value', 'with:@'], ['no_value', 'with:']]);
   });
 
   it('that are not understood become hints, never errors', () => {
@@ -77,7 +88,7 @@ describe('dates', () => {
 
 describe(`any string (seed ${seed})`, () => {
   const random = seededRandom(seed);
-  const PARTS = ['from:', 'in:', 'BEFORE:', 'after:', 'on:', 'has:', 'is:', 'nope:', '"', '-', ' ', ' ', 'or', 'a', 'me', '@', '#', '2026', '-11', '-26', 'T03:00Z', 'link', 'thread', '東京', '👋', '\u{feff}', '\\', '%', ':', '\ud800', '\n'];
+  const PARTS = ['from:', 'in:', 'with:', 'BEFORE:', 'after:', 'on:', 'has:', 'is:', 'nope:', '"', '-', ' ', ' ', 'or', 'a', 'me', '@', '#', '2026', '-11', '-26', 'T03:00Z', 'link', 'thread', 'dm', '東京', '👋', '\u{feff}', '\\', '%', ':', '\ud800', '\n'];
   const text = () => Array.from({ length: 1 + Math.floor(random() * 14) }, () => PARTS[Math.floor(random() * PARTS.length)]).join('');
   const known = (query: SearchQuery) => ({ ...query, hints: [] });
 

@@ -2,10 +2,10 @@
  * The grammar of message search, for whoever reads or shows a query: words and "phrases"; `-` before what must not occur; `or` between alternatives,
  * which binds less than the space; and operators, which hold for the whole query:
  *
- *   from:handle  in:channel  before:2026-11-26  after:2026-11  on:2026-11-26  has:link|file|reaction  is:thread|edited
+ *   from:handle  in:channel  in:@handle  with:handle  before:2026-11-26  after:2026-11  on:2026-11-26  has:link|file|reaction  is:thread|edited|dm
  *
- * `from:` and `in:` given several times are alternatives, `has:` and `is:` hold all together, and `-` excludes. `from:me` is the caller. Days are of
- * UTC; `before:` and `after:` leave out the day, month or year they name. Any string is a query: what makes no sense becomes a hint.
+ * `from:` and `in:` given several times are alternatives, `with:`, `has:` and `is:` hold all together, and `-` excludes. `from:me` is the caller. `in:@handle` is the direct
+ * channel of the caller and that person alone, `with:` is any direct channel that they are in, too, and `is:dm` any at all. Days are of UTC; `before:` and `after:` leave out the day, month or year they name. Any string is a query: what makes no sense becomes a hint.
  * This file imports nothing, so that clients may bundle it.
  */
 
@@ -35,7 +35,7 @@ export interface QueryHint {
 }
 
 const HAS = ['link', 'file', 'reaction'] as const;
-const IS = ['thread', 'edited'] as const;
+const IS = ['thread', 'edited', 'dm'] as const;
 type Has = (typeof HAS)[number];
 type Is = (typeof IS)[number];
 
@@ -44,8 +44,10 @@ export interface SearchQuery {
   readonly any: readonly TermGroup[];
   /** Handles or user ids, or `me`, without the `@`. */
   readonly from: readonly Filter[];
-  /** Names or ids of channels, without the `#`. */
+  /** Names or ids of channels, without the `#`; with one `@` before it a handle, a user id or `me`: the direct channel with them. */
   readonly in: readonly Filter[];
+  /** Handles or user ids, or `me`, without the `@`. */
+  readonly with: readonly Filter[];
   readonly has: readonly Filter<Has>[];
   readonly is: readonly Filter<Is>[];
   readonly dates: readonly DateFilter[];
@@ -54,13 +56,14 @@ export interface SearchQuery {
 
 /** Most words, phrases and operators that count; what comes after them does not. */
 export const MAX_TERMS = 32;
-const TOKEN = /(-?)(?:(from|in|before|after|on|has|is):(?:"([^"]*)"?|([^\s"]+))|"([^"]*)"?|([^\s"]+))/giu;
+const TOKEN = /(-?)(?:(from|in|with|before|after|on|has|is):(?:"([^"]*)"?|([^\s"]+))|"([^"]*)"?|([^\s"]+))/giu;
 const OPERATOR_LIKE = /^([\p{L}_]+):(?!\/\/)/u;
 
 interface Building {
   any: { all: string[]; none: string[] }[];
   from: Filter[];
   in: Filter[];
+  with: Filter[];
   has: Filter<Has>[];
   is: Filter<Is>[];
   dates: DateFilter[];
@@ -76,7 +79,7 @@ interface Token {
 }
 
 export function parseQuery(text: string): SearchQuery {
-  const query: Building = { any: [{ all: [], none: [] }], from: [], in: [], has: [], is: [], dates: [], hints: [] };
+  const query: Building = { any: [{ all: [], none: [] }], from: [], in: [], with: [], has: [], is: [], dates: [], hints: [] };
   let terms = 0;
   for (const match of text.matchAll(TOKEN)) {
     const token = tokenOf(match);
@@ -113,16 +116,17 @@ function addTerm(query: Building, { not, value, isPhrase, range }: Token): void 
   else query.hints.push({ code: 'unknown_operator', detail: `there is no ${name}: so this is looked for as it stands`, range });
 }
 
-const isOperator = (name: string): boolean => /^(from|in|before|after|on|has|is)$/iu.test(name);
+const isOperator = (name: string): boolean => /^(from|in|with|before|after|on|has|is)$/iu.test(name);
 
 function addFilter(query: Building, operator: string, { not, value, range }: Token): void {
   const refuse = (detail: string): void => void query.hints.push({ code: value === '' ? 'no_value' : 'bad_value', detail, range });
   switch (operator) {
     case 'from':
+    case 'with':
     case 'in': {
-      const name = value.replace(operator === 'from' ? /^@+/u : /^#+/u, '').trim();
-      if (name === '') refuse(`${operator}: has nothing after it`);
-      else query[operator].push({ value: name, not });
+      const [, at = '', name = ''] = (operator === 'in' ? /^(?:#+|(@)@*)?(.*)$/su : /^@*()(.*)$/su).exec(value) ?? [];
+      if (name.trim() === '') refuse(`${operator}: has nothing after it`);
+      else query[operator].push({ value: at + name.trim(), not });
       break;
     }
     case 'has':
@@ -146,8 +150,8 @@ function addKnown<V extends string>(filters: Filter<V>[], known: readonly V[], v
 }
 
 /** Whether there is something to look for: a query of exclusions alone has nothing. */
-export function isSearchable({ any, from, in: places, has, is, dates }: SearchQuery): boolean {
-  return any.some(({ all }) => all.length > 0) || [...from, ...places, ...has, ...is].some(({ not }) => !not) || dates.length > 0;
+export function isSearchable({ any, from, in: places, with: people, has, is, dates }: SearchQuery): boolean {
+  return any.some(({ all }) => all.length > 0) || [...from, ...places, ...people, ...has, ...is].some(({ not }) => !not) || dates.length > 0;
 }
 
 /** The moments a query is about, in epoch milliseconds: from `since` on, up to but without `until`; null: without end. Where they cross, nothing is found. */
@@ -186,8 +190,8 @@ function utc([year = 0, month = 1, day = 1]: readonly (number | undefined)[]): n
 }
 
 /** A query as text again: it reads the same, save for what was not understood. */
-export function printQuery({ any, from, in: places, has, is, dates }: SearchQuery): string {
-  const filters = Object.entries({ from, in: places, has, is }).flatMap(([operator, list]) =>
+export function printQuery({ any, from, in: places, with: people, has, is, dates }: SearchQuery): string {
+  const filters = Object.entries({ from, in: places, with: people, has, is }).flatMap(([operator, list]) =>
     list.map(({ value, not }) => `${not ? '-' : ''}${operator}:${/\s/u.test(value) ? `"${value}"` : value}`),
   );
   const parts = [printTerms(any), ...filters, ...dates.map(({ operator, value }) => `${operator}:${value}`)];
@@ -199,6 +203,6 @@ export const printTerms = (any: readonly TermGroup[]): string =>
   any.map(({ all, none }) => [...all.map(printTerm), ...none.map((term) => `-${printTerm(term)}`)].join(' ')).join(' or ');
 
 function printTerm(term: string): string {
-  const isPlain = !/\s|^-|^or$|^(?:from|in|before|after|on|has|is):/iu.test(term);
+  const isPlain = !/\s|^-|^or$|^(?:from|in|with|before|after|on|has|is):/iu.test(term);
   return isPlain ? term : `"${term}"`;
 }

@@ -37,7 +37,25 @@ function people(values: readonly string[]): SQL {
   return sql`SELECT u.id FROM users u WHERE u.handle IN (${list(values, lower)}) OR u.id IN (SELECT fh.user_id FROM former_handles fh WHERE fh.handle IN (${list(values, lower)}))${ids.length === 0 ? sql`` : sql` OR u.id IN (${list(ids, plain)})`}${mine}`;
 }
 
+/** Channels by their names and ids, and the caller's own direct channels, each of two. */
 function places(values: readonly string[]): SQL {
+  const [channels, direct] = [false, true].map((isDirect) => values.filter((value) => value.startsWith('@') === isDirect));
+  return sql.join([...(channels?.length ? [named(channels)] : []), ...(direct?.length ? [directWith(direct.map((value) => value.slice(1)))] : [])], sql` UNION ALL `);
+}
+
+/** Their ids stand in rising order, as the index on them has it; one's own alone is of one's notes. */
+const directWith = (values: readonly string[]): SQL => sql`
+  SELECT d.id FROM (${people(values)}) o JOIN channels d
+    ON d.direct_user_ids = CASE WHEN o.id = me.id THEN ARRAY[me.id] WHEN o.id < me.id THEN ARRAY[o.id, me.id] ELSE ARRAY[me.id, o.id] END`;
+
+/** In direct channels that all of these are in; with `not`, in any other channel. */
+export const isWith = (filters: readonly Filter[], channel: SQL): Conditions =>
+  filters.map(({ value, not }) => {
+    const among = sql`EXISTS (SELECT FROM channels d WHERE d.id = ${channel} AND d.direct_user_ids && ARRAY(${people([value])}))`;
+    return not ? sql`NOT ${among}` : among;
+  });
+
+function named(values: readonly string[]): SQL {
   const ids = values.filter((value) => UUID.test(value));
   return sql`SELECT c.id FROM channels c WHERE lower(c.name) IN (${list(values, lower)})${ids.length === 0 ? sql`` : sql` OR c.id IN (${list(ids, plain)})`}`;
 }
@@ -54,9 +72,11 @@ const HAS = {
 const IS = {
   thread: sql`(m.thread_id IS NOT NULL OR EXISTS (SELECT FROM threads t WHERE t.root_id = m.id AND t.reply_count > 0))`,
   edited: sql`m.edited_at IS NOT NULL`,
+  // As of a file, too: both indexes say where it is.
+  dm: sql`EXISTS (SELECT FROM channels d WHERE d.id = s.channel_id AND d.kind = 'direct')`,
 };
 
-/** What a message has and is, as Postgres knows it now. */
+/** What a message has and is, as Postgres knows it now; a file `is:dm` alone. */
 export const isSuch = ({ has, is }: SearchQuery): Conditions => [
   ...has.map(({ value, not }) => (not ? sql`NOT (${HAS[value]})` : HAS[value])),
   ...is.map(({ value, not }) => (not ? sql`NOT (${IS[value]})` : IS[value])),

@@ -6,12 +6,12 @@ import { type SearchQuery, timeSpan } from '../../protocol/search-query.ts';
 import type { Database } from '../client.ts';
 import { callerRow } from './access.ts';
 import { STATEMENT_MS } from './search.ts';
-import { type Conditions, isBy, isIn, matchesName } from './search-conditions.ts';
+import { type Conditions, isBy, isIn, isSuch, isWith, matchesName } from './search-conditions.ts';
 import { fileLag, type IndexLag } from './search-lag.ts';
 import { wireTime } from './time.ts';
 
 export interface FilesRequest {
-  /** Words and phrases are parts of the name, `from:` is who uploaded it; what only messages have counts for nothing. */
+  /** Words and phrases are parts of the name, `from:` is who uploaded it; of what messages have and are it has `is:dm` at most. */
   readonly query: SearchQuery;
   /** Only files with a lower id. */
   readonly before: string | null;
@@ -33,6 +33,8 @@ export function searchFiles(db: Database, credentialId: string, { query, before,
     ...matchesName(query),
     ...isBy(query.from, sql`s.uploader_id`),
     ...isIn(query.in, sql`s.channel_id`),
+    ...isWith(query.with, sql`s.channel_id`),
+    ...isSuch(query),
     ...uploadedWithin(query),
     ...(before === null ? [] : [sql`s.id < ${before}`]),
   ];

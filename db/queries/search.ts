@@ -5,7 +5,7 @@ import type { SearchQuery } from '../../protocol/search-query.ts';
 import type { Database, Transaction } from '../client.ts';
 import { errorState } from '../errors.ts';
 import { callerRow } from './access.ts';
-import { type IdRange, idRange, isBy, isIn, isSuch, isWithin, matchesMessage } from './search-conditions.ts';
+import { type IdRange, idRange, isBy, isIn, isSuch, isWith, isWithin, matchesMessage } from './search-conditions.ts';
 import { type IndexLag, messageLag } from './search-lag.ts';
 import { wireTime } from './time.ts';
 
@@ -90,6 +90,7 @@ export function pageStatement(credentialId: string, { query, channelId, limit }:
     ...(channelId === null ? [] : [sql`s.channel_id = ${channelId}`]),
     ...isBy(query.from, sql`s.author_id`),
     ...isIn(query.in, sql`s.channel_id`),
+    ...isWith(query.with, sql`s.channel_id`),
     ...isSuch(query),
   ];
   return sql`

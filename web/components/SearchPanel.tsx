@@ -74,7 +74,7 @@ function Results() {
 }
 
 /** Operators of the grammar, as they are written. */
-const OPERATORS = ['from:name', 'in:channel', 'on:2026-11-26', 'before:2026-11', 'has:link', 'has:file', 'has:reaction', 'is:thread', 'is:edited', '"a phrase"', '-word'];
+const OPERATORS = ['from:name', 'in:channel', 'in:@name', 'with:name', 'on:2026-11-26', 'before:2026-11', 'has:link', 'has:file', 'has:reaction', 'is:thread', 'is:edited', 'is:dm', '"a phrase"', '-word'];
 
 function Help() {
   return (

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
 import { uuidv7 } from 'uuidv7';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { fileSearchPageSchema, peopleSearchPageSchema, searchPageSchema } from '../../protocol/api.ts';
+import { directChannelSchema, fileSearchPageSchema, peopleSearchPageSchema, searchPageSchema } from '../../protocol/api.ts';
 import { commandResultSchema } from '../../protocol/frames.ts';
 import { bodyOf, drained, expectProblem, newCaller, newChannel, onPostgres, send, type Caller } from '../api-fixture.ts';
 
@@ -12,10 +12,10 @@ const messages: Record<string, string> = {};
 const last: Record<string, number> = {};
 
 /** Folds what there is into the indexes, as `search-indexer` does. */
-const index = () => onPostgres(async (db) => {
+const index = (...more: string[]) => onPostgres(async (db) => {
   await db.execute(sql`
     INSERT INTO search_messages (id, channel_id, author_id, seq, text) SELECT m.id, m.channel_id, m.author_id, m.seq, m.text FROM messages m
-    WHERE m.channel_id IN (${open.id}, ${closed.id}) ON CONFLICT (id) DO NOTHING`);
+    WHERE m.channel_id IN (${sql.join([open.id, closed.id, ...more].map((id) => sql`${id}`), sql`, `)}) ON CONFLICT (id) DO NOTHING`);
   await db.execute(sql`
     INSERT INTO search_people (id, handle, display_name, version, deactivated) SELECT u.id, u.handle, u.display_name, u.version, false FROM users u ON CONFLICT (id) DO NOTHING`);
   await db.execute(sql`
@@ -170,5 +170,60 @@ describe('files', () => {
     expect((await search('jacquard plan')).data[0]?.highlights).toEqual([[0, 8], [9, 13]]);
     await onPostgres((db) => db.execute(sql`UPDATE files SET deleted_at = now() WHERE name = 'Jacquard plan.pdf'`));
     expect(await names('jacquard', b)).toEqual([]);
+  });
+});
+
+describe('direct channels', () => {
+  const direct: Record<string, string> = {};
+  let cleo: Caller;
+
+  beforeAll(async () => {
+    cleo = await newCaller();
+    const [a, b] = [ada as Caller, bob as Caller];
+    const openWith = async (caller: Caller, ...others: Caller[]) => {
+      const opened = await caller.call('POST', '/v1/direct-channels', { user_ids: others.map(({ user }) => user.id) });
+      return bodyOf(opened, 201, directChannelSchema).id;
+    };
+    for (const [name, author, others] of [['to bob', a, [b]], ['to cleo', a, [cleo]], ['to both', a, [b, cleo]], ['to myself', a, []], ['to one another', b, [cleo]]] as const) {
+      const id = await openWith(author, ...others);
+      direct[name] = id;
+      const { seq } = await send(author, id, `heddle ${name}`);
+      await drained(id, seq ?? 0);
+    }
+    const { seq } = await send(a, open.id, 'heddle to all');
+    await drained(open.id, seq ?? 0);
+    await index(...Object.values(direct));
+  }, 60_000);
+
+  it('G5: are found as such, by whom they are with, among one\'s own alone', async () => {
+    const [bobs, cleos] = [bob?.user.handle, cleo.user.handle];
+    const found = async (q: string, caller = ada) => (await texts(`heddle ${q}`, caller)).map((text) => text.slice('heddle '.length)).toSorted();
+    const own = ['to both', 'to cleo', 'to bob', 'to myself'].toSorted();
+    expect(await found('is:dm')).toEqual(own);
+    expect(await found('-is:dm')).toEqual(['to all']);
+    expect(await found(`in:@${bobs}`)).toEqual(['to bob']);
+    expect(await found(`in:@${bob?.user.id} in:@ME`)).toEqual(['to bob', 'to myself']);
+    expect(await found(`in:@${bobs?.toUpperCase()} in:${open.name}`)).toEqual(['to all', 'to bob']);
+    expect(await found(`-in:@${bobs}`)).toEqual(['to all', 'to both', 'to cleo', 'to myself']);
+    expect(await found(`with:@${bobs}`)).toEqual(['to bob', 'to both']);
+    expect(await found(`with:${bobs} with:${cleos}`)).toEqual(['to both']);
+    expect(await found(`is:dm -with:${bobs}`)).toEqual(['to cleo', 'to myself']);
+    expect([await found('in:@nobody-of-this-name'), await found('with:nobody-of-this-name')]).toEqual([[], []]);
+    // Whom others talk to is not told, to members of one of their channels neither.
+    expect(await found(`in:@${cleos}`, bob)).toEqual(['to one another']);
+    expect(await found(`with:${ada?.user.handle}`, cleo)).toEqual(['to both', 'to cleo']);
+    const lone = await newCaller();
+    expect([await found('is:dm', lone), await found(`with:${bobs}`, lone), await found(`in:@${bobs}`, lone), await found(`in:${direct['to bob']}`, lone)]).toEqual([[], [], [], []]);
+  });
+
+  it('are asked of files, too', async () => {
+    for (const channelId of [direct['to bob'], open.id]) {
+      await onPostgres((db) => db.execute(sql`
+        INSERT INTO files (id, channel_id, uploader_id, name, media_type, size, sha256, status, created_at)
+        VALUES (${uuidv7()}, ${channelId}, ${ada?.user.id}, ${`heddle ${channelId === open.id ? 'open' : 'direct'}.pdf`}, 'application/pdf', 7, ${'0'.repeat(64)}, 'clean', now())`));
+    }
+    await index();
+    const names = async (q: string) => bodyOf(await (ada as Caller).call('GET', `/v1/search/files?${new URLSearchParams({ q: `heddle ${q}` })}`), 200, fileSearchPageSchema).data.map(({ file }) => file.name);
+    expect([await names('is:dm'), await names('-is:dm'), await names(`in:@${bob?.user.handle}`), await names(`with:${cleo.user.handle}`)]).toEqual([['heddle direct.pdf'], ['heddle open.pdf'], ['heddle direct.pdf'], []]);
   });
 });

@@ -21,14 +21,14 @@ import { namesOf, ofFiles } from '../search/queries.ts';
 import { readNear } from '../replica/read-near.ts';
 import type { Services } from '../services.ts';
 
-const GRAMMAR = 'words, "phrases", -exclusions and or; from:handle (or me), in:channel, before: after: on: with a day, month, year or time';
+const GRAMMAR = 'words, "phrases", -exclusions and or; from:handle (or me), in:channel, in:@handle (the direct channel with them), with:handle (direct channels that they are in), is:dm, before: after: on: with a day, month, year or time';
 const page = { limit: limitSchema, cursor: cursorSchema };
 const queryOf = (description: string, example: string) => storableString(MAX_QUERY).openapi({ description, example });
 
 const messages = apiRoute({ scope: 'messages:read', limit: 'read' }, '/v1/search/messages', {
   method: 'get',
   summary: 'Messages, newest first; as the index has them, which may lag',
-  request: { headers: nearHeader, query: z.object({ q: queryOf(`${GRAMMAR}; has:link, file or reaction; is:thread or edited`, 'engine from:ada has:nothing'), channel: idSchema.optional(), ...page }) },
+  request: { headers: nearHeader, query: z.object({ q: queryOf(`${GRAMMAR}; has:link, file or reaction; is:thread, edited or dm`, 'engine from:ada has:nothing'), channel: idSchema.optional(), ...page }) },
   responses: { 200: json(searchPageSchema, 'A page of messages, with the places that match', MESSAGES_EXAMPLE) },
 });
 

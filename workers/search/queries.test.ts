@@ -13,6 +13,7 @@ it('files have no reactions, and whoever asks for them is told so', () => {
   const { query, hints } = ofFiles(parseQuery('plan has:reaction is:edited nope:x'));
   expect([query.has, query.is, hints.map(({ code }) => code)]).toEqual([[], [], ['unknown_operator', 'of_messages_only']]);
   expect(ofFiles(parseQuery('plan from:ada')).hints).toEqual([]);
+  expect(ofFiles(parseQuery('plan -is:dm'))).toMatchObject({ query: { is: [{ value: 'dm', not: true }] }, hints: [] });
 });
 
 it('the answers that the description shows are of their schemas', () => {

@@ -9,9 +9,10 @@ export const namesOf = (q: string): string[] =>
 
 type Hint = { code: SearchQuery['hints'][number]['code'] | 'of_messages_only'; detail: string; range: [number, number] };
 
-/** A query about files: what only messages have counts for nothing, and is said so. */
+/** A query about files: what only messages have counts for nothing, and is said so. Where it is, a file has, too. */
 export function ofFiles(query: SearchQuery): { query: SearchQuery; hints: Hint[] } {
   const hints: Hint[] = [...query.hints];
-  if (query.has.length + query.is.length > 0) hints.push({ code: 'of_messages_only', detail: 'has: and is: are of messages, and count for nothing here', range: [0, 0] });
-  return { query: { ...query, has: [], is: [] }, hints };
+  const is = query.is.filter(({ value }) => value === 'dm');
+  if (query.has.length > 0 || is.length < query.is.length) hints.push({ code: 'of_messages_only', detail: 'has:, is:thread and is:edited are of messages, and count for nothing here', range: [0, 0] });
+  return { query: { ...query, has: [], is }, hints };
 }
