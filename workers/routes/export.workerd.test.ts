@@ -9,6 +9,7 @@ import { auditPageSchema } from '../../protocol/audit.ts';
 import { EXPORT_SECTIONS, exportLineSchema, NO_EXPORT_HASH } from '../../protocol/export.ts';
 import { bodyOf, type Caller, drained, expectProblem, newCaller, newChannel, newToken, onPostgres, send } from '../api-fixture.ts';
 import { newFile } from '../file-fixture.ts';
+import { announcePreviews } from '../preview-fixture.ts';
 
 let admin: Caller;
 let ada: Caller;
@@ -75,13 +76,15 @@ describe('an export', () => {
     await ada.call('PATCH', `${path}/${root.message_id}`, { text: 'the root' });
     await ada.call('PUT', `${path}/${root.message_id}/reactions/👍`);
     await ada.call('PUT', `${path}/${root.message_id}/pin`);
+    const previews = [{ url: 'https://page.example/', title: 'A page', description: null, site_name: 'Pages' }];
+    await announcePreviews(id, [{ message_id: root.message_id, revision: 2, previews }]);
     const file = await newFile(ada, id);
     const last = (await ada.call('DELETE', `${path}/${gone.message_id}`)).body as { seq: number };
     await drained(id, last.seq);
     const { lines } = await part();
     const message = (wanted: string) => lines.find((line) => line.section === 'message' && 'data' in line && line.data['id'] === wanted);
-    expect(message(root.message_id)).toMatchObject({ data: { text: 'the root', revision: 2, edited_at: expect.any(String), thread_id: null } });
-    expect(message(reply.message_id)).toMatchObject({ data: { thread_id: root.message_id, tpos: 1 } });
+    expect(message(root.message_id)).toMatchObject({ data: { text: 'the root', revision: 2, edited_at: expect.any(String), thread_id: null, previews } });
+    expect(message(reply.message_id)).toMatchObject({ data: { thread_id: root.message_id, tpos: 1, previews: [] } });
     expect(message(gone.message_id)).toMatchObject({ data: { text: '', deleted_at: expect.any(String) } });
     expect(lines).toContainEqual({ section: 'revision', data: { message_id: root.message_id, revision: 1, text: 'root', written_at: expect.any(String) } });
     expect(lines).toContainEqual({ section: 'pin', data: { message_id: root.message_id, channel_id: id, pinned_by: ada.user.id, pinned_at: expect.any(String) } });

@@ -1,11 +1,12 @@
+import { sql } from 'drizzle-orm';
 import { uuidv7 } from 'uuidv7';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import type { PreviewNews } from '../../protocol/announcements.ts';
 import { messagePageSchema, messageSchema } from '../../protocol/api.ts';
 import { commandResultSchema } from '../../protocol/frames.ts';
 import type { LinkPreview } from '../../protocol/previews.ts';
-import { bodyOf, type Caller, drained, expectProblem, newCaller, newChannel, send } from '../api-fixture.ts';
-import { fetchWith } from '../file-fixture.ts';
+import { bodyOf, type Caller, drained, expectProblem, newCaller, newChannel, onPostgres, send } from '../api-fixture.ts';
+import { announcePreviews } from '../preview-fixture.ts';
 import { bearer, channelSocket, eventsOf, openSocket } from '../socket-fixture.ts';
 
 let ada: Caller;
@@ -21,13 +22,7 @@ beforeAll(async () => {
 
 const PAGE: LinkPreview = { url: 'https://page.example/', title: 'A page', description: 'Of words', site_name: null };
 
-async function announce(previews: readonly PreviewNews[], channelId = id): Promise<unknown> {
-  const data = [{ to: 'room', channel_id: channelId, changes: [], revoked: [], channel: null, previews }];
-  const answer = await fetchWith({ FLEET_TOKEN: 'secret' }, '/internal/announcements', {
-    method: 'POST', headers: { Authorization: 'Bearer secret', 'Content-Type': 'application/json' }, body: JSON.stringify({ data }),
-  });
-  return { status: answer.status, body: await answer.json() };
-}
+const announce = (previews: readonly PreviewNews[], channelId = id) => announcePreviews(channelId, previews);
 const TOLD = { status: 200, body: { data: [{ status: 'told' }] } };
 const news = (message_id: string, revision = 1, page = PAGE): PreviewNews => ({ message_id, revision, previews: [page] });
 const read = async (messageId: string, caller = ada) => bodyOf(await caller.call('GET', `${channel}/messages/${messageId}`), 200, messageSchema);
@@ -88,9 +83,17 @@ describe('previews', () => {
     expectProblem(await ada.call('DELETE', `${channel}/messages/${secret.message_id}/previews`), 'not_found');
   });
 
-  it('reach a room that was never opened, and are refused whole where they are none', async () => {
+  it('reach a room that has nothing of its own any more, and are refused whole where they are none', async () => {
     const quiet = await newChannel(ada);
-    expect(await announce([news(uuidv7())], quiet.id)).toEqual(TOLD);
+    const message_id = uuidv7();
+    const created = {
+      seq: 1, id: uuidv7(), at: new Date().toISOString(), actor_id: ada.user.id, type: 'message.created', message_id, client_msg_id: 'c', text: 'https://page.example/', pos: 1, thread_id: null, tpos: null, origin: null,
+    };
+    await onPostgres((db) => db.execute(sql`INSERT INTO conversation_logs (channel_id) VALUES (${quiet.id}) ON CONFLICT DO NOTHING`));
+    await onPostgres((db) => db.execute(sql`SELECT FROM drain_conversation(${quiet.id}, (SELECT l.epoch FROM conversation_logs l WHERE l.channel_id = ${quiet.id}), 0, ${JSON.stringify([created])}::text::jsonb)`));
+    expect(await announce([news(message_id)], quiet.id)).toEqual(TOLD);
+    await drained(quiet.id, 2);
+    expect(bodyOf(await ada.call('GET', `/v1/channels/${quiet.id}/messages/${message_id}`), 200, messageSchema).previews).toEqual([PAGE]);
     for (const bad of [{ ...PAGE, title: '' }, { ...PAGE, title: 'a\u202eb' }, { ...PAGE, title: 'x'.repeat(301) }, { ...PAGE, url: 'javascript:alert(1)' }, { ...PAGE, html: '<b>' }]) {
       expect(await announce([news(uuidv7(), 1, bad)], quiet.id)).toMatchObject({ status: 422 });
     }
