@@ -78,9 +78,13 @@ describe('links, from the message to the preview, through Worker, room, fleet an
     await ada.api.remove(channel, deleted);
     await eventually(async () => (await titles(edited))[0] === 'The page at /page', SOON);
     await eventually(() => asked.includes('/moved?again'), SOON);
-    await send('after');
-    await eventually(async () => (await read(deleted))?.deleted_at !== null, SOON);
+    await eventually(async () => (await world.sql`SELECT FROM link_messages`).length === 0, SOON);
+    const after = await send('after');
+    await eventually(async () => (await read(after)) !== undefined && (await read(deleted))?.deleted_at !== null, SOON);
     expect([await titles(removed), await titles(deleted)]).toEqual([[], []]);
+    // Of the first text there was something to tell; of the second, found behind the removal, nobody was told.
+    const told = await world.sql<{ revision: string }[]>`SELECT e.data ->> 'revision' AS revision FROM event_log e WHERE e.type = 'colink.message.previewed.v1' AND e.data ->> 'message_id' = ${removed}`;
+    expect(told.map(({ revision }) => revision)).toEqual(['1']);
     expect(await world.sql`SELECT FROM message_previews p WHERE p.message_id = ${deleted}`).toHaveLength(0);
   });
 

@@ -74,7 +74,8 @@ describe('previews', () => {
     expect(bodyOf(await remove(ada, theirs.message_id), 200, commandResultSchema).changed).toBe(false);
     await announce([news(theirs.message_id, 1, { ...PAGE, title: 'Again' })]);
     await after(ada);
-    expect(Object.keys(await read(theirs.message_id))).not.toContain('previews');
+    const left = await read(theirs.message_id);
+    expect([Object.keys(left).includes('previews'), left.text, left.deleted_at]).toEqual([false, 'https://page.example/', null]);
     expect((await read(mine.message_id)).previews).toEqual([PAGE]);
     expectProblem(await remove(ada, uuidv7()), 'not_found');
     const hidden = await newChannel(ada, 'private');
