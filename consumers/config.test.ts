@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import webPush from 'web-push';
 import { readConfig } from './config.ts';
+import { linkRulesOf } from './link-previewer/service.ts';
 
 const DATABASE_URL = 'postgres://colink@127.0.0.1:5432/colink';
 const WORKER = { WORKER_URL: 'https://chat.example/', FLEET_TOKEN: 'a' };
@@ -8,7 +9,7 @@ const WORKER = { WORKER_URL: 'https://chat.example/', FLEET_TOKEN: 'a' };
 describe('readConfig', () => {
   it('runs everything on the embedded transport unless told otherwise', () => {
     expect(readConfig([], { DATABASE_URL })).toEqual({
-      run: 'all', databaseUrl: DATABASE_URL, brokers: [], replicationFactor: 1, relayShards: 1, worker: null, redis: null, clamd: null, vapid: null, smtp: null, webhooksToLoopback: false, linkPreviews: 'on', host: '127.0.0.1', port: 0, logLevel: 'info',
+      run: 'all', databaseUrl: DATABASE_URL, brokers: [], replicationFactor: 1, relayShards: 1, worker: null, redis: null, clamd: null, vapid: null, smtp: null, webhooksToLoopback: false, publicUrl: null, linkPreviews: 'on', host: '127.0.0.1', port: 0, logLevel: 'info',
     });
   });
 
@@ -26,6 +27,16 @@ describe('readConfig', () => {
     const wish = { DATABASE_URL, WEBHOOKS_TO_LOOPBACK: 'true' };
     expect(readConfig([], { ...wish, ENVIRONMENT: 'development' }).webhooksToLoopback).toBe(true);
     expect(() => readConfig([], { ...wish, ENVIRONMENT: 'staging' })).toThrow('WEBHOOKS_TO_LOOPBACK');
+  });
+
+  it('looks up links unless it is switched off, on loopback in development alone, and knows its own page by where people find it', () => {
+    const modes = ['', 'on', 'off'].map((mode) => readConfig([], { DATABASE_URL, LINK_PREVIEWS: mode }).linkPreviews);
+    expect(modes).toEqual(['on', 'on', 'off']);
+    expect(readConfig([], { DATABASE_URL, LINK_PREVIEWS: 'loopback', ENVIRONMENT: 'development' }).linkPreviews).toBe('loopback');
+    expect(() => readConfig([], { DATABASE_URL, LINK_PREVIEWS: 'loopback' })).toThrow('LINK_PREVIEWS');
+    expect(linkRulesOf(readConfig([], { DATABASE_URL, ...WORKER, LINK_PREVIEWS: 'off' }))).toBeNull();
+    const own = (more: Readonly<Record<string, string>>) => linkRulesOf(readConfig([], { DATABASE_URL, ...WORKER, ...more }));
+    expect([own({}), own({ PUBLIC_URL: 'https://page.example/' })]).toEqual([{ loopback: false, ownHost: 'chat.example' }, { loopback: false, ownHost: 'page.example' }]);
   });
 
   it('mails by TLS, but to this machine and in development, with links to where people find the page', () => {

@@ -42,7 +42,7 @@ const environmentSchema = z.object({
   /** The server by which digests are mailed, `smtp:` (with STARTTLS) or `smtps:`, with user and password where it asks for them; and from whom. Without both none are. */
   SMTP_URL: z.union([z.literal(''), z.url({ protocol: /^smtps?$/ })]).default(''),
   MAIL_FROM: z.union([z.literal(''), z.string().regex(/^(?:[^<>@\p{Cc}]{1,80} <[^\s<>@,]+@[^\s<>@,]+>|[^\s<>@,]+@[^\s<>@,]+)$/u, 'must be an address, or a name and an address in angle brackets')]).default(''),
-  /** Where people find the page, for links in mails; empty: at WORKER_URL. */
+  /** Where people find the page, for links in mails, and so that its own are not looked up; empty: at WORKER_URL. */
   PUBLIC_URL: z.union([z.literal(''), z.url({ protocol: /^https?$/ })]).default(''),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 });
@@ -64,6 +64,8 @@ export interface FleetConfig {
   readonly redis: RedisAddress | null;
   /** Whether webhooks and pushes may go to loopback. Never in production. */
   readonly webhooksToLoopback: boolean;
+  /** Where people find the page. Null: no Worker is known. */
+  readonly publicUrl: string | null;
   /** Whether pages are looked up that messages link to, and `loopback` among them. Never that in production. */
   readonly linkPreviews: 'on' | 'off' | 'loopback';
   /** Null: the group `file-scanner` does not run. */
@@ -98,7 +100,7 @@ export function readConfig(args: readonly string[], environment: Readonly<Record
   const vapid = vapidOf(parsed.data);
   const smtp = smtpOf(parsed.data, worker);
   return {
-    run, databaseUrl: DATABASE_URL, brokers, replicationFactor: KAFKA_REPLICATION_FACTOR, relayShards, worker, redis, clamd, vapid, smtp, webhooksToLoopback, linkPreviews, host: HOST, port: PORT, logLevel: LOG_LEVEL,
+    run, databaseUrl: DATABASE_URL, brokers, replicationFactor: KAFKA_REPLICATION_FACTOR, relayShards, worker, redis, clamd, vapid, smtp, webhooksToLoopback, publicUrl: parsed.data.PUBLIC_URL || worker?.url || null, linkPreviews, host: HOST, port: PORT, logLevel: LOG_LEVEL,
   };
 }
 

@@ -54,11 +54,11 @@ type Group = ConsumerGroup<ChannelEvent | DirectoryEvent | FileEvent | NotifierE
 
 /** Every consumer group of a fleet of this configuration. */
 export const groupsOf = (
-  { worker, redis, clamd, linkPreviews }: Pick<FleetConfig, 'worker' | 'redis' | 'clamd' | 'linkPreviews'>, webhooks: Pick<WebhookParts, 'log' | 'metrics'> | null = null,
+  { worker, redis, clamd, publicUrl, linkPreviews }: Pick<FleetConfig, 'worker' | 'redis' | 'clamd' | 'publicUrl' | 'linkPreviews'>, webhooks: Pick<WebhookParts, 'log' | 'metrics'> | null = null,
 ): Group[] => [
   searchIndexer,
   webhookGroup(webhooks),
-  ...(worker === null ? [] : [...groupsByWorker(worker), linkPreviewer({ rules: linkRulesOf({ worker, linkPreviews }) })]),
+  ...(worker === null ? [] : [...groupsByWorker(worker), linkPreviewer({ rules: linkRulesOf({ publicUrl, linkPreviews }) })]),
   ...(redis === null ? [] : [cacheInvalidator(redisCache(redis), Date.now)]),
   ...(clamd === null ? [] : [fileScanner]),
 ];
@@ -74,7 +74,7 @@ const groupsByWorker = (worker: WorkerAddress): Group[] => [
 const ELSEWHERE = { url: 'http://127.0.0.1:9', token: 'none' };
 
 /** Every group of this version, whether or not a configuration has what it needs to run. Made to be asked what they are; nobody is called. */
-export const knownGroups = (): readonly Pick<Group, 'id' | 'topics' | 'types'>[] => groupsOf({ worker: ELSEWHERE, redis: ELSEWHERE, clamd: { host: '127.0.0.1', port: 9 }, linkPreviews: 'off' });
+export const knownGroups = (): readonly Pick<Group, 'id' | 'topics' | 'types'>[] => groupsOf({ worker: ELSEWHERE, redis: ELSEWHERE, clamd: { host: '127.0.0.1', port: 9 }, publicUrl: null, linkPreviews: 'off' });
 
 export interface FleetParts {
   readonly config: FleetConfig;

@@ -27,12 +27,12 @@ const GAP_MS = 1_000;
 const HOUR_MS = 3_600_000;
 const PURGE_BATCH = 5_000;
 
-type PreviewConfig = Pick<FleetConfig, 'linkPreviews' | 'worker'>;
+type PreviewConfig = Pick<FleetConfig, 'linkPreviews' | 'publicUrl' | 'worker'>;
 
 /** Which links are looked up; null: none. */
-export function linkRulesOf({ linkPreviews, worker }: PreviewConfig): LinkRules | null {
+export function linkRulesOf({ linkPreviews, publicUrl }: Pick<PreviewConfig, 'linkPreviews' | 'publicUrl'>): LinkRules | null {
   if (linkPreviews === 'off') return null;
-  return { loopback: linkPreviews === 'loopback', ownHost: worker === null ? null : new URL(worker.url).host };
+  return { loopback: linkPreviews === 'loopback', ownHost: publicUrl === null ? null : new URL(publicUrl).host };
 }
 
 export interface PreviewParts {
