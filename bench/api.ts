@@ -9,8 +9,9 @@ import { median, percentile } from './statistics.ts';
 
 /**
  * The routes that people wait for, with a million messages behind them: bootstrap, a page of history, a send, a search. Beside them, by the same loader and in turns, a
- * no-op that is a route of the same app. Twice: by few clients, as it is most of the time, and by as many as it takes until the no-op keeps the Worker's one thread busy
- * and answers no more for further ones, which is half of a machine of two cores. Figures are medians of the rounds.
+ * no-op that is a route of the same app, and a route that asks Postgres for nothing: the least that one can cost which asks it for something. Twice: by few clients, as it
+ * is most of the time, and by as many as it takes until the no-op keeps the Worker's one thread busy and answers no more for further ones, which is half of a machine of two
+ * cores. Figures are medians of the rounds.
  */
 const MESSAGES = 1_000_000;
 const CHANNELS = 50;
@@ -25,7 +26,7 @@ const PROBE_SECONDS = 2;
 const PAGE = 50;
 
 const ROUTES = ['bootstrap', 'history', 'send', 'search'] as const;
-const SIDES = ['noop', ...ROUTES] as const;
+const SIDES = ['noop', 'select', ...ROUTES] as const;
 type Side = (typeof SIDES)[number];
 type Paths = Readonly<Record<Side, readonly string[]>>;
 
@@ -70,7 +71,7 @@ function pathsOf({ texts }: BenchStack, channelIds: readonly string[]): Paths {
   const words = [...new Set(texts.flatMap((text) => text.toLowerCase().match(/\b[a-z]{4,12}\b/g) ?? []))];
   const queries = words.map((word, index) => (index % 3 === 0 ? `${word}+${words[(index + 1) % words.length]}` : word));
   const places = messages.map((path, index) => `${path}?limit=${PAGE}${index % 4 === 0 ? '' : `&around=${1 + ((index * 7_919) % Math.floor(MESSAGES / CHANNELS))}`}`);
-  return { noop: ['/bench/noop'], bootstrap: ['/v1/bootstrap'], history: places, send: messages, search: queries.map((q) => `/v1/search/messages?q=${q}`) };
+  return { noop: ['/bench/noop'], select: ['/bench/select'], bootstrap: ['/v1/bootstrap'], history: places, send: messages, search: queries.map((q) => `/v1/search/messages?q=${q}`) };
 }
 
 /** Each reads its channel from Postgres, once. */
@@ -117,11 +118,12 @@ function summarise(rounds: readonly Round[], many: Saturation, pooler: boolean):
     ]),
   );
   const ratios = loads.flatMap(([name, clients]) => ROUTES.map((side) => [`${side}_to_noop_${name}_p95`, p(0.95, side, clients) / p(0.95, 'noop', clients)] as const));
+  const least = loads.map(([name, clients]) => [`select_to_noop_${name}_p95`, p(0.95, 'select', clients) / p(0.95, 'noop', clients)] as const);
   const refused = rounds.reduce((sum, { result }) => sum + Object.values(result.refused).reduce((a, b) => a + b, 0), 0);
   return {
     bench: 'api',
     figures: roundedAll({ messages: MESSAGES, clients_few: FEW, clients_many: many.clients, noop_many_worker_cores: many.workerCores, pooled: pooler ? 1 : 0, load_1_minute: loadavg()[0] ?? Number.NaN, ...Object.fromEntries(figures) }),
-    ratios: roundedAll(Object.fromEntries(ratios)),
+    ratios: roundedAll(Object.fromEntries([...least, ...ratios])),
     bars: [
       ...ratios.map(([name, value]) => bar(name, value, { at_most: 10 })),
       ...ROUTES.map((side) => bar(`${side}_many_p95_ms`, p(0.95, side, many.clients), { at_most: 500 })),

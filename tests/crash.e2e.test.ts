@@ -108,7 +108,8 @@ describe('kill -9 in the middle of a load', () => {
       expect(load.acknowledged.length).toBeGreaterThan((PER_SECOND * SECONDS) / 2);
       expect(readers.flatMap(({ faults }) => faults)).toEqual([]);
       expect(readers.map(({ name: reader, unrecovered }) => ({ reader, unrecovered }))).toEqual(readers.map(({ name: reader }) => ({ reader, unrecovered: 0 })));
-      expect(readers[1]?.welcomes).toBeGreaterThan(3);
+      // At first, after a drop, after the kill: more where the machine is fast enough.
+      expect(readers[1]?.welcomes).toBeGreaterThan(2);
       const violations = check(seen);
       expect(violations.slice(0, 20), `${violations.length} violations`).toEqual([]);
       const seenIn = `${seen.log.length} events, ${seen.topic?.length ?? 'no'} records, ${seen.index.length} indexed`;

@@ -1,3 +1,4 @@
+import { sql } from 'drizzle-orm';
 import { uuidv7 } from 'uuidv7';
 import { connect } from '../../db/client.ts';
 import { COMMAND_GROUP } from '../../durable-objects/fanout-node/room-commands.ts';
@@ -7,6 +8,7 @@ import { sendBodySchema } from '../../protocol/api.ts';
 import type { CommandResult } from '../../protocol/frames.ts';
 import { createApp } from '../../workers/app.ts';
 import { readBody } from '../../workers/json.ts';
+import { withPostgres } from '../../workers/postgres.ts';
 import { createServices } from '../../workers/services.ts';
 import { insertInOrder, insertStatement, insertTransaction } from '../queries.ts';
 import { installPaceSwitch, setPace } from './room-switches.ts';
@@ -17,7 +19,7 @@ export { BenchNode as FanoutNode, BenchRoom as ChannelRoom } from './bench-room.
 /**
  * The Worker as it is, with routes beside it that the benches compare a send with. All parse the same body by the same schema and
  * answer JSON of the same size; none authenticates, limits or authorises. `noop` is a route of the app, `noop-handler` stands before
- * the app and has none of its middleware. `insert-in-order` gives the order and the outbox row that a send has. `pace`, `room` and `node` are for the benches
+ * the app and has none of its middleware; `select` asks Postgres for nothing, on a connection of its own, as each request has one. `insert-in-order` gives the order and the outbox row that a send has. `pace`, `room` and `node` are for the benches
  * of fan-out (`room-switches.ts`, `bench-room.worker.ts`); `limits/<room>/<node>` says how many sockets each takes that opens from then on,
  * and `command-group/<most>` how many commands a node sends in one call.
  */
@@ -86,6 +88,7 @@ app.post('/bench/noop', async (c) => {
   await readBody(c, sendBodySchema);
   return answer(uuidv7(), 1);
 });
+app.get('/bench/select', async (c) => c.json(await withPostgres(c, (db) => db.execute<{ one: number }>(sql`SELECT 1 AS one`)), 200));
 
 export default {
   fetch(request, env, context) {

@@ -1,16 +1,19 @@
 import { sql, type SQL } from 'drizzle-orm';
-import { type Filter, printTerms, type SearchQuery, type TermGroup, timeSpan } from '../../protocol/search-query.ts';
+import { type Filter, type SearchQuery, type TermGroup, timeSpan } from '../../protocol/search-query.ts';
 
 /** Conditions on `s` (an index), `m` (its source) and `me` (the caller), to be joined by AND. */
 export type Conditions = readonly SQL[];
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
-/** A message is found by its words, as the configuration has them, or by substrings, which serves scripts without spaces. */
-export function matchesMessage({ any }: SearchQuery, config: string): Conditions {
+/**
+ * A message is found by its words, `words` as a tsquery of the index's configuration, or by substrings, which serves scripts without spaces. A value, not the call that makes
+ * it: that names a configuration, which Postgres takes for something that may change, so it would be called for every row and tell the planner nothing.
+ */
+export function matchesMessage({ any }: SearchQuery, words: string): Conditions {
   if (any.length === 0) return [];
   if (any.every(({ all }) => all.length === 0)) return any.map((group) => holds(group, sql`s.text`));
-  return [sql`(s.tsv @@ websearch_to_tsquery(${config}::text::regconfig, ${printTerms(any)}) OR ${sql.join(any.map((group) => holds(group, sql`s.text`)), sql` OR `)})`];
+  return [sql`(s.tsv @@ ${words}::tsquery OR ${sql.join(any.map((group) => holds(group, sql`s.text`)), sql` OR `)})`];
 }
 
 export const matchesName = ({ any }: SearchQuery): Conditions =>
@@ -104,8 +107,5 @@ function uuidFloor(ms: number): string {
   return `${hex.slice(0, 8)}-${hex.slice(8)}-7000-8000-000000000000`;
 }
 
-/** Of both sides of the join, so that neither looks into months that cannot have any. */
-export const isWithin = ({ from, below }: IdRange): Conditions => [
-  sql`s.id >= ${from} AND s.id < ${below}`,
-  sql`m.id >= ${from} AND m.id < ${below}`,
-];
+/** Asked of both sides of the join, neither looks into months that cannot have any. */
+export const isWithin = (side: 's' | 'm', { from, below }: IdRange): SQL => (side === 's' ? sql`s.id >= ${from} AND s.id < ${below}` : sql`m.id >= ${from} AND m.id < ${below}`);

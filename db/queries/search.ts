@@ -1,7 +1,7 @@
 import { sql, type SQL } from 'drizzle-orm';
 import type { SearchPage, User } from '../../protocol/api.ts';
 import type { Outcome } from '../../protocol/errors.ts';
-import type { SearchQuery } from '../../protocol/search-query.ts';
+import { printTerms, type SearchQuery } from '../../protocol/search-query.ts';
 import type { Database, Transaction } from '../client.ts';
 import { errorState } from '../errors.ts';
 import { callerRow } from './access.ts';
@@ -28,6 +28,8 @@ export interface Found {
 
 /** Longest that one statement of a search runs, in milliseconds. */
 export const STATEMENT_MS = 2_000;
+/** Messages that are looked through before an index is asked: a word of which these have no page is, where it is said evenly, in one of 200 messages at most. */
+const NEWEST = 4_000;
 /** Messages that are looked through at once, where no index helps: few at first, as most is found among the newest. */
 const FIRST_WINDOW = 1_000;
 const LARGEST_WINDOW = 50_000;
@@ -47,79 +49,98 @@ type Page = { rows: Row[]; next: string | null };
 export async function searchMessages(db: Database, credentialId: string, request: SearchRequest, now: () => number): Promise<Outcome<Found>> {
   if (isIndexed(request.query)) {
     try {
-      return await search(db, credentialId, (tx, config) => readPage(tx, credentialId, request, config, idRange(request.query, request.before)));
+      return await search(db, credentialId, request.query, (tx, words) => findIndexed(tx, credentialId, request, words));
     } catch (error) {
       if (errorState(error) !== QUERY_CANCELED) throw error;
     }
   }
-  return search(db, credentialId, (tx, config) => walk(tx, credentialId, request, config, now));
+  return search(db, credentialId, request.query, (tx, words) => walk(tx, credentialId, request, words, now));
 }
 
 /** Trigrams need three letters in a row, in each alternative. */
 const isIndexed = ({ any }: SearchQuery): boolean => any.length > 0 && any.every(({ all }) => all.some((term) => /[\p{L}\p{N}]{3}/u.test(term)));
 
-function search(db: Database, credentialId: string, find: (tx: Transaction, config: string) => Promise<Page>): Promise<Outcome<Found>> {
+function search(db: Database, credentialId: string, query: SearchQuery, find: (tx: Transaction, words: string) => Promise<Page>): Promise<Outcome<Found>> {
   return db.transaction(async (tx): Promise<Outcome<Found>> => {
-    const config = await openIndex(tx, credentialId);
-    if (config === null) return { problem: { code: 'unauthenticated' } };
-    const { rows, next } = await find(tx, config);
-    return { ok: { messages: rows.map(toMessage), users: authorsOf(rows), next, lag: await messageLag(tx, credentialId) } };
+    const words = await openIndex(tx, credentialId, query);
+    if (words === null) return { problem: { code: 'unauthenticated' } };
+    // Together, so that they cost one round trip.
+    const [{ rows, next }, lag] = await Promise.all([find(tx, words), messageLag(tx, credentialId)]);
+    return { ok: { messages: rows.map(toMessage), users: authorsOf(rows), next, lag } };
   });
 }
 
-/** The configuration of the live index, which stays this one until the transaction ends: it is named here, and so held against a swap. */
-async function openIndex(tx: Transaction, credentialId: string): Promise<string | null> {
-  const [row] = await tx.execute<{ config: string }>(sql`
-    SELECT coalesce(i.config, 'simple') AS config, set_config('statement_timeout', ${String(STATEMENT_MS)}, true),
+/** The terms as the live index has words, as a tsquery. It stays this index until the transaction ends: it is named here, and so held against a swap. */
+async function openIndex(tx: Transaction, credentialId: string, { any }: SearchQuery): Promise<string | null> {
+  const [row] = await tx.execute<{ words: string }>(sql`
+    SELECT websearch_to_tsquery(coalesce(i.config, 'simple')::text::regconfig, ${printTerms(any)})::text AS words, set_config('statement_timeout', ${String(STATEMENT_MS)}, true),
       (SELECT count(*) FROM (SELECT FROM search_messages s LIMIT 0) held)
     FROM (${callerRow(credentialId)}) me CROSS JOIN search_indexes i WHERE i.kind = 'messages'`);
-  return row?.config ?? null;
+  return row?.words ?? null;
 }
 
-async function readPage(tx: Transaction, credentialId: string, request: SearchRequest, config: string, range: IdRange): Promise<Page> {
-  const rows = await tx.execute<Row & { [column: string]: unknown }>(pageStatement(credentialId, request, config, range));
+/** Most searches are for what is said often, and are answered by the newest of it. What is not said often enough for that, its index has little of. */
+async function findIndexed(tx: Transaction, credentialId: string, request: SearchRequest, words: string): Promise<Page> {
+  const range = idRange(request.query, request.before);
+  const newest = await readPage(tx, credentialId, request, words, range, 'newest');
+  return newest.next === null ? await readPage(tx, credentialId, request, words, range, 'indexes') : newest;
+}
+
+async function readPage(tx: Transaction, credentialId: string, request: SearchRequest, words: string, range: IdRange, source: Source): Promise<Page> {
+  const rows = await tx.execute<Row & { [column: string]: unknown }>(pageStatement(credentialId, request, words, range, source));
   const page = rows.slice(0, request.limit);
   return { rows: page, next: rows.length > request.limit ? (page.at(-1)?.id ?? null) : null };
 }
 
+/**
+ * Where a page is looked for: among the newest of the range; by the indexes of words and trigrams; or from message to message, newest first, through all of the range. The
+ * planner would choose between the latter two by how many it expects, and where it errs a search takes seconds: of a word that it has no statistics of, it expects thousands.
+ */
+export type Source = 'newest' | 'indexes' | 'range';
+
 /** One row more than a page has, to know whether it is the last. */
-export function pageStatement(credentialId: string, { query, channelId, limit }: SearchRequest, config: string, range: IdRange): SQL {
-  const conditions = [
-    ...isWithin(range),
-    ...matchesMessage(query, config),
-    ...(channelId === null ? [] : [sql`s.channel_id = ${channelId}`]),
-    ...isBy(query.from, sql`s.author_id`),
-    ...isIn(query.in, sql`s.channel_id`),
-    ...isWith(query.with, sql`s.channel_id`),
-    ...isSuch(query),
-  ];
+export function pageStatement(credentialId: string, { query, channelId, limit }: SearchRequest, words: string, range: IdRange, source: Source): SQL {
+  const within = isWithin('s', range);
+  const matches = [...matchesMessage(query, words), ...(channelId === null ? [] : [sql`s.channel_id = ${channelId}`])];
+  const others = [isWithin('m', range), ...isBy(query.from, sql`s.author_id`), ...isIn(query.in, sql`s.channel_id`), ...isWith(query.with, sql`s.channel_id`), ...isSuch(query)];
+  const columns = sql`s.id, s.channel_id, s.author_id, s.text`;
+  const { table, conditions } = {
+    newest: {
+      table: sql`(SELECT ${columns}, s.tsv FROM search_messages s WHERE ${within} ORDER BY s.id DESC LIMIT ${NEWEST})`,
+      conditions: [...matches, ...others],
+    },
+    indexes: { table: sql`(WITH hits AS MATERIALIZED (SELECT ${columns} FROM search_messages s WHERE ${all([within, ...matches])}) SELECT ${columns} FROM hits s)`, conditions: others },
+    range: { table: sql`search_messages`, conditions: [within, ...matches, ...others] },
+  }[source];
   return sql`
     SELECT hit.id, hit.channel_id, hit.pos, hit.thread_id, hit.tpos, hit.author_id, hit.text, hit.origin, ${wireTime(sql`hit.created_at`)} AS created_at,
       a.handle, a.display_name, a.role AS author_role
     FROM (${callerRow(credentialId)}) me
     CROSS JOIN LATERAL (
       SELECT m.id, m.channel_id, m.pos, m.thread_id, m.tpos, m.author_id, m.text, m.origin, m.created_at
-      FROM search_messages s
+      FROM ${table} s
       JOIN members mine ON mine.channel_id = s.channel_id AND mine.user_id = me.id
       JOIN messages m ON m.id = s.id AND m.deleted_at IS NULL
-      WHERE ${sql.join(conditions, sql` AND `)}
+      WHERE ${all(conditions)}
       ORDER BY s.id DESC LIMIT ${limit + 1}
     ) hit
     LEFT JOIN users a ON a.id = hit.author_id
     ORDER BY hit.id DESC`;
 }
 
+const all = (conditions: readonly SQL[]): SQL => sql.join([...conditions], sql` AND `);
+
 /** Window after window, newest first, until the page is full, nothing is left, or it has taken long enough. */
-async function walk(tx: Transaction, credentialId: string, request: SearchRequest, config: string, now: () => number): Promise<Page> {
+async function walk(tx: Transaction, credentialId: string, request: SearchRequest, words: string, now: () => number): Promise<Page> {
   const end = now() + WALK_MS;
-  const all = idRange(request.query, request.before);
+  const whole = idRange(request.query, request.before);
   const rows: Row[] = [];
-  let below = all.below;
+  let below = whole.below;
   let size = FIRST_WINDOW;
   do {
-    const floor = await windowFloor(tx, { from: all.from, below }, size);
+    const floor = await windowFloor(tx, { from: whole.from, below }, size);
     size = Math.min(size * WINDOW_GROWTH, LARGEST_WINDOW);
-    const page = await readPage(tx, credentialId, { ...request, limit: request.limit - rows.length }, config, { from: floor ?? all.from, below });
+    const page = await readPage(tx, credentialId, { ...request, limit: request.limit - rows.length }, words, { from: floor ?? whole.from, below }, 'range');
     rows.push(...page.rows);
     if (page.next !== null) return { rows, next: page.next };
     if (floor === null) return { rows, next: null };
