@@ -135,6 +135,7 @@ async function storedNotices(userId: string) {
 
 describe('notices equal a replay of the topic with the settings, whatever fails (G2, G7)', () => {
   const first = Math.floor(Math.random() * 2 ** 31);
+  let told = 0;
   it.each([first, first + 1, first + 2, first + 3, first + 4])('seed %i', async (seed) => {
     const random = seededRandom(seed);
     const room = new StoredRoom(sql);
@@ -143,7 +144,6 @@ describe('notices equal a replay of the topic with the settings, whatever fails 
     for (const { id, isMember, readPos } of people) if (isMember && readPos > 0) await (await inboxes.of(id)).read(actorOf(id), room.id, readPos);
     await converse(random, room, people);
     await consume(random, room, inboxes);
-    let told = 0;
     for (const person of people) {
       const expected = expectedNotices(room.events, person, people);
       told += expected.length;
@@ -151,6 +151,7 @@ describe('notices equal a replay of the topic with the settings, whatever fails 
       inbox.resume([]);
       await eventually(async () => JSON.stringify(await storedNotices(person.id)) === JSON.stringify(expected), 10_000, async () => ({ of: person, stored: await storedNotices(person.id), expected }));
     }
-    expect(told).toBeGreaterThan(0);
   }, 60_000);
+
+  it('and are some: a conversation may have none, but not all of them', () => expect(told).toBeGreaterThan(0));
 });
