@@ -1292,6 +1292,24 @@ BEGIN
   RETURN QUERY SELECT 'ok', last_seq;
 END $function$;
 
+CREATE OR REPLACE FUNCTION public.drain_traced_conversation(p_channel uuid, p_epoch integer, p_fence bigint, p_events jsonb, p_traces jsonb)
+ RETURNS TABLE(status text, drained_seq bigint)
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  RETURN QUERY SELECT d.status, d.drained_seq FROM drain_conversation(p_channel, p_epoch, p_fence, p_events) d;
+  PERFORM trace_events('message.events', p_channel, p_traces);
+END $function$;
+
+CREATE OR REPLACE FUNCTION public.drain_traced_inbox(p_user uuid, p_epoch integer, p_fence bigint, p_events jsonb, p_traces jsonb)
+ RETURNS TABLE(status text, drained_seq bigint)
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  RETURN QUERY SELECT d.status, d.drained_seq FROM drain_inbox(p_user, p_epoch, p_fence, p_events) d;
+  PERFORM trace_events('user.events', p_user, p_traces);
+END $function$;
+
 CREATE OR REPLACE FUNCTION public.is_rebuilding(p_kind text)
  RETURNS boolean
  LANGUAGE sql
@@ -1626,6 +1644,15 @@ BEGIN
   END IF;
   RETURN QUERY SELECT 'ok', greatest(p_seq, log.drained_seq);
 END $function$;
+
+CREATE OR REPLACE FUNCTION public.trace_events(p_topic text, p_key uuid, p_traces jsonb)
+ RETURNS void
+ LANGUAGE sql
+AS $function$
+  -- Those that this very transaction has logged: what was drained before is left as it is.
+  UPDATE event_log e SET traceparent = t.value FROM jsonb_each_text(p_traces) t
+  WHERE e.xid = pg_current_xact_id() AND e.logged_at = now() AND e.topic = p_topic AND e.key = p_key AND e.channel_seq = t.key::bigint;
+$function$;
 
 CREATE CONSTRAINT TRIGGER audit_intake_seal AFTER INSERT ON audit_intake DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION seal_audit_act();
 

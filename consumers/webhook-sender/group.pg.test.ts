@@ -69,6 +69,15 @@ describe('what is noted for a webhook', () => {
     }
   });
 
+  it('is without what messages say, however long its event waits', async () => {
+    await insertWebhook(sql, owner, URL_OF);
+    const first = write.send('nobody keeps this');
+    await drain(sql, channel, [first, write.edit(first, 'nor this')]);
+    await quiet();
+    const kept = await sql<{ data: object }[]>`SELECT data FROM webhook_events ORDER BY id`;
+    expect(kept).toMatchObject([{ data: { message_id: first.message_id, text: '' } }, { data: { message_id: first.message_id, text: '' } }]);
+  });
+
   it('is of channels of which its owner is a member, and of no other (G5)', async () => {
     const stranger = await insertUser(sql);
     const [mine, theirs, others] = [await insertWebhook(sql, owner, URL_OF), await insertWebhook(sql, stranger, URL_OF), await insertChannel(sql, [stranger], 'public')];

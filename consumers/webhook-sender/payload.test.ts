@@ -18,7 +18,7 @@ const bodies = group.topics.flatMap((topic) =>
     .flatMap(({ key, headers, value }) => {
       const decoded = decode(group, { topic, partition: 0, offset: '0', key: Buffer.from(key), value: Buffer.from(value), headers });
       const row = decoded.kind === 'event' ? rowOf(decoded.key, decoded.event) : null;
-      return row === null ? [] : [{ row, body: bodyOf(row) }];
+      return row === null || decoded.kind !== 'event' ? [] : [{ row, body: bodyOf({ ...row, data: { ...row.data, ...('text' in decoded.event && { text: decoded.event.text }) } }) }];
     }),
 );
 
@@ -33,6 +33,12 @@ describe('the payloads of webhooks', () => {
     expect(new Set(payloads.map(({ type }) => type))).toEqual(new Set(webhookEventTypeSchema.options));
     expect(payloads.filter(({ data }) => typeof data['channel_id'] !== 'string')).toEqual([]);
     expect(payloads.filter(({ data }) => 'type' in data || 'at' in data || 'origin' in data)).toEqual([]);
+  });
+
+  it('are kept without what a message says', () => {
+    const texts = bodies.flatMap(({ row }) => ('text' in row.data ? [[row.type, row.data.text]] : []));
+    expect(texts).toEqual(expect.arrayContaining([['message.created', ''], ['message.edited', '']]));
+    expect(texts.filter(([, text]) => text !== '')).toEqual([]);
   });
 
   it('are of nothing that was imported', () => {

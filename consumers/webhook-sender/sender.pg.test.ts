@@ -202,6 +202,36 @@ describe('a delivery', () => {
     expect(rows.filter(({ event_id }) => event_id !== deletion).map(({ status, attempts, failure }) => [status, attempts, failure])).toEqual(Array.from({ length: 12 }, () => ['cancelled', 0, failure]));
   });
 
+  it.each([['created', 'an edit'], ['edited', 'another edit']])('of message.%s says what the message says when it is sent, after %s, and keeps no text', async (change) => {
+    const webhook = await newWebhook();
+    const [first, write] = [uuidv7(), async (text: string) => sql`UPDATE messages SET text = ${text}, edited_at = now() WHERE id = ${first}`];
+    await sql`INSERT INTO messages (id, channel_id, seq, pos, author_id, client_msg_id, text, created_at) VALUES (${first}, ${channel}, 1, 1, ${owner}, 'x', 'what nobody should read', now())`;
+    const event = { id: uuidv7(), type: `message.${change}`, channel_id: channel, subject_id: first, at: new Date().toISOString(), data: { message_id: first, text: '' } };
+    await insertDeliveries(sql, [event], clock(), 0);
+    await write('grüß "dich" 👋');
+    start();
+    await settled(webhook);
+    // A replay of it, as the API asks for one.
+    await write('at last');
+    await sql`UPDATE webhook_deliveries SET status = 'pending', attempts = 0, settled_at = NULL, next_at = now()`;
+    await eventually(() => receiver.received.length === 2);
+    await settled(webhook);
+    expect(receiver.received.map((received) => verified(webhook.secret, received).data['text'])).toEqual(['grüß "dich" 👋', 'at last']);
+    await sql`UPDATE messages SET deleted_at = now(), text = '' WHERE id = ${first}`;
+    await sql`UPDATE webhook_deliveries SET status = 'pending', attempts = 0, settled_at = NULL, next_at = now()`;
+    await settled(webhook);
+    expect([receiver.received.length, await only(webhook)]).toMatchObject([2, { status: 'cancelled', failure: 'deleted' }]);
+    expect(await sql`SELECT data FROM webhook_events`).toEqual([{ data: { message_id: first, text: '' } }]);
+  });
+
+  it('of a message that Postgres does not have is not sent', async () => {
+    const webhook = await newWebhook();
+    await note(1, { subjectId: uuidv7() });
+    start();
+    await settled(webhook);
+    expect([receiver.received, await only(webhook)]).toMatchObject([[], { status: 'cancelled', failure: 'deleted' }]);
+  });
+
   it('under way while the webhook is disabled is told as it ended', async () => {
     const [webhook, other] = [await newWebhook('/ok'), await newWebhook('/bad')];
     let mayAnswer = (): void => {};

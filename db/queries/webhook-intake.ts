@@ -10,7 +10,7 @@ export interface WebhookEventRow {
   readonly channel_id: string;
   readonly subject_id: string | null;
   readonly at: string;
-  /** The `data` of the payload. */
+  /** The `data` of the payload, with an empty text where it is to have a message's. */
   readonly data: object;
 }
 

@@ -42,7 +42,7 @@ const MOST_WEBHOOKS = 500;
 
 /**
  * Takes deliveries that are due, by webhooks in the order of what is due longest, and few of each: no backlog stands before another's. Webhooks that another process claims
- * of at this moment are passed over. Their owners' right to what is sent is of this statement's snapshot.
+ * of at this moment are passed over. Their owners' right to what is sent, and what its message says, are of this statement's snapshot.
  */
 export async function claimDeliveries(tx: AnySql, request: ClaimRequest): Promise<ClaimedDelivery[]> {
   const { lease, most, perOwner, perHost, breakAfter } = request;
@@ -82,10 +82,12 @@ export async function claimDeliveries(tx: AnySql, request: ClaimRequest): Promis
     )
     SELECT c.webhook_id::text, c.event_id::text, w.owner_id::text, w.url, w.host, w.secret,
       CASE WHEN w.previous_secret_until > ${now}::timestamptz THEN w.previous_secret END AS previous_secret, e.type,
-      to_char(e.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS at, e.data, c.attempts,
+      to_char(e.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS at,
+      CASE WHEN e.subject_id IS NOT NULL AND e.data ? 'text' AND g.text IS NOT NULL THEN jsonb_set(e.data, '{text}', to_jsonb(g.text)) ELSE e.data END AS data, c.attempts,
       CASE WHEN u.deactivated_at IS NOT NULL THEN 'owner_deactivated'
         WHEN e.channel_id IS NOT NULL AND m.user_id IS NULL THEN 'not_a_member'
-        WHEN e.type NOT IN ('message.deleted', 'file.deleted') AND coalesce(g.deleted_at, f.deleted_at) IS NOT NULL THEN 'deleted' END AS refusal
+        WHEN e.type NOT IN ('message.deleted', 'file.deleted') AND coalesce(g.deleted_at, f.deleted_at) IS NOT NULL THEN 'deleted'
+        WHEN e.subject_id IS NOT NULL AND e.data ? 'text' AND g.id IS NULL THEN 'deleted' END AS refusal
     FROM claimed c
     JOIN webhooks w ON w.id = c.webhook_id
     JOIN users u ON u.id = w.owner_id
