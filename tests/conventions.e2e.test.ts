@@ -12,15 +12,6 @@ const OPERATIONS = document.operations.filter(({ path }) => path.startsWith('/v1
 const CHANGES = OPERATIONS.filter(({ method }) => method !== 'GET');
 const WITH_JSON = OPERATIONS.filter((operation) => bodyOf(operation)?.type === 'application/json');
 const ALL_METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
-/** Routes that need no right to a thing, so that their example alone makes something: `[operation, another body]`. */
-const MAKERS: readonly [name: string, other: object][] = [
-  ['POST /v1/channels', { name: 'another' }],
-  ['POST /v1/me/tokens', { name: 'another' }],
-  ['POST /v1/webhooks', { url: 'https://example.com/another', event_types: ['message.created'] }],
-  ['PUT /v1/me/presence', { choice: 'away', status: null }],
-  ['PATCH /v1/me/notification-settings', { level: 'all' }],
-];
-
 let world: World;
 let alice: WorldUser;
 let names: Names;
@@ -36,11 +27,6 @@ afterAll(() => world?.close());
 
 const ask = (operation: Operation, changes: Parameters<typeof requestOf>[3] = {}, token: string | undefined = alice.token): Promise<RawResponse> =>
   rawRequest(world.baseUrl, requestOf(operation, names, token, changes));
-const named = (wanted: string): Operation => {
-  const found = OPERATIONS.find(({ name }) => name === wanted);
-  if (!found) throw new Error(`there is no ${wanted}`);
-  return found;
-};
 
 /** What no browser may do with any answer. */
 const SECURITY = { 'x-content-type-options': 'nosniff', 'content-security-policy': "default-src 'none'; frame-ancestors 'none'", 'referrer-policy': 'no-referrer', 'cache-control': 'no-store' };
@@ -82,20 +68,6 @@ describe('Idempotency-Key (G2)', () => {
   it.each(CHANGES)('$name takes one, and refuses what is none', async (operation) => {
     expect(operation.parameters.map(({ name }) => name)).toContain('idempotency-key');
     expect(problemOf(await ask(operation, { headers: { 'idempotency-key': 'two words' } })).code).toBe('invalid');
-  });
-
-  it.each(MAKERS)('%s answers a repetition as the first, and another body with 422', async (name, other) => {
-    const operation = named(name);
-    const headers = { 'idempotency-key': `"${uuidv7()}"` };
-    const first = await ask(operation, { headers });
-    expect({ text: first.text, status: first.status }).toMatchObject({ status: expect.toSatisfy((status: number) => status < 300) });
-    expect(first.headers['idempotency-replayed']).toBeUndefined();
-    const again = await ask(operation, { headers });
-    expect({ status: again.status, replayed: again.headers['idempotency-replayed'] }).toEqual({ status: first.status, replayed: 'true' });
-    // A secret is shown once, and kept nowhere.
-    const kept = (text: string): unknown => ({ ...(JSON.parse(text) as object), secret: null });
-    expect(kept(again.text)).toEqual(kept(first.text));
-    expect(problemOf(await ask(operation, { headers, body: { type: 'application/json', text: JSON.stringify(other) } })).code).toBe('idempotency_mismatch');
   });
 });
 

@@ -55,6 +55,14 @@ export async function writeDirectory<T, S extends number>(
   });
 }
 
+/**
+ * The same for a change that a room or an inbox makes, which no transaction of Postgres holds: the key is held while it is made, and its answer is kept behind it. Whoever dies in between leaves a
+ * repetition that makes the change once more, which with each of these comes to the same. Without a key Postgres is not asked; with one it has to be there, for a promise that cannot be kept is refused.
+ */
+export async function keepAnswerOf<T, S extends number>(c: Context<AppEnv>, shape: Shape<T, S>, effect: () => Promise<Answer<T, S>>): Promise<Answer<T, S>> {
+  return idempotencyKey(c.req.raw.headers) === null ? effect() : writeDirectory(c, shape, async () => ({ ok: await effect() }));
+}
+
 async function keyedRequest(c: Context<AppEnv>): Promise<KeyedRequest | null> {
   const key = idempotencyKey(c.req.raw.headers);
   if (key === null) return null;

@@ -16,9 +16,9 @@ it('G1: while Postgres is away known callers go on sending; what needs Postgres 
   const { id } = await newChannel(ada);
   await send(ada, id, 'makes the room known to itself');
 
-  const request = async (bindings: typeof away | typeof env, path: string, token: string, body?: object, method = 'POST') => {
+  const request = async (bindings: typeof away | typeof env, path: string, token: string, body?: object, method = 'POST', more: Record<string, string> = {}) => {
     const context = createExecutionContext();
-    const headers = { Authorization: `Bearer ${token}`, ...(body && { 'Content-Type': 'application/json' }) };
+    const headers = { Authorization: `Bearer ${token}`, ...(body && { 'Content-Type': 'application/json' }), ...more };
     const response = await app.fetch(new Request(ORIGIN + path, { headers, ...(body && { method, body: JSON.stringify(body) }) }), bindings, context);
     const answer = { status: response.status, retryAfter: response.headers.get('retry-after'), body: await response.json<{ code?: string }>() };
     await waitOnExecutionContext(context);
@@ -33,6 +33,9 @@ it('G1: while Postgres is away known callers go on sending; what needs Postgres 
     expect((await request(away, messages, ada.token, message())).status).toBe(201);
   }
   expect(await request(away, `/v1/channels/${id}/read-state`, ada.token, { read_pos: 1 }, 'PUT')).toMatchObject({ status: 200, body: { read_pos: 1 } });
+  // Its answer could not be kept, so the key would promise too much; of what is sent the room knows by itself.
+  expect(await request(away, `/v1/channels/${id}/read-state`, ada.token, { read_pos: 2 }, 'PUT', { 'Idempotency-Key': 'k' })).toMatchObject({ status: 503 });
+  expect((await request(away, messages, ada.token, { text: 'by its key' }, 'POST', { 'Idempotency-Key': 'k' })).status).toBe(201);
   for (const path of [messages, '/v1/search/messages?q=x', '/v1/bootstrap', '/v1/me']) {
     expect(await request(away, path, ada.token)).toMatchObject({ status: 503, retryAfter: '1', body: { code: 'unavailable' } });
   }

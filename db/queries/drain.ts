@@ -10,6 +10,8 @@ interface DrainPlace {
 export interface DrainBatch extends DrainPlace {
   /** A JSON array of wire events in `seq` order, without gaps. What is drained already is skipped. */
   readonly eventsJson: string;
+  /** A JSON object of the trace contexts that some of them have, by `seq`. */
+  readonly tracesJson?: string | null;
 }
 
 export interface PoisonEvent extends DrainPlace {
@@ -32,10 +34,12 @@ type Row = { status: DrainAnswer['status']; drained_seq: string };
 
 /** Projects a batch in one transaction and one statement. Throws what the driver throws: see `classifyPostgresError`. */
 export async function drainBatch(sql: Sql, batch: DrainBatch): Promise<DrainAnswer> {
+  const { channelId, epoch, fence, eventsJson, tracesJson = null } = batch;
   // Typed as text: a parameter of type jsonb would be encoded once more.
-  const rows = await sql<Row[]>`
-    SELECT status, drained_seq
-    FROM drain_conversation(${batch.channelId}, ${batch.epoch}, ${batch.fence}, ${batch.eventsJson}::text::jsonb)`;
+  const rows =
+    tracesJson === null
+      ? await sql<Row[]>`SELECT status, drained_seq FROM drain_conversation(${channelId}, ${epoch}, ${fence}, ${eventsJson}::text::jsonb)`
+      : await sql<Row[]>`SELECT status, drained_seq FROM drain_traced_conversation(${channelId}, ${epoch}, ${fence}, ${eventsJson}::text::jsonb, ${tracesJson}::text::jsonb)`;
   return answer(rows);
 }
 

@@ -83,8 +83,12 @@ export interface InboxClaim {
 type Row = { status: DrainAnswer['status']; drained_seq: string };
 
 /** Projects a batch of an inbox in one transaction and one statement; `eventsJson` as for a room's. */
-export async function drainInbox(sql: Sql, { userId, epoch, fence }: InboxClaim, eventsJson: string): Promise<DrainAnswer> {
-  return answer(await sql<Row[]>`SELECT status, drained_seq FROM drain_inbox(${userId}, ${epoch}, ${fence}, ${eventsJson}::text::jsonb)`);
+export async function drainInbox(sql: Sql, { userId, epoch, fence }: InboxClaim, eventsJson: string, tracesJson: string | null = null): Promise<DrainAnswer> {
+  return answer(
+    tracesJson === null
+      ? await sql<Row[]>`SELECT status, drained_seq FROM drain_inbox(${userId}, ${epoch}, ${fence}, ${eventsJson}::text::jsonb)`
+      : await sql<Row[]>`SELECT status, drained_seq FROM drain_traced_inbox(${userId}, ${epoch}, ${fence}, ${eventsJson}::text::jsonb, ${tracesJson}::text::jsonb)`,
+  );
 }
 
 export async function skipInboxPoison(sql: Sql, { userId, epoch, fence }: InboxClaim, event: { seq: number; json: string }, message: string): Promise<DrainAnswer> {

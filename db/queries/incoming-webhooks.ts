@@ -108,7 +108,7 @@ async function findKnown(tx: Transaction, { credentialId, channelId, id }: Pick<
 }
 
 /** A change, and what has ended by it: the same at every repetition, so that the telling can be repeated. */
-interface Ended<T> {
+export interface Ended<T> {
   readonly value: T;
   readonly ended: RevokedAccess | null;
 }

@@ -105,18 +105,27 @@ export async function endFollowing(tx: Transaction, channelId: string, userId: s
   await tx.execute(sql`DELETE FROM thread_followers f WHERE f.user_id = ${userId} AND f.channel_id = ${channelId}`);
 }
 
-/** Marks a thread as read up to `tpos`; the marker never goes down. Where it stands now, and whether it was moved. */
-export async function markThreadRead(tx: Transaction, request: ThreadRequest, tpos: number, now: Date): Promise<Outcome<{ readonly tpos: number; readonly isMoved: boolean }>> {
+/** Where the marker stands now, and whether it was moved. `isCut`: as far as the last reply that Postgres has, which is not as far as was asked. */
+export interface ThreadMark {
+  readonly tpos: number;
+  readonly isMoved: boolean;
+  readonly isCut: boolean;
+}
+
+/** Marks a thread as read up to `tpos`, and no further than its last reply: what comes after that was read by nobody. The marker never goes down. */
+export async function markThreadRead(tx: Transaction, request: ThreadRequest, wanted: number, now: Date): Promise<Outcome<ThreadMark>> {
   const found = await findState(tx, request);
   if ('problem' in found) return found;
+  const tpos = Math.min(wanted, Number(found.ok.last_tpos));
+  const isCut = tpos < wanted;
   const { userId, channelId, rootId } = request;
   const moved = await tx.execute(sql`
     INSERT INTO thread_read_states AS r (user_id, root_id, channel_id, read_tpos, updated_at) VALUES (${userId}, ${rootId}, ${channelId}, ${tpos}, ${now.toISOString()}::timestamptz)
     ON CONFLICT (user_id, root_id) DO UPDATE SET read_tpos = excluded.read_tpos, updated_at = excluded.updated_at WHERE r.read_tpos < excluded.read_tpos
     RETURNING 1 AS one`);
-  if (moved.length > 0) return { ok: { tpos, isMoved: true } };
+  if (moved.length > 0) return { ok: { tpos, isMoved: true, isCut } };
   const [row] = await tx.execute<{ read_tpos: string }>(sql`SELECT r.read_tpos FROM thread_read_states r WHERE r.user_id = ${userId} AND r.root_id = ${rootId}`);
-  return { ok: { tpos: Number(row?.read_tpos ?? tpos), isMoved: false } };
+  return { ok: { tpos: Number(row?.read_tpos ?? tpos), isMoved: false, isCut } };
 }
 
 export interface ThreadsPage {

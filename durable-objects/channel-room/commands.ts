@@ -25,7 +25,10 @@ interface Context {
 export function applyCommand(room: Conversation, actor: Actor, command: Command, now: number): Outcome<CommandResult> {
   const problem = accessProblem(room, actor, now) ?? closedProblem(room, actor, command);
   if (problem !== null) return { problem };
-  const context = { room, actor, now };
+  return room.log.traced(actor.traceparent, () => apply({ room, actor, now }, command));
+}
+
+function apply(context: Context, command: Command): Outcome<CommandResult> {
   switch (command.type) {
     case 'send':
       return send(context, command);

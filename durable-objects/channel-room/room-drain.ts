@@ -22,7 +22,7 @@ export function roomDrain({ log, channelId }: Conversation, metrics: RoomMetrics
 }
 
 const storeOf = (record: RoomRecord, channelId: string): LogStore => ({
-  drainBatch: (claim, eventsJson) => record.drainBatch({ channelId, ...claim }, eventsJson),
+  drainBatch: (claim, ...batch) => record.drainBatch({ channelId, ...claim }, ...batch),
   skipPoison: (claim, event, error) => record.skipPoison({ channelId, ...claim }, event, error),
   isDataFault: (error) => record.isDataFault(error),
   findPlace: () => record.findLogPlace(channelId),

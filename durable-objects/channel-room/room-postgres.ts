@@ -19,7 +19,7 @@ export function roomPostgres(connectionString: () => string, clock: () => number
     readChannel: (channelId, read) => burst.run((sql) => readChannel(sql, channelId, read), READ_CHANNEL_MS),
     findMembership: (channelId, userId) => burst.run((sql) => findMembership(sql, channelId, userId)),
     findEditWindow: () => burst.run((sql) => findEditWindow(sql)),
-    drainBatch: (claim, eventsJson) => burst.run((sql) => drainBatch(sql, { ...claim, eventsJson })),
+    drainBatch: (claim, eventsJson, tracesJson) => burst.run((sql) => drainBatch(sql, { ...claim, eventsJson, tracesJson })),
     skipPoison: (claim, { seq, json }, error) =>
       burst.run((sql) => skipPoison(sql, { ...claim, seq, eventJson: json, errorClass: 'data', errorMessage: String(error) })),
     isDataFault: (error) => classifyPostgresError(error) === 'data',

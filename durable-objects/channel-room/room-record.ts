@@ -26,7 +26,7 @@ export interface RoomRecord {
   findMembership(channelId: string, userId: string): Promise<FoundMembership | null>;
   /** How long after it was sent a message may be edited, in seconds; null: for good. */
   findEditWindow(): Promise<number | null>;
-  drainBatch(claim: LogClaim, eventsJson: string): Promise<DrainAnswer>;
+  drainBatch(claim: LogClaim, eventsJson: string, tracesJson: string | null): Promise<DrainAnswer>;
   skipPoison(claim: LogClaim, event: LogEvent, error: unknown): Promise<DrainAnswer>;
   isDataFault(error: unknown): boolean;
   eventsBetween(channelId: string, after: number, before: number, limit: number): Promise<readonly ArchivedEvent[]>;

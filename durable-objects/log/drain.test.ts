@@ -8,6 +8,7 @@ class DataFault extends Error {}
 class Store {
   readonly batches: number[][] = [];
   readonly skipped: number[] = [];
+  readonly traces: (string | null)[] = [];
   readonly poison = new Set<number>();
   drained = 0;
   answer: DrainAnswer | Error | null = null;
@@ -16,7 +17,8 @@ class Store {
     return (max) => Array.from({ length: Math.min(max, head - this.drained) }, (_, index) => event(this.drained + 1 + index));
   }
 
-  async drainBatch(json: string): Promise<DrainAnswer> {
+  async drainBatch(json: string, tracesJson: string | null): Promise<DrainAnswer> {
+    this.traces.push(tracesJson);
     if (this.answer instanceof Error) throw this.answer;
     if (this.answer !== null) return this.answer;
     const seqs = (JSON.parse(json) as { seq: number }[]).map(({ seq }) => seq);
@@ -42,7 +44,7 @@ function drainOf(head: number): Drain {
   return new Drain({
     undrained: store.events(head),
     durable: async () => {},
-    drainBatch: (json) => store.drainBatch(json),
+    drainBatch: (...batch) => store.drainBatch(...batch),
     skipPoison: (skipped) => store.skipPoison(skipped),
     markDrained: (seq) => {
       store.drained = seq;
@@ -61,6 +63,14 @@ describe('Drain', () => {
   it('moves batches of at most 1,000, in order (G6)', async () => {
     await steps(drainOf(2_500), 2_500);
     expect(store.batches.map((batch) => [batch.at(0), batch.at(-1)])).toEqual([[1, 1_000], [1_001, 2_000], [2_001, 2_500]]);
+  });
+
+  it('brings the traces that its events have, by seq', async () => {
+    const traced = (seq: number): LogEvent => ({ ...event(seq), traceparent: `t${seq}` });
+    const batches = [[event(1), event(2)], [event(3), traced(4), traced(5)]];
+    const drain = new Drain({ undrained: () => batches.shift() ?? [], durable: async () => {}, drainBatch: (...batch) => store.drainBatch(...batch), skipPoison: (skipped) => store.skipPoison(skipped), markDrained: () => {}, isDataFault: () => false });
+    for (let n = 0; n < 2; n++) await drain.step();
+    expect(store.traces).toEqual([null, '{"4":"t4","5":"t5"}']);
   });
 
   it('marks nothing where Postgres is away', async () => {

@@ -18,7 +18,8 @@ export interface DrainPorts {
   undrained(maxEvents: number): readonly LogEvent[];
   /** Resolves when all that was written is durable: Postgres must not have what this log could still lose. */
   durable(): Promise<void>;
-  drainBatch(eventsJson: string): Promise<DrainAnswer>;
+  /** `tracesJson`: the trace contexts of these events, by `seq`; null: there are none. */
+  drainBatch(eventsJson: string, tracesJson: string | null): Promise<DrainAnswer>;
   /** Keeps the event among the dead letters and moves the prefix over it. */
   skipPoison(event: LogEvent, error: unknown): Promise<DrainAnswer>;
   /** Postgres holds everything up to `seq`. */
@@ -65,7 +66,7 @@ export class Drain {
 
   async #send(events: readonly LogEvent[]): Promise<DrainStep> {
     try {
-      return this.#settle(await this.#ports.drainBatch(encode(events)), events);
+      return this.#settle(await this.#ports.drainBatch(encode(events), tracesOf(events)), events);
     } catch (error) {
       if (!this.#ports.isDataFault(error)) throw error;
       return this.#isolate(events, error);
@@ -104,6 +105,11 @@ export class Drain {
 }
 
 const encode = (events: readonly LogEvent[]): string => `[${events.map((event) => event.json).join(',')}]`;
+
+function tracesOf(events: readonly LogEvent[]): string | null {
+  const traces = events.flatMap(({ seq, traceparent }) => (traceparent === undefined ? [] : [[seq, traceparent] as const]));
+  return traces.length === 0 ? null : JSON.stringify(Object.fromEntries(traces));
+}
 
 function last(events: readonly LogEvent[]): LogEvent {
   const event = events.at(-1);

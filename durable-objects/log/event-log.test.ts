@@ -56,6 +56,27 @@ describe('EventLog', () => {
     expect(log.since(9, 100, 1_000)).toEqual([]);
   });
 
+  it('hands the drain the trace of each event that was appended under one, and nobody else', () => {
+    const { sql, log } = newLog();
+    fill(log, sql, 1);
+    log.traced('a', () => fill(log, sql, 2));
+    log.traced(undefined, () => fill(log, sql, 1));
+    const traces = () => log.undrained(10, 1_000).map(({ seq, traceparent }) => [seq, traceparent]);
+    expect(traces()).toEqual([[1, undefined], [2, 'a'], [3, 'a'], [4, undefined]]);
+    expect(log.since(0, 10, 1_000).filter((event) => 'traceparent' in event)).toEqual([]);
+    log.markDrained(2);
+    expect(traces()).toEqual([[3, 'a'], [4, undefined]]);
+    // Of what is rolled back nothing is left for what gets its number.
+    const before = log.state;
+    expect(() => log.traced('b', () => sql.transaction(() => {
+      log.append({}, 1);
+      throw new Error('undone');
+    }))).toThrow('undone');
+    log.rewind(before);
+    fill(log, sql, 1);
+    expect(traces()).toEqual([[3, 'a'], [4, undefined], [5, undefined]]);
+  });
+
   it('keeps what is not drained, and a ring of what is', () => {
     const { sql, log } = newLog();
     fill(log, sql, 22_000);

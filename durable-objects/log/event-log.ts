@@ -11,6 +11,8 @@ export interface LogEvent {
   readonly seq: number;
   readonly json: string;
   readonly bytes: number;
+  /** Of the request that caused it, where that is known. */
+  readonly traceparent?: string;
 }
 
 /**
@@ -46,6 +48,9 @@ const ASCII = /^[ -~]*$/;
  */
 export class EventLog {
   readonly #sql: SqlDriver;
+  /** Of undrained events, by `seq`, in its order. */
+  readonly #traces = new Map<number, string>();
+  #trace: string | undefined;
   #state: LogState;
 
   /** Begins a log after `seq`, all of which is drained. */
@@ -90,6 +95,19 @@ export class EventLog {
     this.#state = state;
   }
 
+  /**
+   * What `write` appends bears this trace context on its way into Postgres. It is kept in memory alone, so an instance that ends before it has drained takes it along: that costs a trace a link, and
+   * nobody an event.
+   */
+  traced<T>(traceparent: string | undefined, write: () => T): T {
+    this.#trace = traceparent;
+    try {
+      return write();
+    } finally {
+      this.#trace = undefined;
+    }
+  }
+
   /** Appends the event numbered `state.seq + 1`, inside the caller's transaction. `at` in epoch milliseconds. */
   append(event: object, at: number): LogEvent {
     const json = JSON.stringify(event);
@@ -98,6 +116,9 @@ export class EventLog {
     const seq = last + 1;
     this.#sql.run('INSERT INTO events (seq, at, start_offset, bytes, json) VALUES (?, ?, ?, ?, ?)', seq, at, end, bytes, json);
     this.#state = { ...this.#state, seq, end: end + bytes };
+    // What was rolled back may have had this number before.
+    if (this.#traces.size > 0) this.#traces.delete(seq);
+    if (this.#trace !== undefined) this.#traces.set(seq, this.#trace);
     return { seq, json, bytes };
   }
 
@@ -118,7 +139,13 @@ export class EventLog {
   }
 
   undrained(maxEvents: number, maxBytes: number): LogEvent[] {
-    return this.since(this.#state.drainedSeq, maxEvents, maxBytes);
+    const events = this.since(this.#state.drainedSeq, maxEvents, maxBytes);
+    return this.#traces.size === 0 ? events : events.map((event) => this.#withTrace(event));
+  }
+
+  #withTrace(event: LogEvent): LogEvent {
+    const traceparent = this.#traces.get(event.seq);
+    return traceparent === undefined ? event : { ...event, traceparent };
   }
 
   /** When the oldest undrained event was appended, in epoch milliseconds; null where all is drained. */
@@ -134,6 +161,7 @@ export class EventLog {
       this.#trim();
       this.#save();
     });
+    for (const traced of this.#traces.keys()) if (traced <= seq) this.#traces.delete(traced);
   }
 
   /** A new claim on the log: every later drain carries it, and Postgres refuses older ones. */

@@ -12,7 +12,7 @@ export interface Claim {
 
 /** The stored side of one log. Every method rejects when Postgres is away. */
 export interface LogStore {
-  drainBatch(claim: Claim, eventsJson: string): Promise<DrainAnswer>;
+  drainBatch(claim: Claim, eventsJson: string, tracesJson: string | null): Promise<DrainAnswer>;
   skipPoison(claim: Claim, event: LogEvent, error: unknown): Promise<DrainAnswer>;
   isDataFault(error: unknown): boolean;
   findPlace(): Promise<LogPlace | null>;
@@ -55,7 +55,7 @@ export class LogDrain {
       pending: () => log.undrainedEvents,
       undrained: (maxEvents) => log.undrained(maxEvents, DRAIN_BYTES),
       durable: () => ports.durable(),
-      drainBatch: (eventsJson) => store.drainBatch(this.#claim(), eventsJson),
+      drainBatch: (eventsJson, tracesJson) => store.drainBatch(this.#claim(), eventsJson, tracesJson),
       skipPoison: (event, error) => store.skipPoison(this.#claim(), event, error),
       markDrained: (seq) => log.markDrained(seq),
       isDataFault: (error) => store.isDataFault(error),

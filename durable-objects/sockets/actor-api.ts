@@ -4,6 +4,8 @@ export interface Actor {
   readonly credential_id: string;
   /** When the credential ends, in epoch milliseconds. */
   readonly expires_at: number;
+  /** Of the request by which they act, in the form of W3C Trace Context: what it appends bears it. A socket has none. */
+  readonly traceparent?: string;
 }
 
 /** What a ticket gave: whose it was, and their next one. */

@@ -31,7 +31,7 @@ export function inboxPostgres(burst: Burst, userId: string): InboxRecord {
         await wakeInbox(sql, userId, version);
         return await countUserBadges(sql, userId);
       }),
-    drainBatch: (claim, eventsJson) => burst.run((sql) => drainInbox(sql, { userId, ...claim }, eventsJson)),
+    drainBatch: (claim, ...batch) => burst.run((sql) => drainInbox(sql, { userId, ...claim }, ...batch)),
     skipPoison: (claim, event, error) => burst.run((sql) => skipInboxPoison(sql, { userId, ...claim }, event, String(error))),
     isDataFault: (error) => classifyPostgresError(error) === 'data',
     findPlace: () => burst.run((sql) => findInboxPlace(sql, userId)),

@@ -150,19 +150,19 @@ export class Inbox<S extends RoomSocket> {
   /** As `InboxApi`. */
   async read(actor: Actor, channelId: string, pos: number, generation?: number): Promise<Outcome<ReadResult>> {
     const problem = await this.#channelRefusal(actor, channelId);
-    return this.#counted(problem === null ? this.#changes.read(channelId, pos, generation) : { problem });
+    return this.#counted(problem === null ? this.#state.log.traced(actor.traceparent, () => this.#changes.read(channelId, pos, generation)) : { problem });
   }
 
   /** As `InboxApi`. */
   async markUnread(actor: Actor, channelId: string, pos: number, generation?: number): Promise<Outcome<ReadResult>> {
     const problem = await this.#channelRefusal(actor, channelId);
-    return this.#counted(problem === null ? this.#changes.markUnread(channelId, pos, generation) : { problem });
+    return this.#counted(problem === null ? this.#state.log.traced(actor.traceparent, () => this.#changes.markUnread(channelId, pos, generation)) : { problem });
   }
 
   /** Marks notices as read up to this event of the log, or all (null). */
   readNotices(actor: Actor, upTo: number | null): Outcome<NoticesRead> {
     const problem = this.#refusal(actor);
-    return this.#counted(problem === null ? this.#changes.readNotices(upTo) : { problem });
+    return this.#counted(problem === null ? this.#state.log.traced(actor.traceparent, () => this.#changes.readNotices(upTo)) : { problem });
   }
 
   /** Whether the user is at this device: what presence is made from. */

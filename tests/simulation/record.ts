@@ -118,7 +118,7 @@ export function simulatedRecord(stored: StoredChannel, asking: Asking, drained: 
       }),
     findMembership: (_, userId) => ask(() => stored.findMembership(userId)),
     findEditWindow: () => ask(() => 900),
-    drainBatch: (claim, eventsJson) => log.drainBatch(claim, eventsJson),
+    drainBatch: (claim, ...batch) => log.drainBatch(claim, ...batch),
     skipPoison: (claim, event, error) => log.skipPoison(claim, event, error),
     isDataFault: (error) => log.isDataFault(error),
     eventsBetween: (_, ...range) => log.eventsBetween(...range),

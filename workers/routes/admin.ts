@@ -11,7 +11,7 @@ import type { Outcome } from '../../protocol/errors.ts';
 import { idSchema } from '../../protocol/primitives.ts';
 import { isAdmin } from '../admin.ts';
 import { apiRoute, json, jsonBody, keyHeader, problemAnswer } from '../api-route.ts';
-import { answered, writeDirectory } from '../directory.ts';
+import { answered, keepAnswerOf, writeDirectory } from '../directory.ts';
 import { forgetProfile } from '../cache/forget-profile.ts';
 import type { App, AppEnv } from '../env.ts';
 import { inTransaction, withPostgres } from '../postgres.ts';
@@ -90,12 +90,15 @@ export function adminRoutes(services: Pick<Services, 'profiles' | 'redisBreaker'
 
   app.openapi(announceRestart, async (c) => {
     const { within_seconds, cursor = null } = c.req.valid('json');
-    await inTransaction(c, async (tx) => {
-      unwrap(await isAdmin(c, tx));
-      // Noted before anybody is told: what is told cannot be undone.
-      await recordAct(tx, { act: 'restart.announced', target: ['workspace', null], details: { within_seconds } });
+    const { body } = await keepAnswerOf(c, { body: restartAnnouncementSchema, statuses: [200] }, async () => {
+      await inTransaction(c, async (tx) => {
+        unwrap(await isAdmin(c, tx));
+        // Noted before anybody is told: what is told cannot be undone.
+        await recordAct(tx, { act: 'restart.announced', target: ['workspace', null], details: { within_seconds } });
+      });
+      return { status: 200, body: await announce(c.env, within_seconds * 1_000, cursor) };
     });
-    return c.json(await announce(c.env, within_seconds * 1_000, cursor), 200);
+    return c.json(body, 200);
   });
 
   return app;

@@ -3,6 +3,7 @@ import type { Context } from 'hono';
 import { uuidv7 } from 'uuidv7';
 import { createBot, listBots, refuseNonBot } from '../../db/queries/bots.ts';
 import { revokeOthers, revokeOwn } from '../../db/queries/credentials.ts';
+import { findRevokedAccess, type RevokedAccess } from '../../db/queries/deactivation.ts';
 import { addOwnToken, addToken, listOwnCredentials } from '../../db/queries/own-credentials.ts';
 import type { Transaction } from '../../db/client.ts';
 import {
@@ -76,15 +77,30 @@ export function credentialRoutes(): App {
 
   app.openapi(revoke, async (c) => {
     const { id } = c.req.valid('param');
-    await endAccess(c, unwrap(await inTransaction(c, (tx) => revokeOwn(tx, callerOf(c), id, revocationOf(c)))));
+    const revokeHere = (tx: Transaction) => revokeOwn(tx, callerOf(c), id, revocationOf(c));
+    const ended: RevokedAccess[] = [];
+    await writeDirectory(c, { body: z.null(), statuses: [204] }, async (tx) => {
+      const revoked = await revokeHere(tx);
+      if ('ok' in revoked) ended.push(revoked.ok);
+      return answered(204, revoked, () => null);
+    });
+    // A repetition tells all again, for what failed may have been that. It stays revoked, so nothing else comes of it.
+    await endAccess(c, ended[0] ?? unwrap(await inTransaction(c, revokeHere)));
     return c.body(null, 204);
   });
 
   app.openapi(revokeAll, async (c) => {
     const { tokens } = c.req.valid('json');
-    const revoked = unwrap(await inTransaction(c, (tx) => revokeOthers(tx, callerOf(c), tokens, revocationOf(c))));
-    if (revoked) await endAccess(c, revoked);
-    return c.json({ revoked: revoked?.credentials.length ?? 0 }, 200);
+    const ended: (RevokedAccess | null)[] = [];
+    const { body } = await writeDirectory(c, { body: revokedSchema, statuses: [200] }, async (tx) => {
+      const revoked = await revokeOthers(tx, callerOf(c), tokens, revocationOf(c));
+      if ('ok' in revoked) ended.push(revoked.ok);
+      return answered(200, revoked, (access) => ({ revoked: access?.credentials.length ?? 0 }));
+    });
+    // A repetition under its key revokes nothing that came since, and tells again of all that is.
+    const access = ended.length > 0 ? ended[0] : await withPostgres(c, (db) => findRevokedAccess(db, c.get('identity').actor.user_id));
+    if (access) await endAccess(c, access);
+    return c.json(body, 200);
   });
 
   app.openapi(issue, async (c) => {

@@ -105,7 +105,8 @@ async function receive(c: Context<AppEnv>, services: Services, execute: Execute)
   const fault = faultOfText(text);
   if (fault !== null) throw new Refusal(fault === 'invalid_arguments' ? 'invalid_payload' : fault);
   const thread_id = await rootOf(c, channelId, payload['thread_ts']);
-  await execute(c, channelId, { type: 'send', client_msg_id: nameOf(c), text, ...(thread_id !== undefined && { thread_id }) });
+  const { changed } = await execute(c, channelId, { type: 'send', client_msg_id: nameOf(c), text, ...(thread_id !== undefined && { thread_id }) });
+  if (!changed) c.header('Idempotency-Replayed', 'true');
 }
 
 /** The channel that this address posts into. */

@@ -1,8 +1,9 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { uuidv7 } from 'uuidv7';
+import type { Transaction } from '../../db/client.ts';
 import {
-  createIncomingWebhook, listIncomingWebhooks, revokeIncomingWebhook, rotateIncomingWebhook,
+  createIncomingWebhook, type Ended, listIncomingWebhooks, revokeIncomingWebhook, rotateIncomingWebhook,
 } from '../../db/queries/incoming-webhooks.ts';
 import type { RevokedAccess } from '../../db/queries/deactivation.ts';
 import { incomingWebhookBodySchema, incomingWebhookPageSchema, type NewIncomingWebhook, newIncomingWebhookSchema } from '../../protocol/incoming-webhooks.ts';
@@ -110,7 +111,15 @@ export function incomingWebhookRoutes(): App {
   app.openapi(revoke, async (c) => {
     const { id: channelId, webhook_id: id } = c.req.valid('param');
     const request = { ...requestOf(c, channelId), id };
-    const { value: userId, ended } = unwrap(await inTransaction(c, (tx) => revokeIncomingWebhook(tx, { ...request, now: new Date() })));
+    const revokeHere = (tx: Transaction) => revokeIncomingWebhook(tx, { ...request, now: new Date() });
+    const revoked: Ended<string>[] = [];
+    await writeDirectory(c, { body: z.null(), statuses: [204] }, async (tx) => {
+      const outcome = await revokeHere(tx);
+      if ('ok' in outcome) revoked.push(outcome.ok);
+      return answered(204, outcome, () => null);
+    });
+    // A repetition tells all again, for what failed may have been that. It stays revoked, so nothing else comes of it.
+    const { value: userId, ended } = revoked[0] ?? unwrap(await inTransaction(c, revokeHere));
     await tellRoom(c, { ...request, userId });
     if (ended) await endAccess(c, ended);
     return c.body(null, 204);

@@ -6,17 +6,20 @@ import { commandResultSchema } from '../../protocol/frames.ts';
 import { clientMsgIdSchema, emojiSchema, idSchema } from '../../protocol/primitives.ts';
 import { apiRoute, channelParams, json, jsonBody, keyHeader, messageParams, problemAnswer } from '../api-route.ts';
 import { answerJson } from '../answer.ts';
+import { keepAnswerOf } from '../directory.ts';
 import type { App, AppEnv } from '../env.ts';
-import { type Execute, executeBy } from '../execute-command.ts';
+import { type Execute, executeBy, executeOnce } from '../execute-command.ts';
 import { idempotencyKey } from '../idempotency-key.ts';
 import { readBody } from '../json.ts';
 import { withPostgres } from '../postgres.ts';
 import { ProblemError, unwrap } from '../problems.ts';
 import { callRoom } from '../room.ts';
 import type { Services } from '../services.ts';
+import { tracedActor } from '../traceparent.ts';
 
 const WRITE = { scope: 'messages:write', limit: 'send' } as const;
 const done = { 200: json(commandResultSchema, 'What it did'), 409: problemAnswer('channel_archived') };
+const BATCH = { body: batchResultSchema, statuses: [201] as const };
 const reactionParams = messageParams.extend({ emoji: emojiSchema });
 
 const send = apiRoute({ ...WRITE, readsBody: true }, '/v1/channels/{id}/messages', {
@@ -29,35 +32,35 @@ const send = apiRoute({ ...WRITE, readsBody: true }, '/v1/channels/{id}/messages
 const sendBatch = apiRoute({ scope: 'messages:import', limit: null }, '/v1/channels/{id}/message-batches', {
   method: 'post',
   summary: 'Import messages: all or none, in this order',
-  request: { params: channelParams, ...jsonBody(batchBodySchema) },
+  request: { headers: keyHeader, params: channelParams, ...jsonBody(batchBodySchema) },
   responses: { 201: json(batchResultSchema, 'The messages are kept'), 409: problemAnswer('channel_archived') },
 });
 
 const edit = apiRoute(WRITE, '/v1/channels/{id}/messages/{message_id}', {
   method: 'patch',
   summary: 'Change the text of an own message',
-  request: { params: messageParams, ...jsonBody(editBodySchema) },
+  request: { headers: keyHeader, params: messageParams, ...jsonBody(editBodySchema) },
   responses: done,
 });
 
 const remove = apiRoute(WRITE, '/v1/channels/{id}/messages/{message_id}', {
   method: 'delete',
   summary: 'Delete a message',
-  request: { params: messageParams },
+  request: { headers: keyHeader, params: messageParams },
   responses: done,
 });
 
 const react = apiRoute(WRITE, '/v1/channels/{id}/messages/{message_id}/reactions/{emoji}', {
   method: 'put',
   summary: 'React to a message',
-  request: { params: reactionParams },
+  request: { headers: keyHeader, params: reactionParams },
   responses: done,
 });
 
 const unreact = apiRoute(WRITE, '/v1/channels/{id}/messages/{message_id}/reactions/{emoji}', {
   method: 'delete',
   summary: 'Take a reaction back',
-  request: { params: reactionParams },
+  request: { headers: keyHeader, params: reactionParams },
   responses: done,
 });
 
@@ -103,28 +106,29 @@ export function messageRoutes({ roomCalls }: Pick<Services, 'roomCalls'>): App {
   app.openapi(sendBatch, async (c) => {
     const { id } = c.req.valid('param');
     const commands = c.req.valid('json').messages.map((message) => ({ type: 'send' as const, ...message }));
-    const results = unwrap(await callRoom(c.env, id, (room) => room.executeBatch(id, c.get('identity').actor, commands)));
-    return c.json({ data: results }, 201);
+    const actor = tracedActor(c);
+    const { body } = await keepAnswerOf(c, BATCH, async () => ({ status: 201, body: { data: unwrap(await callRoom(c.env, id, (room) => room.executeBatch(id, actor, commands))) } }));
+    return c.json(body, 201);
   });
 
   app.openapi(edit, async (c) => {
     const { id, message_id } = c.req.valid('param');
-    return c.json(await execute(c, id, { type: 'edit', message_id, text: c.req.valid('json').text }), 200);
+    return c.json(await executeOnce(c, execute, id, { type: 'edit', message_id, text: c.req.valid('json').text }), 200);
   });
 
   app.openapi(remove, async (c) => {
     const { id, message_id } = c.req.valid('param');
-    return c.json(await execute(c, id, { type: 'delete', message_id }), 200);
+    return c.json(await executeOnce(c, execute, id, { type: 'delete', message_id }), 200);
   });
 
   app.openapi(react, async (c) => {
     const { id, message_id, emoji } = c.req.valid('param');
-    return c.json(await execute(c, id, { type: 'react', message_id, emoji }), 200);
+    return c.json(await executeOnce(c, execute, id, { type: 'react', message_id, emoji }), 200);
   });
 
   app.openapi(unreact, async (c) => {
     const { id, message_id, emoji } = c.req.valid('param');
-    return c.json(await execute(c, id, { type: 'unreact', message_id, emoji }), 200);
+    return c.json(await executeOnce(c, execute, id, { type: 'unreact', message_id, emoji }), 200);
   });
 
   return app;

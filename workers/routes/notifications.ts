@@ -3,14 +3,17 @@ import { listNotifications } from '../../db/queries/notifications.ts';
 import { notificationPageSchema, readNotificationsBodySchema } from '../../protocol/api.ts';
 import { counterSchema } from '../../protocol/primitives.ts';
 import { apiRoute, json, jsonBody, keyHeader } from '../api-route.ts';
+import { keepAnswerOf } from '../directory.ts';
 import type { App, AppEnv } from '../env.ts';
 import { listingOf, usersNamed } from '../listing.ts';
 import { cursorSchema, decodeCounter, encodeCursor, limitSchema } from '../paging.ts';
 import { withPostgres } from '../postgres.ts';
 import { unwrap } from '../problems.ts';
 import { callInbox } from '../room.ts';
+import { tracedActor } from '../traceparent.ts';
 
 const LIST = 'notifications';
+const READ = { body: z.strictObject({ read_seq: counterSchema }), statuses: [200] as const };
 
 const list = apiRoute({ scope: 'messages:read', limit: 'read' }, '/v1/me/notifications', {
   method: 'get',
@@ -23,7 +26,7 @@ const markRead = apiRoute({ scope: 'messages:read', limit: 'read' }, '/v1/me/not
   method: 'post',
   summary: 'Mark notifications as read, up to a seq or all, on all devices; that place never goes down',
   request: { headers: keyHeader, ...jsonBody(readNotificationsBodySchema) },
-  responses: { 200: json(z.strictObject({ read_seq: counterSchema }), 'Up to where they are read now') },
+  responses: { 200: json(READ.body, 'Up to where they are read now') },
 });
 
 export function notificationRoutes(): App {
@@ -38,11 +41,11 @@ export function notificationRoutes(): App {
     return c.json({ data, next_cursor, read_seq: found.read_seq, users: usersNamed(found.users, data.map(({ author_id }) => author_id)) }, 200);
   });
 
-  // Without a kept answer: a repetition, whatever its key, does what it did before.
   app.openapi(markRead, async (c) => {
-    const { actor } = c.get('identity');
+    const actor = tracedActor(c);
     const { read_seq } = c.req.valid('json');
-    return c.json(unwrap(await callInbox(c.env, actor.user_id, (inbox) => inbox.readNotices(actor, read_seq))), 200);
+    const read = async () => unwrap(await callInbox(c.env, actor.user_id, (inbox) => inbox.readNotices(actor, read_seq)));
+    return c.json((await keepAnswerOf(c, READ, async () => ({ status: 200, body: await read() }))).body, 200);
   });
 
   return app;

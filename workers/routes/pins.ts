@@ -4,7 +4,7 @@ import { type PinPage, pinPageSchema } from '../../protocol/api.ts';
 import { type CommandResult, commandResultSchema } from '../../protocol/frames.ts';
 import { apiRoute, channelParams, json, keyHeader, messageParams, problemAnswer } from '../api-route.ts';
 import type { App, AppEnv } from '../env.ts';
-import { executeBy } from '../execute-command.ts';
+import { executeBy, executeOnce } from '../execute-command.ts';
 import { linkNext, usersNamed } from '../listing.ts';
 import { cursorSchema, decodeCounter, encodeCursor, limitSchema } from '../paging.ts';
 import { withPostgres } from '../postgres.ts';
@@ -64,15 +64,14 @@ export function pinRoutes({ roomCalls }: Pick<Services, 'roomCalls'>): App {
     return c.json({ data, ...snapshot, next_cursor, users: usersNamed(users, data.map(({ author_id }) => author_id)) }, 200);
   });
 
-  // Without a kept answer: a repetition, whatever its key, does what it did before.
   app.openapi(pin, async (c) => {
     const { id, message_id } = c.req.valid('param');
-    return c.json(await execute(c, id, { type: 'pin', message_id }), 200);
+    return c.json(await executeOnce(c, execute, id, { type: 'pin', message_id }), 200);
   });
 
   app.openapi(unpin, async (c) => {
     const { id, message_id } = c.req.valid('param');
-    return c.json(await execute(c, id, { type: 'unpin', message_id }), 200);
+    return c.json(await executeOnce(c, execute, id, { type: 'unpin', message_id }), 200);
   });
 
   return app;

@@ -2,7 +2,7 @@ import { OpenAPIHono } from '@hono/zod-openapi';
 import { type CommandResult, commandResultSchema } from '../../protocol/frames.ts';
 import { apiRoute, json, keyHeader, messageParams, problemAnswer } from '../api-route.ts';
 import type { App, AppEnv } from '../env.ts';
-import { executeBy } from '../execute-command.ts';
+import { executeBy, executeOnce } from '../execute-command.ts';
 import type { Services } from '../services.ts';
 
 const DONE: CommandResult = { message_id: '019abcde-0000-7000-8000-0000000000f1', seq: 14, pos: 1, thread_id: null, tpos: null, at: '2026-11-27T01:00:00.000Z', changed: true };
@@ -17,10 +17,9 @@ const remove = apiRoute({ scope: 'messages:write', limit: 'send' }, '/v1/channel
 export function previewRoutes({ roomCalls }: Pick<Services, 'roomCalls'>): App {
   const app = new OpenAPIHono<AppEnv>();
   const execute = executeBy(roomCalls);
-  // Without a kept answer: a repetition, whatever its key, does what it did before.
   app.openapi(remove, async (c) => {
     const { id, message_id } = c.req.valid('param');
-    return c.json(await execute(c, id, { type: 'remove_previews', message_id }), 200);
+    return c.json(await executeOnce(c, execute, id, { type: 'remove_previews', message_id }), 200);
   });
   return app;
 }

@@ -110,6 +110,30 @@ describe('what of a thread is unread', () => {
     expect(await unread()).toEqual([[4, 0, 5, 4]]);
   });
 
+  it('is what comes after a mark that went beyond the last reply, on whatever device', async () => {
+    const { ada, bob, channel, root, reply } = await newBed();
+    await reply(bob, 'one');
+    const device = await openSocket(INBOX_SOCKET, bearer(ada));
+    const told = () => eventsOf(device).flatMap((event) => (event.type === 'thread.read' ? [event.read_tpos] : []));
+    expect(await mark(ada, channel, root, 1_000)).toBe(1);
+    await vi.waitFor(() => expect(told()).toEqual([1]), 5_000);
+    await reply(bob, 'two');
+    expect((await threadsOf(ada)).data).toMatchObject([{ read_tpos: 1, unread_replies: 1, last_tpos: 2 }]);
+    // Nobody has answered here yet.
+    const bare = await send(bob, channel, 'another root');
+    await drained(channel, bare.seq ?? 0);
+    expect(await mark(ada, channel, bare.message_id, 7)).toBe(0);
+    device.close();
+  });
+
+  it('is not what somebody has read before Postgres had it', async () => {
+    const { ada, bob, channel, root } = await newBed();
+    for (const tpos of [1, 2, 3]) {
+      await send(bob, channel, `reply ${tpos}`, { thread_id: root });
+      expect(await mark(ada, channel, root, tpos)).toBe(tpos);
+    }
+  });
+
   it('is paged from the newest reply on', async () => {
     const { ada, channel, root, reply } = await newBed();
     const others = [];

@@ -63,6 +63,7 @@ const postMessage = method({
       const root = thread_ts === undefined ? null : await mustFind(call, channelId, thread_ts, 'thread_not_found');
       const thread_id = root && (root.thread_id ?? root.message_id);
       const sent = await call.execute(call.c, channelId, { type: 'send', client_msg_id: name, text, ...(thread_id !== null && { thread_id }) });
+      if (!sent.changed) call.c.header('Idempotency-Replayed', 'true');
       const ts = tsOf({ id: sent.message_id, seq: sent.seq ?? 0 });
       const written = { type: 'message', user: call.identity.user.id, team: TEAM_ID, client_msg_id: name, text: await textOut(call, text), ts };
       return { channel: channelId, ts, message: { ...written, ...(thread_ts !== undefined && { thread_ts }) } };

@@ -5,13 +5,14 @@ import { findMessage, findPos, type Listing, type MessageSpan, readSpan, type Sp
 import { decodeCounter, encodeCursor } from '../../paging.ts';
 import { unwrap } from '../../problems.ts';
 import { callInbox } from '../../room.ts';
+import { readSettled } from '../../settled.ts';
+import { tracedActor } from '../../traceparent.ts';
 import { flagArgument, limitArgument, textArgument } from '../arguments.ts';
 import { channelOf } from '../channel-of.ts';
 import { SlackError } from '../errors.ts';
 import { findByTs } from '../find-message.ts';
 import { method, nextCursor } from '../method.ts';
 import { peopleOf } from '../people.ts';
-import { readSettled } from '../settled.ts';
 import { slackMessage } from '../shapes.ts';
 import { parseTs, type Stamp, tsOf } from '../ts.ts';
 
@@ -64,7 +65,8 @@ const history = method({
     const name = `slack history ${listing.channelId}`;
     const last = cursor === undefined ? NEWEST : decodeCounter(name, cursor);
     const wanted = boundsOf(given);
-    return readSettled(call, listing.channelId, async (db, credentialId) => {
+    // Whoever has sent a message finds it in what they read next, as in Slack; `/v1` tells how far an answer goes instead.
+    return readSettled(call.c, listing.channelId, async (db, credentialId) => {
       const { low, high } = await rangeOf(db, listing, wanted);
       const span = unwrap(await readSpan(db, credentialId, listing, upTo(Math.min(high, last), limit)));
       const found = span.messages.filter(({ pos }) => (pos ?? 0) > low);
@@ -89,7 +91,7 @@ const replies = method({
     const name = `slack thread ${listing.threadId}`;
     const next = cursor === undefined ? 1 : decodeCounter(name, cursor);
     const wanted = boundsOf(given);
-    return readSettled(call, channelId, async (db, credentialId) => {
+    return readSettled(call.c, channelId, async (db, credentialId) => {
       const root = unwrap(await findMessage(db, credentialId, channelId, listing.threadId));
       const { low, high } = await rangeOf(db, listing, wanted);
       const room = cursor === undefined ? limit - 1 : limit;
@@ -120,8 +122,9 @@ const mark = method({
     const named = await findByTs(call.c, channelId, ts);
     const look = async (db: Database) => (named === null ? (await findMoment(db, { channelId, threadId: null }, stamp)).through : await findPos(db, channelId, named.message_id));
     // Of a reply that Postgres has not yet, no place would be found.
-    const pos = named?.pos ?? (await readSettled(call, channelId, look));
-    unwrap(await callInbox(call.c.env, call.identity.user.id, (inbox) => inbox.read(call.identity.actor, channelId, pos ?? 0)));
+    const pos = named?.pos ?? (await readSettled(call.c, channelId, look));
+    const actor = tracedActor(call.c);
+    unwrap(await callInbox(call.c.env, actor.user_id, (inbox) => inbox.read(actor, channelId, pos ?? 0)));
     return {};
   },
 });

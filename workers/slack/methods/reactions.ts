@@ -8,7 +8,7 @@ import { emojiOf } from '../emoji.ts';
 import { SlackError } from '../errors.ts';
 import { method } from '../method.ts';
 import { peopleOf } from '../people.ts';
-import { readSettled } from '../settled.ts';
+import { readSettled } from '../../settled.ts';
 import { slackMessage } from '../shapes.ts';
 import { tsOf } from '../ts.ts';
 import { mustFind } from './chat.ts';
@@ -45,7 +45,7 @@ const get = method({
   async run(call, { channel, timestamp }) {
     const channelId = channelOf(channel);
     const { message_id, thread_id } = await mustFind(call, channelId, timestamp);
-    return readSettled(call, channelId, async (db, credentialId) => {
+    return readSettled(call.c, channelId, async (db, credentialId) => {
       const message = unwrap(await findMessage(db, credentialId, channelId, message_id));
       const root = thread_id === null ? null : unwrap(await findMessage(db, credentialId, channelId, thread_id));
       return { type: 'message', channel: channelId, message: slackMessage(message, await peopleOf(db, [message]), root && { ts: tsOf(root), author_id: root.author_id }) };
