@@ -51,6 +51,7 @@ describe('refusals', () => {
         "conversations.list",
         "conversations.mark",
         "conversations.members",
+        "conversations.open",
         "conversations.replies",
         "reactions.add",
         "reactions.get",
