@@ -64,6 +64,11 @@ describe('EventLog', () => {
     const traces = () => log.undrained(10, 1_000).map(({ seq, traceparent }) => [seq, traceparent]);
     expect(traces()).toEqual([[1, undefined], [2, 'a'], [3, 'a'], [4, undefined]]);
     expect(log.since(0, 10, 1_000).filter((event) => 'traceparent' in event)).toEqual([]);
+    const undrained = log.state;
+    log.markDrained(2);
+    // What is drained has none any more, which is seen where it is undone.
+    log.rewind(undrained);
+    expect(traces()).toEqual([[1, undefined], [2, undefined], [3, 'a'], [4, undefined]]);
     log.markDrained(2);
     expect(traces()).toEqual([[3, 'a'], [4, undefined]]);
     // Of what is rolled back nothing is left for what gets its number.
