@@ -38,7 +38,7 @@ describe('who follows, and what they have not read, equal a pass over what happe
       await bed.drain(() => 1 + Math.floor(random() * 4));
       const [root, name, dice] = [pick(bed.roots), pick([...bed.members]), random()];
       if (dice < 0.25) await bed.choose(root, name, random() < 0.5);
-      else if (dice < 0.45) await bed.mark(root, name, Math.floor(random() * ((bed.drained.get(root.message_id) ?? 0) + 1)));
+      else if (dice < 0.45) await bed.mark(root, name, Math.floor(random() * ((bed.drained.get(root.message_id) ?? 0) + 4)));
       else if (dice < 0.55 && bed.members.size > 2) await bed.leave(name);
       else if (dice < 0.7) for (const gone of NAMES.filter((one) => !bed.members.has(one))) await bed.join(gone);
       for (const each of bed.members) {

@@ -141,11 +141,13 @@ export class ThreadBed {
     this.members.add(name);
   }
 
-  async mark(root: Created, name: Name, tpos: number): Promise<void> {
+  /** `wanted` may be beyond what is drained. */
+  async mark(root: Created, name: Name, wanted: number): Promise<void> {
     const key = `${root.message_id} ${name}`;
-    const stands = Math.max(this.read.get(key) ?? 0, tpos);
-    deepEqual(await this.#database.connection.db.transaction((tx) => markThreadRead(tx, this.request(root.message_id, name), tpos, new Date())), {
-      ok: { tpos: stands, isMoved: stands > (this.read.get(key) ?? -1) },
+    const last = this.drained.get(root.message_id) ?? 0;
+    const stands = Math.max(this.read.get(key) ?? 0, Math.min(wanted, last));
+    deepEqual(await this.#database.connection.db.transaction((tx) => markThreadRead(tx, this.request(root.message_id, name), wanted, new Date())), {
+      ok: { tpos: stands, isMoved: stands > (this.read.get(key) ?? -1), isCut: wanted > last },
     });
     this.read.set(key, stands);
   }
