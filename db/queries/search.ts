@@ -64,7 +64,7 @@ function search(db: Database, credentialId: string, query: SearchQuery, find: (t
   return db.transaction(async (tx): Promise<Outcome<Found>> => {
     const words = await openIndex(tx, credentialId, query);
     if (words === null) return { problem: { code: 'unauthenticated' } };
-    // Together, so that they cost one round trip.
+    // Together, to spare a round trip.
     const [{ rows, next }, lag] = await Promise.all([find(tx, words), messageLag(tx, credentialId)]);
     return { ok: { messages: rows.map(toMessage), users: authorsOf(rows), next, lag } };
   });

@@ -68,7 +68,7 @@ export function meRoutes(services: Pick<Services, 'profiles' | 'redisBreaker'>):
 
   app.openapi(bootstrap, async (c) => {
     const { credential_id } = c.get('identity').actor;
-    // Asked all at once, so that it costs one round trip; Postgres answers in this order. The inbox is before the rest: what it drains meanwhile is in the rest already, and
+    // Asked all at once, so that they share round trips; Postgres answers in this order. The inbox is before the rest: what it drains meanwhile is in the rest already, and
     // comes once more as an event.
     const [inbox, found, channels, direct_channels, users] = await withPostgres(c, (db) =>
       Promise.all([
