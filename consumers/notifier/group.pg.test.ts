@@ -183,6 +183,7 @@ describe('notifier', () => {
     const rooms = [await newRoom(PEOPLE), await newRoom(['alice', 'bob'])];
     const clients = new Map<string, InboxClient>();
     let revision = 1;
+    let compared = 0;
 
     const live = async (): Promise<void> => {
       const room = pick(rooms);
@@ -211,8 +212,10 @@ describe('notifier', () => {
         const expected = await counted(userId);
         const same = (): boolean => JSON.stringify(client.unread) === JSON.stringify(expected);
         await eventually(same, 2_000, () => ({ round, shown: client.unread, expected }));
+        compared += 1;
       }
     }
-    expect(clients.size).toBeGreaterThan(0);
+    // Whoever was looking may have left by the last round: some have been looking before.
+    expect(compared).toBeGreaterThan(0);
   });
 });
