@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { seededRandom } from '../../client/testing/random.ts';
-import type { LogRow } from '../../db/queries/event-log.ts';
+import { ALL_KEYS, type LogRow } from '../../db/queries/event-log.ts';
 import { joinRelay, layOutRelay } from '../../db/queries/relay-layout.ts';
 import { saveRelayCursor, takeOverRelay } from '../../db/queries/relay.ts';
 import { eventually } from '../../tests/support/event-log.ts';
@@ -10,7 +10,7 @@ import { allRelayed, readLogRows, startWriters } from '../../tests/support/outbo
 import { type TestDatabase, testDatabase } from '../../tests/support/postgres.ts';
 import { checkTopic } from '../../tests/support/topic-checker.ts';
 import type { TopicRecord } from '../../tests/support/topic.ts';
-import { connect } from '../../db/client.ts';
+import { connect, type Sql } from '../../db/client.ts';
 import type { Service } from '../runtime/service.ts';
 import { createShardedRelay, shareOf } from './sharded-relay.ts';
 
@@ -93,6 +93,17 @@ describe(`shards of the relay (seed ${SEED})`, () => {
     expect(await saveRelayCursor(sql, taken.term, taken.cursor)).toBe(false);
     expect(await takeOverRelay(sql, { shard: 0, shards: 1 })).toBeNull();
     expect(await takeOverRelay(sql, { shard: 1, shards: 2 })).not.toBeNull();
+  });
+
+  it('fences off a leader whose shard another takes over, also where its own session lives, and every session but its own', async () => {
+    const { sql } = database.connection;
+    const session = connect(database.url, { max: 1, applicationName: 'colink-test' });
+    const first = await takeOverRelay(session.sql, ALL_KEYS);
+    const second = await takeOverRelay(session.sql, ALL_KEYS);
+    if (first === null || second === null) throw new Error('nobody else is there');
+    const stores = ({ term, cursor }: typeof first, by: Sql): Promise<boolean> => saveRelayCursor(by, term, cursor);
+    expect([await stores(first, session.sql), await stores(second, sql), await stores(second, session.sql)]).toEqual([false, false, true]);
+    await session.close();
   });
 
   it('counts a process once, however often it asks, and no longer than its session lives', async () => {
