@@ -11,6 +11,7 @@ import { idRange } from './queries/search-conditions.ts';
 /** Three months of one channel, a thousand messages an hour from the first of each. */
 const MONTHS = ['2026-09', '2026-10', '2026-11'];
 const EACH = 40_000;
+const NEWEST = { newest: 4_000 };
 const credential = uuidv7();
 
 let database: TestDatabase;
@@ -79,16 +80,29 @@ describe('a search that no index helps with (G8)', () => {
   });
 });
 
-const planSchema = z.tuple([z.object({ Plan: z.looseObject({ 'Shared Hit Blocks': z.number(), 'Shared Read Blocks': z.number() }) })]);
+interface PlanNode {
+  readonly 'Relation Name'?: string | undefined;
+  readonly 'Actual Rows': number;
+  readonly 'Actual Loops': number;
+  readonly Plans?: readonly PlanNode[] | undefined;
+}
+const nodeSchema: z.ZodType<PlanNode> = z.lazy(() =>
+  z.object({ 'Relation Name': z.string().optional(), 'Actual Rows': z.number(), 'Actual Loops': z.number(), Plans: z.array(nodeSchema).optional() }),
+);
+const planSchema = z.tuple([z.object({ Plan: z.intersection(nodeSchema, z.looseObject({ 'Shared Hit Blocks': z.number(), 'Shared Read Blocks': z.number() })) })]);
 
-/** The plan of a page's statement, and how many pages of 8 kB it read or had at hand. */
-async function plan(q: string, source: Source): Promise<{ text: string; blocks: number }> {
-  const request = { query: parseQuery(q), channelId: null, before: null, limit: 5 };
+/** Rows of history, rather than of its index, that were read. */
+const rowsOfMessages = (node: PlanNode): number =>
+  (node['Relation Name']?.startsWith('messages_') ? node['Actual Rows'] * node['Actual Loops'] : 0) + (node.Plans ?? []).reduce((sum, part) => sum + rowsOfMessages(part), 0);
+
+/** The plan of a page's statement, how many pages of 8 kB it read or had at hand, and how many rows of `messages`. */
+async function plan(q: string, source: Source, limit = 5): Promise<{ text: string; blocks: number; messages: number }> {
+  const request = { query: parseQuery(q), channelId: null, before: null, limit };
   const [{ words } = { words: '' }] = await database.connection.sql<{ words: string }[]>`SELECT websearch_to_tsquery('simple', ${printTerms(request.query.any)})::text AS words`;
   const page = pageStatement(credential, request, words, idRange(request.query, null), source);
   const [row] = await database.connection.db.execute<{ 'QUERY PLAN': unknown }>(statement`EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ${page}`);
   const [{ Plan }] = planSchema.parse(row?.['QUERY PLAN']);
-  return { text: JSON.stringify(Plan), blocks: Plan['Shared Hit Blocks'] + Plan['Shared Read Blocks'] };
+  return { text: JSON.stringify(row), blocks: Plan['Shared Hit Blocks'] + Plan['Shared Read Blocks'], messages: Math.round(rowsOfMessages(Plan)) };
 }
 
 describe('a search that an index helps with (G8)', () => {
@@ -103,10 +117,28 @@ describe('a search that an index helps with (G8)', () => {
   it('reads about as much for each of these, where everything is 120,000 messages in some 4,000 pages, and however many users there are', async () => {
     const { sql } = database.connection;
     await sql`INSERT INTO users (id, issuer, subject, handle, display_name) SELECT gen_random_uuid(), 'https://idp.test', n::text, 'user' || n, 'User ' || n FROM generate_series(1, 20) n`;
-    expect((await plan('common', 'newest')).blocks).toBeLessThan(100);
+    expect((await plan('common', NEWEST)).blocks).toBeLessThan(100);
     for (const q of ['mark', 'zebra', '"number 30001"']) {
-      for (const source of ['newest', 'indexes'] as const) expect({ q, source, blocks: (await plan(q, source)).blocks }).toEqual({ q, source, blocks: expect.toSatisfy((blocks: number) => blocks < 400) });
+      for (const source of [NEWEST, 'indexes'] as const) expect({ q, source, blocks: (await plan(q, source)).blocks }).toEqual({ q, source, blocks: expect.toSatisfy((blocks: number) => blocks < 400) });
     }
+  });
+
+  it('looks up in history what the page takes, and no more, of whatever is found seldom or often', async () => {
+    for (const q of ['common', '999', '"number 3000"', 'mark']) {
+      for (const source of [NEWEST, 'indexes'] as const) {
+        const { messages } = await plan(q, source, 50);
+        expect({ q, source, messages }).toEqual({ q, source, messages: expect.toSatisfy((rows: number) => rows <= 51) });
+      }
+    }
+  });
+
+  it.each(['99', '999', '9999', '39 9', '"number 399"'])('finds the same as a look through all, once each: %s', async (q) => {
+    const words = q.startsWith('"') ? [q.slice(1, -1)] : q.split(' ');
+    const expected = await database.connection.sql<{ text: string }[]>`
+      SELECT m.text FROM messages m WHERE (SELECT bool_and(strpos(m.text, w.word) > 0) FROM jsonb_array_elements_text(${JSON.stringify(words)}::text::jsonb) w (word))
+      ORDER BY m.id DESC LIMIT 1000`;
+    const { texts } = await searchAll(q, 100);
+    expect(texts.slice(0, 1_000)).toEqual(expected.map(({ text }) => text));
   });
 });
 
@@ -117,7 +149,7 @@ describe('a search of a time', () => {
     ['common after:2026-09 before:2026-11', ['2026_10']],
     ['mm on:2026-11-01', ['2026_11']],
   ])('%s looks into its months alone, of the index and of the messages', async (q, months) => {
-    for (const source of ['newest', 'indexes', 'range'] as const) {
+    for (const source of [NEWEST, 'indexes', 'range'] as const) {
       const tables = [...(await plan(q, source)).text.matchAll(/Relation Name\W+((?:search_)?messages)_(\d{4}_\d{2})/g)].map(([, table, month]) => `${table} ${month}`);
       expect([...new Set(tables)].toSorted()).toEqual(months.flatMap((month) => [`messages ${month}`, `search_messages ${month}`]));
     }

@@ -108,4 +108,4 @@ function uuidFloor(ms: number): string {
 }
 
 /** Asked of both sides of the join, neither looks into months that cannot have any. */
-export const isWithin = (side: 's' | 'm', { from, below }: IdRange): SQL => (side === 's' ? sql`s.id >= ${from} AND s.id < ${below}` : sql`m.id >= ${from} AND m.id < ${below}`);
+export const isWithin = (side: 's' | 'n', { from, below }: IdRange): SQL => (side === 's' ? sql`s.id >= ${from} AND s.id < ${below}` : sql`n.id >= ${from} AND n.id < ${below}`);

@@ -28,8 +28,11 @@ export interface Found {
 
 /** Longest that one statement of a search runs, in milliseconds. */
 export const STATEMENT_MS = 2_000;
-/** Messages that are looked through before an index is asked: a word of which these have no page is, where it is said evenly, in one of 200 messages at most. */
-const NEWEST = 4_000;
+/**
+ * Messages that are looked through before an index is asked: few at first, more only where these promise a page of 30,000. What is said that often is found sooner so than
+ * by an index, of which all hits are read before the newest are known.
+ */
+const NEWEST = [1_000, 30_000] as const;
 /** Messages that are looked through at once, where no index helps: few at first, as most is found among the newest. */
 const FIRST_WINDOW = 1_000;
 const LARGEST_WINDOW = 50_000;
@@ -82,8 +85,14 @@ async function openIndex(tx: Transaction, credentialId: string, { any }: SearchQ
 /** Most searches are for what is said often, and are answered by the newest of it. What is not said often enough for that, its index has little of. */
 async function findIndexed(tx: Transaction, credentialId: string, request: SearchRequest, words: string): Promise<Page> {
   const range = idRange(request.query, request.before);
-  const newest = await readPage(tx, credentialId, request, words, range, 'newest');
-  return newest.next === null ? await readPage(tx, credentialId, request, words, range, 'indexes') : newest;
+  let promised = true;
+  for (const [index, newest] of NEWEST.entries()) {
+    if (!promised) break;
+    const page = await readPage(tx, credentialId, request, words, range, { newest });
+    if (page.next !== null) return page;
+    promised = (page.rows.length * (NEWEST[index + 1] ?? 0)) / newest > request.limit;
+  }
+  return readPage(tx, credentialId, request, words, range, 'indexes');
 }
 
 async function readPage(tx: Transaction, credentialId: string, request: SearchRequest, words: string, range: IdRange, source: Source): Promise<Page> {
@@ -93,39 +102,44 @@ async function readPage(tx: Transaction, credentialId: string, request: SearchRe
 }
 
 /**
- * Where a page is looked for: among the newest of the range; by the indexes of words and trigrams; or from message to message, newest first, through all of the range. The
+ * Where a page is looked for: among so many newest of the range; by the indexes of words and trigrams; or from message to message, newest first, through all of the range. The
  * planner would choose between the latter two by how many it expects, and where it errs a search takes seconds: of a word that it has no statistics of, it expects thousands.
  */
-export type Source = 'newest' | 'indexes' | 'range';
+export type Source = { readonly newest: number } | 'indexes' | 'range';
 
-/** One row more than a page has, to know whether it is the last. */
+/**
+ * One row more than a page has, to know whether it is the last. The source of a hit is looked up by its id, and only of those that the page takes: left to it, the planner
+ * merges the few hits with all messages down to the last of them.
+ */
 export function pageStatement(credentialId: string, { query, channelId, limit }: SearchRequest, words: string, range: IdRange, source: Source): SQL {
-  const within = isWithin('s', range);
-  const matches = [...matchesMessage(query, words), ...(channelId === null ? [] : [sql`s.channel_id = ${channelId}`])];
-  const others = [isWithin('m', range), ...isBy(query.from, sql`s.author_id`), ...isIn(query.in, sql`s.channel_id`), ...isWith(query.with, sql`s.channel_id`), ...isSuch(query)];
-  const columns = sql`s.id, s.channel_id, s.author_id, s.text`;
-  const { table, conditions } = {
-    newest: {
-      table: sql`(SELECT ${columns}, s.tsv FROM search_messages s WHERE ${within} ORDER BY s.id DESC LIMIT ${NEWEST})`,
-      conditions: [...matches, ...others],
-    },
-    indexes: { table: sql`(WITH hits AS MATERIALIZED (SELECT ${columns} FROM search_messages s WHERE ${all([within, ...matches])}) SELECT ${columns} FROM hits s)`, conditions: others },
-    range: { table: sql`search_messages`, conditions: [within, ...matches, ...others] },
-  }[source];
+  const matches = [isWithin('s', range), ...matchesMessage(query, words), ...(channelId === null ? [] : [sql`s.channel_id = ${channelId}`])];
+  const others = [...isBy(query.from, sql`s.author_id`), ...isIn(query.in, sql`s.channel_id`), ...isWith(query.with, sql`s.channel_id`), ...isSuch(query)];
   return sql`
     SELECT hit.id, hit.channel_id, hit.pos, hit.thread_id, hit.tpos, hit.author_id, hit.text, hit.origin, ${wireTime(sql`hit.created_at`)} AS created_at,
       a.handle, a.display_name, a.role AS author_role
     FROM (${callerRow(credentialId)}) me
     CROSS JOIN LATERAL (
       SELECT m.id, m.channel_id, m.pos, m.thread_id, m.tpos, m.author_id, m.text, m.origin, m.created_at
-      FROM ${table} s
+      FROM ${hits(matches, range, source)} s
       JOIN members mine ON mine.channel_id = s.channel_id AND mine.user_id = me.id
-      JOIN messages m ON m.id = s.id AND m.deleted_at IS NULL
-      WHERE ${all(conditions)}
+      CROSS JOIN LATERAL (
+        SELECT n.id, n.channel_id, n.pos, n.thread_id, n.tpos, n.author_id, n.text, n.origin, n.created_at, n.edited_at FROM messages n
+        WHERE n.id = s.id AND n.deleted_at IS NULL AND ${isWithin('n', range)} LIMIT 1
+      ) m
+      WHERE ${all([sql`TRUE`, ...others])}
       ORDER BY s.id DESC LIMIT ${limit + 1}
     ) hit
     LEFT JOIN users a ON a.id = hit.author_id
     ORDER BY hit.id DESC`;
+}
+
+/** In order, which is why each ends with something that Postgres must not look through: it takes the first that fill a page, and not all. */
+function hits(matches: readonly SQL[], range: IdRange, source: Source): SQL {
+  const columns = sql`s.id, s.channel_id, s.author_id, s.text`;
+  if (source === 'range') return sql`(SELECT ${columns} FROM search_messages s WHERE ${all(matches)})`;
+  if (source === 'indexes') return sql`(WITH found AS MATERIALIZED (SELECT ${columns} FROM search_messages s WHERE ${all(matches)}) SELECT ${columns} FROM found s ORDER BY s.id DESC OFFSET 0)`;
+  return sql`(
+    SELECT ${columns} FROM (SELECT ${columns}, s.tsv FROM search_messages s WHERE ${isWithin('s', range)} ORDER BY s.id DESC LIMIT ${source.newest}) s WHERE ${all(matches)})`;
 }
 
 const all = (conditions: readonly SQL[]): SQL => sql.join([...conditions], sql` AND `);
