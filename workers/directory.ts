@@ -66,8 +66,10 @@ export async function keepAnswerOf<T, S extends number>(c: Context<AppEnv>, shap
 async function keyedRequest(c: Context<AppEnv>): Promise<KeyedRequest | null> {
   const key = idempotencyKey(c.req.raw.headers);
   if (key === null) return null;
-  const body = await readText(c);
-  const fingerprint = new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(body)));
+  // What a request asks for may stand in its query, too: Slack's methods take their arguments from either.
+  const [{ search }, body] = [new URL(c.req.url), await readText(c)];
+  const asked = search === '' ? body : `${search}\n${body}`;
+  const fingerprint = new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(asked)));
   return { user_id: c.get('identity').actor.user_id, method: c.req.method, route: c.req.path, key, fingerprint };
 }
 

@@ -2,7 +2,7 @@ import { and, eq, gte, lt, sql } from 'drizzle-orm';
 import type { Queryable, Sql, Transaction } from '../client.ts';
 import { idempotencyKeys } from '../schema/tables.ts';
 
-/** A request with an Idempotency-Key. `fingerprint` is a hash of its body. */
+/** A request with an Idempotency-Key. `fingerprint` is a hash of its query and its body. */
 export interface KeyedRequest {
   readonly user_id: string;
   readonly method: string;

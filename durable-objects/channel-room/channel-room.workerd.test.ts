@@ -50,6 +50,25 @@ describe('commands', () => {
     expect(await room.executeEach(channelId, [{ actor: untold, command: sendOf('y') }])).toMatchObject([{ ok: { seq: 6 } }]);
   });
 
+  it('have names that are their authors\' own, in every later instance, merged or not (G2)', async () => {
+    const { channelId, room, alice, bob } = await roomFixture();
+    // Both have sent enough for the names that come first to be rows, and the last ones only messages.
+    const names = [...range(1, 4_399).map((n) => `m${n}`), 'last'];
+    const first = await room.executeBatch(channelId, alice, [sendOf('x', 'm1')]);
+    for (const from of range(0, 21)) await room.executeBatch(channelId, bob, names.slice(from * 200, (from + 1) * 200).map((name) => sendOf('x', name)));
+    expect(await runInDurableObject(room, (_, state) => state.storage.sql.exec('SELECT count(*) AS n FROM sent').one()['n'])).toBeGreaterThan(0);
+    await evictDurableObject(room);
+    const idsOf = async (actor: typeof alice, name: string) => {
+      const outcome = await room.execute(channelId, actor, sendOf('x', name));
+      if ('problem' in outcome) throw new Error(JSON.stringify(outcome.problem));
+      return outcome.ok;
+    };
+    const merged = [await idsOf(alice, 'm1'), await idsOf(bob, 'm1')];
+    expect([first, merged.map(({ changed }) => changed), new Set(merged.map(({ message_id }) => message_id)).size]).toMatchObject([{ ok: [{ seq: 1 }] }, [false, false], 2]);
+    const recent = [await idsOf(bob, 'last'), await idsOf(alice, 'last'), await idsOf(alice, 'm2')];
+    expect([recent.map(({ changed }) => changed), new Set(recent.map(({ message_id }) => message_id)).size]).toEqual([[false, true, true], 3]);
+  });
+
   it('are known to every later instance, merged or not (G2)', async () => {
     const { channelId, room, alice } = await roomFixture();
     const batches = range(0, 21).map((batch) => range(1, 200).map((n) => sendOf(`x ${n}`, `m${batch}-${n}`)));

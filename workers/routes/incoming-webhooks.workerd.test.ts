@@ -81,9 +81,29 @@ describe('incoming webhooks', () => {
   it('post once for a key (G2)', async () => {
     const url = addressOf(await make());
     const again = () => post(url, '{"text":"once"}', { 'Idempotency-Key': 'a-key' });
-    expect((await Promise.all([again(), again(), again()])).map(said)).toEqual([[200, 'ok'], [200, 'ok'], [200, 'ok']]);
+    const answers = await Promise.all([again(), again(), again()]);
+    expect(answers.map(said)).toEqual([[200, 'ok'], [200, 'ok'], [200, 'ok']]);
+    expect(answers.filter(({ headers }) => headers.get('idempotency-replayed') === 'true')).toHaveLength(2);
     await posted(1);
+    // Another text under it is refused, and so is the same one in a thread; neither is posted.
+    expect(said(await post(url, '{"text":"another"}', { 'Idempotency-Key': 'a-key' }))).toEqual([400, 'invalid_payload']);
+    const root = await send(ada, channel, 'root');
+    expect(said(await post(url, JSON.stringify({ text: 'once', thread_ts: tsOf({ id: root.message_id, seq: root.seq ?? 0 }) }), { 'Idempotency-Key': 'a-key' }))).toEqual([400, 'invalid_payload']);
+    expect((await posted(2)).map(({ text }) => text)).toEqual(['once', 'root']);
     expect(said(await post(url, '{"text":"x"}', { 'Idempotency-Key': 'x'.repeat(70) }))).toEqual([400, 'invalid_payload']);
+  });
+
+  it('know a key as their own, whoever else uses it in the channel, and after its secret has been changed (G2)', async () => {
+    const webhook = await make();
+    const key = { 'Idempotency-Key': 'shared' };
+    expect(said(await post(addressOf(webhook), '{"text":"by all"}', key))).toEqual([200, 'ok']);
+    expect(said(await post(addressOf(await make('Others')), '{"text":"by all"}', key))).toEqual([200, 'ok']);
+    expect((await ada.call('POST', `/v1/channels/${channel}/messages`, { text: 'by all' }, key)).status).toBe(201);
+    await posted(3);
+    const rotated = bodyOf(await ada.call('POST', `${path}/${webhook.id}/rotate-secret`), 200, newIncomingWebhookSchema);
+    const again = await post(addressOf(rotated), '{"text":"by all"}', key);
+    expect([again.status, again.headers.get('idempotency-replayed')]).toEqual([200, 'true']);
+    await posted(3);
   });
 
   it.each([

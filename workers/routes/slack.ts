@@ -46,7 +46,7 @@ const post = createRoute({
   summary: 'A method of Slack\'s Web API, for programs that are written against it',
   request: {
     params,
-    headers: z.object({ 'idempotency-key': z.string().optional().openapi({ description: 'Of chat.postMessage: the client_msg_id' }) }),
+    headers: z.object({ 'idempotency-key': z.string().optional().openapi({ description: 'Of chat.postMessage: the client_msg_id. Of every other method that changes something: a repetition under it is answered as it was, and changes nothing' }) }),
     body: { content: { 'application/x-www-form-urlencoded': { schema: argumentsSchema }, 'application/json': { schema: argumentsSchema } } },
   },
 });

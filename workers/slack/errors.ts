@@ -1,4 +1,4 @@
-import type { ErrorCode, Problem } from '../../protocol/errors.ts';
+import { type ErrorCode, ERRORS, type Problem } from '../../protocol/errors.ts';
 
 /**
  * Slack's word for each of Colink's errors, and the status it is answered with: 200 but where a client is to try again by itself (docs.slack.dev, "Web API: responses",
@@ -66,6 +66,8 @@ export interface SlackRefusal {
 /** A problem as a method answers it. */
 export function refusalOf({ code, detail, errors }: Problem, words: Words = {}): SlackRefusal {
   const { word, status } = WORDS[code];
-  const messages = [...(detail === undefined ? [] : [detail]), ...(errors ?? []).map((error) => `${error.pointer}: ${error.detail}`)].map((message) => `[ERROR] ${message}`);
+  // One word stands for all that is wrong with arguments: which of them it was is said beside it.
+  const said = detail ?? (code === 'idempotency_mismatch' ? `Idempotency-Key: ${ERRORS[code].title}` : undefined);
+  const messages = [...(said === undefined ? [] : [said]), ...(errors ?? []).map((error) => `${error.pointer}: ${error.detail}`)].map((message) => `[ERROR] ${message}`);
   return { status, body: { ok: false, error: words[code] ?? word, ...(messages.length > 0 && { response_metadata: { messages } }) } };
 }

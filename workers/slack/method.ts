@@ -1,7 +1,8 @@
 import type { Context } from 'hono';
-import type { z } from 'zod';
+import { z } from 'zod';
 import type { Database } from '../../db/client.ts';
 import type { Scope } from '../../protocol/scopes.ts';
+import { keepAnswerOf } from '../directory.ts';
 import type { AppEnv } from '../env.ts';
 import { hasScope, type Identity } from '../identity/identity.ts';
 import type { PolicyName } from '../middleware/limit-rate.ts';
@@ -9,6 +10,9 @@ import { withPostgres } from '../postgres.ts';
 import type { Execute } from '../execute-command.ts';
 import type { Arguments } from './arguments.ts';
 import { SlackError, type Words } from './errors.ts';
+
+/** That it was done is all that is kept: an answer may hold what people wrote. */
+const DONE = { body: z.null(), statuses: [200] as const };
 
 /** A request of a method, by an authenticated caller. */
 export class Call {
@@ -29,6 +33,14 @@ export class Call {
   /** What a method needs in some cases alone. */
   demand(scope: Scope): void {
     if (!hasScope(this.identity, scope)) throw new SlackError('missing_scope', { needed: scope, provided: [...this.identity.scopes].join(',') });
+  }
+
+  /** What a room or an inbox is to do: repeated under its Idempotency-Key, the request does nothing more. */
+  async once(effect: () => Promise<unknown>): Promise<void> {
+    await keepAnswerOf(this.c, DONE, async () => {
+      await effect();
+      return { status: 200, body: null };
+    });
   }
 
   read<T>(work: (db: Database, credentialId: string) => Promise<T>): Promise<T> {

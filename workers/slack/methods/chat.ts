@@ -80,7 +80,7 @@ async function sendTo(call: Call, id: string, send: (channelId: string) => Promi
     const found = await call.read((db, credentialId) => findListedUser(db, credentialId, id));
     if ('problem' in found) throw error;
     call.demand('channels:write');
-    return send((await openDirect(call, [id])).channel.id);
+    return send((await openDirect(call, [id])).id);
   }
 }
 
@@ -90,9 +90,11 @@ const update = method({
   args: z.object({ channel: textArgument, ts: textArgument, ...content }),
   async run(call, { channel, ts, ...message }) {
     const channelId = channelOf(channel);
-    const { message_id } = await mustFind(call, channelId, ts);
     const text = await textIn(call, message);
-    await call.execute(call.c, channelId, { type: 'edit', message_id, text });
+    await call.once(async () => {
+      const { message_id } = await mustFind(call, channelId, ts);
+      await call.execute(call.c, channelId, { type: 'edit', message_id, text });
+    });
     const written = await textOut(call, text);
     return { channel: channelId, ts, text: written, message: { type: 'message', user: call.identity.user.id, text: written, ts } };
   },
@@ -104,8 +106,10 @@ const remove = method({
   args: z.object({ channel: textArgument, ts: textArgument }),
   async run(call, { channel, ts }) {
     const channelId = channelOf(channel);
-    const { message_id } = await mustFind(call, channelId, ts);
-    await call.execute(call.c, channelId, { type: 'delete', message_id });
+    await call.once(async () => {
+      const { message_id } = await mustFind(call, channelId, ts);
+      await call.execute(call.c, channelId, { type: 'delete', message_id });
+    });
     return { channel: channelId, ts };
   },
 });

@@ -3,7 +3,7 @@ import { findAnyChannel, findChannel, listChannels, listMyChannels } from '../..
 import { listDirectChannels, listDirectUsers } from '../../../db/queries/direct-channels.ts';
 import { joinChannel, leaveChannel, listMembers, type Changed, type MemberRequest } from '../../../db/queries/members.ts';
 import type { Database, Transaction } from '../../../db/client.ts';
-import type { Channel, DirectChannel } from '../../../protocol/api.ts';
+import { type Channel, channelSchema, type DirectChannel } from '../../../protocol/api.ts';
 import { MAX_DIRECT_USERS } from '../../../protocol/limits.ts';
 import { idSchema } from '../../../protocol/primitives.ts';
 import { changeMember } from '../../directory.ts';
@@ -11,7 +11,7 @@ import { decodeCursor, decodeId, encodeCursor } from '../../paging.ts';
 import { unwrap } from '../../problems.ts';
 import { flagArgument, limitArgument, textArgument } from '../arguments.ts';
 import { channelOf } from '../channel-of.ts';
-import { openDirect } from '../direct.ts';
+import { openDirectOnce } from '../direct.ts';
 import { SlackError } from '../errors.ts';
 import { type Answer, type Call, method, nextCursor } from '../method.ts';
 import { slackChannel, slackDirect } from '../shapes.ts';
@@ -123,8 +123,8 @@ const open = method({
   ...WRITE,
   args: z.object({ channel: textArgument.optional(), users: textArgument.optional(), return_im: flagArgument.default(false), prevent_creation: flagArgument.default(false) }),
   async run(call, { channel, users, return_im, prevent_creation }) {
-    const { channel: opened, members } = await openDirect(call, await usersOf(call, channel, users), { create: !prevent_creation });
-    const was = members.length === 0 && { no_op: true, already_open: true };
+    const { channel: opened, was_there } = await openDirectOnce(call, await usersOf(call, channel, users), !prevent_creation);
+    const was = was_there && { no_op: true, already_open: true };
     return { ...was, channel: return_im ? await direct(call, opened) : { id: opened.id } };
   },
 });
@@ -143,25 +143,26 @@ async function usersOf(call: Call, channel: string | undefined, users = ''): Pro
   return ids;
 }
 
-const CHANGED = { body: z.strictObject({ changed: z.boolean() }), statuses: [200] as const };
+/** `channel`: as it was joined, and as a repetition under the same key has it again; null of one that was left. */
+const CHANGED = { body: z.strictObject({ changed: z.boolean(), channel: channelSchema.nullable() }), statuses: [200] as const };
 
 /** The caller joins or leaves; whether they had not yet. */
-async function change(call: Call, channelId: string, effect: (tx: Transaction, request: MemberRequest) => Promise<Changed>): Promise<boolean> {
+async function change(call: Call, channelId: string, effect: (tx: Transaction, request: MemberRequest) => Promise<Changed>, isThere: boolean): Promise<z.infer<typeof CHANGED.body>> {
   const { body } = await changeMember(call.c, { channelId, userId: call.identity.user.id }, CHANGED, async (tx, request) => {
     const changed = await effect(tx, request);
-    return 'problem' in changed ? changed : { ok: { status: 200, body: { changed: changed.ok } } };
+    if ('problem' in changed) return changed;
+    const channel = isThere ? unwrap(await findChannel(tx, call.credentialId, channelId)) : null;
+    return { ok: { status: 200, body: { changed: changed.ok, channel } } };
   });
-  return body.changed;
+  return body;
 }
 
 const join = method({
   ...WRITE,
   args: z.object({ channel: textArgument }),
   async run(call, { channel }) {
-    const channelId = channelOf(channel);
-    const changed = await change(call, channelId, joinChannel);
-    const found = unwrap(await call.read((db, credentialId) => findChannel(db, credentialId, channelId)));
-    return { channel: slackChannel(found), ...(!changed && { warning: 'already_in_channel' }) };
+    const { changed, channel: joined } = await change(call, channelOf(channel), joinChannel, true);
+    return { channel: joined && slackChannel(joined), ...(!changed && { warning: 'already_in_channel' }) };
   },
 });
 
@@ -169,7 +170,7 @@ const leave = method({
   ...WRITE,
   args: z.object({ channel: textArgument }),
   async run(call, { channel }) {
-    return (await change(call, channelOf(channel), leaveChannel)) ? {} : { not_in_channel: true };
+    return (await change(call, channelOf(channel), leaveChannel, false)).changed ? {} : { not_in_channel: true };
   },
 });
 

@@ -11,7 +11,7 @@ import { flagArgument, limitArgument, textArgument } from '../arguments.ts';
 import { channelOf } from '../channel-of.ts';
 import { SlackError } from '../errors.ts';
 import { findByTs } from '../find-message.ts';
-import { method, nextCursor } from '../method.ts';
+import { type Call, method, nextCursor } from '../method.ts';
 import { peopleOf } from '../people.ts';
 import { slackMessage } from '../shapes.ts';
 import { parseTs, type Stamp, tsOf } from '../ts.ts';
@@ -117,16 +117,20 @@ const mark = method({
   args: z.object({ channel: textArgument, ts: textArgument }),
   async run(call, { channel, ts }) {
     const channelId = channelOf(channel);
-    const stamp = parseTs(ts);
-    if (stamp === null) throw new SlackError('invalid_arguments');
-    const named = await findByTs(call.c, channelId, ts);
-    const look = async (db: Database) => (named === null ? (await findMoment(db, { channelId, threadId: null }, stamp)).through : await findPos(db, channelId, named.message_id));
-    // Of a reply that Postgres has not yet, no place would be found.
-    const pos = named?.pos ?? (await readSettled(call.c, channelId, look));
-    const actor = tracedActor(call.c);
-    unwrap(await callInbox(call.c.env, actor.user_id, (inbox) => inbox.read(actor, channelId, pos ?? 0)));
+    await call.once(() => markUpTo(call, channelId, ts));
     return {};
   },
 });
+
+async function markUpTo(call: Call, channelId: string, ts: string): Promise<void> {
+  const stamp = parseTs(ts);
+  if (stamp === null) throw new SlackError('invalid_arguments');
+  const named = await findByTs(call.c, channelId, ts);
+  const look = async (db: Database) => (named === null ? (await findMoment(db, { channelId, threadId: null }, stamp)).through : await findPos(db, channelId, named.message_id));
+  // Of a reply that Postgres has not yet, no place would be found.
+  const pos = named?.pos ?? (await readSettled(call.c, channelId, look));
+  const actor = tracedActor(call.c);
+  unwrap(await callInbox(call.c.env, actor.user_id, (inbox) => inbox.read(actor, channelId, pos ?? 0)));
+}
 
 export const historyMethods = { 'conversations.history': history, 'conversations.replies': replies, 'conversations.mark': mark };

@@ -31,9 +31,11 @@ const change = (type: 'react' | 'unreact', unchanged: 'already_reacted' | 'no_re
     async run(call, { channel, timestamp, name }) {
       const channelId = channelOf(channel);
       const emoji = emojiNamed(name);
-      const { message_id } = await mustFind(call, channelId, timestamp);
-      const { changed } = await call.execute(call.c, channelId, { type, message_id, emoji });
-      if (!changed) throw new SlackError(unchanged);
+      await call.once(async () => {
+        const { message_id } = await mustFind(call, channelId, timestamp);
+        const { changed } = await call.execute(call.c, channelId, { type, message_id, emoji });
+        if (!changed) throw new SlackError(unchanged);
+      });
       return {};
     },
   });
