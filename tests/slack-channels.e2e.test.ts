@@ -120,6 +120,30 @@ describe('direct conversations', () => {
     expect((await clientOf(dave.token).conversations.info({ channel: idOf(group) })).channel).toMatchObject({ is_mpim: true, name: 'mpdm-alice--carol--dave-1' });
   });
 
+  it('are said to have been open only where they were in the caller\'s list', async () => {
+    const [judy, kate] = [await world.user('judy'), await world.user('kate')];
+    const [judys, kates] = [clientOf(judy.token), clientOf(kate.token)];
+    const open = async (client: WebClient, users: string) => {
+      const { already_open, no_op, channel } = await client.conversations.open({ users });
+      return { id: channel?.id ?? '', was: [already_open, no_op] };
+    };
+    const [opened, wasOpen] = [[undefined, undefined], [true, true]];
+    const { id, was } = await open(judys, kate.id);
+    expect([was, (await open(judys, kate.id)).was]).toEqual([opened, wasOpen]);
+    // It was there, but not in her list: nobody has written.
+    expect([await open(kates, judy.id), await open(kates, judy.id)]).toEqual([{ id, was: opened }, { id, was: wasOpen }]);
+    await judy.api.closeDirectChannel(id);
+    expect((await mineOf(judys, 'im')).map((channel) => channel.id)).toEqual([]);
+    const again = await judys.conversations.open({ channel: id });
+    expect([again.already_open, again.no_op, idOf(again)]).toEqual([undefined, undefined, id]);
+    expect((await mineOf(judys, 'im')).map((channel) => channel.id)).toEqual([id]);
+    // Closed, and opened by what the other one writes: it is in the list.
+    await judy.api.closeDirectChannel(id);
+    await kates.chat.postMessage({ channel: id, text: 'are you there?' });
+    await expect.poll(async () => (await mineOf(judys, 'im')).map((channel) => channel.id), { timeout: 10_000 }).toEqual([id]);
+    expect(await open(judys, kate.id)).toEqual({ id, was: wasOpen });
+  });
+
   it('are listed to who is in them alone, beside channels with a name, page by page (G5)', async () => {
     const erin = await world.user('erin');
     const erins = clientOf(erin.token);

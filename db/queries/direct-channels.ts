@@ -1,4 +1,4 @@
-import { and, eq, isNotNull, ne, sql } from 'drizzle-orm';
+import { and, eq, isNotNull, ne, type SQL, sql } from 'drizzle-orm';
 import { uuidv7 } from 'uuidv7';
 import type { DirectChannel, MyDirectChannel, User } from '../../protocol/api.ts';
 import type { Outcome, Problem } from '../../protocol/errors.ts';
@@ -26,9 +26,10 @@ export interface DirectMember {
   readonly version: number;
 }
 
-/** `members`: of a new one, else none. */
+/** `was_open`: it was there, and in the caller's list. `members`: of a new one, else none. */
 export interface OpenedChannel {
   readonly channel: DirectChannel;
+  readonly was_open: boolean;
   readonly members: readonly DirectMember[];
 }
 
@@ -50,15 +51,21 @@ export async function openDirectChannel(tx: Transaction, request: DirectChannelR
   return { ok: made };
 }
 
+/** Whether a direct channel of the log `l` is in the list of this member. */
+const isOpen = (member: SQL) => sql`(${member}.closed_pos IS NULL OR l.drained_pos > ${member}.closed_pos)`;
+
 /** An array as Postgres writes it; of ids, which need no quotes. */
 const arrayOf = (ids: readonly string[]) => sql`${`{${ids.join(',')}}`}::text::uuid[]`;
 
 async function reopen(tx: Transaction, me: string, userIds: readonly string[]): Promise<OpenedChannel | null> {
-  const [row] = await tx.execute<{ id: string; created_at: string }>(sql`
-    SELECT c.id, ${wireTime(sql`c.created_at`)} AS created_at FROM channels c WHERE c.direct_user_ids = ${arrayOf(userIds)}`);
+  // Of two who find it closed at once, the second waits for the first, and finds it open.
+  const [row] = await tx.execute<{ id: string; created_at: string; is_open: boolean }>(sql`
+    SELECT c.id, ${wireTime(sql`c.created_at`)} AS created_at, ${isOpen(sql`m`)} AS is_open
+    FROM channels c JOIN members m ON m.channel_id = c.id AND m.user_id = ${me} JOIN conversation_logs l ON l.channel_id = c.id
+    WHERE c.direct_user_ids = ${arrayOf(userIds)} FOR UPDATE OF m`);
   if (!row) return null;
   await tx.update(members).set({ closed_pos: null }).where(and(eq(members.channel_id, row.id), eq(members.user_id, me), isNotNull(members.closed_pos)));
-  return { channel: { id: row.id, kind: 'direct', user_ids: [...userIds], created_at: row.created_at }, members: [] };
+  return { channel: { id: row.id, kind: 'direct', user_ids: [...userIds], created_at: row.created_at }, was_open: row.is_open, members: [] };
 }
 
 const refusal = (named: readonly string[], isRefused: (id: string) => boolean, detail: string): Problem | null => {
@@ -102,7 +109,7 @@ async function makeDirectChannel(tx: Transaction, { now, traceparent }: DirectCh
   const joined = userIds.map((userId, n): DirectMember => ({ userId, eventId: uuidv7(), version: n + 1 }));
   for (const { userId, eventId } of joined) await insertMember(tx, { channelId: id, userId, role: 'member', actorId: me, eventId, now, traceparent });
   await tx.update(members).set({ closed_pos: 0 }).where(and(eq(members.channel_id, id), ne(members.user_id, me)));
-  return { channel: { ...channel, created_at: at }, members: joined };
+  return { channel: { ...channel, created_at: at }, was_open: false, members: joined };
 }
 
 /** Takes a direct channel from the caller's list until there is a message after those that are stored now. Repeating it closes it again. */
@@ -120,7 +127,7 @@ const columns = sql`ch.id, to_json(ch.direct_user_ids) AS user_ids, ${wireTime(s
 const openOnes = (credentialId: string) => sql`(${callerRow(credentialId)}) me
     JOIN members mine ON mine.user_id = me.id
     JOIN channels ch ON ch.id = mine.channel_id AND ch.kind = 'direct'
-    JOIN conversation_logs l ON l.channel_id = ch.id AND (mine.closed_pos IS NULL OR l.drained_pos > mine.closed_pos)`;
+    JOIN conversation_logs l ON l.channel_id = ch.id AND ${isOpen(sql`mine`)}`;
 
 type Row = { [column: string]: unknown } & Pick<DirectChannel, 'id' | 'user_ids' | 'created_at'>;
 const toDirectChannel = ({ id, user_ids, created_at }: Row): DirectChannel => ({ id, kind: 'direct', user_ids, created_at });

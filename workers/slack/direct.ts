@@ -17,7 +17,7 @@ export async function openDirect(call: Call, userIds: readonly string[]): Promis
   return channel;
 }
 
-const OPENED = { body: z.strictObject({ channel: directChannelSchema, was_there: z.boolean() }), statuses: [200] as const };
+const OPENED = { body: z.strictObject({ channel: directChannelSchema, was_open: z.boolean() }), statuses: [200] as const };
 
 /**
  * Opens the direct channel of the caller and these users, and tells the members of a new one. A repetition under its Idempotency-Key opens nothing that was closed since.
@@ -28,7 +28,7 @@ export async function openDirectOnce(call: Call, userIds: readonly string[], cre
   const { body } = await writeDirectory(call.c, OPENED, async (tx) => {
     const opened = await open(call, tx, userIds, create);
     ({ members } = opened);
-    return { ok: { status: 200, body: { channel: opened.channel, was_there: members.length === 0 } } };
+    return { ok: { status: 200, body: { channel: opened.channel, was_open: opened.was_open } } };
   });
   await tellMembers(call.c, body.channel.id, members);
   return body;

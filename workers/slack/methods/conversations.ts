@@ -123,8 +123,8 @@ const open = method({
   ...WRITE,
   args: z.object({ channel: textArgument.optional(), users: textArgument.optional(), return_im: flagArgument.default(false), prevent_creation: flagArgument.default(false) }),
   async run(call, { channel, users, return_im, prevent_creation }) {
-    const { channel: opened, was_there } = await openDirectOnce(call, await usersOf(call, channel, users), !prevent_creation);
-    const was = was_there && { no_op: true, already_open: true };
+    const { channel: opened, was_open } = await openDirectOnce(call, await usersOf(call, channel, users), !prevent_creation);
+    const was = was_open && { no_op: true, already_open: true };
     return { ...was, channel: return_im ? await direct(call, opened) : { id: opened.id } };
   },
 });
