@@ -26,5 +26,6 @@ export type DraftPage = z.infer<typeof draftPageSchema>;
 /** Blank where it has files only. */
 export const draftBodySchema = z
   .strictObject({ text: storableText(MAX_TEXT), file_ids: fileIdsSchema.optional() })
-  .refine(({ text, file_ids }) => text !== '' || file_ids !== undefined, { message: 'must have text or files; an empty draft is deleted', path: ['text'] });
+  .refine(({ text, file_ids }) => text !== '' || file_ids !== undefined, { message: 'must have text or files; an empty draft is deleted', path: ['text'] })
+  .meta({ anyOf: [{ properties: { text: { minLength: 1 } } }, { required: ['file_ids'] }] });
 export type DraftBody = z.infer<typeof draftBodySchema>;

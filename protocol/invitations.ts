@@ -34,11 +34,13 @@ export const invitationBodySchema = z
       .array(idSchema)
       .max(MAX_INVITATION_CHANNELS)
       .refine((ids) => new Set(ids).size === ids.length, 'must name each channel once')
+      .meta({ uniqueItems: true })
       .default([]),
     expires_in: z.int().min(MIN_INVITATION_SECONDS).max(MAX_INVITATION_SECONDS).default(INVITATION_SECONDS),
     max_uses: z.int().min(1).max(MAX_INVITATION_USES).default(1),
   })
-  .refine(({ role, channel_ids }) => role === 'member' || channel_ids.length > 0, { path: ['channel_ids'], message: 'a guest is a guest of channels: there has to be one' });
+  .refine(({ role, channel_ids }) => role === 'member' || channel_ids.length > 0, { path: ['channel_ids'], message: 'a guest is a guest of channels: there has to be one' })
+  .meta({ anyOf: [{ properties: { role: { const: 'member' } }, required: ['role'] }, { properties: { channel_ids: { minItems: 1 } }, required: ['channel_ids'] }] });
 export type InvitationBody = z.infer<typeof invitationBodySchema>;
 
 export const acceptanceBodySchema = z.strictObject({ token: z.string().min(1).max(100) });

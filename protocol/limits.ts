@@ -2,6 +2,12 @@
 
 /** Longest message text, in UTF-16 code units. Longer: 422 `invalid`. */
 export const MAX_TEXT = 10_000;
+/**
+ * The first and the last moment of a time that people give, in epoch milliseconds (0001-01-01 and 9999-12-31T23:59:59.999Z): the years that RFC 3339 can write and Postgres reads. What an offset or the end of a
+ * span puts beyond them is they.
+ */
+export const FIRST_MOMENT_MS = -62_135_596_800_000;
+export const LAST_MOMENT_MS = 253_402_300_799_999;
 /** Longest `client_msg_id`, in ASCII characters. */
 export const MAX_CLIENT_MSG_ID = 64;
 /** Longest emoji name or sequence of a reaction, in UTF-16 code units. */

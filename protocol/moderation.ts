@@ -47,5 +47,6 @@ export type ReportDetail = z.infer<typeof reportDetailSchema>;
 
 export const resolveReportBodySchema = z
   .strictObject({ action: reportActionSchema, note: commentSchema })
-  .refine(({ action, note }) => action === 'dismiss' || (note !== '' && note.length <= MAX_REASON), { message: `must say why the message is removed, in at most ${MAX_REASON} characters`, path: ['note'] });
+  .refine(({ action, note }) => action === 'dismiss' || (note !== '' && note.length <= MAX_REASON), { message: `must say why the message is removed, in at most ${MAX_REASON} characters`, path: ['note'] })
+  .meta({ anyOf: [{ properties: { action: { const: 'dismiss' } } }, { properties: { note: { minLength: 1, maxLength: MAX_REASON } }, required: ['note'] }] });
 export type ResolveReportBody = z.infer<typeof resolveReportBodySchema>;

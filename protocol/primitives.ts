@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { MAX_CHANNEL_NAME, MAX_CLIENT_MSG_ID, MAX_EMOJI, MAX_MESSAGE_FILES, MAX_PURPOSE, MAX_TEXT, MAX_TOPIC } from './limits.ts';
+import { FIRST_MOMENT_MS, LAST_MOMENT_MS, MAX_CHANNEL_NAME, MAX_CLIENT_MSG_ID, MAX_EMOJI, MAX_MESSAGE_FILES, MAX_PURPOSE, MAX_TEXT, MAX_TOPIC } from './limits.ts';
 
 /** Ids are UUIDs in lower case; those Colink mints are UUIDv7. */
 export const idSchema = z
@@ -18,9 +18,11 @@ export const timeOfId = (id: string): number => Number.parseInt(id.slice(0, 8) +
 /** RFC 3339, UTC, milliseconds. */
 export const timeSchema = z.iso.datetime({ precision: 3 });
 
-const FIRST_MOMENT = Date.parse('0001-01-01T00:00:00Z');
-/** A time that people give: RFC 3339 with any offset. It becomes a `timeSchema` that Postgres takes, which knows neither the year 0 nor offsets past 15:59. */
-export const momentSchema = z.iso.datetime({ offset: true }).transform((text) => new Date(Math.max(Date.parse(text), FIRST_MOMENT)).toISOString());
+/**
+ * A time that people give: RFC 3339 with any offset. It becomes a `timeSchema` that Postgres takes, which knows neither the year 0 nor offsets past 15:59; nor has
+ * RFC 3339 a year 10000, to which an offset may lead.
+ */
+export const momentSchema = z.iso.datetime({ offset: true }).transform((text) => new Date(Math.min(Math.max(Date.parse(text), FIRST_MOMENT_MS), LAST_MOMENT_MS)).toISOString());
 
 /** Chosen by the sender; a second send of the same id by the same author is the same message (G2). */
 export const clientMsgIdSchema = z

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { fileIdsSchema, idSchema, textSchema, timeSchema } from './primitives.ts';
+import { fileIdsSchema, idSchema, momentSchema, textSchema, timeSchema } from './primitives.ts';
 
 /** Messages that are sent later (`/v1/me/scheduled-messages`). */
 
@@ -45,13 +45,14 @@ export const scheduledMessagePageSchema = z
   .meta({ id: 'ScheduledMessagePage' });
 export type ScheduledMessagePage = z.infer<typeof scheduledMessagePageSchema>;
 
-export const scheduleBodySchema = z.strictObject({ text: textSchema, send_at: timeSchema, thread_id: idSchema.optional(), file_ids: fileIdsSchema.optional() });
+export const scheduleBodySchema = z.strictObject({ text: textSchema, send_at: momentSchema, thread_id: idSchema.optional(), file_ids: fileIdsSchema.optional() });
 export type ScheduleBody = z.infer<typeof scheduleBodySchema>;
 /** What is not named stays. `file_ids` null: none. */
 export const schedulePatchSchema = z
-  .strictObject({ text: textSchema, send_at: timeSchema, file_ids: fileIdsSchema.nullable() })
+  .strictObject({ text: textSchema, send_at: momentSchema, file_ids: fileIdsSchema.nullable() })
   .partial()
-  .refine((patch) => Object.keys(patch).length > 0, 'must change something');
+  .refine((patch) => Object.keys(patch).length > 0, 'must change something')
+  .meta({ minProperties: 1 });
 export type SchedulePatch = z.infer<typeof schedulePatchSchema>;
 
 /** What the consumer fleet has the Worker send, by `POST /internal/scheduled-messages`. `id` is the `client_msg_id` of the message, so it is sent once however often this is called (G2). */

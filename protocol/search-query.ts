@@ -6,8 +6,9 @@
  *
  * `from:` and `in:` given several times are alternatives, `with:`, `has:` and `is:` hold all together, and `-` excludes. `from:me` is the caller. `in:@handle` is the direct
  * channel of the caller and that person alone, `with:` is any direct channel that they are in, too, and `is:dm` any at all. Days are of UTC; `before:` and `after:` leave out the day, month or year they name. Any string is a query: what makes no sense becomes a hint.
- * This file imports nothing, so that clients may bundle it.
+ * This file imports limits alone, so that clients may bundle it.
  */
+import { FIRST_MOMENT_MS, LAST_MOMENT_MS } from './limits.ts';
 
 /** A conjunction: a text that has all of `all` and none of `none`. */
 export interface TermGroup {
@@ -163,8 +164,10 @@ export function timeSpan(dates: readonly DateFilter[]): { since: number | null; 
     if (operator !== 'before') since = Math.max(since, operator === 'on' ? span.start : span.end);
     if (operator !== 'after') until = Math.min(until, operator === 'on' ? span.end : span.start);
   }
-  return { since: Number.isFinite(since) ? since : null, until: Number.isFinite(until) ? until : null };
+  return { since: Number.isFinite(since) ? withinYears(since) : null, until: Number.isFinite(until) ? withinYears(until) : null };
 }
+
+const withinYears = (ms: number): number => Math.min(Math.max(ms, FIRST_MOMENT_MS), LAST_MOMENT_MS);
 
 const DATE = /^(\d{4})(?:-(\d{2})(?:-(\d{2})(?:T(\d{2}:\d{2}(?::\d{2}(?:\.\d{1,3})?)?)(Z|[+-]\d{2}:\d{2})?)?)?)?$/iu;
 

@@ -43,7 +43,7 @@ const list = apiRoute({ scope: 'webhooks', limit: 'read' }, PATH, {
   method: 'get',
   summary: 'The incoming webhooks of a channel, for its owners and admins, in the order in which they were made',
   request: { params: channelParams, query: z.object({ limit: limitSchema, cursor: cursorSchema }) },
-  responses: { 200: json(incomingWebhookPageSchema, 'A page of incoming webhooks; never their addresses', { data: [listed], next_cursor: null }) },
+  responses: { 200: json(incomingWebhookPageSchema, 'A page of incoming webhooks; never their addresses', { data: [listed], next_cursor: null }), 409: problemAnswer('conflict') },
 });
 
 const create = apiRoute(writing, PATH, {

@@ -78,6 +78,8 @@ describe('a message that is scheduled', () => {
     for (const more of bad) expectProblem(await schedule(ada, open, more), 'invalid');
     expectProblem(await schedule(ada, secret, { thread_id: root.message_id }), 'invalid');
     expect(await scheduled(ada, open, { thread_id: root.message_id })).toMatchObject({ thread_id: root.message_id });
+    const moment = inSeconds(90);
+    expect(await scheduled(ada, open, { send_at: new Date(Date.parse(moment) + 7_200_000).toISOString().replace('Z', '+02:00') })).toMatchObject({ send_at: moment });
     expectProblem(await schedule(bob, open), 'not_a_member');
     for (const [who, channel] of [[bob, secret], [guest, open], [bob, uuidv7()]] as const) expectProblem(await schedule(who, channel), 'not_found');
     const mine = await scheduled(ada, open);

@@ -50,6 +50,13 @@ beforeAll(async () => {
 }, 60_000);
 
 describe('operators', () => {
+  it.each(['on:9999-12-31', 'after:9999', 'before:9999-12-31T23:59-05:00', 'after:0001-01-01T00:00+14:00'])('take times at the ends of the calendar, of messages and of files: %s', async (date) => {
+    const found = await find(`loom ${date}`);
+    expect([found.hints, found.data.length]).toEqual([[], date.startsWith('before') || date.endsWith('+14:00') ? 5 : 0]);
+    const files = bodyOf(await (ada as Caller).call('GET', `/v1/search/files?${new URLSearchParams({ q: `loom ${date}` })}`), 200, fileSearchPageSchema);
+    expect([files.hints, files.data]).toEqual([[], []]);
+  });
+
   it('narrow a search by who, where and what', async () => {
     expect(await texts('loom')).toHaveLength(5);
     expect(await texts(`loom from:@${bob?.user.handle}`)).toEqual(['loom two, see https://looms.test/2']);
