@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { noBrowser, type Person } from './support/browser.ts';
-import { channelLink, createChannel, itemOf, joinChannel, say, signIn } from './support/page.ts';
+import { channelLink, createChannel, directLink, itemOf, joinChannel, say, signIn, startConversation } from './support/page.ts';
 import { openTwoPeople, type TwoPeople } from './support/two-people.ts';
 
 const skipped = noBrowser !== null && !process.env['CI'];
@@ -53,6 +53,55 @@ describe.skipIf(skipped)(`the bell${skipped ? ` (left out: ${noBrowser})` : ''}`
     await bell(alice).click();
     await panel(alice).getByText('and you, @alice').waitFor();
     expect(await panel(alice).getByText('all of you').count()).toBe(0);
+    expect([alice.errors, bob.errors]).toEqual([[], []]);
+  });
+});
+
+describe.skipIf(skipped)(`conversations of a few people${skipped ? ` (left out: ${noBrowser})` : ''}`, () => {
+  const heading = ({ page }: Person, name: string) => page.getByRole('heading', { level: 1, name, exact: true }).waitFor();
+  const BOB = { query: 'bob', name: 'Bob Baker' };
+
+  it('begin by picking people, all by keyboard; who is written to finds it listed with the other\'s name and presence, and what is unread', async () => {
+    await startConversation(alice, [BOB]);
+    await heading(alice, 'Bob Baker');
+    await directLink(alice, /^Bob Baker ?, online/).waitFor(WITHIN);
+    expect(await directLink(bob, 'Alice Adams').count()).toBe(0);
+    await say(alice, 'between us', 'Message Bob Baker');
+    await directLink(bob, /^Alice Adams ?, online 1 unread/).click(WITHIN);
+    await itemOf(bob, 'between us').waitFor();
+    await expect.poll(() => directLink(bob, 'Alice Adams').getByLabel(/unread/).count(), WITHIN).toBe(0);
+    await say(bob, 'indeed', 'Message Alice Adams');
+    await itemOf(alice, 'indeed').waitFor();
+  });
+
+  it('are closed until somebody writes, or one comes by their address', async () => {
+    const address = bob.page.url();
+    const hasClosed = () => expect.poll(() => directLink(bob, 'Alice Adams').count(), WITHIN).toBe(0);
+    await bob.page.getByRole('button', { name: 'Close conversation' }).click();
+    await hasClosed();
+    await say(alice, 'still there?', 'Message Bob Baker');
+    await directLink(bob, /^Alice Adams.* 1 unread/).click(WITHIN);
+    await itemOf(bob, 'still there?').waitFor();
+    await bob.page.getByRole('button', { name: 'Close conversation' }).click();
+    await hasClosed();
+    await bob.page.goto(address);
+    await heading(bob, 'Alice Adams');
+    await itemOf(bob, 'still there?').waitFor();
+  });
+
+  it('are of several, too; a name is text, whatever it says, and a long one does not widen the page', async () => {
+    const { page } = alice;
+    const carol = await people?.world.user('carol');
+    const name = `<img src=x onerror=alert(1)>${'m'.repeat(40)} שלום`;
+    const { version } = (await carol?.api.me()) ?? { version: 0 };
+    await carol?.api.changeProfile(version, { display_name: name });
+    await startConversation(alice, [BOB, { query: 'carol', name }]);
+    await heading(alice, `Bob Baker, ${name}`);
+    await say(alice, 'all three', `Message Bob Baker, ${name}`);
+    await directLink(bob, /Alice Adams/).nth(1).waitFor(WITHIN);
+    await page.setViewportSize({ width: 390, height: 780 });
+    expect(await page.locator('.workspace img[src=x]').count()).toBe(0);
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(390);
     expect([alice.errors, bob.errors]).toEqual([[], []]);
   });
 });

@@ -2,6 +2,7 @@ import { render } from 'preact';
 import { App } from './components/App.tsx';
 import { refresh } from './state/account.ts';
 import { watchClock } from './state/clock.ts';
+import { watchDirects } from './state/directs.ts';
 import { watchNavigation } from './state/navigation.ts';
 import { watchConnectivity } from './state/connectivity.ts';
 import { watchSearch } from './state/search.ts';
@@ -13,6 +14,7 @@ import './styles/panels.css';
 
 watchClock();
 watchNavigation();
+watchDirects();
 watchConnectivity();
 watchSearch();
 watchViewing();

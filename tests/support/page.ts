@@ -38,3 +38,17 @@ export async function act(person: Person, text: string, action: string): Promise
   await itemOf(person, text).hover();
   await person.page.getByRole('toolbar', { name: 'Message actions' }).getByRole('button', { name: action }).click();
 }
+
+export const directLink = ({ page }: Person, name: string | RegExp): Locator => page.getByRole('navigation', { name: 'Direct messages' }).getByRole('link', { name });
+
+/** Picks people by what they are found by, and begins a conversation with them; all by keyboard. */
+export async function startConversation({ page }: Person, whom: readonly { readonly query: string; readonly name: string }[]): Promise<void> {
+  await page.getByRole('button', { name: 'Start a conversation' }).press('Enter');
+  for (const { query, name } of whom) {
+    await page.keyboard.type(query);
+    await page.getByRole('listbox', { name: 'People found' }).and(page.locator(':has(> :only-child)')).getByRole('option', { name, selected: true }).waitFor();
+    await page.keyboard.press('Enter');
+  }
+  await page.getByRole('combobox', { name: 'People' }).press('Enter');
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+}

@@ -12,6 +12,7 @@ import { ConfirmDialog } from './ConfirmDialog.tsx';
 import { MembersPanel } from './MembersPanel.tsx';
 import { Notices } from './Notices.tsx';
 import { NotificationsPanel } from './NotificationsPanel.tsx';
+import { PeopleDialog } from './PeopleDialog.tsx';
 import { SearchPanel } from './SearchPanel.tsx';
 import { Sidebar } from './Sidebar.tsx';
 import { SignIn } from './SignIn.tsx';
@@ -44,6 +45,7 @@ function Workspace() {
       {store && isShown('members') && <MembersPanel key={`members ${store.id}`} store={store} />}
       {dialog.value === 'browse' && <BrowseDialog />}
       {dialog.value === 'create' && <CreateDialog />}
+      {dialog.value === 'people' && <PeopleDialog />}
       {dialog.value === 'status' && <StatusDialog />}
       <ConfirmDialog />
       <Notices />

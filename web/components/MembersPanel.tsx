@@ -3,8 +3,10 @@ import { NOBODY } from '../../client/presence.ts';
 import { me } from '../state/account.ts';
 import type { ChannelStore } from '../state/channel-store.ts';
 import { askToLeave } from '../state/leaving.ts';
+import { startDirect } from '../state/directs.ts';
 import { type ListedMember, type MemberGroup, groupMembers } from '../state/member-groups.ts';
 import { MAX_LISTED } from '../state/member-list.ts';
+import { attempt } from '../state/notices.ts';
 import { closePanel } from '../state/side-panel.ts';
 import { displayName, user } from '../state/users.ts';
 import { Avatar } from './Avatar.tsx';
@@ -26,7 +28,7 @@ export function MembersPanel({ store }: { store: ChannelStore }) {
       <header class="bar">
         <div class="bar-title">
           <h2>Members</h2>
-          <p class="topic">#{store.info.value.name}</p>
+          <p class="topic">{store.title}</p>
         </div>
         <IconButton icon="close" label="Close members" onClick={closePanel} />
       </header>
@@ -34,12 +36,14 @@ export function MembersPanel({ store }: { store: ChannelStore }) {
         <Lists store={store} />
         <Reading store={store} />
       </div>
-      <footer class="panel-foot">
-        <button type="button" class="button quiet" onClick={() => askToLeave(store)}>
-          <Icon name="leave" />
-          Leave channel
-        </button>
-      </footer>
+      {store.people === null && (
+        <footer class="panel-foot">
+          <button type="button" class="button quiet" onClick={() => askToLeave(store)}>
+            <Icon name="leave" />
+            Leave channel
+          </button>
+        </footer>
+      )}
     </aside>
   );
 }
@@ -92,6 +96,7 @@ function Listed({ member: { id, name, role, state, status } }: { member: ListedM
         </p>
         <StatusLine status={status} />
       </div>
+      {id !== me.value?.id && <IconButton icon="reply" label={`Write to ${name}`} onClick={() => void attempt(`write to ${name}`, () => startDirect([id]))} />}
     </li>
   );
 }

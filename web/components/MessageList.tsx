@@ -99,13 +99,20 @@ function RowView({ row, store, isInThread, isTabStop }: RowProps) {
 }
 
 function Beginning({ store }: { store: ChannelStore }) {
-  const { name, topic } = store.info.value;
+  const { topic } = store.info.value;
   return (
     <div class="beginning">
-      <h2>#{name}</h2>
-      <p>{topic === '' ? 'This is where the channel begins.' : topic}</p>
+      <h2>
+        <bdi>{store.title}</bdi>
+      </h2>
+      <p>{topic === '' ? beginningOf(store) : topic}</p>
     </div>
   );
+}
+
+function beginningOf({ people }: ChannelStore): string {
+  if (people === null) return 'This is where the channel begins.';
+  return people.length === 0 ? 'What you write here, you alone can read.' : 'What is said here stays between you.';
 }
 
 function Failure({ reason, retry }: { reason: string; retry: () => void }) {

@@ -49,7 +49,7 @@ function List() {
 function Item({ notification }: { notification: Notification }) {
   const { message_id: id, channel_id, thread_id } = notification;
   const at = Date.parse(notification.created_at);
-  const channel = stores.value.find((store) => store.id === channel_id)?.info.value.name;
+  const channel = stores.value.find((store) => store.id === channel_id)?.title.value;
   return (
     <li class={`hit ${notification.read ? '' : 'unread'}`}>
       <button type="button" onClick={() => void goTo({ id, channel_id, thread_id })}>
@@ -64,7 +64,7 @@ function Item({ notification }: { notification: Notification }) {
           {notification.text === '' ? 'The message was deleted.' : notification.text}
         </span>
         <span class="hit-place">
-          {channel && `#${channel} · `}
+          {channel && <bdi>{channel} · </bdi>}
           {shortDay(at)}, {timeOf(at)}
         </span>
       </button>

@@ -92,14 +92,14 @@ function Help() {
 function Hit({ hit }: { hit: SearchHit }) {
   const { message, highlights } = hit;
   const at = saidAt(message);
-  const channel = stores.value.find(({ id }) => id === message.channel_id)?.info.value.name;
+  const channel = stores.value.find(({ id }) => id === message.channel_id)?.title.value;
   return (
     <li class="hit">
       <button type="button" onClick={() => void goTo(message)}>
         <span class="hit-head">
           <span class="author ellipsis">{message.origin?.author ?? displayName(message.author_id)}</span>
           <span class="hit-place">
-            {channel && `#${channel} · `}
+            {channel && <bdi>{channel} · </bdi>}
             {shortDay(at)}, {timeOf(at)}
           </span>
         </span>

@@ -1,8 +1,9 @@
 import { useEffect, useRef } from 'preact/hooks';
 import type { PresenceState } from '../../protocol/presence.ts';
-import { me, openStore, signOut, stores } from '../state/account.ts';
+import { me, openStore, signOut } from '../state/account.ts';
 import type { ChannelStore } from '../state/channel-store.ts';
 import { notice } from '../state/connectivity.ts';
+import { channels, directs, seenAs } from '../state/directs.ts';
 import { chosen } from '../state/inbox.ts';
 import { isMuted } from '../state/mutes.ts';
 import { dialog, isMenuOpen, openChannel } from '../state/navigation.ts';
@@ -10,7 +11,7 @@ import { attempt } from '../state/notices.ts';
 import { pathOf } from '../state/path.ts';
 import { Avatar } from './Avatar.tsx';
 import { ConnectionStatus } from './ConnectionStatus.tsx';
-import { Icon } from './Icon.tsx';
+import { ChannelSign } from './ChannelSign.tsx';
 import { IconButton } from './IconButton.tsx';
 import { NotificationsButton } from './NotificationsButton.tsx';
 import { PresenceText } from './PresenceText.tsx';
@@ -34,18 +35,31 @@ export function Sidebar() {
           <strong>Colink</strong>
           <ConnectionStatus />
         </div>
-        <nav class="channels" aria-label="Channels">
-          <div class="section-head">
-            <h2>Channels</h2>
-            <IconButton icon="compass" label="Browse channels" onClick={() => (dialog.value = 'browse')} />
-            <IconButton icon="plus" label="Create a channel" onClick={() => (dialog.value = 'create')} />
-          </div>
-          <ul>
-            {stores.value.map((store) => (
-              <ChannelLink key={store.id} store={store} />
-            ))}
-          </ul>
-        </nav>
+        <div class="channels">
+          <nav aria-label="Channels">
+            <div class="section-head">
+              <h2>Channels</h2>
+              <IconButton icon="compass" label="Browse channels" onClick={() => (dialog.value = 'browse')} />
+              <IconButton icon="plus" label="Create a channel" onClick={() => (dialog.value = 'create')} />
+            </div>
+            <ul>
+              {channels.value.map((store) => (
+                <ChannelLink key={store.id} store={store} />
+              ))}
+            </ul>
+          </nav>
+          <nav aria-label="Direct messages">
+            <div class="section-head">
+              <h2>Direct messages</h2>
+              <IconButton icon="plus" label="Start a conversation" onClick={() => (dialog.value = 'people')} />
+            </div>
+            <ul>
+              {directs.value.map((store) => (
+                <ChannelLink key={store.id} store={store} />
+              ))}
+            </ul>
+          </nav>
+        </div>
         <Me />
       </aside>
     </>
@@ -53,10 +67,10 @@ export function Sidebar() {
 }
 
 function ChannelLink({ store }: { store: ChannelStore }) {
-  const { name, kind } = store.info.value;
   const unread = store.unread.value;
   const mentioned = store.mentions.value > 0 ? `, ${store.mentions.value} of them for you` : '';
   const muted = isMuted(store.id);
+  const title = store.title.value;
   const open = (event: MouseEvent) => {
     if (event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
@@ -68,13 +82,14 @@ function ChannelLink({ store }: { store: ChannelStore }) {
         class={`channel-link ${unread > 0 && !muted ? 'unread' : ''} ${muted ? 'muted' : ''}`}
         href={pathOf({ channelId: store.id, threadId: null })}
         aria-current={openStore.value === store ? 'page' : undefined}
-        title={name}
+        title={title}
         onClick={open}
       >
-        <span class="channel-sign" aria-hidden="true">
-          {kind === 'private' ? <Icon name="lock" /> : '#'}
-        </span>
-        <span class="channel-name">{name}</span>
+        <ChannelSign store={store} />
+        <bdi class="channel-name">
+          {store.people === null ? store.info.value.name : title}
+          <PresenceText state={store.people?.length === 1 ? seenAs(store.people[0] ?? '') : undefined} />
+        </bdi>
         {unread > 0 && (
           <span class={`badge ${store.mentions.value > 0 ? 'mentions' : ''}`} aria-label={`${unread} unread${mentioned}`}>
             {unread > 99 ? '99+' : unread}

@@ -13,7 +13,7 @@ export function ThreadPanel({ store, rootId }: { store: ChannelStore; rootId: st
       <header class="bar">
         <div class="bar-title">
           <h2>Thread</h2>
-          <p class="topic">#{store.info.value.name}</p>
+          <p class="topic">{store.title}</p>
         </div>
         <IconButton icon="close" label="Close thread" onClick={closeThread} />
       </header>

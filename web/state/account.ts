@@ -4,7 +4,7 @@ import { unreadCount } from '../../client/channel-state.ts';
 import { outboxPrefix } from '../../client/channel-session.ts';
 import { ProblemError } from '../../client/errors.ts';
 import { inboxCursorOf } from '../../client/inbox-session.ts';
-import type { Bootstrap, User } from '../../protocol/api.ts';
+import type { Bootstrap, MyChannel, MyDirectChannel, User } from '../../protocol/api.ts';
 import type { ChannelEvent } from '../../protocol/events.ts';
 import type { InboxEvent } from '../../protocol/inbox-events.ts';
 import { announce } from './announcements.ts';
@@ -34,6 +34,8 @@ export const me = computed(() => (account.value.phase === 'ready' ? account.valu
 export const totalUnread = computed(() => stores.value.reduce((sum, { id, unread, mentions }) => sum + (isMuted(id) ? mentions.value : unread.value), 0));
 
 let isSigningOut = false;
+/** The channel of an address that is being asked for: whatever is read meanwhile may not have it yet. */
+let seeking: string | null = null;
 
 /** Asks who is signed in and which channels there are. */
 export async function refresh(): Promise<void> {
@@ -69,7 +71,9 @@ export function dropChannel(id: string): void {
 }
 
 function take(bootstrap: Bootstrap): void {
-  const { me: user, channels, users } = bootstrap;
+  const { me: user, users } = bootstrap;
+  // Direct channels come the newest first, and stay so.
+  const channels: readonly (MyChannel | MyDirectChannel)[] = [...bootstrap.channels.toSorted((a, b) => a.name.localeCompare(b.name)), ...bootstrap.direct_channels];
   learnUsers([user, ...users]);
   account.value = { phase: 'ready', me: user };
   const kept = stores.peek().filter(({ id }) => channels.some((channel) => channel.id === id));
@@ -80,15 +84,39 @@ function take(bootstrap: Bootstrap): void {
     store.learn(channel);
     return store;
   });
-  stores.value = all.toSorted((a, b) => a.info.peek().name.localeCompare(b.info.peek().name));
+  stores.value = all;
   refreshNotifications();
   void learnPush(user.id);
   startInbox(inboxCursorOf(bootstrap), { events: told, reset: () => void refresh(), closed: (reason) => reason === 'unauthenticated' && signedOut() });
   void sendLeftovers(user.id);
   const { channelId } = place.peek();
   if (all.some(({ id }) => id === channelId)) return;
-  if (channelId !== null) notify('You are not a member of the channel at this address.');
+  if (channelId === null) goElsewhere(null);
+  else if (channelId !== seeking) void seek(channelId);
+}
+
+async function seek(channelId: string): Promise<void> {
+  seeking = channelId;
+  const found = await reveal(channelId).catch(() => undefined);
+  seeking = null;
+  if (!found && place.peek().channelId === channelId) goElsewhere(channelId);
+}
+
+/** The channel at the address is not one of the user's. */
+function goElsewhere(from: string | null): void {
+  if (from !== null) notify('You are not a member of the channel at this address.');
   navigate({ channelId: stores.peek()[0]?.id ?? null, threadId: null }, 'replace');
+}
+
+/** A channel of the user's: a direct one that was closed is opened again. Undefined where it is none; rejects where that could not be asked. */
+export async function reveal(channelId: string): Promise<ChannelStore | undefined> {
+  const listed = () => stores.peek().find(({ id }) => id === channelId);
+  if (listed()) return listed();
+  const channel = await api.channel(channelId);
+  if (!('user_ids' in channel)) return undefined;
+  await api.openDirectChannel(channel.user_ids);
+  await refresh();
+  return listed();
 }
 
 /** What an earlier page left unsent goes out, be its channel looked at or not. */
@@ -110,7 +138,7 @@ function told(events: readonly InboxEvent[]): void {
     else if (event.type === 'read.moved') store?.readTo({ generation: event.generation ?? 0, pos: event.read_pos });
     else if (event.type === 'channel.left' && store) removed(store);
     else if (event.type === 'message.notified' && store && store !== openStore.peek()) {
-      if (event.quiet !== true) announce(`${displayName(event.author_id)} ${noticeWords(event.reason)} in #${store.info.peek().name}`);
+      if (event.quiet !== true) announce(`${displayName(event.author_id)} ${noticeWords(event.reason)}${store.people === null ? ` in ${store.title.peek()}` : ''}`);
     }
   }
 }
@@ -131,7 +159,7 @@ function closed(store: ChannelStore, reason: string): void {
 }
 
 function removed(store: ChannelStore): void {
-  notify(`You are no longer a member of #${store.info.peek().name}.`);
+  notify(`You are no longer a member of ${store.title.peek()}.`);
   dropChannel(store.id);
 }
 

@@ -1,5 +1,5 @@
 import { computed, signal } from '@preact/signals';
-import { newerDetails } from '../../client/channel-details.ts';
+import { detailsOfEntry, newerDetails } from '../../client/channel-details.ts';
 import { ChannelSession } from '../../client/channel-session.ts';
 import { channelState, unreadCount } from '../../client/channel-state.ts';
 import type { ChannelState } from '../../client/channel-window.ts';
@@ -7,15 +7,15 @@ import type { ConnectionState } from '../../client/lifecycle.ts';
 import type { OutboxEntry } from '../../client/outbox.ts';
 import { type ChannelPresence, NOBODY } from '../../client/presence.ts';
 import type { Typist } from '../../client/typing.ts';
-import type { Message, MyChannel } from '../../protocol/api.ts';
-import type { ChannelEvent } from '../../protocol/events.ts';
+import type { Message, MyChannel, MyDirectChannel } from '../../protocol/api.ts';
+import type { ChannelDetails, ChannelEvent } from '../../protocol/events.ts';
 import type { ReadPlace } from '../../protocol/read-places.ts';
 import { badgeOf, knownRead, markRead, markUnread } from './inbox.ts';
 import { type Loading, failed, load } from './loading.ts';
 import { MemberList } from './member-list.ts';
 import { api, ports } from './platform.ts';
 import { Uploads } from './uploads.ts';
-import { learnUsers } from './users.ts';
+import { displayName, learnUsers } from './users.ts';
 
 /** Longest history kept of a channel out of view, and longest one that grows in view. */
 const MAX_KEPT = 300;
@@ -24,6 +24,9 @@ const MAX_WATCHED = 1_000;
 export interface Target {
   readonly messageId: string | null;
 }
+
+/** `direct`: between people; it has no name of its own. */
+export type ChannelInfo = ChannelDetails & { readonly kind: (MyChannel | MyDirectChannel)['kind'] };
 
 export interface StoreListener {
   events(store: ChannelStore, events: readonly ChannelEvent[]): void;
@@ -34,6 +37,10 @@ export interface StoreListener {
 export class ChannelStore {
   readonly id: string;
   readonly info;
+  /** The others of a direct channel; nobody: notes to oneself. Null in a channel that has a name. */
+  readonly people: readonly string[] | null;
+  /** What it is called where it is spoken of: `#plans`, or the names of the others. */
+  readonly title = computed(() => (this.people === null ? `#${this.info.value.name}` : namesOf(this.people)));
   readonly state;
   readonly connection = signal<ConnectionState>({ name: 'idle' });
   readonly outbox = signal<readonly OutboxEntry[]>([]);
@@ -57,12 +64,15 @@ export class ChannelStore {
   readonly session: ChannelSession;
   /** Unsent text by root id, `''` for the channel itself. */
   readonly drafts = new Map<string, string>();
+  /** Whether it stays live out of view: for who of it is present. */
+  isKeptLive = false;
   readonly #uploads = new Map<string, Uploads>();
   #opening = Promise.resolve();
 
-  constructor(channel: MyChannel, me: string, listener: StoreListener) {
+  constructor(channel: MyChannel | MyDirectChannel, me: string, listener: StoreListener) {
     this.id = channel.id;
-    this.info = signal(channel);
+    this.people = 'user_ids' in channel ? channel.user_ids.filter((id) => id !== me) : null;
+    this.info = signal<ChannelInfo>({ kind: channel.kind, ...detailsOfEntry(channel) });
     this.state = signal<ChannelState>(channelState(channel));
     this.members = new MemberList((cursor) => api.members(channel.id, cursor), learnUsers);
     this.session = new ChannelSession(channel, me, { ...ports, markRead }, {
@@ -111,6 +121,21 @@ export class ChannelStore {
     this.newAfter.value = this.state.peek().readPos;
   }
 
+  /** Keeps the channel live while it is out of view, or no more. */
+  keepLive(isKept: boolean, isOpen: boolean): void {
+    if (isKept === this.isKeptLive) return;
+    this.isKeptLive = isKept;
+    if (isKept) {
+      this.session.start();
+      this.session.watchPresence(true);
+    } else if (!isOpen) this.#rest();
+  }
+
+  #rest(): void {
+    this.session.watchPresence(false);
+    this.session.rest();
+  }
+
   /** Resolves when the history was read that the channel opens with. */
   opened(): Promise<void> {
     return this.#opening;
@@ -121,8 +146,7 @@ export class ChannelStore {
     this.editing.value = null;
     this.target.value = null;
     this.isReading.value = false;
-    this.session.watchPresence(false);
-    this.session.rest();
+    if (!this.isKeptLive) this.#rest();
     const { history } = this.state.peek();
     if (history && (history.after !== null || history.ids.length > MAX_KEPT)) this.session.closeHistory();
   }
@@ -186,8 +210,8 @@ export class ChannelStore {
   }
 
   /** Takes what was read of the channel, unless newer was heard. */
-  learn(channel: MyChannel): void {
-    this.info.value = { ...channel, ...newerDetails(this.info.peek(), channel) };
+  learn(channel: MyChannel | MyDirectChannel): void {
+    this.info.value = { kind: channel.kind, ...newerDetails(this.info.peek(), detailsOfEntry(channel)) };
     this.session.refresh(channel);
   }
 
@@ -203,6 +227,8 @@ export class ChannelStore {
     if ((this.state.peek().history?.ids.length ?? 0) > MAX_WATCHED) void this.loadLatest();
   }
 }
+
+const namesOf = (people: readonly string[]): string => (people.length === 0 ? 'Notes to yourself' : people.map(displayName).join(', '));
 
 function unreadIn(channelId: string): number | undefined {
   const badge = badgeOf(channelId);

@@ -1,4 +1,4 @@
-import { signal } from '@preact/signals';
+import { computed, signal } from '@preact/signals';
 import { browserActivity } from '../../client/browser.ts';
 import type { Cursor } from '../../client/connection.ts';
 import { InboxSession, type Viewing } from '../../client/inbox-session.ts';
@@ -28,6 +28,9 @@ export interface InboxCallbacks {
 export function badgeOf(channelId: string): Badge | null | undefined {
   return state.value === null ? undefined : (state.value.badges.get(channelId) ?? null);
 }
+
+/** Where something is unread, and up to which `pos`. */
+export const unreadChannels = computed(() => [...(state.value?.badges.values() ?? [])].filter(({ unread }) => unread > 0));
 
 export const knownRead = (channelId: string): ReadPlace => readPlaceIn(state.peek() ?? EMPTY_INBOX, channelId);
 /** What the user chose to be seen as, or null as long as that is not known: read once, told from then on. */

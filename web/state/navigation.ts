@@ -7,7 +7,7 @@ import { closePanel } from './side-panel.ts';
 
 /** The list of channels, where it does not stand beside the messages (phones). */
 export const isMenuOpen = signal(false);
-export type Dialog = 'browse' | 'create' | 'status';
+export type Dialog = 'browse' | 'create' | 'people' | 'status';
 export const dialog = signal<Dialog | null>(null);
 const openThreadId = computed(() => place.value.threadId);
 const linkedMessageId = computed(() => place.value.messageId ?? null);
@@ -33,7 +33,7 @@ export function watchNavigation(): void {
   });
   effect(() => {
     const unread = totalUnread.value > 0 ? `(${totalUnread.value}) ` : '';
-    const name = openStore.value ? `#${openStore.value.info.value.name} · ` : '';
+    const name = openStore.value ? `${openStore.value.title.value} · ` : '';
     document.title = `${unread}${name}Colink`;
   });
 }

@@ -2,7 +2,8 @@ import { computed, effect, signal } from '@preact/signals';
 import type { SearchPage } from '../../protocol/api.ts';
 import { isSearchable, parseQuery } from '../../protocol/search-query.ts';
 import { navigate } from './location.ts';
-import { stores } from './account.ts';
+import { reveal } from './account.ts';
+import { attempt } from './notices.ts';
 import { api } from './platform.ts';
 import { openPanel } from './side-panel.ts';
 import { learnUsers } from './users.ts';
@@ -51,9 +52,12 @@ export async function searchMore(): Promise<void> {
 
 /** Shows a message where it was said: in the channel, and in its thread if it is a reply. */
 export async function goTo(message: Pick<SearchHit['message'], 'id' | 'channel_id' | 'thread_id'>): Promise<void> {
-  const store = stores.peek().find(({ id }) => id === message.channel_id);
-  navigate({ channelId: message.channel_id, threadId: message.thread_id });
-  await store?.jumpTo(message.thread_id ?? message.id);
+  await attempt('show the message', async () => {
+    const store = await reveal(message.channel_id);
+    if (!store) throw new Error('you are not a member of its channel any more');
+    navigate({ channelId: message.channel_id, threadId: message.thread_id });
+    await store.jumpTo(message.thread_id ?? message.id);
+  });
 }
 
 async function search(q: string, stop: AbortSignal, before?: Extract<SearchState, { name: 'found' }>): Promise<void> {
