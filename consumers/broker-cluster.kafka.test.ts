@@ -2,13 +2,16 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Partitioners } from 'kafkajs';
+import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { type KafkaCluster, startKafkaCluster } from '../dev/kafka/cluster.ts';
+import { type KafkaCluster, type Node, NODES, startKafkaCluster } from '../dev/kafka/cluster.ts';
 import { countEffects, recordEffects } from '../tests/support/effects.ts';
 import { eventually } from '../tests/support/event-log.ts';
 import { type FleetProcess, startFleetProcess } from '../tests/support/fleet.ts';
 import { Pipeline } from '../tests/support/pipeline.ts';
 import { type TestDatabase, testDatabase } from '../tests/support/postgres.ts';
+import { createKafka } from './kafka/client.ts';
 
 describe.skipIf(inject('kafkaBrokers') === '')('on a cluster of three brokers', () => {
   let database: TestDatabase;
@@ -86,4 +89,37 @@ describe.skipIf(inject('kafkaBrokers') === '')('on a cluster of three brokers', 
     await Promise.all([start(1), start(2)]);
     await expectAllThere();
   }, 200_000);
+
+  it('G1: what one broker alone has taken was not sent: it dies too, the others lead without it, and all comes through', async () => {
+    const { kill, start } = theCluster();
+    const alone = await Pipeline.open(database.connection, 1);
+    await alone.burst(5);
+    await alone.settle(60_000);
+    const last = await leaderOfNewestKey();
+    const others = NODES.filter((node) => node !== last);
+    await Promise.all(others.map(kill));
+    await alone.burst(30);
+    // Longer than the last one is asked to wait for the copies of a record.
+    await sleep(12_000);
+    await kill(last);
+    await Promise.all(others.map(start));
+    await alone.settle(90_000);
+    expect((await alone.violations(theCluster().brokers)).slice(0, 20)).toEqual([]);
+    await start(last);
+  }, 240_000);
+
+  /** Who leads the partition of the last message written. The two others know nothing of what it takes without them, and are as good as it to Kafka. */
+  async function leaderOfNewestKey(): Promise<Node> {
+    const [row] = await database.connection.sql<[{ key: string }]>`
+      SELECT e.key::text AS key FROM event_log e WHERE e.topic = 'message.events' ORDER BY e.position DESC LIMIT 1`;
+    const admin = createKafka({ brokers: theCluster().brokers.split(','), clientId: 'colink-test', log: pino({ level: 'silent' }) }).admin();
+    await admin.connect();
+    const { topics } = await admin.fetchTopicMetadata({ topics: ['message.events'] });
+    await admin.disconnect();
+    const partitionMetadata = topics[0]?.partitions ?? [];
+    const partition = Partitioners.DefaultPartitioner()({ topic: 'message.events', partitionMetadata, message: { key: row.key, value: null } });
+    const leader = NODES.find((node) => node === partitionMetadata.find(({ partitionId }) => partitionId === partition)?.leader);
+    if (leader === undefined) throw new Error('nobody leads');
+    return leader;
+  }
 });

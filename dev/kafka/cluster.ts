@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { freePort } from '../ports.ts';
 import { type KafkaBroker, startKafka } from './broker.ts';
 
-const NODES = [1, 2, 3] as const;
+export const NODES = [1, 2, 3] as const;
 export type Node = (typeof NODES)[number];
 
 /** Three brokers on loopback, each also a controller. Topics have what copies their makers ask for; three here means what it does in production. */
