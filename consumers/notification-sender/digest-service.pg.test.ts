@@ -4,9 +4,9 @@ import type { Sql } from '../../db/client.ts';
 import { noteDigests, readOldestDueDigest, releaseDigest } from '../../db/queries/email-sending.ts';
 import { eventually } from '../../tests/support/event-log.ts';
 import { MailServer } from '../../tests/support/mail-bed.ts';
-import { type TestDatabase, testDatabase } from '../../tests/support/postgres.ts';
-import { insertNotice, insertPerson, type NoticeWishes } from '../../tests/support/push-bed.ts';
-import { StoredRoom } from '../../tests/support/stored-room.ts';
+import { NotifiedBed } from '../../tests/support/notified-bed.ts';
+import type { NoticeWishes } from '../../tests/support/push-bed.ts';
+import type { StoredRoom } from '../../tests/support/stored-room.ts';
 import type { Service } from '../runtime/service.ts';
 import { createDigestService } from './digest-service.ts';
 import { smtpSender, unsubscribeToken } from './smtp.ts';
@@ -14,7 +14,7 @@ import { smtpSender, unsubscribeToken } from './smtp.ts';
 const SECRET = 'a secret of at least 32 characters';
 const MINUTE = 60_000;
 
-let database: TestDatabase;
+let bed: NotifiedBed;
 let sql: Sql;
 let server: MailServer;
 let services: Service[];
@@ -23,26 +23,21 @@ let errors: unknown[];
 let ann: string;
 let ben: string;
 let room: StoredRoom;
-let seq: number;
 let ahead: number;
 
 beforeEach(async () => {
-  database = await testDatabase();
-  sql = database.connection.sql;
+  bed = await NotifiedBed.open();
+  ({ sql, room } = bed);
   server = await MailServer.listen();
-  [services, outcomes, errors, seq, ahead] = [[], [], [], 0, 0];
-  [ann, ben] = [(await insertPerson(sql)).id, (await insertPerson(sql)).id];
+  [services, outcomes, errors, ahead] = [[], [], [], 0];
+  [ann, ben] = [bed.ann.id, bed.ben.id];
   await sql`UPDATE users SET display_name = 'Ann Łee' WHERE id = ${ann}`;
-  room = new StoredRoom(sql);
-  await sql`INSERT INTO channels (id, kind, name, created_by) VALUES (${room.id}, 'private', 'engine', ${ann})`;
-  await sql`INSERT INTO conversation_logs (channel_id) VALUES (${room.id})`;
-  for (const id of [ann, ben]) await sql`INSERT INTO members (channel_id, user_id, version) VALUES (${room.id}, ${id}, 1)`;
   await sql`INSERT INTO email_digests (user_id, address, mode, version) VALUES (${ben}, 'ben@example.com', 'after', 1)`;
 });
 afterEach(async () => {
   await Promise.all(services.map((service) => service.stop()));
   await server.close();
-  await database.drop();
+  await bed.close();
 });
 
 function start(): Service {
@@ -61,9 +56,7 @@ function start(): Service {
 
 /** Ben is notified of a message of Ann's. `minutesAgo`: so long ago. */
 async function notify(text = 'hello @ben', minutesAgo = 20, wishes: Partial<NoticeWishes> = {}): Promise<string> {
-  const messageId = await room.send(ann, text);
-  seq += 1;
-  await insertNotice(sql, { userId: ben, seq, authorId: ann, channelId: room.id, messageId, pos: room.pos, at: new Date(Date.now() - minutesAgo * MINUTE), ...wishes });
+  const { messageId } = await bed.notify(text, { at: new Date(Date.now() - minutesAgo * MINUTE), ...wishes });
   await noteDigests(sql, [ben]);
   return messageId;
 }

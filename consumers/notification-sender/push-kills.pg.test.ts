@@ -1,59 +1,39 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Sql } from '../../db/client.ts';
 import { eventually as within } from '../../tests/support/event-log.ts';
-import { type FleetProcess, startFleetProcess } from '../../tests/support/fleet.ts';
-import { type TestDatabase, testDatabase } from '../../tests/support/postgres.ts';
-import { insertNotice, insertPerson, insertSubscription, newVapidKeys, PushServer, type TestSubscription } from '../../tests/support/push-bed.ts';
-import { StoredRoom } from '../../tests/support/stored-room.ts';
+import type { FleetProcess } from '../../tests/support/fleet.ts';
+import { NotifiedBed } from '../../tests/support/notified-bed.ts';
+import { insertSubscription, newVapidKeys, PushServer, type TestSubscription } from '../../tests/support/push-bed.ts';
 
 /** A fleet takes seconds to start on a busy machine. */
 const PATIENCE_MS = 60_000;
 const eventually = (isTrue: () => Promise<boolean> | boolean): Promise<void> => within(isTrue, PATIENCE_MS);
 const VAPID = newVapidKeys();
 
-let database: TestDatabase;
-let sql: Sql;
+let bed: NotifiedBed;
 let server: PushServer;
-let fleets: FleetProcess[];
 let to: TestSubscription;
 
 beforeEach(async () => {
-  database = await testDatabase();
-  sql = database.connection.sql;
+  bed = await NotifiedBed.open();
   server = await PushServer.listen();
-  fleets = [];
+  to = await insertSubscription(bed.sql, bed.ben, server.origin);
 });
 
 afterEach(async () => {
-  await Promise.all(fleets.map((fleet) => fleet.end('SIGKILL')));
+  await bed.close();
   await server.close();
-  await database.drop();
 });
 
-async function start(): Promise<FleetProcess> {
-  const fleet = await startFleetProcess({
-    DATABASE_URL: database.url, ENVIRONMENT: 'development', WEBHOOKS_TO_LOOPBACK: 'true', VAPID_PRIVATE_KEY: VAPID.privateKey, VAPID_SUBJECT: VAPID.subject,
-  });
-  fleets.push(fleet);
-  return fleet;
-}
+const start = (): Promise<FleetProcess> =>
+  bed.startFleet({ ENVIRONMENT: 'development', WEBHOOKS_TO_LOOPBACK: 'true', VAPID_PRIVATE_KEY: VAPID.privateKey, VAPID_SUBJECT: VAPID.subject });
 
 async function notify(count: number): Promise<string[]> {
-  const [author, reader] = [await insertPerson(sql), await insertPerson(sql)];
-  const room = new StoredRoom(sql);
-  await sql`INSERT INTO channels (id, kind, name, created_by) VALUES (${room.id}, 'private', 'engine', ${author.id})`;
-  await sql`INSERT INTO conversation_logs (channel_id) VALUES (${room.id})`;
-  for (const { id } of [author, reader]) await sql`INSERT INTO members (channel_id, user_id, version) VALUES (${room.id}, ${id}, 1)`;
-  to = await insertSubscription(sql, reader, server.origin);
   const ids: string[] = [];
-  for (let seq = 1; seq <= count; seq += 1) {
-    const messageId = await room.send(author.id, 'a secret text');
-    ids.push(await insertNotice(sql, { userId: reader.id, seq, authorId: author.id, channelId: room.id, messageId, pos: seq }));
-  }
+  for (let n = 0; n < count; n += 1) ids.push((await bed.notify('a secret text')).notice);
   return ids;
 }
 
-const isSettled = async (): Promise<boolean> => (await sql`SELECT FROM pushes WHERE status = 'pending'`).length === 0;
+const isSettled = async (): Promise<boolean> => (await bed.sql`SELECT FROM pushes WHERE status = 'pending'`).length === 0;
 const idsReceived = (): string[] => server.received.map(({ body }) => to.browser.decrypt(body).id);
 
 describe('a fleet that is killed', { timeout: 2 * PATIENCE_MS }, () => {
@@ -71,7 +51,7 @@ describe('a fleet that is killed', { timeout: 2 * PATIENCE_MS }, () => {
     await eventually(() => isKilled);
     expect(await isSettled()).toBe(false);
     // As if the minute of its lease were over.
-    await sql`UPDATE push_subscriptions SET due_at = now()`;
+    await bed.sql`UPDATE push_subscriptions SET due_at = now()`;
     await start();
     await eventually(isSettled);
     expect(idsReceived()).toEqual([...ids.slice(0, 3), ...ids.slice(2)]);

@@ -1,11 +1,9 @@
 import type postgres from 'postgres';
 import type { DigestMode } from '../../protocol/email.ts';
-import type { NoticeReason, NotificationLevel } from '../../protocol/notifications.ts';
+import { noticeColumns, noticeJoins, type NoticeToSend } from './notices-to-send.ts';
 
 type AnySql = postgres.ISql;
 
-/** Longest part of a message's text that is read for a digest, in characters. */
-const MAX_DIGEST_TEXT = 500;
 /** A user has so many notices, and some more (`drain_inbox`). */
 const MOST_NOTICES = 1_200;
 
@@ -63,40 +61,17 @@ export async function readDigestState(sql: AnySql, userId: string): Promise<Dige
   return row ?? null;
 }
 
-/** A notice as it stands at this moment. `text` may be cut. */
-export interface DigestNotice {
+/** A notice that a digest may tell of. */
+export interface DigestNotice extends NoticeToSend {
   readonly seq: number;
-  readonly reason: NoticeReason;
-  readonly channel_id: string;
-  readonly channel_name: string | null;
-  readonly message_id: string;
-  readonly thread_id: string | null;
-  readonly author: string;
-  readonly text: string;
-  readonly created_at: string;
-  readonly is_member: boolean;
-  readonly is_deleted: boolean;
-  readonly is_read: boolean;
-  readonly level: NotificationLevel;
-  readonly is_muted: boolean;
 }
 
 /** Notices that were not mailed yet, the oldest first; up to `until`, or all (null). */
 export async function readUnmailed(sql: AnySql, userId: string, after: number, until: number | null): Promise<DigestNotice[]> {
   return await sql<DigestNotice[]>`
-    SELECT n.seq::float8 AS seq, n.reason, n.channel_id, c.name AS channel_name, n.message_id, n.thread_id, coalesce(a.display_name, '') AS author, coalesce(left(m.text, ${MAX_DIGEST_TEXT}::integer), '') AS text,
-      to_char(n.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS created_at, mine.user_id IS NOT NULL AS is_member,
-      (m.id IS NULL OR m.deleted_at IS NOT NULL) AS is_deleted, (n.seq <= l.notices_read_seq OR coalesce(n.pos <= r.read_pos, false)) AS is_read,
-      coalesce(h.level, g.level, 'mentions') AS level, coalesce(h.muted_until > now(), false) AS is_muted
+    SELECT n.seq::float8 AS seq, ${noticeColumns(sql)}
     FROM notifications n
-    JOIN channels c ON c.id = n.channel_id
-    JOIN inbox_logs l ON l.user_id = n.user_id
-    LEFT JOIN members mine ON mine.channel_id = n.channel_id AND mine.user_id = n.user_id
-    LEFT JOIN messages m ON m.id = n.message_id
-    LEFT JOIN users a ON a.id = n.author_id
-    LEFT JOIN read_states r ON r.user_id = n.user_id AND r.channel_id = n.channel_id
-    LEFT JOIN channel_notification_settings h ON h.channel_id = n.channel_id AND h.user_id = n.user_id
-    LEFT JOIN notification_settings g ON g.user_id = n.user_id
+    ${noticeJoins(sql)}
     WHERE n.user_id = ${userId} AND n.seq > ${after} AND n.seq <= ${until ?? Number.MAX_SAFE_INTEGER} ORDER BY n.seq LIMIT ${MOST_NOTICES}`;
 }
 

@@ -1,5 +1,5 @@
 import type postgres from 'postgres';
-import type { NoticeReason, NotificationLevel } from '../../protocol/notifications.ts';
+import { noticeColumns, noticeJoins, type NoticeToSend } from './notices-to-send.ts';
 import type { StoredQuietHours } from './notices.ts';
 
 type AnySql = postgres.ISql;
@@ -90,48 +90,24 @@ export async function takeWaiting(sql: AnySql, subscriptionId: string, { maxAgeS
   return { pushes, dropped: dropped.count };
 }
 
-/** A notice as it stands at this moment, with all that decides whether its user is still to be told. */
-export interface PushedNotice extends StoredQuietHours {
+/** A notice of which a browser is to be told, if its user still is. */
+export interface PushedNotice extends NoticeToSend, StoredQuietHours {
   readonly id: string;
-  readonly reason: NoticeReason;
-  readonly channel_id: string;
-  readonly channel_name: string | null;
-  readonly message_id: string;
-  readonly thread_id: string | null;
-  readonly author: string;
-  readonly text: string;
-  readonly created_at: string;
   readonly quiet: boolean;
   /** The subscription's credential has access. */
   readonly is_live: boolean;
-  readonly is_member: boolean;
-  /** Or was never stored, or its author is gone. */
-  readonly is_deleted: boolean;
-  readonly is_read: boolean;
-  readonly level: NotificationLevel;
-  readonly is_muted: boolean;
 }
 
 /** Null: the notice is gone, or a restore has undone it. */
 export async function readPushedNotice(sql: AnySql, subscriptionId: string, { notice_id, notice_seq }: WaitingPush): Promise<PushedNotice | null> {
   const [row] = await sql<PushedNotice[]>`
-    SELECT n.id, n.reason, n.channel_id, c.name AS channel_name, n.message_id, n.thread_id, coalesce(a.display_name, '') AS author, coalesce(m.text, '') AS text,
-      to_char(n.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS created_at, n.quiet,
-      coalesce(k.revoked_at IS NULL AND k.expires_at > now() AND u.deactivated_at IS NULL, false) AS is_live, mine.user_id IS NOT NULL AS is_member,
-      (m.id IS NULL OR m.deleted_at IS NOT NULL) AS is_deleted, (n.seq <= l.notices_read_seq OR coalesce(n.pos <= r.read_pos, false)) AS is_read,
-      coalesce(h.level, g.level, 'mentions') AS level, coalesce(h.muted_until > now(), false) AS is_muted, g.quiet_start, g.quiet_end, g.quiet_zone, g.quiet_weekdays
+    SELECT n.id, ${noticeColumns(sql)}, n.quiet, coalesce(k.revoked_at IS NULL AND k.expires_at > now() AND u.deactivated_at IS NULL, false) AS is_live,
+      g.quiet_start, g.quiet_end, g.quiet_zone, g.quiet_weekdays
     FROM push_subscriptions s
     JOIN notifications n ON n.user_id = s.user_id AND n.seq = ${notice_seq} AND n.id = ${notice_id}
     JOIN users u ON u.id = s.user_id
-    JOIN channels c ON c.id = n.channel_id
-    JOIN inbox_logs l ON l.user_id = s.user_id
     LEFT JOIN credentials k ON k.id = s.credential_id
-    LEFT JOIN members mine ON mine.channel_id = n.channel_id AND mine.user_id = s.user_id
-    LEFT JOIN messages m ON m.id = n.message_id
-    LEFT JOIN users a ON a.id = n.author_id
-    LEFT JOIN read_states r ON r.user_id = s.user_id AND r.channel_id = n.channel_id
-    LEFT JOIN channel_notification_settings h ON h.channel_id = n.channel_id AND h.user_id = s.user_id
-    LEFT JOIN notification_settings g ON g.user_id = s.user_id
+    ${noticeJoins(sql)}
     WHERE s.id = ${subscriptionId}`;
   return row ?? null;
 }
