@@ -90,25 +90,27 @@ describe.skipIf(inject('kafkaBrokers') === '')('on a cluster of three brokers', 
     await expectAllThere();
   }, 200_000);
 
-  it('G1: what one broker alone has taken was not sent: it dies too, the others lead without it, and all comes through', async () => {
-    const { kill, start } = theCluster();
+  it('G1: what one broker alone has taken was not sent: cut off from the others it dies, they lead without it, and all comes through', async () => {
+    const { kill, freeze, thaw, start } = theCluster();
     const alone = await Pipeline.open(database.connection, 1);
     await alone.burst(5);
     await alone.settle(60_000);
-    const last = await leaderOfNewestKey();
-    const others = NODES.filter((node) => node !== last);
-    await Promise.all(others.map(kill));
+    const leader = await leaderOfNewestKey();
+    const others = NODES.filter((node) => node !== leader);
+    // Frozen, not killed: Kafka lets none lead that may have lost what it had in memory. Shorter than a broker's session: they stay in sync, as far as anybody knows.
+    others.forEach(freeze);
+    // What they had asked for before is answered, and reaches them yet.
+    await sleep(1_000);
     await alone.burst(30);
-    // Longer than the last one is asked to wait for the copies of a record.
-    await sleep(12_000);
-    await kill(last);
-    await Promise.all(others.map(start));
+    await sleep(2_500);
+    await kill(leader);
+    others.forEach(thaw);
     await alone.settle(90_000);
     expect((await alone.violations(theCluster().brokers)).slice(0, 20)).toEqual([]);
-    await start(last);
+    await start(leader);
   }, 240_000);
 
-  /** Who leads the partition of the last message written. The two others know nothing of what it takes without them, and are as good as it to Kafka. */
+  /** Who leads the partition of the last message written. */
   async function leaderOfNewestKey(): Promise<Node> {
     const [row] = await database.connection.sql<[{ key: string }]>`
       SELECT e.key::text AS key FROM event_log e WHERE e.topic = 'message.events' ORDER BY e.position DESC LIMIT 1`;

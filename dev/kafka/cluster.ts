@@ -11,6 +11,9 @@ export interface KafkaCluster {
   readonly brokers: string;
   /** kill -9. Resolves when the process is gone. */
   kill(node: Node): Promise<void>;
+  /** SIGSTOP: it answers nobody, and knows of nothing, until it is thawed. To the others it is as behind a cut cable. */
+  freeze(node: Node): void;
+  thaw(node: Node): void;
   /** Starts a killed node on the data it had. Resolves when it serves, for which two of three have to run. */
   start(node: Node): Promise<void>;
   stop(): Promise<void>;
@@ -40,8 +43,18 @@ export async function startKafkaCluster(dataDir: string): Promise<KafkaCluster> 
     await broker.exited;
   }
 
+  function signal(node: Node, name: 'SIGSTOP' | 'SIGCONT'): void {
+    const broker = running.get(node);
+    if (broker === undefined) throw new Error(`broker ${node} does not run`);
+    process.kill(broker.pid, name);
+  }
+
+  const freeze = (node: Node): void => signal(node, 'SIGSTOP');
+  const thaw = (node: Node): void => signal(node, 'SIGCONT');
+
   /** At once: the last two to go would wait for each other's farewell. */
   async function stop(): Promise<void> {
+    for (const node of running.keys()) thaw(node);
     await Promise.all([...running.values()].map((broker) => broker.stop()));
     running.clear();
   }
@@ -52,7 +65,7 @@ export async function startKafkaCluster(dataDir: string): Promise<KafkaCluster> 
     await stop();
     throw failed.reason;
   }
-  return { brokers: clientPorts.map((port) => `127.0.0.1:${port}`).join(','), kill, start, stop };
+  return { brokers: clientPorts.map((port) => `127.0.0.1:${port}`).join(','), kill, freeze, thaw, start, stop };
 }
 
 async function distinctPorts(count: number): Promise<number[]> {
