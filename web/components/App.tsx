@@ -13,6 +13,8 @@ import { MembersPanel } from './MembersPanel.tsx';
 import { Notices } from './Notices.tsx';
 import { NotificationsPanel } from './NotificationsPanel.tsx';
 import { PeopleDialog } from './PeopleDialog.tsx';
+import { PinsPanel } from './PinsPanel.tsx';
+import { SavedPanel } from './SavedPanel.tsx';
 import { SearchPanel } from './SearchPanel.tsx';
 import { Sidebar } from './Sidebar.tsx';
 import { SignIn } from './SignIn.tsx';
@@ -42,6 +44,8 @@ function Workspace() {
       {store && threadId !== null && <ThreadPanel key={threadId} store={store} rootId={threadId} />}
       {isShown('search') && <SearchPanel />}
       {isShown('notifications') && <NotificationsPanel />}
+      {isShown('saved') && <SavedPanel />}
+      {store && isShown('pins') && <PinsPanel key={`pins ${store.id}`} store={store} />}
       {store && isShown('members') && <MembersPanel key={`members ${store.id}`} store={store} />}
       {dialog.value === 'browse' && <BrowseDialog />}
       {dialog.value === 'create' && <CreateDialog />}

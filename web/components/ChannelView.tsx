@@ -2,7 +2,7 @@ import type { ChannelStore } from '../state/channel-store.ts';
 import { closeDirect } from '../state/directs.ts';
 import { isMenuOpen } from '../state/navigation.ts';
 import { openSearch } from '../state/search.ts';
-import { closePanel, isShown } from '../state/side-panel.ts';
+import { closePanel, isShown, openPanel } from '../state/side-panel.ts';
 import { ChannelSign } from './ChannelSign.tsx';
 import { Composer } from './Composer.tsx';
 import { ConnectionBanner } from './ConnectionBanner.tsx';
@@ -32,6 +32,7 @@ export function ChannelView({ store }: { store: ChannelStore }) {
           )}
         </div>
         <MuteButton store={store} />
+        <IconButton icon="pin" label="Pinned messages" expanded={isShown('pins')} onClick={() => (isShown('pins') ? closePanel() : openPanel('pins'))} />
         {(people === null || people.length > 1) && <MembersButton store={store} />}
         <IconButton icon="search" label="Search (Ctrl K)" expanded={isShown('search')} onClick={() => (isShown('search') ? closePanel() : openSearch())} />
         {people !== null && <IconButton icon="close" label="Close conversation" onClick={() => void closeDirect(store)} />}

@@ -8,6 +8,7 @@ import { confirmation } from '../state/confirmation.ts';
 import { openThread } from '../state/navigation.ts';
 import { attempt } from '../state/notices.ts';
 import { pathOf } from '../state/path.ts';
+import { isSaved, toggleSaved } from '../state/saved.ts';
 import { EmojiPicker } from './EmojiPicker.tsx';
 import { IconButton } from './IconButton.tsx';
 
@@ -23,6 +24,7 @@ export function MessageActions({ store, message, isInThread }: Props) {
   const isPicking = useSignal(false);
   const ref = useRef<HTMLDivElement>(null);
   if (!isActive.value) return null;
+  const saved = isSaved(message.id);
   const isMine = message.author_id === me.value?.id && message.origin === null;
   const react = (emoji: string) => {
     isPicking.value = false;
@@ -34,6 +36,8 @@ export function MessageActions({ store, message, isInThread }: Props) {
         <IconButton icon="smile" label="Add a reaction" expanded={isPicking.value} onClick={() => (isPicking.value = !isPicking.value)} />
         {!isInThread && <IconButton icon="reply" label="Reply in thread" onClick={() => openThread(store.id, message.id)} />}
         {message.pos !== null && <IconButton icon="bell" label="Mark as unread" onClick={() => void attempt('mark it as unread', () => store.markUnread(message.pos ?? 1))} />}
+        <IconButton icon={saved ? 'bookmarked' : 'bookmark'} label={saved ? 'Remove from saved' : 'Save for later'} onClick={() => void toggleSaved(message.id)} />
+        <IconButton icon="pin" label={message.pinned ? 'Unpin' : 'Pin to the channel'} onClick={() => togglePin(store, message)} />
         <IconButton icon="link" label="Copy a link" onClick={() => void copyLink(store, message)} />
         {isMine && <IconButton icon="edit" label="Edit" onClick={() => (store.editing.value = message.id)} />}
         {isMine && <IconButton icon="trash" label="Delete" onClick={() => askToDelete(store, message)} />}
@@ -42,6 +46,9 @@ export function MessageActions({ store, message, isInThread }: Props) {
     </div>
   );
 }
+
+const togglePin = ({ session }: ChannelStore, { id, pinned }: Message): void =>
+  void (pinned ? attempt('unpin the message', () => session.unpin(id)) : attempt('pin the message', () => session.pin(id)));
 
 const copyLink = (store: ChannelStore, { id, thread_id: threadId }: Message): Promise<boolean> =>
   attempt('copy the link', () => navigator.clipboard.writeText(new URL(pathOf({ channelId: store.id, threadId, messageId: id }), location.origin).href));

@@ -45,6 +45,7 @@ export function MessageItem({ rowKey, message, isGrouped, isInThread, isTabStop,
       onClick={activate}
     >
       <MessageFrame store={store} message={message} name={name} isGrouped={isGrouped}>
+        {message.pinned && <Pinned by={message.pinned.by} />}
         {isEditing ? <EditForm store={store} message={message} /> : <Body message={message} />}
         {message.deleted_at === null && <Attachments message={message} />}
         {!isEditing && message.deleted_at === null && <Previews store={store} message={message} />}
@@ -88,6 +89,14 @@ function MessageFrame({ store, message, name, isGrouped, children }: FrameProps)
         {children}
       </div>
     </>
+  );
+}
+
+function Pinned({ by }: { by: string }) {
+  return (
+    <p class="pinned-by">
+      <Icon name="pin" /> Pinned by <bdi class="ellipsis">{by === me.value?.id ? 'you' : displayName(by)}</bdi>
+    </p>
   );
 }
 

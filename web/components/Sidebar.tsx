@@ -9,9 +9,12 @@ import { isMuted } from '../state/mutes.ts';
 import { dialog, isMenuOpen, openChannel } from '../state/navigation.ts';
 import { attempt } from '../state/notices.ts';
 import { pathOf } from '../state/path.ts';
+import { toggleSavedPanel } from '../state/saved.ts';
+import { isShown } from '../state/side-panel.ts';
 import { Avatar } from './Avatar.tsx';
 import { ConnectionStatus } from './ConnectionStatus.tsx';
 import { ChannelSign } from './ChannelSign.tsx';
+import { Icon } from './Icon.tsx';
 import { IconButton } from './IconButton.tsx';
 import { NotificationsButton } from './NotificationsButton.tsx';
 import { PresenceText } from './PresenceText.tsx';
@@ -36,6 +39,10 @@ export function Sidebar() {
           <ConnectionStatus />
         </div>
         <div class="channels">
+          <button type="button" class="channel-link saved-link" aria-expanded={isShown('saved')} onClick={openSaved}>
+            <Icon name="bookmark" />
+            Saved for later
+          </button>
           <nav aria-label="Channels">
             <div class="section-head">
               <h2>Channels</h2>
@@ -64,6 +71,11 @@ export function Sidebar() {
       </aside>
     </>
   );
+}
+
+function openSaved(): void {
+  isMenuOpen.value = false;
+  toggleSavedPanel();
 }
 
 function ChannelLink({ store }: { store: ChannelStore }) {

@@ -7,7 +7,7 @@ import { inboxCursorOf } from '../../client/inbox-session.ts';
 import type { Bootstrap, MyChannel, MyDirectChannel, User } from '../../protocol/api.ts';
 import type { ChannelEvent } from '../../protocol/events.ts';
 import type { InboxEvent } from '../../protocol/inbox-events.ts';
-import { announce } from './announcements.ts';
+import { announce, forgetAnnouncements } from './announcements.ts';
 import { ChannelStore } from './channel-store.ts';
 import { applyFileEvents } from './files.ts';
 import { startInbox, stopInbox } from './inbox.ts';
@@ -18,6 +18,7 @@ import { notify } from './notices.ts';
 import { forgetNotifications, notificationsTold, refreshNotifications } from './notifications.ts';
 import { api, ports } from './platform.ts';
 import { endPush, learnPush } from './push.ts';
+import { forgetSaved, readSaved, savedTold } from './saved.ts';
 import { displayName, learnUsers } from './users.ts';
 
 export type Account =
@@ -86,6 +87,7 @@ function take(bootstrap: Bootstrap): void {
   });
   stores.value = all;
   refreshNotifications();
+  void readSaved();
   void learnPush(user.id);
   startInbox(inboxCursorOf(bootstrap), { events: told, reset: () => void refresh(), closed: (reason) => reason === 'unauthenticated' && signedOut() });
   void sendLeftovers(user.id);
@@ -132,6 +134,7 @@ async function sendLeftovers(userId: string): Promise<void> {
 
 function told(events: readonly InboxEvent[]): void {
   notificationsTold(events);
+  savedTold(events);
   for (const event of events) {
     const store = 'channel_id' in event ? stores.peek().find(({ id }) => id === event.channel_id) : undefined;
     if (event.type === 'channel.joined') void refresh();
@@ -159,6 +162,7 @@ function closed(store: ChannelStore, reason: string): void {
 }
 
 function removed(store: ChannelStore): void {
+  forgetAnnouncements();
   notify(`You are no longer a member of ${store.title.peek()}.`);
   dropChannel(store.id);
 }
@@ -167,6 +171,7 @@ function signedOut(isUnasked = account.peek().phase === 'ready' && !isSigningOut
   if (account.peek().phase === 'signed_out') return;
   stopInbox();
   forgetNotifications();
+  forgetSaved();
   for (const store of stores.peek()) store.session.stop();
   stores.value = [];
   account.value = { phase: 'signed_out', isUnasked };

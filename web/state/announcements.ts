@@ -11,3 +11,6 @@ export function announce(text: string): void {
   lastId += 1;
   announcements.value = [...announcements.value, { id: lastId, text: text.slice(0, MAX_LENGTH) }].slice(-MAX_ANNOUNCEMENTS);
 }
+
+/** What was said where the user has no access any more is not left for a screen reader to find. */
+export const forgetAnnouncements = (): void => void (announcements.value = []);

@@ -13,6 +13,7 @@ import type { ReadPlace } from '../../protocol/read-places.ts';
 import { badgeOf, knownRead, markRead, markUnread } from './inbox.ts';
 import { type Loading, failed, load } from './loading.ts';
 import { MemberList } from './member-list.ts';
+import { PinList } from './pins.ts';
 import { api, ports } from './platform.ts';
 import { Uploads } from './uploads.ts';
 import { displayName, learnUsers } from './users.ts';
@@ -61,6 +62,7 @@ export class ChannelStore {
   readonly unread = computed(() => (this.isReading.value ? 0 : (unreadIn(this.id) ?? unreadCount(this.state.value))));
   readonly mentions = computed(() => (this.isReading.value ? 0 : (badgeOf(this.id)?.mentions ?? 0)));
   readonly members: MemberList;
+  readonly pins: PinList;
   readonly session: ChannelSession;
   /** Unsent text by root id, `''` for the channel itself. */
   readonly drafts = new Map<string, string>();
@@ -75,6 +77,7 @@ export class ChannelStore {
     this.info = signal<ChannelInfo>({ kind: channel.kind, ...detailsOfEntry(channel) });
     this.state = signal<ChannelState>(channelState(channel));
     this.members = new MemberList((cursor) => api.members(channel.id, cursor), learnUsers);
+    this.pins = new PinList(channel.id);
     this.session = new ChannelSession(channel, me, { ...ports, markRead }, {
       stateChanged: (state) => this.#stateChanged(state),
       connectionChanged: (state) => {
@@ -84,6 +87,7 @@ export class ChannelStore {
       outboxChanged: (entries) => (this.outbox.value = entries),
       events: (events) => {
         this.members.apply(events);
+        this.pins.apply(events);
         listener.events(this, events);
       },
       usersSeen: learnUsers,

@@ -5,7 +5,7 @@ import { navigate } from './location.ts';
 import { reveal } from './account.ts';
 import { attempt } from './notices.ts';
 import { api } from './platform.ts';
-import { openPanel } from './side-panel.ts';
+import { closePanel, openPanel } from './side-panel.ts';
 import { learnUsers } from './users.ts';
 
 const DEBOUNCE_MS = 250;
@@ -56,6 +56,8 @@ export async function goTo(message: Pick<SearchHit['message'], 'id' | 'channel_i
     const store = await reveal(message.channel_id);
     if (!store) throw new Error('you are not a member of its channel any more');
     navigate({ channelId: message.channel_id, threadId: message.thread_id });
+    // On phones the list that leads there covers everything.
+    if (matchMedia('(max-width: 720px)').matches) closePanel();
     await store.jumpTo(message.thread_id ?? message.id);
   });
 }
