@@ -32,7 +32,7 @@ export function streamsOf(assignment: Readonly<Record<string, readonly number[]>
  * request is out, and that of a join (`started`) is out for as long as the group is being put together: then the client leaves once it has joined,
  * or with the process.
  */
-export async function leaveGroup(consumer: Consumer, started: Promise<void>, underWay: Iterable<Promise<void>>): Promise<void> {
+export async function leaveGroup(consumer: Pick<Consumer, 'disconnect'>, started: Promise<void>, underWay: Iterable<Promise<void>>): Promise<void> {
   const left = started.catch(() => {}).then(() => consumer.disconnect()).catch(() => {});
   await Promise.allSettled(underWay);
   const late = new AbortController();
