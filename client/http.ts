@@ -132,7 +132,9 @@ export function createApi(options: HttpOptions) {
     /** Of a channel, or of a thread of it (null: of none). With a `version` only where that is the one there is (0: none): else the problem `precondition_failed`. */
     saveDraft: (id: string, rootId: string | null, body: DraftBody, version?: number) =>
       call<Draft>('PUT', draft(id, rootId), { body, keepalive: true, ...(version !== undefined && { headers: ifMatch(version) }) }),
-    deleteDraft: (id: string, rootId: string | null) => call<unknown>('DELETE', draft(id, rootId)),
+    /** `version`: as of `saveDraft`. */
+    deleteDraft: (id: string, rootId: string | null, version?: number) =>
+      call<unknown>('DELETE', draft(id, rootId), { keepalive: true, ...(version !== undefined && { headers: ifMatch(version) }) }),
     /** Has a message sent later. The same `key` again schedules nothing again. */
     schedule: (id: string, body: ScheduleBody, key = randomId()) =>
       call<ScheduledMessage>('POST', `${channel(id)}/scheduled-messages`, { body, headers: { 'idempotency-key': key } }),

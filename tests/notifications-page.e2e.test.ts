@@ -105,3 +105,33 @@ describe.skipIf(skipped)(`conversations of a few people${skipped ? ` (left out: 
     expect([alice.errors, bob.errors]).toEqual([[], []]);
   });
 });
+
+describe.skipIf(skipped)(`drafts${skipped ? ` (left out: ${noBrowser})` : ''}`, () => {
+  const WHERE = 'Message #engines';
+  const field = (page: Person['page']) => page.getByRole('textbox', { name: WHERE });
+
+  it('are there on another device, lose nothing where both write, and are gone once sent', async () => {
+    const { page } = bob;
+    await channelLink(bob, 'engines').click();
+    await field(page).pressSequentially('half a thought');
+    const tab = await page.context().newPage();
+    await expect.poll(() => page.evaluate("fetch('/v1/me/drafts').then((r) => r.json()).then(({ data }) => data.map(({ text }) => text))"), WITHIN).toEqual(['half a thought']);
+    await tab.goto(page.url());
+    await expect.poll(() => field(tab).inputValue(), WITHIN).toBe('half a thought');
+    await field(tab).press('End');
+    await field(tab).pressSequentially(', continued');
+    await expect.poll(() => field(page).inputValue(), WITHIN).toBe('half a thought, continued');
+    await Promise.all([field(page).press('End'), field(tab).press('End')]);
+    await Promise.all([field(page).pressSequentially(' here'), field(tab).pressSequentially(' there')]);
+    await expect.poll(async () => (await field(page).inputValue()) === (await field(tab).inputValue()), WITHIN).toBe(true);
+    expect(await field(page).inputValue()).toMatch(/continued here/);
+    expect(await field(page).inputValue()).toMatch(/continued there/);
+    await field(page).press('Enter');
+    await itemOf(bob, 'continued there').waitFor();
+    await expect.poll(() => field(tab).inputValue(), WITHIN).toBe('');
+    await page.reload();
+    await itemOf(bob, 'continued there').waitFor();
+    expect(await field(page).inputValue()).toBe('');
+    expect(bob.errors).toEqual([]);
+  });
+});

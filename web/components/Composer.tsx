@@ -1,4 +1,4 @@
-import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { MAX_MESSAGE_FILES, MAX_TEXT } from '../../protocol/limits.ts';
 import { me } from '../state/account.ts';
 import type { ChannelStore } from '../state/channel-store.ts';
@@ -21,14 +21,12 @@ export function Composer({ store, rootId, placeholder, autoFocus = matchMedia('(
   const ref = useRef<HTMLTextAreaElement>(null);
   const picker = useRef<HTMLInputElement>(null);
   const uploads = store.uploadsOf(rootId);
-  const [text, setText] = useState(store.drafts.get(rootId ?? '') ?? '');
+  const draft = store.draftOf(rootId);
+  const text = draft.text.value;
   useLayoutEffect(() => fitHeight(ref.current), [text]);
   useEffect(() => (autoFocus ? ref.current?.focus() : undefined), []);
 
-  const write = (value: string) => {
-    setText(value);
-    store.drafts.set(rootId ?? '', value);
-  };
+  const write = (value: string) => draft.write(value);
   const mentions = useMentions(ref, store, write);
   const send = () => {
     const { files } = uploads;

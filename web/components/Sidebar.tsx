@@ -102,6 +102,12 @@ function ChannelLink({ store }: { store: ChannelStore }) {
           {store.people === null ? store.info.value.name : title}
           <PresenceText state={store.people?.length === 1 ? seenAs(store.people[0] ?? '') : undefined} />
         </bdi>
+        {openStore.value !== store && store.draftOf(null).text.value.trim() !== '' && (
+          <span class="draft-sign" title="Draft">
+            <Icon name="edit" />
+            <span class="visually-hidden">, draft</span>
+          </span>
+        )}
         {unread > 0 && (
           <span class={`badge ${store.mentions.value > 0 ? 'mentions' : ''}`} aria-label={`${unread} unread${mentioned}`}>
             {unread > 99 ? '99+' : unread}

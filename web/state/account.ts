@@ -9,6 +9,7 @@ import type { ChannelEvent } from '../../protocol/events.ts';
 import type { InboxEvent } from '../../protocol/inbox-events.ts';
 import { announce, forgetAnnouncements } from './announcements.ts';
 import { ChannelStore } from './channel-store.ts';
+import { draftsTold, flushDrafts, readDrafts } from './drafts.ts';
 import { applyFileEvents } from './files.ts';
 import { startInbox, stopInbox } from './inbox.ts';
 import { navigate, place } from './location.ts';
@@ -51,6 +52,7 @@ export async function refresh(): Promise<void> {
 export async function signOut(): Promise<void> {
   const user = me.peek();
   isSigningOut = true;
+  await flushDrafts(stores.peek());
   await endPush().catch(() => {});
   // The sockets may end before the call returns.
   await api.logout().finally(() => (isSigningOut = false));
@@ -88,6 +90,7 @@ function take(bootstrap: Bootstrap): void {
   stores.value = all;
   refreshNotifications();
   void readSaved();
+  void readDrafts(all);
   void learnPush(user.id);
   startInbox(inboxCursorOf(bootstrap), { events: told, reset: () => void refresh(), closed: (reason) => reason === 'unauthenticated' && signedOut() });
   void sendLeftovers(user.id);
@@ -135,6 +138,7 @@ async function sendLeftovers(userId: string): Promise<void> {
 function told(events: readonly InboxEvent[]): void {
   notificationsTold(events);
   savedTold(events);
+  draftsTold(stores.peek(), events);
   for (const event of events) {
     const store = 'channel_id' in event ? stores.peek().find(({ id }) => id === event.channel_id) : undefined;
     if (event.type === 'channel.joined') void refresh();

@@ -10,6 +10,7 @@ import type { Typist } from '../../client/typing.ts';
 import type { Message, MyChannel, MyDirectChannel } from '../../protocol/api.ts';
 import type { ChannelDetails, ChannelEvent } from '../../protocol/events.ts';
 import type { ReadPlace } from '../../protocol/read-places.ts';
+import { Draft } from './draft.ts';
 import { badgeOf, knownRead, markRead, markUnread } from './inbox.ts';
 import { type Loading, failed, load } from './loading.ts';
 import { MemberList } from './member-list.ts';
@@ -64,8 +65,8 @@ export class ChannelStore {
   readonly members: MemberList;
   readonly pins: PinList;
   readonly session: ChannelSession;
-  /** Unsent text by root id, `''` for the channel itself. */
-  readonly drafts = new Map<string, string>();
+  /** What is being written, by root id, `''` for the channel itself. */
+  readonly #drafts = new Map<string, Draft>();
   /** Whether it stays live out of view: for who of it is present. */
   isKeptLive = false;
   readonly #uploads = new Map<string, Uploads>();
@@ -175,6 +176,17 @@ export class ChannelStore {
     await this.#opening;
     if (!this.state.peek().messages.has(rootId)) await this.jumpTo(rootId);
     await replies;
+  }
+
+  /** What is being written to the channel, or in a thread. */
+  draftOf(rootId: string | null): Draft {
+    const draft = this.#drafts.get(rootId ?? '') ?? new Draft(this.id, rootId);
+    this.#drafts.set(rootId ?? '', draft);
+    return draft;
+  }
+
+  drafts(): readonly Draft[] {
+    return [...this.#drafts.values()];
   }
 
   /** The files of the message that is being written there. */
