@@ -2,10 +2,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Partitioners } from 'kafkajs';
+import { ConfigResourceTypes, Partitioners } from 'kafkajs';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { type KafkaCluster, type Node, NODES, startKafkaCluster } from '../dev/kafka/cluster.ts';
+import { deadLetterTopic, type Topic, TOPICS } from '../protocol/topics.ts';
 import { countEffects, recordEffects } from '../tests/support/effects.ts';
 import { eventually } from '../tests/support/event-log.ts';
 import { type FleetProcess, startFleetProcess } from '../tests/support/fleet.ts';
@@ -60,6 +61,23 @@ describe.skipIf(inject('kafkaBrokers') === '')('on a cluster of three brokers', 
     expect(violations.slice(0, 20), `${violations.length} violations`).toEqual([]);
     expect(await deadLetters()).toBe(0);
   }
+
+  it('G1: every topic, those of dead letters too, is on three brokers, and acknowledges no record that only one of them has', async () => {
+    const names = (Object.keys(TOPICS) as Topic[]).flatMap((topic) => [topic, deadLetterTopic(topic)]);
+    const admin = createKafka({ brokers: theCluster().brokers.split(','), clientId: 'colink-test', log: pino({ level: 'silent' }) }).admin();
+    await admin.connect();
+    await eventually(async () => {
+      const present = await admin.listTopics();
+      return names.every((name) => present.includes(name));
+    }, 60_000);
+    const { topics } = await admin.fetchTopicMetadata({ topics: names });
+    const { resources } = await admin.describeConfigs({
+      includeSynonyms: false, resources: names.map((name) => ({ type: ConfigResourceTypes.TOPIC, name, configNames: ['min.insync.replicas'] })),
+    });
+    await admin.disconnect();
+    expect([...new Set(topics.flatMap(({ partitions }) => partitions.map(({ replicas }) => replicas.length)))]).toEqual([3]);
+    expect(resources.map(({ resourceName, configEntries }) => [resourceName, configEntries[0]?.configValue])).toEqual(expect.arrayContaining(names.map((name) => [name, '2'])));
+  }, 90_000);
 
   it('G1, G2, G3: one of three killed under load, one after the other: records go on, and none is lost, doubled or out of order', async () => {
     pipeline.start(200);
