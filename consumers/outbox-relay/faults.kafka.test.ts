@@ -1,4 +1,4 @@
-import { randomInt } from 'node:crypto';
+import { randomInt, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
@@ -70,6 +70,19 @@ describe.skipIf(inject('kafkaBrokers') === '')(`the relay on bad links, and its 
     await eventually(() => writers.committed() > 200);
     await writers.end();
     expect(await expectWhole(40_000)).toBeGreaterThan(0);
+  });
+
+  it('a request of which it is not known whether it arrived is not sent again by its producer', async () => {
+    let requests = 0;
+    bed.kafka.judge = judgeProduce((count) => {
+      requests = count;
+      return 'cut';
+    });
+    const sender = new RecordSender(createKafka({ brokers: [bed.brokers], clientId: 'colink-test', log }));
+    endings.push(() => sender.close(true));
+    await expect(sender.send([{ topic: 'presence.events', key: randomUUID(), value: '{}', headers: {} }])).rejects.toBeInstanceOf(Error);
+    expect(requests).toBe(1);
+    bed.kafka.clear();
   });
 
   it('G1, G3: latency, jitter, resets and slices on both links', async () => {
