@@ -133,6 +133,25 @@ describe('relay on Postgres', () => {
     expect(two.seqs(key)).toEqual(upTo(20).slice(10));
   });
 
+  it('sends nothing when it is told to end while it begins to lead', async () => {
+    const topic = new Topic();
+    await appendRun(sql, randomUUID(), 1, 10);
+    const { promise: mayGoOn, resolve: goOn } = Promise.withResolvers<void>();
+    const { promise: isLocked, resolve: locked } = Promise.withResolvers<void>();
+    const holding = sql.begin(async (tx) => {
+      await tx`LOCK TABLE relay_states IN ACCESS EXCLUSIVE MODE`;
+      locked();
+      await mayGoOn;
+    });
+    await isLocked;
+    const { relay } = start(topic);
+    await eventually(async () => (await sql`SELECT FROM pg_locks l WHERE NOT l.granted AND l.relation = 'relay_states'::regclass`).length > 0);
+    const drained = relay.drain();
+    goOn();
+    await Promise.all([holding, drained]);
+    expect(topic.rows).toEqual([]);
+  });
+
   it('G2, G3: a relay that lost its lock while it was sending cannot move the place, and the topic stays in order', async () => {
     const topic = new Topic();
     const key = randomUUID();
