@@ -51,6 +51,8 @@ export interface StackOptions {
   readonly entry?: string;
   /** Instead of those of the configuration. */
   readonly compatibilityFlags?: readonly string[];
+  /** Of a user, by each policy; instead of the quotas of the configuration, for who asks faster than people do. */
+  readonly requestsPerMinute?: number;
   /** Over the Worker's variables. */
   readonly vars?: Readonly<Record<string, string>>;
   /** Ends a start under way. */
@@ -243,6 +245,7 @@ class Assembly implements Stack {
       configFile: join(ROOT, 'wrangler.toml'),
       ...(this.#options.entry && { entry: this.#options.entry }),
       ...(this.#options.compatibilityFlags && { compatibilityFlags: [...this.#options.compatibilityFlags] }),
+      ...(this.#options.requestsPerMinute && { requestsPerMinute: this.#options.requestsPerMinute }),
       port: worker,
       storageDir: join(this.dataDir, 'worker'),
       bundleDir: join(this.dataDir, 'bundle'),

@@ -60,6 +60,7 @@ async function workerOptions(settings: HostSettings): Promise<V4WorkerOptions> {
   return {
     ...configured,
     ...(settings.compatibilityFlags && { compatibilityFlags: settings.compatibilityFlags }),
+    ...(settings.requestsPerMinute && { ratelimits: quotas(configured['ratelimits'], settings.requestsPerMinute) }),
     name: 'colink',
     modules: [{ type: 'ESModule', path: script }],
     modulesRoot: dirname(script),
@@ -71,6 +72,10 @@ async function workerOptions(settings: HostSettings): Promise<V4WorkerOptions> {
     unsafeDirectSockets: [{ host: '127.0.0.1', port: settings.port, entrypoint: FRONT_ENTRYPOINT }],
   };
 }
+
+const ratelimitsSchema = z.record(z.string(), z.object({ namespace_id: z.string() }));
+const quotas = (configured: unknown, limit: number) =>
+  Object.fromEntries(Object.entries(ratelimitsSchema.parse(configured)).map(([name, { namespace_id }]) => [name, { namespace_id, simple: { limit, period: 60 as const } }]));
 
 const varsSchema = z.record(z.string(), z.string());
 const assetsSchema = z.object({

@@ -15,6 +15,8 @@ export const hostSettingsSchema = z.strictObject({
   postgresUrl: z.string(),
   /** Of a streaming replica, if there is one. */
   postgresReplicaUrl: z.string().optional(),
+  /** Of a user, by each policy; instead of the configuration's. */
+  requestsPerMinute: z.int().optional(),
   /** Override the configuration's `[vars]`. */
   vars: z.record(z.string(), z.string()),
 });

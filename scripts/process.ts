@@ -4,10 +4,11 @@ import { spawn } from 'node:child_process';
 export async function runProgram(
   command: string,
   args: readonly string[],
-  options: { capture?: boolean; env?: Record<string, string> } = {},
+  options: { capture?: boolean; env?: Record<string, string>; cwd?: string } = {},
 ): Promise<{ code: number; output: string }> {
   const child = spawn(command, args, {
     stdio: ['ignore', options.capture ? 'pipe' : 'inherit', options.capture ? 'pipe' : 'inherit'],
+    ...(options.cwd !== undefined && { cwd: options.cwd }),
     env: { ...process.env, ...options.env, PATH: `${process.cwd()}/node_modules/.bin:${process.env['PATH'] ?? ''}` },
   });
   const chunks: string[] = [];

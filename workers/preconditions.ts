@@ -21,6 +21,18 @@ export function expectedVersion(headers: z.infer<typeof settingsHeaders>): numbe
   return Number.parseInt(match.slice(1), 10);
 }
 
+/**
+ * Headers of a change that goes by an ETag where one is given. An empty `If-Match` is none: it is as if it were not there when it gets here (workerd leaves out what it
+ * knows by name and is empty, 2026-11), so the document lets it pass.
+ */
+export const optionalMatch = (digits: number, rule: string, description: string) =>
+  keyHeader.extend({ 'if-match': z.string().regex(new RegExp(String.raw`^(?:"\d{1,${digits}}")?$`), rule).optional().openapi({ description, example: '"1"' }) });
+
+/** Null: whichever there is. */
+export function matchedVersion({ 'if-match': match = '' }: { readonly 'if-match'?: string | undefined }): number | null {
+  return match === '' ? null : Number(match.slice(1, -1));
+}
+
 /** For reads that answer 304 to who has it already. Whatever it is, it is taken. */
 export const knownHeader = z.object({ 'if-none-match': z.string().optional().openapi({ description: 'ETags that the caller has: where it is one of them, the answer is 304' }) });
 

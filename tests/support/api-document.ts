@@ -8,6 +8,7 @@ const contentsSchema = z.record(z.string(), z.looseObject({ schema: z.unknown(),
 const answerSchema = z.looseObject({
   content: contentsSchema.optional(),
   headers: z.record(z.string(), z.looseObject({ $ref: z.string().optional(), required: z.boolean().optional() })).optional(),
+  links: z.record(z.string(), z.looseObject({ operationId: z.string(), parameters: z.record(z.string(), z.string()) })).optional(),
 });
 const parameterSchema = z.looseObject({ name: z.string(), in: z.enum(['path', 'query', 'header', 'cookie']), required: z.boolean().optional(), schema: z.unknown() });
 const operationSchema = z.looseObject({

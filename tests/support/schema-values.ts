@@ -30,8 +30,8 @@ export interface Source {
   resolve(ref: string): unknown;
 }
 
-const TEXTS = ['a', 'engine', 'Straße', '👍', '東京', 'a\u0301', '‮abc', "'; DROP TABLE users;--", '${1}', '../x', '%00', '<b>', 'a b', 'A'.repeat(64), '0', 'null', '"1"', 'image/png', 'me', 'Europe/Berlin'];
-const MOMENTS = ['2026-11-26T10:00:00.000Z', '0000-01-01T00:00:00Z', '9999-12-31T23:59:59.999Z', '2026-02-28T23:59:59+23:59', '2026-11-26T10:00:00-16:00', '0001-01-01T00:00:00+14:00'];
+const TEXTS = ['a', 'engine', 'Straße', '👍', '東京', 'a\u0301', '‮abc', "'; DROP TABLE users;--", '${1}', '../x', '%00', '<b>', 'a b', 'A'.repeat(64), '0', 'null', '"1"', 'image/png', 'me', 'Europe/Berlin', 'x on:9999-12-31', 'a after:0001-01-01T00:00+14:00', 'from:me in:@x "a b', 'a or -b has:link is:dm'];
+const MOMENTS = ['2026-11-26T10:00:00.000Z', '0000-01-01T00:00:00Z', '9999-12-31T23:59:59.999Z', '2026-02-28T23:59:59+23:59', '2026-11-26T10:00:00-16:00', '0001-01-01T00:00:00+14:00', '9999-12-31T23:59:59-15:59', '2016-12-31T23:59:60Z'];
 
 const pick = <T>(random: () => number, list: readonly T[]): T | undefined => list[integer(random, list.length)];
 

@@ -20,7 +20,7 @@ export interface WorldUser {
   readonly api: Api;
 }
 
-export type WorldOptions = Pick<StackOptions, 'clamd' | 'linkPreviews' | 'postgresUrl' | 'postgresReplicaUrl' | 'vars' | 'fleetProcesses' | 'redis' | 'report' | 'consumers'>;
+export type WorldOptions = Pick<StackOptions, 'clamd' | 'linkPreviews' | 'postgresUrl' | 'postgresReplicaUrl' | 'vars' | 'fleetProcesses' | 'redis' | 'report' | 'consumers' | 'requestsPerMinute'>;
 
 const HOUR_MS = 3_600_000;
 

@@ -3,14 +3,14 @@ import type { Context } from 'hono';
 import { deleteDraft, type DraftRequest, listDrafts, saveDraft } from '../../db/queries/drafts.ts';
 import { type Draft, type DraftBody, draftBodySchema, draftPageSchema, draftSchema } from '../../protocol/drafts.ts';
 import { idSchema } from '../../protocol/primitives.ts';
-import { apiRoute, json, jsonBody, keyHeader, problemAnswer } from '../api-route.ts';
+import { apiRoute, json, jsonBody, problemAnswer } from '../api-route.ts';
 import { answered, writeDirectory } from '../directory.ts';
 import type { App, AppEnv } from '../env.ts';
 import { noteInInbox } from '../inbox-notes.ts';
 import { listingOf } from '../listing.ts';
 import { cursorSchema, decodeCounter, encodeCursor, limitSchema } from '../paging.ts';
 import { withPostgres } from '../postgres.ts';
-import { etagOf } from '../preconditions.ts';
+import { etagOf, matchedVersion, optionalMatch } from '../preconditions.ts';
 import { unwrap } from '../problems.ts';
 
 const PATH = '/v1/me/drafts';
@@ -21,11 +21,7 @@ const LIST = 'drafts';
 const writing = { scope: 'messages:write', limit: 'send' } as const;
 const channelParams = z.object({ channel_id: idSchema });
 const threadParams = channelParams.extend({ thread_id: idSchema });
-const headers = keyHeader.extend({
-  'if-match': z.string().regex(/^"\d{1,15}"$/, 'must be an ETag of a draft, or "0"').optional().openapi({
-    description: 'The ETag of the draft that is to be replaced, or "0" where there is to be none. Without it the last to save wins', example: '"1795708829512"',
-  }),
-});
+const headers = optionalMatch(15, 'must be an ETag of a draft, or "0"', 'The ETag of the draft that is to be replaced, or "0" where there is to be none. Without it the last to save wins');
 
 const example: Draft = {
   channel_id: '019ac0de-0000-7000-8000-00000000000b', thread_id: null, text: 'Half a thou', file_ids: [], version: 1_795_708_829_512, updated_at: '2026-11-26T12:00:29.512Z',
@@ -105,8 +101,7 @@ export function draftRoutes(): App {
 
 function requestOf(c: Context<AppEnv>, channelId: string, threadId: string | null, given: z.infer<typeof headers>): DraftRequest {
   const { credential_id: credentialId, user_id: userId } = c.get('identity').actor;
-  const match = given['if-match'];
-  return { credentialId, userId, channelId, threadId, expected: match === undefined ? null : Number(match.slice(1, -1)) };
+  return { credentialId, userId, channelId, threadId, expected: matchedVersion(given) };
 }
 
 async function put(c: Context<AppEnv>, request: DraftRequest, draft: DraftBody): Promise<Draft> {

@@ -1,12 +1,13 @@
-import { OpenAPIHono, z } from '@hono/zod-openapi';
+import { OpenAPIHono } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { findMyPresence, setMyPresence } from '../../db/queries/presence.ts';
 import { myPresenceSchema, presenceBodySchema, type MyPresence } from '../../protocol/api.ts';
 import type { Outcome } from '../../protocol/errors.ts';
-import { apiRoute, json, jsonBody, keyHeader, problemAnswer } from '../api-route.ts';
+import { apiRoute, json, jsonBody, problemAnswer } from '../api-route.ts';
 import { answered, writeDirectory } from '../directory.ts';
 import type { App, AppEnv } from '../env.ts';
 import { withPostgres } from '../postgres.ts';
+import { matchedVersion, optionalMatch } from '../preconditions.ts';
 import { ProblemError, unwrap } from '../problems.ts';
 
 const PATH = '/v1/me/presence';
@@ -17,13 +18,7 @@ const read = apiRoute({ scope: 'channels:read', limit: 'read' }, PATH, {
   responses: { 200: json(myPresenceSchema, 'The choice, with its version as ETag') },
 });
 
-const conditional = keyHeader.extend({
-  'if-match': z
-    .string()
-    .regex(/^"\d{1,9}"$/, 'must be an ETag of this resource')
-    .optional()
-    .openapi({ description: 'The ETag of the choice that is to be replaced; without it, whichever there is' }),
-});
+const conditional = optionalMatch(9, 'must be an ETag of this resource', 'The ETag of the choice that is to be replaced; without it, whichever there is');
 
 const write = apiRoute({ scope: 'channels:write', limit: 'send' }, PATH, {
   method: 'put',
@@ -44,8 +39,7 @@ export function presenceRoutes(): App {
 
   app.openapi(write, async (c) => {
     const body = c.req.valid('json');
-    const match = c.req.valid('header')['if-match'];
-    const expected = match === undefined ? null : Number(match.slice(1, -1));
+    const expected = matchedVersion(c.req.valid('header'));
     const answer = await writeDirectory(c, { body: myPresenceSchema, statuses: [200] }, async (tx) =>
       answered(200, await setMyPresence(tx, c.get('identity').actor.credential_id, body, expected)),
     );
