@@ -7,6 +7,7 @@ import type { Cursor } from './connection.ts';
 import { ProblemError } from './errors.ts';
 import { createApi } from './http.ts';
 import { InboxSession, inboxCursorOf } from './inbox-session.ts';
+import { readPlaceIn } from './inbox-state.ts';
 import type { ConnectionState } from './lifecycle.ts';
 import { FakeClock, settle } from './testing/fake-clock.ts';
 import { FakeConditions } from './testing/fake-conditions.ts';
@@ -102,7 +103,24 @@ describe('an inbox session', () => {
     expect(session.state.badges.get(CHANNEL)?.unread).toBe(0);
     expect(server.latest.frames.at(-1)).toEqual({ type: 'read', id: '1', channel_id: CHANNEL, pos: 9, generation: 0 });
     server.latest.deliver({ type: 'result', re: '1', ok: { read_pos: 9 } });
-    await expect(marked).resolves.toBeUndefined();
+    await expect(marked).resolves.toEqual({ read_pos: 9 });
+  });
+
+  it('stands where the server has it, though more was taken for read, so that what comes next is unread', async () => {
+    const { server, session } = await open();
+    const marked = session.markRead(CHANNEL, 99);
+    server.latest.deliver({ type: 'result', re: '1', ok: { read_pos: 9 } });
+    await marked;
+    server.latest.deliver({ type: 'badges', full: false, badges: [{ ...badge, last_pos: 10, read_pos: 9, unread: 1 }] });
+    expect(session.state.badges.get(CHANNEL)).toMatchObject({ read_pos: 9, unread: 1 });
+    // What was read meanwhile stays read.
+    const [late, later] = [session.markRead(CHANNEL, 98), session.markRead(CHANNEL, 99)];
+    server.latest.deliver({ type: 'result', re: '2', ok: { read_pos: 10 } });
+    await late;
+    expect(readPlaceIn(session.state, CHANNEL).pos).toBe(99);
+    server.latest.deliver({ type: 'result', re: '3', ok: { read_pos: 10 } });
+    await later;
+    expect(readPlaceIn(session.state, CHANNEL).pos).toBe(10);
   });
 
   it('tells when its user goes and comes, and tells a new socket where they are', async () => {

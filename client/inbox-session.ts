@@ -4,7 +4,7 @@ import type { InboxEvent } from '../protocol/inbox-events.ts';
 import type { Activity, Conditions } from './conditions.ts';
 import { Connection, type Cursor } from './connection.ts';
 import type { Api } from './http.ts';
-import { EMPTY_INBOX, type InboxState, applyBadges, applyInboxEvents, readPlaceIn, withInboxRead } from './inbox-state.ts';
+import { EMPTY_INBOX, type InboxState, applyBadges, applyInboxEvents, readPlaceIn, withInboxRead, withoutExcess } from './inbox-state.ts';
 import type { ConnectionState } from './lifecycle.ts';
 import type { Clock, OpenSocket, Random } from './ports.ts';
 import type { InboxWire } from './wires.ts';
@@ -100,18 +100,24 @@ export class InboxSession {
   }
 
   /**
-   * Moves the read marker of a channel up to `pos`: here at once, on the server and all devices when the socket carries it there. `generation`: that in which its user
+   * Moves the read marker of a channel up to `pos`: here at once, on the server and all devices when the socket carries it there, and to the newest message at most. Answers where it stands. `generation`: that in which its user
    * read so far; where something was marked as unread since, the marker stays. It is named even where it is 0, as there is none that the server could take for it.
    */
-  async markRead(channelId: string, pos: number, generation = readPlaceIn(this.#state, channelId).generation): Promise<void> {
-    this.#setState(withInboxRead(this.#state, channelId, { generation, pos }));
-    this.#learnRead(channelId, await this.#connection.command({ type: 'read', channel_id: channelId, pos, generation }));
+  async markRead(channelId: string, pos: number, generation = readPlaceIn(this.#state, channelId).generation): Promise<ReadResult> {
+    const place = { generation, pos };
+    this.#setState(withInboxRead(this.#state, channelId, place));
+    const stands: ReadResult = await this.#connection.command({ type: 'read', channel_id: channelId, pos, generation });
+    this.#setState(withoutExcess(this.#state, channelId, place, stands.read_pos));
+    this.#learnRead(channelId, stands);
+    return stands;
   }
 
   /** Marks a channel as unread from the message at `pos` on, on all devices. How much that is, the server counts. */
-  async markUnread(channelId: string, pos: number): Promise<void> {
+  async markUnread(channelId: string, pos: number): Promise<ReadResult> {
     const { generation } = readPlaceIn(this.#state, channelId);
-    this.#learnRead(channelId, await this.#connection.command({ type: 'mark_unread', channel_id: channelId, pos, generation }));
+    const stands: ReadResult = await this.#connection.command({ type: 'mark_unread', channel_id: channelId, pos, generation });
+    this.#learnRead(channelId, stands);
+    return stands;
   }
 
   #learnRead(channelId: string, { read_pos: pos, generation = 0 }: ReadResult): void {

@@ -45,6 +45,13 @@ export function withInboxRead(state: InboxState, channelId: string, place: ReadP
   return { ...state, badges, read: new Map(state.read).set(channelId, place) };
 }
 
+/** The place that this client took for read is beyond the channel's newest message, where the server has it stand. */
+export function withoutExcess(state: InboxState, channelId: string, { generation, pos }: ReadPlace, stands: number): InboxState {
+  const known = readPlaceIn(state, channelId);
+  if (stands >= pos || known.generation !== generation || known.pos !== pos) return state;
+  return { ...state, read: new Map(state.read).set(channelId, { generation, pos: stands }) };
+}
+
 function applyInboxEvent(state: InboxState, event: InboxEvent): InboxState {
   switch (event.type) {
     case 'read.moved':

@@ -8,7 +8,7 @@ const at = (pos: number, generation = 0) => ({ generation, pos });
 it('tells the latest position only, one call at a time', async () => {
   const clock = new FakeClock();
   const calls: { pos: number; answer: () => void }[] = [];
-  const marker = new ReadMarker(({ pos }) => new Promise<void>((answer) => calls.push({ pos, answer })), at(5), clock);
+  const marker = new ReadMarker(({ pos }) => new Promise((answer) => calls.push({ pos, answer: () => answer(undefined) })), at(5), clock);
   marker.moveTo(at(5));
   expect(clock.pending).toBe(0);
   marker.moveTo(at(6));
@@ -29,6 +29,7 @@ it('tries again after ten seconds, until it is told', async () => {
   const marker = new ReadMarker(async ({ pos }) => {
     calls.push(pos);
     if (calls.length < 3) throw new NetworkError('away');
+    return undefined;
   }, at(0), clock);
   marker.moveTo(at(4));
   await clock.advance(1_000);
@@ -99,4 +100,20 @@ it('drops what it was to tell when something was marked as unread, and tells wha
   marker.moveTo(at(12));
   await clock.advance(1_000);
   expect(calls).toEqual([at(5, 1)]);
+});
+
+it('stands where it was answered, though it was to be beyond the last message', async () => {
+  const clock = new FakeClock();
+  const calls: number[] = [];
+  const marker = new ReadMarker(async ({ pos }) => {
+    calls.push(pos);
+    return { read_pos: Math.min(pos, 10) };
+  }, at(5), clock);
+  marker.moveTo(at(99));
+  await clock.advance(60_000);
+  expect([calls, clock.pending]).toEqual([[99], 0]);
+  // What comes after is told again.
+  marker.moveTo(at(11));
+  await clock.advance(1_000);
+  expect(calls).toEqual([99, 11]);
 });

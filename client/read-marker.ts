@@ -1,10 +1,12 @@
 import { isLaterPlace, laterPlace, type ReadPlace } from '../protocol/read-places.ts';
+import type { ReadResult } from '../protocol/frames.ts';
 import type { Clock } from './ports.ts';
 
 const DEBOUNCE_MS = 1_000;
 const RETRY_MS = 10_000;
 
-type Put = (place: ReadPlace) => Promise<unknown>;
+/** Answers where the marker stands: no further than the channel's newest message. Nothing: where it was to be. */
+type Put = (place: ReadPlace) => Promise<ReadResult | undefined>;
 const NOWHERE: ReadPlace = { generation: 0, pos: 0 };
 
 /** Tells the server how far the user has read: the latest place only, at most one call a second and one at a time. */
@@ -45,7 +47,7 @@ export class ReadMarker {
     if (!isLaterPlace(place, laterPlace(this.#known, this.#flushed))) return;
     this.#flushed = place;
     put(place).then(
-      () => (this.#known = laterPlace(place, this.#known)),
+      (stands) => this.#told(place, stands),
       () => (this.#flushed = NOWHERE),
     );
   }
@@ -66,12 +68,14 @@ export class ReadMarker {
     this.#cancel = null;
     if (!isLaterPlace(place, this.#known)) return;
     this.#busy = true;
-    const told = await this.#put(place).then(
-      () => true,
-      () => false,
-    );
+    const stands = await this.#put(place).catch(() => null);
     this.#busy = false;
-    if (told) this.#known = laterPlace(place, this.#known);
-    this.#schedule(told ? DEBOUNCE_MS : RETRY_MS);
+    if (stands !== null) this.#told(place, stands);
+    this.#schedule(stands === null ? RETRY_MS : DEBOUNCE_MS);
+  }
+
+  #told(place: ReadPlace, { read_pos: pos, generation = 0 }: ReadResult = { read_pos: place.pos, generation: place.generation }): void {
+    this.#known = laterPlace({ generation, pos }, this.#known);
+    if (!isLaterPlace(this.#wanted, place)) this.#wanted = this.#known;
   }
 }

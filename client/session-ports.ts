@@ -1,5 +1,6 @@
 import type { User } from '../protocol/api.ts';
 import type { ChannelEvent } from '../protocol/events.ts';
+import type { ReadResult } from '../protocol/frames.ts';
 import type { ChannelState } from './channel-window.ts';
 import type { Conditions } from './conditions.ts';
 import type { Api } from './http.ts';
@@ -23,7 +24,7 @@ export interface SessionPorts {
   readonly conditions?: Conditions;
   readonly newId: () => string;
   /** How read markers get to the server; by a request each where there is no inbox. */
-  readonly markRead?: (channelId: string, pos: number, generation: number) => Promise<unknown>;
+  readonly markRead?: (channelId: string, pos: number, generation: number) => Promise<ReadResult>;
 }
 
 export interface SessionListener {

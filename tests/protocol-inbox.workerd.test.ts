@@ -30,17 +30,23 @@ describe('an inbox\'s socket', () => {
   });
 
   it('moves a read marker for all devices, and never back (P30)', async () => {
-    const { channelId, open } = await inboxFixture();
+    const { channelId, open, written } = await inboxFixture();
+    await written(5);
     const [laptop, phone] = [await open(), await open()];
     laptop.send({ type: 'read', id: 'up', channel_id: channelId, pos: 5 });
     await eventually(() => expect(phone.events).toMatchObject([{ type: 'read.moved', channel_id: channelId, read_pos: 5 }]));
     phone.send({ type: 'read', id: 'down', channel_id: channelId, pos: 2 });
     await eventually(() => expect(phone.result('down')).toMatchObject({ ok: { read_pos: 5 } }));
     expect([laptop.result('up'), laptop.events.length]).toMatchObject([{ ok: { read_pos: 5 } }, 1]);
+    // No further than the newest message, so what comes next is unread.
+    phone.send({ type: 'read', id: 'beyond', channel_id: channelId, pos: 1_000 });
+    await eventually(() => expect(phone.result('beyond')).toMatchObject({ ok: { read_pos: 5 } }));
+    expect(laptop.events.length).toBe(1);
   });
 
   it('marks as unread for all devices, and counts anew (P61)', async () => {
-    const { channelId, open } = await inboxFixture();
+    const { channelId, open, written } = await inboxFixture();
+    await written(5);
     const [laptop, phone] = [await open(), await open()];
     laptop.send({ type: 'read', id: 'up', channel_id: channelId, pos: 5, generation: 0 });
     await eventually(() => expect(laptop.result('up')).toMatchObject({ ok: { read_pos: 5 } }));

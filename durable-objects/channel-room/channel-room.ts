@@ -85,6 +85,11 @@ export class ChannelRoom extends DurableObject<Env> implements RoomApi {
     return 'problem' in room ? room : await room.ok.headFor(actor);
   }
 
+  async lastPosFor(channelId: string, actor: Actor): Promise<Outcome<number>> {
+    const room = await this.#room.open(channelId);
+    return 'problem' in room ? room : await room.ok.lastPosFor(actor);
+  }
+
   async findSent(channelId: string, userId: string, clientMsgId: string): Promise<string | null> {
     return (await this.#room.mustOpen(channelId)).findSent(userId, clientMsgId);
   }

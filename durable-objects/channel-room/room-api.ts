@@ -94,6 +94,8 @@ export interface RoomApi extends RoomOfNodes {
   findAt(channelId: string, actor: Actor, ms: number, remainder: number): Promise<Outcome<FoundMessage | null>>;
   /** Where the log stands, for who may act here. */
   headFor(channelId: string, actor: Actor): Promise<Outcome<LogHead>>;
+  /** The highest `pos` there is; 0: there is no message. For who may act here. */
+  lastPosFor(channelId: string, actor: Actor): Promise<Outcome<number>>;
   /** The id of the message that a user sent under this `client_msg_id`, whoever they are by now; null: there is none. */
   findSent(channelId: string, userId: string, clientMsgId: string): Promise<string | null>;
   /** Applies and announces a member change; repeating it, or an older one, does nothing. Removal closes that user's sockets (4003). */

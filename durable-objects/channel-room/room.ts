@@ -170,6 +170,12 @@ export class Room<S extends RoomSocket> {
   }
 
   /** As `RoomApi`. */
+  async lastPosFor(actor: Actor): Promise<Outcome<number>> {
+    const problem = await this.#execution.refusal(actor);
+    return problem === null ? { ok: this.#conversation.nextPos - 1 } : { problem };
+  }
+
+  /** As `RoomApi`. */
   findSent(userId: string, clientMsgId: string): string | null {
     this.#commits.flush();
     return this.#conversation.messages.findSent(userId, clientMsgId)?.id ?? null;

@@ -2,7 +2,7 @@ import { expect, it, vi } from 'vitest';
 import { seededRandom, integer } from '../../client/testing/random.ts';
 import { bootstrapSchema, type Bootstrap } from '../../protocol/api.ts';
 import type { InboxEvent } from '../../protocol/inbox-events.ts';
-import { bodyOf, newCaller, newChannel, type Caller } from '../../workers/api-fixture.ts';
+import { bodyOf, newCaller, newChannel, send, type Caller } from '../../workers/api-fixture.ts';
 import { bearer, eventsOf, INBOX_SOCKET, openSocket, type ApiSocket } from '../../workers/socket-fixture.ts';
 
 const bootstrapOf = async (caller: Caller): Promise<Bootstrap> => bodyOf(await caller.call('GET', '/v1/bootstrap'), 200, bootstrapSchema);
@@ -24,12 +24,13 @@ it('a bootstrap taken at any moment, and the events after its inbox cursor, are 
   const random = seededRandom(7);
   const [owner, caller] = [await newCaller(), await newCaller()];
   const channels = await Promise.all([1, 2, 3].map(() => newChannel(owner)));
+  for (const { id } of channels) await Promise.all(Array.from({ length: 30 }, (_, n) => send(owner, id, `message ${n}`)));
   const join = (id: string) => owner.call('POST', `/v1/channels/${id}/members`, { user_id: caller.user.id });
   const leave = (id: string) => caller.call('DELETE', `/v1/channels/${id}/members/${caller.user.id}`);
   const change = async (): Promise<void> => {
     const id = channels[integer(random, 3)]?.id ?? '';
     const dice = random();
-    if (dice < 0.6) await caller.call('PUT', `/v1/channels/${id}/read-state`, { read_pos: 1 + integer(random, 50) });
+    if (dice < 0.6) await caller.call('PUT', `/v1/channels/${id}/read-state`, { read_pos: 1 + integer(random, 40) });
     else if (dice < 0.8) await join(id);
     else await leave(id);
   };

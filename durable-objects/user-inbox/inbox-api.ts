@@ -19,7 +19,7 @@ export interface InboxApi {
   revokeCredential(credentialId: string): Promise<void>;
   /** Asks all sockets to leave at a random moment within so many milliseconds, and to come back; how many there are. */
   prepareRestart(withinMs: number): Promise<number>;
-  /** Moves the read marker of a channel up to `pos`, durably; it never goes down by this, nor by a lower generation than its own. Answers where it stands. */
+  /** Moves the read marker of a channel up to `pos`, durably, and to its newest message at most; it never goes down by this, nor by a lower generation than its own. Answers where it stands. */
   read(actor: Actor, channelId: string, pos: number, generation?: number): Promise<Outcome<ReadResult>>;
   /** Moves it back to before the message at `pos`, durably, and its generation on; not by a lower generation than its own. Answers where it stands. */
   markUnread(actor: Actor, channelId: string, pos: number, generation?: number): Promise<Outcome<ReadResult>>;

@@ -5,7 +5,7 @@ import type { Badge } from '../../protocol/frames.ts';
 import { type InboxServerFrame, inboxServerFrameSchema } from '../../protocol/frames.ts';
 import type { InboxEvent } from '../../protocol/inbox-events.ts';
 import { SUBPROTOCOL } from '../../protocol/version.ts';
-import { roomFixture, type RoomFixture, withPostgres } from '../channel-room/room-fixture.ts';
+import { range, roomFixture, type RoomFixture, sendOf, withPostgres } from '../channel-room/room-fixture.ts';
 import { SOCKET_REQUEST_HEADER } from '../channel-room/room-api.ts';
 import type { Actor } from '../sockets/actor-api.ts';
 import type { InboxBadge, InboxNotice, InboxTelling } from '../../protocol/tellings.ts';
@@ -16,6 +16,8 @@ import type { UserInbox } from './user-inbox.ts';
 export interface InboxFixture extends RoomFixture {
   /** A fresh stub each time: one whose object was aborted stays broken. */
   readonly inbox: DurableObjectStub<UserInbox>;
+  /** So many messages are in the channel, for a marker to stand at. */
+  written(count: number): Promise<void>;
   open(since?: InboxSocketRequest['since'], actor?: Actor): Promise<InboxTestSocket>;
   /** What Postgres has of the inbox's log, and of the read marker in the channel. */
   stored(): Promise<{ readonly drained_seq: number; readonly read_pos: number | null; readonly is_awake: boolean }>;
@@ -32,6 +34,10 @@ export async function inboxFixture(): Promise<InboxFixture> {
     },
     get inbox() {
       return stub();
+    },
+    async written(count) {
+      const outcome = await room.room.executeBatch(channelId, alice, range(1, count).map((n) => sendOf(`message ${n}`)));
+      if ('problem' in outcome) throw new Error(JSON.stringify(outcome.problem));
     },
     open: (since = null, actor = alice) => InboxTestSocket.open(stub(), { actor, since }),
     stored: () =>

@@ -1,7 +1,8 @@
 import type { Alarms } from '../alarms.ts';
 import type { LogDrainPorts } from '../log/log-drain.ts';
 import type { MetricsReport } from '../metrics-hub/metrics-api.ts';
-import type { Redeemed } from '../sockets/actor-api.ts';
+import type { Outcome } from '../../protocol/errors.ts';
+import type { Actor, Redeemed } from '../sockets/actor-api.ts';
 import type { RoomSocket } from '../sockets/socket-record.ts';
 import type { InboxAlarm } from './inbox-alarms.ts';
 import type { InboxRecord } from './inbox-record.ts';
@@ -18,6 +19,8 @@ export interface InboxPorts<S extends RoomSocket> extends Omit<LogDrainPorts, 'o
   lastPing(socket: S): number;
   readonly presences: PresenceTable;
   report(report: MetricsReport): void;
+  /** As `RoomApi`. Rejects where the room cannot be asked. */
+  lastPosOf(channelId: string, actor: Actor): Promise<Outcome<number>>;
   /** Tells a room; false: nobody there looks any more. */
   tellRoom(channelId: string, notice: PresenceNotice): Promise<boolean>;
 }

@@ -149,8 +149,12 @@ export class Inbox<S extends RoomSocket> {
 
   /** As `InboxApi`. */
   async read(actor: Actor, channelId: string, pos: number, generation?: number): Promise<Outcome<ReadResult>> {
+    const end = await this.#endOf(actor, channelId, pos);
+    // Asked once more where the room was: the user may have left, or the credential ended.
     const problem = await this.#channelRefusal(actor, channelId);
-    return this.#counted(problem === null ? this.#state.log.traced(actor.traceparent, () => this.#changes.read(channelId, pos, generation)) : { problem });
+    if (problem !== null) return this.#counted({ problem });
+    if ('problem' in end) return this.#counted({ problem: end.problem });
+    return this.#counted(this.#state.log.traced(actor.traceparent, () => this.#changes.read(channelId, Math.min(pos, end.ok), generation)));
   }
 
   /** As `InboxApi`. */
@@ -251,6 +255,22 @@ export class Inbox<S extends RoomSocket> {
 
   async #channelRefusal(actor: Actor, channelId: string): Promise<Problem | null> {
     return this.#refusal(actor) ?? (await this.#memberProblem(channelId)) ?? this.#refusal(actor);
+  }
+
+  /**
+   * Where a marker that is wanted at `pos` may stand at most. What has been counted in a channel comes late, by the way through Postgres and the topic: who
+   * has read a message on the room's socket is ahead of it, so the room itself is asked. A marker beyond the end would have what comes next pass for read.
+   */
+  async #endOf(actor: Actor, channelId: string, pos: number): Promise<Outcome<number>> {
+    const problem = await this.#channelRefusal(actor, channelId);
+    if (problem !== null) return { problem };
+    const { last_pos, read_pos } = this.#state.channels.get(channelId);
+    if (pos <= Math.max(last_pos, read_pos)) return { ok: pos };
+    try {
+      return await this.#ports.lastPosOf(channelId, actor);
+    } catch {
+      return { problem: { code: 'unavailable', retry_after: 1 } };
+    }
   }
 
   async #memberProblem(channelId: string): Promise<Problem | null> {

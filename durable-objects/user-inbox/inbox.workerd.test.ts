@@ -17,6 +17,20 @@ describe('an inbox', () => {
     expect(await inbox.read(alice, channelId, 2)).toEqual({ ok: { read_pos: 3 } });
   });
 
+  it('marks as read up to the newest message at most, drained or not, and what comes next is unread', async () => {
+    const { channelId, inbox, alice, stored, written } = await inboxFixture();
+    expect(await inbox.read(alice, channelId, 1_000)).toEqual({ ok: { read_pos: 0 } });
+    await written(3);
+    // The room has them, and what the inbox was told of counts is older.
+    await inbox.tell(alice.user_id, telling({ badges: [badgeOf(channelId, { last_pos: 1, unread: 1 })] }));
+    expect(await inbox.read(alice, channelId, 3)).toEqual({ ok: { read_pos: 3 } });
+    expect(await inbox.read(alice, channelId, Number.MAX_SAFE_INTEGER)).toEqual({ ok: { read_pos: 3 } });
+    await written(1);
+    await inbox.tell(alice.user_id, telling({ badges: [badgeOf(channelId, { last_pos: 4, read_pos: 3, as_of_seq: 4, unread: 1 })] }));
+    await vi.waitFor(async () => expect(await stored()).toMatchObject({ read_pos: 3 }), 5_000);
+    expect(await inbox.read(alice, channelId, 4)).toEqual({ ok: { read_pos: 4 } });
+  });
+
   it('resumes at (epoch, seq), across eviction, with everything once (G2, G4)', async () => {
     const { channelId, inbox, alice, open } = await inboxFixture();
     const first = await open();
@@ -32,7 +46,8 @@ describe('an inbox', () => {
   });
 
   it('that has lost its storage rebuilds itself from Postgres, in the next epoch, and is not notified again of what it was (G2, G4)', async () => {
-    const { channelId, inbox, alice, open, stored } = await inboxFixture();
+    const { channelId, inbox, alice, open, stored, written } = await inboxFixture();
+    await written(3);
     const first = await open();
     await inbox.tell(alice.user_id, telling({ notices: [noticeOf(channelId, 5)] }));
     await inbox.read(alice, channelId, 3);
@@ -80,6 +95,7 @@ describe('an inbox', () => {
     socket.send({ type: 'read', id: 's', channel_id: uuidv7(), pos: 1 });
     await vi.waitFor(() => expect(socket.result('s')).toMatchObject({ problem: { code: 'not_found' } }));
     const third = await inboxFixture();
+    await third.written(1);
     await third.change(mine.alice, 'member');
     expect(await mine.inbox.read(mine.alice, third.channelId, 1)).toEqual({ ok: { read_pos: 1 } });
   });

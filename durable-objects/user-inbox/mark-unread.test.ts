@@ -1,6 +1,7 @@
 import { uuidv7 } from 'uuidv7';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { integer, pick, seededRandom } from '../../client/testing/random.ts';
+import type { Outcome } from '../../protocol/errors.ts';
 import { generationField } from '../../protocol/read-places.ts';
 import type { InboxBadge } from '../../protocol/tellings.ts';
 import { actorOf, type InboxClient, joined, openInbox } from '../../tests/support/inbox-core.ts';
@@ -28,7 +29,14 @@ let sql: SqlDriver;
 let now: number;
 let timers: (() => void)[];
 let inbox: Inbox<InboxClient>;
-const open = (): Promise<Inbox<InboxClient>> => openInbox(ALICE, { sql, record, clock: () => now, schedule: (_, task) => void timers.push(task) });
+/** What the channel's room answers that is asked for its newest message; how often it was. */
+let lastPos: () => Promise<Outcome<number>>;
+let asked: number;
+const lastPosOf = (): Promise<Outcome<number>> => {
+  asked += 1;
+  return lastPos();
+};
+const open = (): Promise<Inbox<InboxClient>> => openInbox(ALICE, { sql, record, lastPosOf, clock: () => now, schedule: (_, task) => void timers.push(task) });
 /** Lets whatever waits happen. */
 function pass(ms: number): void {
   now += ms;
@@ -41,7 +49,50 @@ const tell = ({ badges }: { badges: InboxBadge[] }) => inbox.tell({ changes: [],
 
 beforeEach(async () => {
   [sql, now, timers] = [nodeSqlite(), Date.UTC(2026, 10, 26), []];
+  [lastPos, asked] = [async () => ({ ok: 1_000 }), 0];
   inbox = await open();
+});
+
+describe('marking as read', () => {
+  const read = (pos: number, generation?: number) => inbox.read(actorOf(ALICE), CHANNEL, pos, generation);
+
+  it('ends at the newest message, which the room is asked for where more is wanted than was counted (P30)', async () => {
+    lastPos = async () => ({ ok: 5 });
+    tell({ badges: [badge({ last_pos: 3, unread: 3 })] });
+    expect([await read(3), asked]).toEqual([{ ok: { read_pos: 3 } }, 0]);
+    expect([await read(9), await read(5), await read(99), asked]).toEqual([...Array.from({ length: 3 }, () => ({ ok: { read_pos: 5 } })), 2]);
+    // What is sent next is unread, and may be read.
+    tell({ badges: [badge({ as_of_seq: 6, last_pos: 6, read_pos: 5, unread: 1 })] });
+    expect((await joined(inbox)).unread).toMatchObject([{ last_pos: 6, read_pos: 5, unread: 1 }]);
+    lastPos = async () => ({ ok: 7 });
+    expect([await read(6), await read(7)]).toEqual([{ ok: { read_pos: 6 } }, { ok: { read_pos: 7 } }]);
+  });
+
+  it('stays where it is while the room cannot be asked, and says so', async () => {
+    lastPos = () => Promise.reject(new Error('the room is away'));
+    expect(await read(2)).toMatchObject({ problem: { code: 'unavailable', retry_after: 1 } });
+    lastPos = async () => ({ problem: { code: 'not_a_member' } });
+    expect(await read(2)).toMatchObject({ problem: { code: 'not_a_member' } });
+    lastPos = async () => ({ ok: 2 });
+    expect(await read(2)).toEqual({ ok: { read_pos: 2 } });
+  });
+
+  it('does nothing for whom has left meanwhile (G5), nor where something was marked as unread', async () => {
+    const room = Promise.withResolvers<Outcome<number>>();
+    await read(3);
+    lastPos = () => room.promise;
+    const [late, gone] = [read(8, 0), read(9)];
+    expect(await inbox.markUnread(actorOf(ALICE), CHANNEL, 2)).toEqual({ ok: { read_pos: 1, generation: 1 } });
+    room.resolve({ ok: 10 });
+    expect(await late).toEqual({ ok: { read_pos: 1, generation: 1 } });
+    expect(await gone).toEqual({ ok: { read_pos: 9, generation: 1 } });
+    const leaving = Promise.withResolvers<Outcome<number>>();
+    lastPos = () => leaving.promise;
+    const last = read(10);
+    inbox.applyMemberChange({ event_id: uuidv7(), channel_id: CHANNEL, actor_id: ALICE, role: null, version: 9 });
+    leaving.resolve({ ok: 10 });
+    expect(await last).toMatchObject({ problem: {} });
+  });
 });
 
 describe('marking as unread', () => {

@@ -29,7 +29,7 @@ import { PresenceTable } from './presence-table.ts';
 import { hashOf, nextTicketOf, ticketOf } from './ticket-secrets.ts';
 import { Tickets } from './tickets.ts';
 
-/** Longest that a room may take to be told. */
+/** Longest that a room may take to be told or asked. */
 const CALL_MS = 10_000;
 
 const warningsOf = (user_id: string) => warnings('user-inbox', { user_id });
@@ -181,6 +181,7 @@ export class UserInbox extends DurableObject<Env> implements InboxApi {
       warn: warningsOf(userId),
       lastPing: (socket) => this.#sockets.lastPing(socket),
       presences: this.#presences,
+      lastPosOf: async (channelId, actor) => await within<Outcome<number>>(CALL_MS, this.env.ROOMS.getByName(channelId).lastPosFor(channelId, actor)),
       tellRoom: (channelId, notice) => within(CALL_MS, this.env.ROOMS.getByName(channelId).presenceChanged(channelId, notice)),
       restart: restarting(this.ctx, () => InboxState.forget(this.#sql)),
     };

@@ -2,7 +2,7 @@ import { createApi } from '../../client/http.ts';
 import { InboxSession } from '../../client/inbox-session.ts';
 import { readPlaceIn } from '../../client/inbox-state.ts';
 import { ReadMarker } from '../../client/read-marker.ts';
-import type { Badge } from '../../protocol/frames.ts';
+import type { Badge, ReadResult } from '../../protocol/frames.ts';
 import type { InboxEvent } from '../../protocol/inbox-events.ts';
 import { isLaterPlace, laterPlace, type ReadPlace } from '../../protocol/read-places.ts';
 import { Gateway, type GatewayPorts } from './gateway.ts';
@@ -23,7 +23,6 @@ export class InboxDevice {
   #marker: ReadMarker | null = null;
   #wanted: ReadPlace = this.read;
   #heard = 0;
-  #overtaken = false;
   #isActive = true;
   #activityChanged: () => void = () => {};
 
@@ -109,21 +108,24 @@ export class InboxDevice {
     const { session } = this;
     if (session === null) return;
     const { channelId } = this.#ports.stored;
-    session.markUnread(channelId, pos).then(() => this.#learn(), () => {});
+    session.markUnread(channelId, pos).then((stands) => this.#learn(stands), () => {});
   }
 
-  async #markRead(session: InboxSession, { generation, pos }: ReadPlace): Promise<void> {
-    await session.markRead(this.#ports.stored.channelId, pos, generation);
-    this.#learn();
+  async #markRead(session: InboxSession, { generation, pos }: ReadPlace): Promise<ReadResult> {
+    const stands = await session.markRead(this.#ports.stored.channelId, pos, generation);
+    this.#learn(stands);
+    // No further than the newest message, however far it was wanted.
+    if (stands.read_pos < pos && !isLaterPlace(this.#wanted, { generation, pos })) this.#wanted = this.read;
+    return stands;
   }
 
   #known(): ReadPlace {
     return this.#session === null ? this.read : readPlaceIn(this.#session.state, this.#ports.stored.channelId);
   }
 
-  /** What this device knows of the marker, it was answered or told: what it wanted of an earlier generation is overtaken. */
-  #learn(): void {
-    this.read = laterPlace(this.#known(), this.read);
+  /** Where the marker stands, as this device was answered or told: what it wanted of an earlier generation is overtaken. */
+  #learn({ read_pos: pos, generation = 0 }: ReadResult): void {
+    this.read = laterPlace({ generation, pos }, this.read);
     this.#wanted = laterPlace(this.read, this.#wanted);
     if (this.read.generation > 0) this.#marker?.learn(this.read);
   }
@@ -147,10 +149,8 @@ export class InboxDevice {
       if (event.seq !== this.#heard + 1) watch.violate('G4', `${this.name} heard of event ${event.seq} after ${this.#heard}`);
       this.#heard = event.seq;
       watch.isTrue(watch.inbox(this.inbox.stored.userId), event, epoch);
-      if (event.type === 'read.moved' && event.generation !== undefined) this.#overtaken = true;
+      if (event.type === 'read.moved' && event.generation !== undefined) this.#learn(event);
     }
-    if (this.#overtaken) this.#learn();
-    this.#overtaken = false;
   }
 }
 

@@ -177,6 +177,7 @@ export class InboxObject extends SimulatedObject<Shell, InboxServerFrame> {
       lastPing: (wire) => this.lastPing(wire),
       presences: shell.presences,
       report: () => {},
+      lastPosOf: (_, actor) => this.reach(life, async () => await valueOf(this.#callRoom((room) => room.lastPosFor(actor)))),
       tellRoom: (_, notice) => this.reach(life, () => this.#tellRoom(notice)),
       warn: (message, fields) => trace.note(() => `${this.name} warns: ${message} ${JSON.stringify(fields)}`),
       restart: (reason, forget) => {

@@ -8,6 +8,8 @@ type Action = (world: World) => void;
 export const PEOPLE_ACTIONS: readonly (readonly [number, Action])[] = [
   [14, mention],
   [14, (world) => listener(world).readTo(1 + integer(world.random, Math.max(1, world.stored.drainedPos)))],
+  // What Postgres does not have yet, and what nobody has written.
+  [6, (world) => listener(world).readTo(world.stored.drainedPos + 1 + integer(world.random, 8))],
   [5, (world) => listener(world).markUnread(1 + integer(world.random, Math.max(1, world.stored.drainedPos)))],
   [10, (world) => pick(world.random, world.devices).session?.typed()],
   [6, (world) => pick(world.random, world.devices).look(world.random() < 0.7)],

@@ -4,6 +4,7 @@ import { BadgeFeed } from '../../durable-objects/user-inbox/badge-feed.ts';
 import { GivenNotices } from '../../durable-objects/user-inbox/given-notices.ts';
 import { InboxPresence } from '../../durable-objects/user-inbox/inbox-presence.ts';
 import { PresenceTable } from '../../durable-objects/user-inbox/presence-table.ts';
+import { Room } from '../../durable-objects/channel-room/room.ts';
 import { SentIndex } from '../../durable-objects/channel-room/sent-index.ts';
 import { AccessTable } from '../../durable-objects/channel-room/access-table.ts';
 import { cursorAt } from '../../durable-objects/sockets/cursor.ts';
@@ -109,6 +110,11 @@ it('catches an inbox that takes a notice again that it has had', async () => {
 
 it('catches an inbox that is told of messages and keeps them to itself', async () => {
   vi.spyOn(GivenNotices.prototype, 'has').mockReturnValue(true);
+  expect(await caughtAmongPeople()).toBe('G7');
+});
+
+it('catches a marker that is let go beyond the newest message', async () => {
+  vi.spyOn(Room.prototype, 'lastPosFor').mockResolvedValue({ ok: Number.MAX_SAFE_INTEGER });
   expect(await caughtAmongPeople()).toBe('G7');
 });
 

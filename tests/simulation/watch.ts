@@ -107,6 +107,8 @@ export class Watch {
     const moved = before.findLast((other) => other.type === 'read.moved');
     const placeOf = ({ generation = 0, read_pos: pos }: { generation?: number | undefined; read_pos: number }) => ({ generation, pos });
     if (event.type === 'read.moved' && moved && !isLaterPlace(placeOf(event), placeOf(moved))) this.violate('G3', `the marker of ${userId} went from ${JSON.stringify(moved)} to ${JSON.stringify(event)}`);
+    const end = this.channel.events.filter((other) => other.type === 'message.created' && other.pos !== null).length;
+    if (event.type === 'read.moved' && event.read_pos > end && this.lost.size === 0) this.violate('G7', `${userId} has read up to ${event.read_pos} of ${end}`);
     if (event.type !== 'message.notified') return;
     const marker = moved?.read_pos ?? 0;
     if (event.pos !== null && event.pos <= marker) this.violate('G7', `${userId} was notified of position ${event.pos}, and has read up to ${marker}`);

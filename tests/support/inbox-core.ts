@@ -56,12 +56,14 @@ export interface InboxWorld {
   readonly record: InboxRecord;
   clock(): number;
   schedule?(ms: number, task: () => void): void;
+  /** Of the channel's room, when it is asked; by default there is always more than anybody reads. */
+  lastPosOf?: InboxPorts<InboxClient>['lastPosOf'];
   /** Of every socket; by default each was heard of just now. */
   lastPing?(): number;
 }
 
 /** An inbox with SQLite in memory, or on the SQLite of an earlier one. */
-export async function openInbox(userId: string, { sql = nodeSqlite(), record, clock, schedule = (ms, task) => void setTimeout(task, ms), lastPing = clock }: InboxWorld): Promise<Inbox<InboxClient>> {
+export async function openInbox(userId: string, { sql = nodeSqlite(), record, clock, schedule = (ms, task) => void setTimeout(task, ms), lastPing = clock, lastPosOf = async () => ({ ok: Number.MAX_SAFE_INTEGER }) }: InboxWorld): Promise<Inbox<InboxClient>> {
   const presences = new PresenceTable(sql);
   if (InboxState.open(sql, uuidv7) === null && !(await bootstrapInbox(sql, record, presences, userId))) throw new Error('there is no such user');
   const state = InboxState.open(sql, uuidv7);
@@ -79,6 +81,7 @@ export async function openInbox(userId: string, { sql = nodeSqlite(), record, cl
     warn: () => {},
     lastPing: () => lastPing(),
     presences,
+    lastPosOf,
     tellRoom: async () => false,
     restart: () => {},
   };

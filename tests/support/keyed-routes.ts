@@ -121,8 +121,8 @@ export const KEYED_ROUTES: Readonly<Record<string, KeyedRoute>> = {
   'PUT /v1/me/presence': { prepare: async (bed) => ({ caller: await bed.person(), body: { choice: 'away', status: null } }), other: { choice: 'auto', status: null }, event: null },
   'POST /v1/me/notifications/read': {
     prepare: async (bed) => {
-      const { id, owner } = await bed.channel();
-      await bed.call(owner, 'PUT', `/v1/channels/${id}/read-state`, { read_pos: 1 });
+      const { owner, names } = await bed.message();
+      await bed.call(owner, 'PUT', `/v1/channels/${names.id}/read-state`, { read_pos: 1 });
       return { caller: owner, body: { read_seq: null } };
     },
     other: { read_seq: 1 },

@@ -5,7 +5,7 @@ import { InboxSession, type Viewing } from '../../client/inbox-session.ts';
 import { EMPTY_INBOX, type InboxState, readPlaceIn } from '../../client/inbox-state.ts';
 import type { ConnectionState } from '../../client/lifecycle.ts';
 import type { PresenceBody } from '../../protocol/api.ts';
-import type { Badge } from '../../protocol/frames.ts';
+import type { Badge, ReadResult } from '../../protocol/frames.ts';
 import type { InboxEvent } from '../../protocol/inbox-events.ts';
 import type { ReadPlace } from '../../protocol/read-places.ts';
 import { api, ports } from './platform.ts';
@@ -84,9 +84,9 @@ export function showing(viewing: Viewing | null): void {
 export const wakeInbox = (): void => session?.wake();
 
 /** Rejects while there is no inbox: the caller tries again. */
-export async function markRead(channelId: string, pos: number, generation: number): Promise<void> {
+export async function markRead(channelId: string, pos: number, generation: number): Promise<ReadResult> {
   if (!session) throw new Error('There is no inbox');
-  await session.markRead(channelId, pos, generation);
+  return await session.markRead(channelId, pos, generation);
 }
 
 export async function markUnread(channelId: string, pos: number): Promise<void> {

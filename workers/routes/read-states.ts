@@ -11,7 +11,7 @@ import { tracedActor } from '../traceparent.ts';
 
 const raise = apiRoute({ scope: 'messages:read', limit: 'read' }, '/v1/channels/{id}/read-state', {
   method: 'put',
-  summary: 'Mark as read up to a pos; the marker never goes down by this. With a generation: unless something was marked as unread since',
+  summary: 'Mark as read up to a pos, and to the newest message at most; the marker never goes down by this. With a generation: unless something was marked as unread since',
   request: { headers: keyHeader, params: channelParams, ...jsonBody(readStateSchema, { read_pos: 17 }) },
   responses: { 200: json(readStateSchema, 'Where the marker stands now', { read_pos: 17 }) },
 });

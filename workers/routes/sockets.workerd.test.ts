@@ -125,6 +125,7 @@ describe('the socket of an inbox', () => {
     const bob = await newCaller();
     const { frames, socket } = await openInbox(bearer(bob));
     const { id: joined } = await newChannel(ada);
+    for (const text of ['1', '2', '3', '4']) await send(ada, joined, text);
     await bob.call('PUT', `/v1/channels/${joined}/members/me`);
     await bob.call('PUT', `/v1/channels/${joined}/read-state`, { read_pos: 4 });
     await bob.call('DELETE', `/v1/channels/${joined}/members/me`);
