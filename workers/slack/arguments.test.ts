@@ -28,7 +28,9 @@ describe('arguments', () => {
 
 describe('refusals', () => {
   it('have a word each, and a status that tells a client to come back just where it may', () => {
-    for (const code of errorCodes) expect({ code, ...refusalOf({ code }).body }).toEqual({ code, ok: false, error: expect.stringMatching(/^[a-z_]+$/) });
+    for (const code of errorCodes) expect({ code, ...refusalOf({ code }).body }).toMatchObject({ code, ok: false, error: expect.stringMatching(/^[a-z_]+$/) });
+    // Of the key the body says nothing, so the answer has to; the others say no more than their word.
+    expect(errorCodes.filter((code) => refusalOf({ code }).body.response_metadata !== undefined)).toEqual(['idempotency_mismatch']);
     // What is still being scanned is no conversation, and nothing here is answered with it.
     const again = errorCodes.filter((code) => ERRORS[code].retry && code !== 'file_not_clean');
     expect(errorCodes.filter((code) => refusalOf({ code }).status !== 200)).toEqual(again);
