@@ -10,7 +10,7 @@ import { EventWriter } from '../tests/support/conversation.ts';
 import { type TestDatabase, testDatabase } from '../tests/support/postgres.ts';
 import { NAMES, ThreadBed } from '../tests/support/thread-bed.ts';
 import { drain } from '../tests/support/webhook-bed.ts';
-import type { Sql } from './client.ts';
+import type { Sql, Transaction } from './client.ts';
 import { chooseFollowing, findThreadState, listThreads } from './queries/threads.ts';
 import { leaveChannel } from './queries/members.ts';
 
@@ -118,6 +118,12 @@ it('an import follows nothing, and neither does a reply to what was imported for
   expect(rows).toEqual([{ user_id: bed.user('ben').id, since_tpos: '2' }]);
 });
 
+/** Of history, by this session so far: what it did in the last second or so is among it, whichever transaction that was in. */
+async function rowsRead(tx: Transaction): Promise<number> {
+  const [row] = await tx.execute<{ rows: number }>(drizzleSql`SELECT sum(idx_tup_fetch + seq_tup_read)::integer AS rows FROM pg_stat_xact_user_tables WHERE relname LIKE 'messages%'`);
+  return row?.rows ?? Number.NaN;
+}
+
 it(`who follows thousands of threads, and one with more than ${MAX_UNREAD} replies, costs their list the rows of a page (G8)`, { timeout: 60_000 }, async () => {
   const bed = await new ThreadBed(database).start();
   const root = bed.root('ann');
@@ -136,15 +142,15 @@ it(`who follows thousands of threads, and one with more than ${MAX_UNREAD} repli
   const page = { unread: false, before: null, limit: 51 };
   await listThreads(database.connection.db, ann.credential, page);
   const begun = performance.now();
-  const [listed, replies] = await database.connection.db.transaction(async (tx) => [
-    await listThreads(tx, ann.credential, page),
-    await tx.execute<{ rows: number }>(drizzleSql`
-      SELECT sum(idx_tup_fetch + seq_tup_read)::integer AS rows FROM pg_stat_xact_user_tables WHERE relname LIKE 'messages%'`),
-  ]);
+  const [found, read] = await database.connection.db.transaction(async (tx) => {
+    const before = await rowsRead(tx);
+    const listed = await listThreads(tx, ann.credential, page);
+    return [listed, (await rowsRead(tx)) - before] as const;
+  });
   console.info(`a page of 51 of 10,001 threads: ${Math.round(performance.now() - begun)} ms`);
-  expect('ok' in listed && listed.ok.data).toHaveLength(51);
+  expect('ok' in found && found.ok.data).toHaveLength(51);
   // The roots of the page, and unread replies of at most one long thread.
-  expect(replies[0]?.rows).toBeLessThan(MAX_UNREAD + 3 * 51);
+  expect(read).toBeLessThan(MAX_UNREAD + 3 * 51);
   const unread = await listThreads(database.connection.db, ann.credential, { ...page, unread: true });
   expect('ok' in unread && unread.ok.data.find(({ thread_id }) => thread_id === root.message_id)?.unread_replies).toBe(MAX_UNREAD);
 });

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { crc32, deflateRawSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { countPendingDeadLetters } from '../../db/queries/dead-letters.ts';
@@ -39,12 +40,15 @@ describe.skipIf(!hasClamd)('a real clamd and its faults', { timeout: 90_000 }, (
       bed.startGroup();
       const id = await bed.upload(Buffer.concat([Buffer.from(EICAR), Buffer.alloc(3 * MIB)]));
       let kills = 0;
+      // Connections stand before it is known to have started; one that is not known cannot be killed.
+      let started: Promise<unknown> = Promise.resolve();
       bed.server.before = async () => {
         kills += 1;
         if (kills > 3) return;
+        await started;
         // The content comes when the connection to clamd stands, and breaks it.
         await bed.killClamd();
-        setTimeout(() => void bed.startClamd(), 100);
+        started = sleep(100).then(() => bed.startClamd());
       };
       bed.startScanner(1);
       await bed.untilStatus(id, 'infected');
