@@ -22,7 +22,8 @@ it('hears of what rooms do, and remembers it', async () => {
 
 it('hears of presence and of inboxes', async () => {
   const hub = env.METRICS_HUB.getByName('hub');
-  const { channelId, alice, bob, connect, open } = await inboxFixture();
+  const { channelId, alice, bob, connect, open, written } = await inboxFixture();
+  await written(3);
   const [looking, device] = [await connect(bob), await open()];
   looking.send({ type: 'watch', presence: true });
   device.send({ type: 'read', id: '1', channel_id: channelId, pos: 3 });
