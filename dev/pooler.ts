@@ -5,7 +5,11 @@ import { type Child, startChild, untilReady } from './child.ts';
 import { closedDirectory, openTwin, serviceUser } from './unprivileged.ts';
 
 const START_TIMEOUT_MS = 15_000;
-const SERVER_CONNECTIONS = 40;
+/**
+ * More than ever are asked for at once: a room keeps its own for a second after its last statement, and who finds none left waits for it. Hyperdrive would lend it to
+ * others between transactions; PgBouncer does so only for clients without prepared statements (before 1.21, of which Debian 12 has 1.18).
+ */
+const SERVER_CONNECTIONS = 100;
 
 export interface PoolerOptions {
   readonly command: string;
