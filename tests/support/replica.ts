@@ -44,7 +44,7 @@ export async function startReplica(primary: RunningPostgres): Promise<Replica> {
   return {
     url,
     dataDir,
-    pause: async () => void (await standby.sql`SELECT pg_wal_replay_pause()`),
+    pause: () => pauseReplay(standby),
     resume: async () => void (await standby.sql`SELECT pg_wal_replay_resume()`),
     caughtUp: () => catchUp(admin, standby),
     signal: (signal) => signalPostgres(server.pid, signal),
@@ -58,6 +58,15 @@ export async function startReplica(primary: RunningPostgres): Promise<Replica> {
       await rm(directory, { recursive: true, force: true });
     },
   };
+}
+
+/** Pausing is a request, which replay takes up between two records. */
+async function pauseReplay({ sql }: Connection): Promise<void> {
+  await sql`SELECT pg_wal_replay_pause()`;
+  await eventually(async () => {
+    const [row] = await sql<[{ state: string }]>`SELECT pg_get_wal_replay_pause_state() AS state`;
+    return row.state === 'paused';
+  }, 15_000);
 }
 
 async function copyRunning({ sql }: Connection, from: string, to: string): Promise<void> {
