@@ -27,6 +27,8 @@ import type {
 import type { NewPushSubscription, PushSubscriptionInfo, PushSubscriptionList } from '../protocol/push.ts';
 import type { Draft, DraftBody, DraftPage } from '../protocol/drafts.ts';
 import type { ProblemDocument } from '../protocol/errors.ts';
+import type { CredentialList } from '../protocol/credentials.ts';
+import type { EmailSettings, EmailSettingsBody } from '../protocol/email.ts';
 import type { FileState } from '../protocol/files.ts';
 import type { CommandResult, NoticesRead, ReadResult } from '../protocol/frames.ts';
 import type { ScheduleBody, ScheduledMessage, ScheduledMessagePage, SchedulePatch, ScheduleStatus } from '../protocol/scheduled-messages.ts';
@@ -193,6 +195,13 @@ export function createApi(options: HttpOptions) {
     /** `version`: of the settings that are changed; another one by now is the problem `precondition_failed`. */
     changeNotificationSettings: (version: number, body: NotificationSettingsBody) =>
       call<NotificationSettings>('PATCH', '/v1/me/notification-settings', { body, headers: ifMatch(version) }),
+    emailSettings: () => call<EmailSettings>('GET', '/v1/me/email-settings'),
+    /** As `changeNotificationSettings`. */
+    changeEmailSettings: (version: number, body: EmailSettingsBody) => call<EmailSettings>('PATCH', '/v1/me/email-settings', { body, headers: ifMatch(version) }),
+    /** Where the caller is signed in, and their tokens. */
+    credentials: () => call<CredentialList>('GET', '/v1/me/credentials'),
+    /** Ends its access, live sockets included. */
+    revokeCredential: (id: string) => call<unknown>('DELETE', `/v1/me/credentials/${encodeURIComponent(id)}`),
     channelNotificationSettings: (id: string) => call<ChannelNotificationSettings>('GET', `${channel(id)}/notification-settings`),
     changeChannelNotificationSettings: (id: string, version: number, body: ChannelNotificationSettingsBody) =>
       call<ChannelNotificationSettings>('PATCH', `${channel(id)}/notification-settings`, { body, headers: ifMatch(version) }),

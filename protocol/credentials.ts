@@ -30,6 +30,7 @@ export type Credential = z.infer<typeof credentialSchema>;
 
 /** Newest first. Not paged: a user has at most a few hundred. */
 export const credentialListSchema = z.strictObject({ data: z.array(credentialSchema) }).meta({ id: 'CredentialList' });
+export type CredentialList = z.infer<typeof credentialListSchema>;
 
 export const tokenBodySchema = z.strictObject({
   name: storableString(MAX_NAME),

@@ -132,6 +132,7 @@ describe.skipIf(skipped)(`drafts${skipped ? ` (left out: ${noBrowser})` : ''}`, 
     await page.reload();
     await itemOf(bob, 'continued there').waitFor();
     expect(await field(page).inputValue()).toBe('');
+    await tab.close();
     expect(bob.errors).toEqual([]);
   });
 });

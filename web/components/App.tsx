@@ -16,6 +16,7 @@ import { PeopleDialog } from './PeopleDialog.tsx';
 import { PinsPanel } from './PinsPanel.tsx';
 import { SavedPanel } from './SavedPanel.tsx';
 import { SearchPanel } from './SearchPanel.tsx';
+import { SettingsDialog } from './SettingsDialog.tsx';
 import { Sidebar } from './Sidebar.tsx';
 import { SignIn } from './SignIn.tsx';
 import { StatusDialog } from './StatusDialog.tsx';
@@ -50,6 +51,7 @@ function Workspace() {
       {dialog.value === 'browse' && <BrowseDialog />}
       {dialog.value === 'create' && <CreateDialog />}
       {dialog.value === 'people' && <PeopleDialog />}
+      {dialog.value === 'settings' && <SettingsDialog />}
       {dialog.value === 'status' && <StatusDialog />}
       <ConfirmDialog />
       <Notices />

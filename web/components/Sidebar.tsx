@@ -134,6 +134,7 @@ function Me() {
         </span>
       </button>
       <NotificationsButton />
+      <IconButton icon="settings" label="Settings" onClick={() => (dialog.value = 'settings')} />
       <IconButton icon="power" label="Sign out" onClick={() => void attempt('sign out', signOut)} />
     </footer>
   );

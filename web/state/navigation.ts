@@ -7,7 +7,7 @@ import { closePanel } from './side-panel.ts';
 
 /** The list of channels, where it does not stand beside the messages (phones). */
 export const isMenuOpen = signal(false);
-export type Dialog = 'browse' | 'create' | 'people' | 'status';
+export type Dialog = 'browse' | 'create' | 'people' | 'settings' | 'status';
 export const dialog = signal<Dialog | null>(null);
 const openThreadId = computed(() => place.value.threadId);
 const linkedMessageId = computed(() => place.value.messageId ?? null);

@@ -1,0 +1,108 @@
+import { signal } from '@preact/signals';
+import { ProblemError } from '../../client/errors.ts';
+import type { ProfileBody } from '../../protocol/api.ts';
+import type { DigestMode, EmailSettingsBody } from '../../protocol/email.ts';
+import type { NotificationLevel, NotificationSettingsBody, QuietHours } from '../../protocol/notifications.ts';
+import { refresh } from './account.ts';
+import { clockOf, minuteOf } from './day-clock.ts';
+import { api } from './platform.ts';
+import { StoredPart } from './stored-part.ts';
+
+const EVERY_DAY = [1, 2, 3, 4, 5, 6, 7];
+const NIGHT = { start_minute: 22 * 60, end_minute: 7 * 60 };
+
+/** What a user may set, as it is being changed. */
+export class SettingsForm {
+  readonly name = signal('');
+  readonly title = signal('');
+  readonly pronouns = signal('');
+  readonly level = signal<NotificationLevel>('mentions');
+  /** One a line. */
+  readonly keywords = signal('');
+  readonly isQuiet = signal(false);
+  readonly quietFrom = signal('');
+  readonly quietTo = signal('');
+  /** On which days and in which zone it is quiet: those that were set, else every day, where this device is. */
+  readonly quietWhen = signal<Pick<QuietHours, 'weekdays' | 'time_zone'>>({ weekdays: EVERY_DAY, time_zone: 'UTC' });
+  readonly digest = signal<DigestMode>('off');
+  /** Null: no verified address is known, and there are no mails. */
+  readonly address = signal<string | null>(null);
+  /** When digests are sent, by what was set elsewhere; the zone is that of the profile. */
+  readonly digestTimes = signal({ after_minutes: 0, daily_hour: 0, time_zone: 'UTC' });
+
+  readonly #profile = new StoredPart('Your profile', {
+    read: api.me,
+    change: api.changeProfile,
+    show: ({ display_name, title, pronouns, time_zone }) => {
+      this.name.value = display_name;
+      this.title.value = title;
+      this.pronouns.value = pronouns;
+      this.digestTimes.value = { ...this.digestTimes.peek(), time_zone: time_zone ?? 'UTC' };
+    },
+    body: (): ProfileBody => ({ display_name: this.name.peek(), title: this.title.peek(), pronouns: this.pronouns.peek() }),
+  });
+
+  readonly #notifications = new StoredPart('What you are notified of', {
+    read: api.notificationSettings,
+    change: api.changeNotificationSettings,
+    show: ({ level, keywords, quiet_hours: hours }) => {
+      this.level.value = level;
+      this.keywords.value = keywords.join('\n');
+      this.isQuiet.value = hours !== null;
+      const { start_minute, end_minute } = hours ?? NIGHT;
+      this.quietFrom.value = clockOf(start_minute);
+      this.quietTo.value = clockOf(end_minute);
+      this.quietWhen.value = hours ?? { weekdays: EVERY_DAY, time_zone: Intl.DateTimeFormat().resolvedOptions().timeZone };
+    },
+    body: (): NotificationSettingsBody => ({ level: this.level.peek(), keywords: linesOf(this.keywords.peek()), quiet_hours: this.#quietHours() }),
+  });
+
+  readonly #email = new StoredPart('What is mailed to you', {
+    read: api.emailSettings,
+    change: api.changeEmailSettings,
+    show: ({ mode, address, after_minutes, daily_hour }) => {
+      this.digest.value = mode;
+      this.address.value = address;
+      this.digestTimes.value = { ...this.digestTimes.peek(), after_minutes, daily_hour };
+    },
+    body: (): EmailSettingsBody => ({ mode: this.digest.peek() }),
+  });
+
+  /** Rejects where one of them cannot be read. */
+  async read(): Promise<void> {
+    await Promise.all([this.#profile.read(), this.#notifications.read(), this.#email.read()]);
+  }
+
+  /** Rejects with the first part that is refused; what was saved before it stays saved, and is not saved again. `StaleError`: as `StoredPart.save`. */
+  async save(): Promise<void> {
+    await this.#notifications.save();
+    await this.#email.save();
+    if (await this.#profile.save()) await refresh();
+  }
+
+  #quietHours(): QuietHours | null {
+    const [start, end] = [minuteOf(this.quietFrom.peek()), minuteOf(this.quietTo.peek())];
+    if (!this.isQuiet.peek() || start === null || end === null) return null;
+    const { weekdays, time_zone } = this.quietWhen.peek();
+    return { start_minute: start, end_minute: end, weekdays, time_zone };
+  }
+}
+
+/** Each once, without blank ones. */
+const linesOf = (text: string): string[] => [...new Set(text.split('\n').map((line) => line.trim()))].filter((line) => line !== '');
+
+const FIELDS: Readonly<Record<string, string>> = {
+  display_name: 'Displayed name', title: 'Title', pronouns: 'Pronouns', keywords: 'Keyword', quiet_hours: 'Quiet hours', level: 'Notify me of', mode: 'E-mail',
+};
+
+/** Why settings were not saved, by the fields as the page names them. */
+export function refusalInWords(error: unknown): string {
+  if (error instanceof ProblemError && error.problem.errors) return error.problem.errors.map(({ pointer, detail }) => `${fieldAt(pointer)} ${detail}`).join('; ');
+  return error instanceof Error ? error.message : String(error);
+}
+
+function fieldAt(pointer: string): string {
+  const [name = '', place] = pointer.slice(1).split('/');
+  const field = FIELDS[name] ?? name;
+  return name === 'keywords' && place !== undefined ? `${field} ${Number(place) + 1}` : field;
+}
