@@ -121,7 +121,7 @@ export const letterEditBodySchema = z
   .strictObject({
     key: storableString(200).optional(),
     value: z.string().max(MAX_EDITED_VALUE).optional(),
-    headers: z.record(storableString(100), storableString(1_000)).meta({ propertyNames: { minLength: 1, maxLength: 100 } }).optional(),
+    headers: z.record(storableString(100), storableString(1_000)).meta({ propertyNames: { minLength: 1, maxLength: 100, pattern: String.raw`^[^\x00]*$` } }).optional(),
     force: z.boolean().default(false),
     reason: storableString(MAX_REASON),
   })

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { type ErrorCode, ERRORS } from '../protocol/errors.ts';
@@ -43,6 +44,14 @@ async function ask(request: BadRequest) {
   return rawRequest(world.baseUrl, { ...request, headers: { ...(request.as === undefined && authorization), ...request.headers } });
 }
 
+/** The first line and the body of the answer to a body in these chunks, of which the last is followed by the end of what is sent. */
+async function answerToChunks(path: string, chunks: string): Promise<[head: string, body: unknown]> {
+  const socket = connect(Number(new URL(world.baseUrl).port), '127.0.0.1').on('error', () => {});
+  socket.end(`POST ${path} HTTP/1.1\r\nHost: colink\r\nAuthorization: Bearer ${alice.token}\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n${chunks}`);
+  const [head = '', body = ''] = (await text(socket)).split('\r\n\r\n');
+  return [head.split('\r\n')[0] ?? '', JSON.parse(body)];
+}
+
 describe('a bad request is answered by a problem document', () => {
   it.each(REQUESTS)('$name: $code', async ({ index, code }) => {
     const request = badRequests(known)[index];
@@ -59,6 +68,16 @@ describe('a bad request is answered by a problem document', () => {
     const headers = { origin: 'https://evil.example', cookie: `__Host-colink=${'A'.repeat(43)}`, 'content-type': 'application/json' };
     const response = await rawRequest(world.baseUrl, { method: 'POST', path: '/v1/socket-tickets', headers });
     expect(problemOf(response).code).toBe('forged_origin');
+  });
+
+  it.each([
+    ['end before they should', '24\r\n{"client_msg_id"'],
+    ['are longer than they say', '2\r\n{"client_msg_id":"c","text":"a"}\r\n0\r\n\r\n'],
+    ['have no length', 'zz\r\n{}\r\n0\r\n\r\n'],
+  ])('chunks that %s: unreadable_body, and no fault of ours', async (_, chunks) => {
+    const answers = await Promise.all([`/v1/channels/${known.channel}/messages`, '/v1/channels', '/slack/api/auth.test'].map((path) => answerToChunks(path, chunks)));
+    expect(answers.map(([head]) => head)).toEqual(['HTTP/1.1 400 Bad Request', 'HTTP/1.1 400 Bad Request', 'HTTP/1.1 200 OK']);
+    expect(answers.map(([, body]) => body)).toMatchObject([{ code: 'unreadable_body', request_id: expect.any(String) }, { code: 'unreadable_body' }, { ok: false, error: 'invalid_form_data' }]);
   });
 
   it('what is no HTTP ends the connection', async () => {

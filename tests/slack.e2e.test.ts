@@ -67,6 +67,19 @@ describe('who calls', () => {
   });
 });
 
+describe('arguments of any shape', () => {
+  const call = async (method: string, args: string) => {
+    const answer = await fetch(`${world.baseUrl}/slack/api/${method}`, { method: 'POST', headers: { Authorization: `Bearer ${alice.token}`, 'Content-Type': 'application/json' }, body: args });
+    return [answer.status, z.looseObject({}).parse(await answer.json())['error']];
+  };
+
+  it('are no fault of ours', async () => {
+    expect(await call('api.test', '{"error":{"toString":1}}')).toEqual([200, '{"toString":1}']);
+    expect(await call('api.test', `{"error":${'['.repeat(20_000)}${']'.repeat(20_000)}}`)).toEqual([200, expect.stringContaining('[[[')]);
+    for (const name of ['a\\u0000b', '#\\ud800', '\\u0000', 'x'.repeat(10_000)]) expect(await call('chat.postMessage', `{"channel":"${name}","text":"a"}`)).toEqual([200, 'channel_not_found']);
+  });
+});
+
 describe('limits', () => {
   it('are those of /v1, counted together, and tell clients when to come back (G8)', async () => {
     const hasty = await world.user('hasty');

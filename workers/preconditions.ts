@@ -11,7 +11,7 @@ export const settingsHeaders = keyHeader.extend({
     .string()
     .regex(/^"\d{1,9}(?:\.[a-z]{1,10})?"$/, 'must be an ETag of this resource')
     .optional()
-    .openapi({ description: 'The ETag of the settings that are to be changed', param: { required: true } }),
+    .openapi({ description: 'The ETag of the settings that are to be changed', example: '"1"', param: { required: true } }),
 });
 
 /** Throws `precondition_required` where there is none. */

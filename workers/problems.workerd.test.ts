@@ -2,9 +2,12 @@ import { exports } from 'cloudflare:workers';
 import { uuidv7 } from 'uuidv7';
 import { beforeAll, describe, expect, it } from 'vitest';
 import asyncapi from '../asyncapi.json';
+import openapi from '../openapi.json';
 import { MAX_BATCH_BODY_BYTES } from '../protocol/limits.ts';
 import { expectProblem, fetchApi, newCaller, newChannel, ORIGIN, type Caller } from './api-fixture.ts';
 
+/** Every header that a route reads. */
+const HEADER_PARAMETERS = [...new Set(Object.values(openapi.paths).flatMap((item) => Object.values(item)).flatMap(({ parameters = [] }: { parameters?: { in: string; name: string }[] }) => parameters.flatMap((parameter) => (parameter.in === 'header' ? [parameter.name] : []))))];
 let ada: Caller;
 let messages: string;
 beforeAll(async () => {
@@ -149,6 +152,14 @@ describe('every answer', () => {
     expect([await from(ORIGIN), await from('https://evil.example')]).toEqual([ORIGIN, null]);
     const preflight = await fetchApi('/v1/me', { method: 'OPTIONS', headers: { Origin: ORIGIN, 'Access-Control-Request-Method': 'GET' } });
     expect([preflight.status, preflight.headers.get('access-control-allow-origin')]).toEqual([204, ORIGIN]);
+  });
+
+  it('may be asked for with If-Match by a page of an allowed origin, and its ETag read: settings cannot be changed without', async () => {
+    const listed = (headers: Headers, name: string) => (headers.get(name) ?? '').toLowerCase().split(',').map((one) => one.trim());
+    const preflight = await fetchApi('/v1/me', { method: 'OPTIONS', headers: { Origin: ORIGIN, 'Access-Control-Request-Method': 'PATCH', 'Access-Control-Request-Headers': 'if-match' } });
+    expect(listed(preflight.headers, 'access-control-allow-headers')).toEqual(expect.arrayContaining(['authorization', 'content-type', ...HEADER_PARAMETERS]));
+    const { headers } = await ada.call('GET', '/v1/me', undefined, { Origin: ORIGIN });
+    expect(listed(headers, 'access-control-expose-headers')).toEqual(expect.arrayContaining(['etag', 'link', 'location', 'colink-consistency', 'content-range']));
   });
 });
 

@@ -4,13 +4,15 @@ import type { AppEnv } from '../env.ts';
 import { CONSISTENCY_HEADER } from '../../protocol/consistency.ts';
 import { isAllowedOrigin } from '../origins.ts';
 
-const EXPOSED = ['X-Request-Id', 'Server-Timing', 'Link', 'Location', 'Retry-After', 'RateLimit', 'RateLimit-Policy', 'Idempotency-Replayed', 'WWW-Authenticate', CONSISTENCY_HEADER];
+/** What a page may send and read besides what every page may (Fetch, sections 2.2.2 and 3.3). Without ETag and If-Match none of another origin could change settings. */
+const TAKEN = ['Authorization', 'Content-Type', 'Idempotency-Key', 'If-Match', 'If-None-Match', 'Range', 'X-Request-Id', 'traceparent', CONSISTENCY_HEADER];
+const EXPOSED = ['X-Request-Id', 'Server-Timing', 'Link', 'Location', 'ETag', 'Allow', 'Accept-Ranges', 'Content-Range', 'Content-Disposition', 'Retry-After', 'RateLimit', 'RateLimit-Policy', 'Idempotency-Replayed', 'WWW-Authenticate', CONSISTENCY_HEADER];
 
 /** CORS for the origins of `ALLOWED_ORIGINS`. Sockets are none of its business: browsers do not apply it to them, their route checks `Origin`. */
 export function allowOrigins(): MiddlewareHandler<AppEnv> {
   const answer = cors({
     origin: (origin, c) => (isAllowedOrigin(c, origin) ? origin : null),
-    allowHeaders: ['Authorization', 'Content-Type', 'Idempotency-Key', 'X-Request-Id', 'traceparent', CONSISTENCY_HEADER],
+    allowHeaders: TAKEN,
     exposeHeaders: EXPOSED,
     credentials: true,
     maxAge: 600,

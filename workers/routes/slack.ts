@@ -48,7 +48,7 @@ const post = createRoute({
   request: {
     params,
     headers: z.object({ 'idempotency-key': z.string().optional().openapi({ description: 'Of chat.postMessage: the client_msg_id. Of every other method that changes something: a repetition under it is answered as it was, and changes nothing' }) }),
-    body: { content: { 'application/x-www-form-urlencoded': { schema: argumentsSchema }, 'application/json': { schema: argumentsSchema } } },
+    body: { content: { 'application/x-www-form-urlencoded': { schema: argumentsSchema }, 'application/json': { schema: z.unknown().openapi({ description: 'An object of arguments; anything else is answered by 200, and why not', example: { channel: '#general', text: 'Hello' } }) } } },
   },
 });
 const get = createRoute({ ...common, method: 'get', summary: 'The same, with the arguments in the query', request: { params } });
@@ -124,7 +124,7 @@ function warningsOf({ names }: Method, args: Arguments, { warning, response_meta
 function testApi(c: Context<AppEnv>, sent: Arguments): Response {
   const { error } = sent;
   const args = Object.fromEntries(Object.entries(sent).filter(([name]) => name !== 'token'));
-  return c.json({ ok: error === undefined, ...(error !== undefined && { error: String(error) }), args }, 200);
+  return c.json({ ok: error === undefined, ...(error !== undefined && { error: typeof error === 'string' ? error : JSON.stringify(error) }), args }, 200);
 }
 
 /** In Slack's shape, whatever went wrong; what nobody foresaw is logged as everywhere. */

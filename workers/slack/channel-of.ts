@@ -1,5 +1,6 @@
 import { findChannelByName } from '../../db/queries/channel-names.ts';
-import { idSchema } from '../../protocol/primitives.ts';
+import { MAX_CHANNEL_NAME } from '../../protocol/limits.ts';
+import { idSchema, storableString } from '../../protocol/primitives.ts';
 import { unwrap } from '../problems.ts';
 import { SlackError } from './errors.ts';
 import type { Call } from './method.ts';
@@ -13,6 +14,7 @@ export function channelOf(argument: string): string {
 /** The same, or by its name, with or without `#`. */
 export async function channelNamed(call: Call, argument: string): Promise<string> {
   if (idSchema.safeParse(argument).success) return argument;
-  const name = argument.replace(/^#/, '');
-  return unwrap(await call.read((db, credentialId) => findChannelByName(db, credentialId, name)));
+  const name = storableString(MAX_CHANNEL_NAME).safeParse(argument.replace(/^#/, ''));
+  if (!name.success) throw new SlackError('channel_not_found');
+  return unwrap(await call.read((db, credentialId) => findChannelByName(db, credentialId, name.data)));
 }
