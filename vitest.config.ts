@@ -4,13 +4,18 @@ import { defineConfig } from 'vitest/config';
 const POSTGRES = './tests/support/postgres-setup.ts';
 const POSTGRES_FOR_WORKERD = './tests/support/native-postgres-setup.ts';
 const KAFKA = './tests/support/kafka-setup.ts';
+/**
+ * Bounds on a test that hangs, and no measure of the product: the machine of a CI is busy, and what a test waits for comes when it comes.
+ * `expect.poll` would give up after 1,000 ms by itself.
+ */
+const PATIENCE = { testTimeout: 30_000, hookTimeout: 60_000, expect: { poll: { timeout: 10_000 } } };
 const ignored = ['**/node_modules/**', '**/dist/**', '.colink/**'];
 
 /** One project a suffix; the suffix says what a test needs. */
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['**/*.test.ts'], exclude: [...ignored, '**/*.{workerd,pg,kafka,e2e}.test.ts'] } },
+      { test: { ...PATIENCE, name: 'unit', include: ['**/*.test.ts'], exclude: [...ignored, '**/*.{workerd,pg,kafka,e2e}.test.ts'] } },
       {
         plugins: [
           cloudflareTest(({ inject }) => ({
@@ -21,11 +26,12 @@ export default defineConfig({
             },
           })),
         ],
-        test: { name: 'workerd', include: ['**/*.workerd.test.ts'], exclude: ignored, globalSetup: [POSTGRES_FOR_WORKERD], testTimeout: 30_000 },
+        test: { ...PATIENCE, name: 'workerd', include: ['**/*.workerd.test.ts'], exclude: ignored, globalSetup: [POSTGRES_FOR_WORKERD] },
       },
-      { test: { name: 'pg', include: ['**/*.pg.test.ts'], exclude: ignored, globalSetup: [POSTGRES], testTimeout: 30_000 } },
+      { test: { ...PATIENCE, name: 'pg', include: ['**/*.pg.test.ts'], exclude: ignored, globalSetup: [POSTGRES] } },
       {
         test: {
+          ...PATIENCE,
           name: 'kafka',
           include: ['**/*.kafka.test.ts'],
           exclude: ignored,
@@ -36,7 +42,7 @@ export default defineConfig({
         },
       },
       {
-        test: { name: 'e2e', include: ['**/*.e2e.test.ts'], exclude: ignored, setupFiles: ['./tests/support/contract-setup.ts'], testTimeout: 180_000, hookTimeout: 120_000, fileParallelism: false },
+        test: { ...PATIENCE, name: 'e2e', include: ['**/*.e2e.test.ts'], exclude: ignored, setupFiles: ['./tests/support/contract-setup.ts'], testTimeout: 180_000, hookTimeout: 120_000, fileParallelism: false },
       },
     ],
   },

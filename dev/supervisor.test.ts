@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test, vi } from 'vitest';
+import { soon } from '../tests/support/soon.ts';
 import { restartAfter } from './restart-policy.ts';
 import { Supervisor, type RunningPart } from './supervisor.ts';
 
@@ -55,7 +56,7 @@ describe('a supervisor', () => {
     expect(supervisor.pids()).toEqual({ part: 1 });
 
     started[0]?.die('SIGKILL');
-    await vi.waitFor(() => expect(supervisor.pids()).toEqual({ part: 2 }));
+    await soon(() => expect(supervisor.pids()).toEqual({ part: 2 }));
     expect(onChange).toHaveBeenCalledTimes(3);
     expect(lines[0]).toBe('part ended (SIGKILL), starting it again');
     await supervisor.stop('part');
@@ -67,7 +68,7 @@ describe('a supervisor', () => {
     await supervisor.add('part', start);
     failNext.error = new Error('the port is taken');
     started[0]?.die('exit code 1');
-    await vi.waitFor(() => expect(supervisor.pids()).toEqual({ part: 2 }));
+    await soon(() => expect(supervisor.pids()).toEqual({ part: 2 }));
     expect(lines).toContain('part: the port is taken');
     await supervisor.stop('part');
   });

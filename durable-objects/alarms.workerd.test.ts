@@ -1,6 +1,7 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { soon } from '../tests/support/soon.ts';
 import { range, roomFixture, sendOf, type RoomFixture } from './channel-room/room-fixture.ts';
 import { SOCKET_LIMITS } from './sockets/socket-limits.ts';
 import { inboxFixture, noticeOf, telling } from './user-inbox/inbox-fixture.ts';
@@ -57,7 +58,7 @@ it.concurrent('a room that cannot reach a node rings until it can, and then tell
   const away = () => Promise.reject(new Error('away'));
   await withEnv(room, { NODES: { getByName: () => ({ publish: away, tell: away, closeWhere: away }) } });
   await fill(fixture, 3);
-  await vi.waitFor(() => expect(here.seqs).toEqual([1, 2, 3]));
+  await soon(() => expect(here.seqs).toEqual([1, 2, 3]));
   await ringInVain(() => fixture.room);
   expect(there.seqs).toEqual([]);
   await withEnv(room, { NODES: env.NODES });

@@ -7,6 +7,7 @@ import { expectProblem, newCaller, newChannel, newToken, ORIGIN, send, type Call
 import { announce as announcePage } from '../workers/restart.ts';
 import { createServices } from '../workers/services.ts';
 import { bearer, channelSocket, INBOX_SOCKET, offering, openSocket, ticketOf } from '../workers/socket-fixture.ts';
+import { soon } from './support/soon.ts';
 
 /** Nothing listens on port 1. */
 const away = { ...env, POSTGRES: { connectionString: 'postgres://colink:x@127.0.0.1:1/colink?sslmode=disable' } };
@@ -65,10 +66,10 @@ it('a planned restart is announced to all live rooms and inboxes, by administrat
   expectProblem(await announce(ada), 'forbidden');
   const { status, body } = await announce(admin);
   expect([status, body]).toEqual([200, expect.objectContaining({ unreached: 0 })]);
-  for (const socket of sockets) await vi.waitFor(() => expect(socket.frames.at(-1)).toEqual({ type: 'reconnect', within_ms: 60_000 }));
+  for (const socket of sockets) await soon(() => expect(socket.frames.at(-1)).toEqual({ type: 'reconnect', within_ms: 60_000 }));
   let cursor: string | null = null;
   do ({ next_cursor: cursor } = await announcePage(env, 30_000, cursor, 1)); while (cursor !== null);
-  for (const socket of sockets) await vi.waitFor(() => expect(socket.frames.slice(-2)).toEqual([60_000, 30_000].map((within_ms) => ({ type: 'reconnect', within_ms }))));
+  for (const socket of sockets) await soon(() => expect(socket.frames.slice(-2)).toEqual([60_000, 30_000].map((within_ms) => ({ type: 'reconnect', within_ms }))));
   for (const socket of sockets) socket.close();
   await vi.waitFor(async () => expect((await hub.listening(null, 1_000)).user_ids).not.toContain(ada.user.id), 10_000);
 }, 60_000);

@@ -8,6 +8,7 @@ import { SOCKET_REQUEST_HEADER } from '../durable-objects/channel-room/room-api.
 import { roomFixture, type RoomFixture, sendOf } from '../durable-objects/channel-room/room-fixture.ts';
 import { HibernatableSocket } from '../durable-objects/sockets/hibernatable-socket.ts';
 import { SUBPROTOCOL } from '../protocol/version.ts';
+import { soon } from './support/soon.ts';
 
 /** Twenty times as fast as the world. */
 const clock: Clock = {
@@ -71,7 +72,7 @@ function loseNextResult(): void {
 async function connected() {
   const fixture = await roomFixture();
   const client = connectTo(fixture);
-  await vi.waitUntil(() => client.connection.state.name === 'open');
+  await vi.waitUntil(() => client.connection.state.name === 'open', 10_000);
   return { ...client, room: fixture.room };
 }
 
@@ -92,7 +93,7 @@ it('every command whose result got lost on an open socket is repeated by the cli
     vi.restoreAllMocks();
   }
   const done = ['message.created', 'message.created', 'message.edited', 'reaction.added', 'reaction.removed', 'message.deleted'];
-  await vi.waitFor(() => expect(events).toEqual(done));
+  await soon(() => expect(events).toEqual(done));
   connection.stop();
 }, 60_000);
 
@@ -101,7 +102,7 @@ it('an instance that ends in the middle of commands takes its sockets with it, a
   const results = Promise.all(Array.from({ length: 20 }, (_, n) => connection.command(sendOf(`text ${n}`))));
   await runInDurableObject(room, (_, state) => state.abort('ends here')).catch(() => {});
   expect(new Set((await results).map(({ message_id }) => message_id)).size).toBe(20);
-  await vi.waitFor(() => expect(events).toEqual(Array.from({ length: 20 }, () => 'message.created')));
+  await soon(() => expect(events).toEqual(Array.from({ length: 20 }, () => 'message.created')));
   expect(opened()).toBe(2);
   connection.stop();
 }, 60_000);

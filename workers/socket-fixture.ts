@@ -44,12 +44,12 @@ export async function openSocket(path: string, headers: Record<string, string>):
     if (frame.type === 'welcome') webSocket.send(JSON.stringify({ type: 'ack', seq: frame.seq }));
   });
   webSocket.accept();
-  await vi.waitFor(() => expect(frames[0]?.type).toBe('welcome'));
+  await vi.waitFor(() => expect(frames[0]?.type).toBe('welcome'), 10_000);
   return {
     status, problem: null, frames,
     closed: () => closed,
     send: (frame) => webSocket.send(JSON.stringify(frame)),
-    answer: (id) => vi.waitFor(() => answerIn(frames, id), 5_000),
+    answer: (id) => vi.waitFor(() => answerIn(frames, id), 10_000),
     close: () => webSocket.close(1000),
   };
 }
@@ -63,6 +63,13 @@ function answerIn(frames: readonly Frame[], id: string): unknown {
 /** All events that came, in order. */
 export const eventsOf = ({ frames }: ApiSocket): (ChannelEvent | InboxEvent)[] =>
   frames.flatMap((frame): (ChannelEvent | InboxEvent)[] => (frame.type === 'events' ? frame.events : []));
+
+/** Those behind what the log held when the socket was welcomed. One without a cursor gets more: what Postgres had not taken by then comes first. */
+export function liveEventsOf(socket: ApiSocket): (ChannelEvent | InboxEvent)[] {
+  const [welcome] = socket.frames;
+  if (welcome?.type !== 'welcome') throw new Error('no welcome came first');
+  return eventsOf(socket).filter(({ seq }) => seq > welcome.head);
+}
 
 const refused = (status: number, problem: string): ApiSocket => ({
   status, problem, frames: [], closed: () => null, send: () => {}, close: () => {},

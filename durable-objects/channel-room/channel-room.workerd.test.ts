@@ -1,10 +1,11 @@
 import { evictDurableObject, runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { uuidv7 } from 'uuidv7';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Outcome } from '../../protocol/errors.ts';
 import type { CommandResult } from '../../protocol/frames.ts';
 import { SUBPROTOCOL } from '../../protocol/version.ts';
+import { soon } from '../../tests/support/soon.ts';
 import { range, roomFixture, sendOf, TestSocket, withPostgres } from './room-fixture.ts';
 
 const seqOf = (outcome: Outcome<CommandResult>): number => {
@@ -23,7 +24,7 @@ describe('commands', () => {
     const results = outcomes.map((outcome) => ('ok' in outcome ? outcome.ok : null));
     expect(new Set(results.map((result) => result?.seq)).size).toBe(300);
     expect(results.filter((result) => result?.changed)).toHaveLength(300);
-    for (const reader of readers) await vi.waitFor(() => expect(reader.seqs).toEqual(range(1, 300)));
+    for (const reader of readers) await soon(() => expect(reader.seqs).toEqual(range(1, 300)));
     expect(readers[0]?.events).toEqual(readers[1]?.events);
     expect(readers[0]?.events.map((event) => (event.type === 'message.created' ? event.pos : 0))).toEqual(range(1, 300));
   });
@@ -109,7 +110,7 @@ describe('commands', () => {
     expect(acknowledged.size).toBe(400);
     for (const [id, seq] of before) expect(acknowledged.get(id)).toBe(seq);
     const reader = (await connect(alice, { epoch: 1, seq: 0 })).ackAll();
-    await vi.waitFor(() => expect(reader.seqs).toEqual(range(1, 401)));
+    await soon(() => expect(reader.seqs).toEqual(range(1, 401)));
   });
 });
 
@@ -127,26 +128,26 @@ describe('sockets', () => {
     const { alice, bob, connect } = await roomFixture();
     const [sender, reader] = [await connect(alice), await connect(bob)];
     sender.send({ ...sendOf('hello'), id: 'k1' });
-    await vi.waitFor(() => expect(sender.result('k1')?.ok).toMatchObject({ seq: 1, pos: 1 }));
+    await soon(() => expect(sender.result('k1')?.ok).toMatchObject({ seq: 1, pos: 1 }));
     expect(sender.frames.map((frame) => frame.type)).toEqual(['welcome', 'events', 'result']);
-    await vi.waitFor(() => expect(reader.events).toEqual(sender.events));
+    await soon(() => expect(reader.events).toEqual(sender.events));
   });
 
   it('are pinged without waking anybody', async () => {
     const { alice, connect } = await roomFixture();
     const socket = await connect(alice);
     socket.send('ping');
-    await vi.waitFor(() => expect(socket.pongs).toBe(1));
+    await soon(() => expect(socket.pongs).toBe(1));
   });
 
   it('survive bad frames, and end at the tenth, or at one too large', async () => {
     const { alice, connect } = await roomFixture();
     const [bad, large] = [await connect(alice), await connect(alice)];
     for (const frame of ['{', new ArrayBuffer(3), '{"type":"shout"}']) bad.send(frame);
-    await vi.waitFor(() => expect(bad.frames.filter((frame) => frame.type === 'problem')).toHaveLength(3));
+    await soon(() => expect(bad.frames.filter((frame) => frame.type === 'problem')).toHaveLength(3));
     for (let n = 0; n < 7; n++) bad.send('{');
     large.send('x'.repeat(70_000));
-    await vi.waitFor(() => expect([bad.closed?.code, large.closed?.code]).toEqual([4000, 1009]));
+    await soon(() => expect([bad.closed?.code, large.closed?.code]).toEqual([4000, 1009]));
   });
 
   it('without an upgrade are refused', async () => {
@@ -160,12 +161,12 @@ describe('sockets', () => {
     for (let page = 0; page < 8; page++) {
       await room.executeBatch(channelId, alice, range(1, 200).map((n) => sendOf(`x ${n}`, `p${page}-${n}`)));
     }
-    await vi.waitFor(() => expect(quick.seqs).toEqual(range(1, 1_600)));
+    await soon(() => expect(quick.seqs).toEqual(range(1, 1_600)));
     expect(slow.seqs).toEqual(range(1, 1_000));
     slow.ackAll().send({ type: 'ack', seq: 1_000 });
-    await vi.waitFor(() => expect(slow.seqs).toEqual(range(1, 1_600)));
+    await soon(() => expect(slow.seqs).toEqual(range(1, 1_600)));
     await room.execute(channelId, alice, sendOf('last'));
-    await vi.waitFor(() => expect(slow.seqs.at(-1)).toBe(1_601));
+    await soon(() => expect(slow.seqs.at(-1)).toBe(1_601));
   });
 });
 
@@ -175,14 +176,14 @@ describe('resume (G4)', () => {
     await room.executeBatch(channelId, alice, range(1, 20).map((n) => sendOf(`x ${n}`)));
     const socket = await connect(alice, { epoch: 1, seq: 12 });
     expect(socket.welcome).toMatchObject({ seq: 12, head: 20, recovered: true });
-    await vi.waitFor(() => expect(socket.seqs).toEqual(range(13, 20)));
+    await soon(() => expect(socket.seqs).toEqual(range(13, 20)));
   });
 
   it.each([['another epoch', { epoch: 2, seq: 3 }], ['the future', { epoch: 1, seq: 99 }]])('from %s begins anew where Postgres is', async (_, since) => {
     const { channelId, room, alice, connect, drained } = await roomFixture();
     await room.executeBatch(channelId, alice, range(1, 5).map((n) => sendOf(`x ${n}`)));
-    await vi.waitFor(async () => expect((await drained()).drained_seq).toBe(5));
-    await vi.waitFor(async () => {
+    await soon(async () => expect((await drained()).drained_seq).toBe(5));
+    await soon(async () => {
       const { welcome } = await connect(alice, since);
       expect(welcome).toMatchObject({ seq: 5, recovered: false });
     });
@@ -192,7 +193,7 @@ describe('resume (G4)', () => {
     const { channelId, room, alice, connect, drained } = await roomFixture();
     await room.execute(channelId, alice, sendOf('bad \u0000'));
     await room.executeBatch(channelId, alice, range(2, 20).map((n) => sendOf(`x ${n}`)));
-    await vi.waitFor(async () => expect((await drained()).drained_seq).toBe(20));
+    await soon(async () => expect((await drained()).drained_seq).toBe(20));
     await runInDurableObject(room, (_, state) => {
       state.storage.sql.exec('DELETE FROM events WHERE seq < 15');
       state.storage.sql.exec('UPDATE log_state SET first_seq = 15, first_offset = (SELECT start_offset FROM events WHERE seq = 15)');
@@ -200,9 +201,9 @@ describe('resume (G4)', () => {
     await evictDurableObject(room);
     const old = (await connect(alice, { epoch: 1, seq: 3 })).ackAll();
     expect(old.welcome).toMatchObject({ seq: 3, recovered: true });
-    await vi.waitFor(() => expect(old.seqs).toEqual(range(4, 20)));
+    await soon(() => expect(old.seqs).toEqual(range(4, 20)));
     const oldest = (await connect(alice, { epoch: 1, seq: 0 })).ackAll();
-    await vi.waitFor(() => expect(oldest.seqs).toEqual(range(2, 20)));
+    await soon(() => expect(oldest.seqs).toEqual(range(2, 20)));
     await withPostgres((sql) => sql`DELETE FROM event_log WHERE key = ${channelId} AND channel_seq = 7`);
     expect((await connect(alice, { epoch: 1, seq: 3 })).welcome).toMatchObject({ seq: 20, recovered: false });
     expect((await connect(alice, { epoch: 1, seq: 7 })).welcome).toMatchObject({ seq: 7, recovered: true });
@@ -237,9 +238,9 @@ describe('access (G5)', () => {
     const [gone, stays] = [await connect(bob), await connect(alice)];
     await room.applyMemberChange(channelId, await change(bob, null));
     await room.execute(channelId, alice, sendOf('secret'));
-    await vi.waitFor(() => expect(gone.closed?.code).toBe(4003));
+    await soon(() => expect(gone.closed?.code).toBe(4003));
     expect(gone.events).toEqual([]);
-    await vi.waitFor(() => expect(stays.events.map((event) => event.type)).toEqual(['member.removed', 'message.created']));
+    await soon(() => expect(stays.events.map((event) => event.type)).toEqual(['member.removed', 'message.created']));
     expect(await room.execute(channelId, bob, sendOf('x'))).toMatchObject({ problem: { code: 'not_a_member' } });
   });
 
@@ -248,11 +249,11 @@ describe('access (G5)', () => {
     const phone = { ...alice, credential_id: uuidv7() };
     const [here, there] = [await connect(alice), await connect(phone)];
     await room.revokeCredentials(channelId, [alice]);
-    await vi.waitFor(() => expect(here.closed?.code).toBe(4001));
+    await soon(() => expect(here.closed?.code).toBe(4001));
     await evictDurableObject(room);
     expect(await room.execute(channelId, alice, sendOf('x'))).toMatchObject({ problem: { code: 'unauthenticated' } });
     expect((await TestSocket.request(room, { channel_id: channelId, actor: alice, since: null })).status).toBe(401);
     expect(await room.execute(channelId, phone, sendOf('x'))).toMatchObject({ ok: { seq: 1 } });
-    await vi.waitFor(() => expect(there.seqs).toEqual([1]));
+    await soon(() => expect(there.seqs).toEqual([1]));
   });
 });

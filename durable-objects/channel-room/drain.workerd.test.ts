@@ -1,6 +1,7 @@
 import { abortAllDurableObjects, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { expect, it, vi } from 'vitest';
+import { soon } from '../../tests/support/soon.ts';
 import type { ChannelRoom } from './channel-room.ts';
 import { range, roomFixture, type RoomFixture, sendOf, withPostgres } from './room-fixture.ts';
 
@@ -60,7 +61,7 @@ it('goes on without Postgres, and catches up when it is back (G6)', async () => 
   await isResting(room);
   const reader = await connect(bob, { epoch: 1, seq: 3 });
   for (let n = 0; n < 20; n++) expect(await room.execute(channelId, alice, sendOf(`during ${n}`))).toHaveProperty('ok');
-  await vi.waitFor(() => expect(reader.seqs).toEqual(range(4, 23)));
+  await soon(() => expect(reader.seqs).toEqual(range(4, 23)));
   expect((await fixture.drained()).drained_seq).toBe(3);
   await pointAt(room, env.POSTGRES.connectionString);
   await runDurableObjectAlarm(room);

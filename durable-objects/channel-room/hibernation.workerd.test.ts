@@ -1,6 +1,7 @@
 import { evictDurableObject, runInDurableObject } from 'cloudflare:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it, vi } from 'vitest';
+import { soon } from '../../tests/support/soon.ts';
 import type { ChannelRoom } from './channel-room.ts';
 import { range, roomFixture, sendOf } from './room-fixture.ts';
 
@@ -23,15 +24,15 @@ it.concurrent('an idle room sleeps, though it has sockets and has drained, and w
   const { channelId, room, alice, bob, connect, drained } = await roomFixture();
   const [live, slow] = [(await connect(alice)).ackAll(), await connect(bob)];
   for (let page = 0; page < 6; page++) await room.executeBatch(channelId, alice, range(1, 200).map((n) => sendOf(`${page} ${n}`)));
-  await vi.waitFor(() => expect([live.seqs.length, slow.seqs.length]).toEqual([1_200, 1_000]));
+  await soon(() => expect([live.seqs.length, slow.seqs.length]).toEqual([1_200, 1_000]));
   await isDrained(drained, 1_200);
   const before = await instanceOf(room);
   await sleep(ASLEEP_MS);
   expect(await instanceOf(room)).not.toBe(before);
   expect(await room.execute(channelId, alice, sendOf('awake'))).toMatchObject({ ok: { seq: 1_201, pos: 1_201 } });
-  await vi.waitFor(() => expect(live.seqs).toEqual(range(1, 1_201)));
+  await soon(() => expect(live.seqs).toEqual(range(1, 1_201)));
   slow.ackAll().send({ type: 'ack', seq: 1_000 });
-  await vi.waitFor(() => expect(slow.seqs).toEqual(range(1, 1_201)));
+  await soon(() => expect(slow.seqs).toEqual(range(1, 1_201)));
   expect([live.closed, slow.closed]).toEqual([null, null]);
 }, 40_000);
 

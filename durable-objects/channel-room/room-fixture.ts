@@ -116,7 +116,7 @@ export class TestSocket {
     const response = await TestSocket.request(room, wanted);
     if (response.webSocket === null) throw new Error(`refused: ${await response.text()}`);
     const socket = new TestSocket(response.webSocket);
-    await vi.waitFor(() => socket.welcome);
+    await vi.waitFor(() => socket.welcome, 10_000);
     return socket;
   }
 

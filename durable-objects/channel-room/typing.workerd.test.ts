@@ -1,5 +1,6 @@
 import { uuidv7 } from 'uuidv7';
 import { expect, it, vi } from 'vitest';
+import { soon } from '../../tests/support/soon.ts';
 import { roomFixture, sendOf, type TestSocket } from './room-fixture.ts';
 
 const typingOf = (socket: TestSocket): unknown[] => socket.frames.flatMap((frame) => (frame.type === 'typing' ? [frame.users] : []));
@@ -10,7 +11,7 @@ it('shows the others who types, in the channel or in a thread, until the message
   const sent = await room.execute(channelId, bob, sendOf('a thread'));
   const thread_id = 'ok' in sent ? sent.ok.message_id : '';
   ada.send({ type: 'typing', thread_id });
-  await vi.waitFor(() => expect(typingOf(reader)).toEqual([[{ user_id: alice.user_id, thread_id }]]));
+  await soon(() => expect(typingOf(reader)).toEqual([[{ user_id: alice.user_id, thread_id }]]));
   await room.execute(channelId, alice, { ...sendOf('typed'), thread_id });
   await vi.waitFor(() => expect(typingOf(reader).at(-1)).toEqual([]), 3_000);
   expect(typingOf(ada)).toEqual([]);

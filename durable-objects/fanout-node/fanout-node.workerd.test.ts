@@ -2,6 +2,7 @@ import { evictDurableObject, runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { problemSchema } from '../../protocol/errors.ts';
+import { soon } from '../../tests/support/soon.ts';
 import { range, roomFixture, sendOf, TestSocket, type RoomFixture } from '../channel-room/room-fixture.ts';
 import { openSockets } from '../sockets/open-sockets.ts';
 import { SOCKET_LIMITS } from '../sockets/socket-limits.ts';
@@ -38,7 +39,7 @@ it('every socket of room and nodes gets every event, in order (G3), and commands
   await haveAll(sockets, 20);
   sockets[7]?.send({ type: 'send', id: 'mine', client_msg_id: 'from-a-node', text: 'from a node' });
   await haveAll(sockets, 21);
-  await vi.waitFor(() => expect(sockets[7]?.result('mine')).toMatchObject({ ok: { seq: 21 } }));
+  await soon(() => expect(sockets[7]?.result('mine')).toMatchObject({ ok: { seq: 21 } }));
 });
 
 it('refuses past the limit of the channel, with 503 and a time to come back (G8); and takes one in when one has left (P48)', async () => {
@@ -55,7 +56,7 @@ it('a planned restart is told to all sockets, of a sleeping node too', async () 
   const sockets = await crowd(fixture, 8);
   await evictDurableObject(node(fixture, 1));
   expect(await fixture.room.prepareRestart(60_000)).toBe(8);
-  for (const socket of sockets) await vi.waitFor(() => expect(socket.frames.at(-1)).toEqual({ type: 'reconnect', within_ms: 60_000 }));
+  for (const socket of sockets) await soon(() => expect(socket.frames.at(-1)).toEqual({ type: 'reconnect', within_ms: 60_000 }));
 });
 
 it('refuses past the limit of the process, whichever object is asked (G8)', async () => {
@@ -69,7 +70,7 @@ it('refuses past the limit of the process, whichever object is asked (G8)', asyn
   expect([refused.status, refused.headers.get('Retry-After')]).toEqual([503, '30']);
   const before = openSockets.total;
   socket.close();
-  await vi.waitFor(() => expect(openSockets.total).toBe(before - 1));
+  await soon(() => expect(openSockets.total).toBe(before - 1));
 });
 
 /** What came on a socket, and, where it was closed to resume, on the one that did. */
@@ -98,15 +99,15 @@ it('a node that has lost its ring serves resumes and those who are behind from t
   await crowd(fixture, 2);
   const slow = await fixture.connect(fixture.bob);
   for (let n = 0; n < 6; n++) await fixture.room.executeBatch(fixture.channelId, fixture.alice, range(1, 200).map(() => sendOf('x')));
-  await vi.waitFor(() => expect(slow.seqs).toEqual(range(1, 1_000)));
+  await soon(() => expect(slow.seqs).toEqual(range(1, 1_000)));
   // Until its record is settled.
   await new Promise((resolve) => setTimeout(resolve, 2_500));
   await evictDurableObject(node(fixture, 1));
   slow.ackAll().send({ type: 'ack', seq: 1_000 });
   const resumed = await fixture.connect(fixture.bob, { epoch: 1, seq: 700 });
-  await vi.waitFor(() => expect([slow.seqs, resumed.seqs]).toEqual([range(1, 1_200), range(701, 1_200)]));
+  await soon(() => expect([slow.seqs, resumed.seqs]).toEqual([range(1, 1_200), range(701, 1_200)]));
   await send(fixture);
-  await vi.waitFor(() => expect([slow.seqs.at(-1), resumed.seqs.at(-1)]).toEqual([1_201, 1_201]));
+  await soon(() => expect([slow.seqs.at(-1), resumed.seqs.at(-1)]).toEqual([1_201, 1_201]));
   expect([slow.closed, resumed.welcome.recovered]).toEqual([null, true]);
 }, 60_000);
 
@@ -117,11 +118,11 @@ it('removal and revocation have ended live access on nodes too when they return,
   await evictDurableObject(node(fixture, 1));
   await fixture.room.applyMemberChange(fixture.channelId, await fixture.change(fixture.bob, null));
   await send(fixture, 'secret');
-  await vi.waitFor(() => expect(gone.closed?.code).toBe(4003));
+  await soon(() => expect(gone.closed?.code).toBe(4003));
   expect(gone.events.filter(({ type }) => type === 'message.created')).toEqual([]);
-  await vi.waitFor(() => expect(stays.seqs).toEqual([1, 2]));
+  await soon(() => expect(stays.seqs).toEqual([1, 2]));
   await fixture.room.revokeCredentials(fixture.channelId, [fixture.alice]);
-  await vi.waitFor(() => expect(stays.closed?.code).toBe(4001));
+  await soon(() => expect(stays.closed?.code).toBe(4001));
 });
 
 it('a removal that a node could not be told is answered with a failure, and ends there too before the node hears anything more (G5)', async () => {

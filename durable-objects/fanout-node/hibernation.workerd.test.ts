@@ -2,6 +2,7 @@ import { runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { soon } from '../../tests/support/soon.ts';
 import { roomFixture, sendOf } from '../channel-room/room-fixture.ts';
 import { SOCKET_LIMITS } from '../sockets/socket-limits.ts';
 import { nodeName } from './node-api.ts';
@@ -34,7 +35,7 @@ it('an idle room and its idle node sleep, and wake with the same sockets and cur
   expect(await instanceOf(room)).not.toBe(before[0]);
   expect(await instanceOf(node)).not.toBe(before[1]);
   await room.execute(channelId, alice, sendOf('after'));
-  await vi.waitFor(() => expect([here.seqs, there.seqs]).toEqual([[1, 2], [1, 2]]));
+  await soon(() => expect([here.seqs, there.seqs]).toEqual([[1, 2], [1, 2]]));
   there.send({ type: 'send', id: 'x', client_msg_id: 'x', text: 'x' });
-  await vi.waitFor(() => expect([here.seqs, there.seqs, there.closed]).toEqual([[1, 2, 3], [1, 2, 3], null]));
+  await soon(() => expect([here.seqs, there.seqs, there.closed]).toEqual([[1, 2, 3], [1, 2, 3], null]));
 }, 60_000);

@@ -1,5 +1,6 @@
 import { env } from 'cloudflare:workers';
-import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { soon } from '../../tests/support/soon.ts';
 import { range, roomFixture, TestSocket } from '../channel-room/room-fixture.ts';
 import { openSockets } from './open-sockets.ts';
 import { SOCKET_LIMITS } from './socket-limits.ts';
@@ -22,7 +23,7 @@ it('upgrades that wait for a room to open count as its sockets: all at once they
   expect(openSockets.total).toBe(before + 2);
   answers.forEach(({ webSocket }) => webSocket?.accept());
   answers.forEach(({ webSocket }) => webSocket?.close());
-  await vi.waitFor(() => expect(openSockets.total).toBe(before));
+  await soon(() => expect(openSockets.total).toBe(before));
 });
 
 it('an upgrade that is refused counts no longer', async () => {

@@ -1,6 +1,7 @@
 import { evictDurableObject } from 'cloudflare:test';
 import { uuidv7 } from 'uuidv7';
 import { expect, it, vi } from 'vitest';
+import { soon } from '../../tests/support/soon.ts';
 import type { Actor } from '../sockets/actor-api.ts';
 import { inboxFixture } from './inbox-fixture.ts';
 
@@ -20,10 +21,10 @@ it.concurrent('a socket of an inbox goes on with the credential of a fresh ticke
   const fresh = { ...until(alice, 3_600_000), credential_id: uuidv7() };
   const socket = await open(null, until(alice, 30_000));
   socket.send({ type: 'refresh', id: 'good', ticket: await inbox.issueTicket(fresh) });
-  await vi.waitFor(() => expect(socket.result('good')).toMatchObject({ ok: { expires_at: new Date(fresh.expires_at).toISOString() } }));
+  await soon(() => expect(socket.result('good')).toMatchObject({ ok: { expires_at: new Date(fresh.expires_at).toISOString() } }));
   await inbox.revokeCredential(alice.credential_id);
   socket.send({ type: 'read', id: 'read', channel_id: channelId, pos: 0 });
-  await vi.waitFor(() => expect(socket.result('read')).toMatchObject({ ok: { read_pos: 0 } }));
+  await soon(() => expect(socket.result('read')).toMatchObject({ ok: { read_pos: 0 } }));
   await inbox.revokeCredential(fresh.credential_id);
-  await vi.waitFor(() => expect(socket.closed?.code).toBe(4001));
+  await soon(() => expect(socket.closed?.code).toBe(4001));
 }, 30_000);

@@ -1,6 +1,7 @@
 import { runInDurableObject } from 'cloudflare:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it, vi } from 'vitest';
+import { soon } from '../../tests/support/soon.ts';
 import { badgeOf, inboxFixture, noticeOf, telling } from './inbox-fixture.ts';
 import type { UserInbox } from './user-inbox.ts';
 
@@ -26,8 +27,8 @@ it.concurrent('an idle inbox sleeps, though it has sockets and has drained, and 
   await sleep(ASLEEP_MS);
   expect(await instanceOf(inbox)).not.toBe(before);
   await inbox.tell(alice.user_id, telling({ notices: [noticeOf(channelId, 1), noticeOf(channelId, 2)], badges: [badgeOf(channelId, { as_of_seq: 2, last_pos: 2, unread: 2 })] }));
-  await vi.waitFor(() => expect(socket.events.map(({ seq }) => seq)).toEqual([1, 2]));
-  await vi.waitFor(() => expect(socket.badges).toMatchObject([{ channel_id: channelId, unread: 2 }]));
+  await soon(() => expect(socket.events.map(({ seq }) => seq)).toEqual([1, 2]));
+  await soon(() => expect(socket.badges).toMatchObject([{ channel_id: channelId, unread: 2 }]));
   expect(socket.closed).toBeNull();
 }, 40_000);
 

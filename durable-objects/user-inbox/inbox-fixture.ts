@@ -72,7 +72,7 @@ export class InboxTestSocket {
     const response = await inbox.fetch('https://inbox/', { headers });
     if (response.webSocket === null) throw new Error(`refused: ${await response.text()}`);
     const socket = new InboxTestSocket(response.webSocket);
-    await vi.waitFor(() => socket.welcome);
+    await vi.waitFor(() => socket.welcome, 10_000);
     return socket;
   }
 

@@ -2,11 +2,12 @@ import { abortAllDurableObjects, runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { sql } from 'drizzle-orm';
 import { uuidv7 } from 'uuidv7';
-import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { channelSchema } from '../../protocol/api.ts';
 import { directoryEventSchema } from '../../protocol/directory-events.ts';
+import { soon } from '../../tests/support/soon.ts';
 import { bodyOf, type Caller, expectProblem, newCaller, newChannel, onPostgres, send } from '../api-fixture.ts';
-import { bearer, channelSocket, eventsOf, openSocket } from '../socket-fixture.ts';
+import { bearer, channelSocket, liveEventsOf, openSocket } from '../socket-fixture.ts';
 
 let ada: Caller;
 let bob: Caller;
@@ -41,7 +42,7 @@ describe('archiving', () => {
     expect((await sending(bob)).status).toBe(201);
     const told = await updates();
     expect(told).toMatchObject([{ actor_id: ada.user.id, archived: true, version: 2 }, { archived: false, version: 3 }]);
-    await vi.waitFor(() => expect(eventsOf(socket).filter(({ type }) => type === 'channel.changed')).toMatchObject([
+    await soon(() => expect(liveEventsOf(socket).filter(({ type }) => type === 'channel.changed')).toMatchObject([
       { id: told[0]?.id, actor_id: ada.user.id, archived_at: expect.any(String), version: 2 }, { id: told[1]?.id, archived_at: null, version: 3 },
     ]));
     socket.close();

@@ -1,10 +1,11 @@
 import { sql } from 'drizzle-orm';
 import { uuidv7 } from 'uuidv7';
-import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { type Channel, channelSchema } from '../../protocol/api.ts';
 import { directoryEventSchema } from '../../protocol/directory-events.ts';
+import { soon } from '../../tests/support/soon.ts';
 import { bodyOf, type Caller, expectProblem, newCaller, newChannel, onPostgres } from '../api-fixture.ts';
-import { bearer, channelSocket, eventsOf, openSocket } from '../socket-fixture.ts';
+import { bearer, channelSocket, liveEventsOf, openSocket } from '../socket-fixture.ts';
 
 let ada: Caller;
 let bob: Caller;
@@ -37,7 +38,7 @@ describe('a change of a channel', () => {
 
     const [first, second, ...more] = await updates();
     expect([first, second, more]).toMatchObject([{ actor_id: ada.user.id, channel: { name, topic: '', purpose: 'τέλος' }, archived: false, version: 2 }, { channel: { topic: 'now' }, version: 3 }, []]);
-    await vi.waitFor(() => expect(eventsOf(socket).filter(({ type }) => type === 'channel.changed')).toMatchObject([
+    await soon(() => expect(liveEventsOf(socket).filter(({ type }) => type === 'channel.changed')).toMatchObject([
       { id: first?.id, actor_id: ada.user.id, name, topic: '', purpose: 'τέλος', archived_at: null, version: 2 }, { id: second?.id, topic: 'now', version: 3 },
     ]));
     socket.close();

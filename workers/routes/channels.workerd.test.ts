@@ -5,8 +5,9 @@ import { uuidv7 } from 'uuidv7';
 import { describe, expect, it, vi } from 'vitest';
 import { bootstrapSchema, channelPageSchema, channelSchema, memberPageSchema, memberSchema } from '../../protocol/api.ts';
 import { directoryEventSchema } from '../../protocol/directory-events.ts';
+import { soon } from '../../tests/support/soon.ts';
 import { bodyOf, drained, expectProblem, newCaller, newChannel, onPostgres, send, type Caller } from '../api-fixture.ts';
-import { bearer, eventsOf, INBOX_SOCKET, openSocket } from '../socket-fixture.ts';
+import { bearer, liveEventsOf, INBOX_SOCKET, openSocket } from '../socket-fixture.ts';
 
 const directoryEvents = async (key: string) => {
   const rows = await onPostgres((db) => db.execute<{ type: string; data: unknown; traceparent: string | null }>(sql`
@@ -111,15 +112,15 @@ describe('a new channel', () => {
     const devices = [await openSocket(INBOX_SOCKET, bearer(ada)), await openSocket(INBOX_SOCKET, bearer(ada))];
     const name = `c-${uuidv7()}`;
     const { id } = bodyOf(await create(ada, name, 'key-1'), 201, channelSchema);
-    const seen = () => devices.map((device) => eventsOf(device).map(({ type, id: event }) => [type, event]));
+    const seen = () => devices.map((device) => liveEventsOf(device).map(({ type, id: event }) => [type, event]));
     const { id: event_id, actor_id, role, version } = await joinedBy(id);
     const once = [['channel.joined', event_id]];
-    await vi.waitFor(() => expect(seen()).toEqual([once, once]));
+    await soon(() => expect(seen()).toEqual([once, once]));
     expect((await create(ada, name, 'key-1')).headers.get('idempotency-replayed')).toBe('true');
     const change = { event_id, channel_id: id, actor_id, role, version };
     expect(await env.INBOXES.getByName(ada.user.id).tell(ada.user.id, { changes: [change], notices: [], badges: [] })).toEqual({ status: 'told' });
     const other = await newChannel(ada);
-    await vi.waitFor(() => expect(seen()[0]).toHaveLength(2));
+    await soon(() => expect(seen()[0]).toHaveLength(2));
     const both = [...once, ['channel.joined', (await joinedBy(other.id)).id]];
     expect(seen()).toEqual([both, both]);
     for (const device of devices) device.close();

@@ -1,10 +1,11 @@
 import { sql } from 'drizzle-orm';
 import { uuidv7 } from 'uuidv7';
-import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { bootstrapSchema, channelPageSchema, type DirectChannel, directChannelPageSchema, directChannelSchema, memberPageSchema } from '../../protocol/api.ts';
 import { directoryEventSchema } from '../../protocol/directory-events.ts';
+import { soon } from '../../tests/support/soon.ts';
 import { bodyOf, type Caller, drained, expectProblem, newCaller, newChannel, onPostgres, send } from '../api-fixture.ts';
-import { bearer, channelSocket, eventsOf, INBOX_SOCKET, openSocket } from '../socket-fixture.ts';
+import { bearer, channelSocket, liveEventsOf, INBOX_SOCKET, openSocket } from '../socket-fixture.ts';
 
 const PATH = '/v1/direct-channels';
 let ada: Caller;
@@ -54,7 +55,7 @@ describe('a direct channel', () => {
       { type: 'channel.member_added', user_id: user_ids[0], role: 'member', version: 1 }, { type: 'channel.member_added', user_id: user_ids[1], version: 2 },
     ]);
     const told = events.find((event) => event.type === 'channel.member_added' && event.user_id === bob.user.id);
-    await vi.waitFor(() => expect(eventsOf(inbox)).toMatchObject([{ type: 'channel.joined', id: told?.id, channel_id: id, actor_id: ada.user.id }]));
+    await soon(() => expect(liveEventsOf(inbox)).toMatchObject([{ type: 'channel.joined', id: told?.id, channel_id: id, actor_id: ada.user.id }]));
     inbox.close();
   });
 
@@ -72,7 +73,7 @@ describe('a direct channel', () => {
     }
     const live = await openSocket(channelSocket(id), bearer(bob));
     await send(ada, id, 'live');
-    await vi.waitFor(() => expect(eventsOf(live)).toMatchObject([{ type: 'message.created', text: 'live' }]));
+    await soon(() => expect(liveEventsOf(live)).toMatchObject([{ type: 'message.created', text: 'live' }]));
     live.close();
   });
 

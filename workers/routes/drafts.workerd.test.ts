@@ -4,7 +4,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { type Draft, draftPageSchema, draftSchema, MAX_DRAFTS } from '../../protocol/drafts.ts';
 import { type Answer, bodyOf, type Caller, drained, expectProblem, newCaller, newChannel, onPostgres, send } from '../api-fixture.ts';
 import { newFile } from '../file-fixture.ts';
-import { bearer, eventsOf, INBOX_SOCKET, openSocket } from '../socket-fixture.ts';
+import { bearer, liveEventsOf, INBOX_SOCKET, openSocket } from '../socket-fixture.ts';
 
 const MINE = '/v1/me/drafts';
 const saved = (answer: Answer): Draft => bodyOf(answer, 200, draftSchema);
@@ -98,7 +98,7 @@ it('other devices hear that a draft has changed, without its text', async () => 
   const ada = await newCaller();
   const { id: channel } = await newChannel(ada);
   const device = await openSocket(INBOX_SOCKET, bearer(ada));
-  const told = () => eventsOf(device).filter(({ type }) => type === 'draft.changed');
+  const told = () => liveEventsOf(device).filter(({ type }) => type === 'draft.changed');
   const { version } = saved(await ada.call('PUT', at(channel), { text: 'a secret thought' }));
   await vi.waitFor(() => expect(told()).toMatchObject([{ channel_id: channel, thread_id: null, version, deleted: false }]), 5_000);
   await ada.call('DELETE', at(channel));

@@ -7,6 +7,7 @@ import { messagePageSchema, type Message } from '../../protocol/api.ts';
 import {
   incomingWebhookPageSchema, MAX_INCOMING_WEBHOOKS, type NewIncomingWebhook, newIncomingWebhookSchema,
 } from '../../protocol/incoming-webhooks.ts';
+import { soon } from '../../tests/support/soon.ts';
 import { type Answer, bodyOf, type Caller, expectProblem, fetchApi, newCaller, newChannel, onPostgres, send } from '../api-fixture.ts';
 import { tsOf } from '../slack/ts.ts';
 
@@ -72,7 +73,7 @@ describe('incoming webhooks', () => {
     const ts = tsOf({ id: root.message_id, seq: root.seq ?? 0 });
     expect(said(await post(url, JSON.stringify({ text: 'reply', thread_ts: ts })))).toEqual([200, 'ok']);
     for (const bad of ['1.000001', 'x', 7]) expect(said(await post(url, JSON.stringify({ text: 'reply', thread_ts: bad })))).toEqual([400, 'thread_not_found']);
-    await vi.waitFor(async () => {
+    await soon(async () => {
       const { data } = bodyOf(await ada.call('GET', `/v1/channels/${channel}/messages/${root.message_id}/replies`), 200, messagePageSchema);
       expect(data.map(({ text }) => text)).toEqual(['reply']);
     });

@@ -8,10 +8,11 @@ import { MAX_ANNOUNCEMENTS } from '../../protocol/announcements.ts';
 import { type DirectoryEvent, directoryEventSchema } from '../../protocol/directory-events.ts';
 import { MAX_REDACTIONS } from '../../protocol/redactions.ts';
 import { MAX_TELLINGS } from '../../protocol/tellings.ts';
+import { soon } from '../../tests/support/soon.ts';
 import { createApp } from '../app.ts';
 import { type Caller, drained, expectProblem, newCaller, newChannel, newToken, onPostgres, ORIGIN, send } from '../api-fixture.ts';
 import { createServices } from '../services.ts';
-import { type ApiSocket, bearer, channelSocket, eventsOf, INBOX_SOCKET, openSocket } from '../socket-fixture.ts';
+import { type ApiSocket, bearer, channelSocket, liveEventsOf, INBOX_SOCKET, openSocket } from '../socket-fixture.ts';
 
 const app = createApp(createServices());
 
@@ -86,7 +87,7 @@ describe('announcements', () => {
     for (let n = 0; n < 2; n++) expect(await announce([removal])).toMatchObject({ status: 200, body: { data: [{ status: 'told' }] } });
     await closes(socket, 4003);
     expectProblem(await bob.call('POST', `/v1/channels/${id}/messages`, { client_msg_id: uuidv7(), text: 'x' }), 'not_a_member');
-    await vi.waitFor(() => expect(eventsOf(owners).filter(({ type }) => type === 'member.removed')).toHaveLength(1));
+    await soon(() => expect(liveEventsOf(owners).filter(({ type }) => type === 'member.removed')).toHaveLength(1));
     owners.close();
   });
 
@@ -160,7 +161,7 @@ describe('redactions', () => {
     for (let n = 0; n < 2; n++) {
       expect(await redact([one, { ...one, channel_id: uuidv7() }])).toMatchObject({ status: 200, body: { data: [{ status: 'told', after: null }, { status: 'unknown' }] } });
     }
-    await vi.waitFor(() => expect(eventsOf(socket).filter(({ type }) => type === 'message.deleted')).toMatchObject([{ message_id, actor_id: ada.user.id }]));
+    await soon(() => expect(liveEventsOf(socket).filter(({ type }) => type === 'message.deleted')).toMatchObject([{ message_id, actor_id: ada.user.id }]));
     socket.close();
   });
 });

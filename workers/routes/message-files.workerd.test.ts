@@ -6,7 +6,7 @@ import { commandResultSchema } from '../../protocol/frames.ts';
 import type { FileState } from '../../protocol/files.ts';
 import { bodyOf, type Caller, drained, expectProblem, newCaller, newChannel, send } from '../api-fixture.ts';
 import { fetchWith, newFile, setStatus } from '../file-fixture.ts';
-import { type ApiSocket, bearer, channelSocket, eventsOf, openSocket } from '../socket-fixture.ts';
+import { type ApiSocket, bearer, channelSocket, liveEventsOf, openSocket } from '../socket-fixture.ts';
 
 async function newMember(owner: Caller, channelId: string): Promise<Caller> {
   const member = await newCaller();
@@ -17,8 +17,8 @@ async function newMember(owner: Caller, channelId: string): Promise<Caller> {
 /** The first events that come, as soon as there are so many. */
 const events = (socket: ApiSocket, count: number) =>
   vi.waitFor(() => {
-    expect(eventsOf(socket).length).toBeGreaterThanOrEqual(count);
-    return eventsOf(socket);
+    expect(liveEventsOf(socket).length).toBeGreaterThanOrEqual(count);
+    return liveEventsOf(socket);
   }, 10_000);
 
 async function readMessage(caller: Caller, channelId: string, messageId: string) {

@@ -7,8 +7,9 @@ import { messageSchema } from '../../protocol/api.ts';
 import { auditPageSchema } from '../../protocol/audit.ts';
 import { directoryEventSchema } from '../../protocol/directory-events.ts';
 import { MAX_OPEN_REPORTS, ownReportSchema, type Report, reportDetailSchema, reportPageSchema, reportSchema } from '../../protocol/moderation.ts';
+import { soon } from '../../tests/support/soon.ts';
 import { type Answer, bodyOf, type Caller, drained, expectProblem, newCaller, newChannel, newToken, onPostgres, send } from '../api-fixture.ts';
-import { bearer, channelSocket, eventsOf, openSocket } from '../socket-fixture.ts';
+import { bearer, channelSocket, liveEventsOf, openSocket } from '../socket-fixture.ts';
 
 let admin: Caller;
 let moderator: Caller;
@@ -54,7 +55,7 @@ describe('the removal of a message', () => {
   it('by who moderates and is no member deletes it for everybody at once, and is audited with its reason', async () => {
     const socket = await openSocket(channelSocket(channel), bearer(bob));
     expect((await remove(moderator)).body).toEqual({ message_id: message, channel_id: channel });
-    await vi.waitFor(() => expect(eventsOf(socket).at(-1)).toMatchObject({ type: 'message.deleted', message_id: message, actor_id: moderator.user.id, by_moderator: true }));
+    await soon(() => expect(liveEventsOf(socket).at(-1)).toMatchObject({ type: 'message.deleted', message_id: message, actor_id: moderator.user.id, by_moderator: true }));
     await isRemoved();
     const [act, ...more] = await audited(message);
     expect([act?.act, act?.actor_id, more]).toEqual(['message.removal_ordered', moderator.user.id, []]);

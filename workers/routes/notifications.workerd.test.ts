@@ -3,6 +3,7 @@ import { sql } from 'drizzle-orm';
 import { describe, expect, it, vi } from 'vitest';
 import { noticeOf, telling } from '../../durable-objects/user-inbox/inbox-fixture.ts';
 import { notificationPageSchema } from '../../protocol/api.ts';
+import { soon } from '../../tests/support/soon.ts';
 import { bodyOf, type Caller, drained, expectProblem, newCaller, newChannel, onPostgres, send } from '../api-fixture.ts';
 
 const LIST = '/v1/me/notifications';
@@ -44,12 +45,12 @@ describe('notifications', () => {
     const seqs = (await list(ada)).data.map(({ seq }) => seq).toReversed();
     await ada.call('PUT', `/v1/channels/${channelId}/read-state`, { read_pos: sent[1]?.pos });
     const unread = async () => (await list(ada, '?unread=true')).data.map(({ text }) => text);
-    await vi.waitFor(async () => expect(await unread()).toEqual(['message 4', 'message 3']));
+    await soon(async () => expect(await unread()).toEqual(['message 4', 'message 3']));
     expect((await mark(ada, seqs[2] ?? 0)).body).toEqual({ read_seq: seqs[2] });
     expect((await mark(ada, 1)).body).toEqual({ read_seq: seqs[2] });
-    await vi.waitFor(async () => expect(await unread()).toEqual(['message 4']));
+    await soon(async () => expect(await unread()).toEqual(['message 4']));
     const all = await mark(ada, null);
-    await vi.waitFor(async () => expect(await list(ada, '?unread=true')).toMatchObject({ data: [], read_seq: (all.body as { read_seq: number }).read_seq }));
+    await soon(async () => expect(await list(ada, '?unread=true')).toMatchObject({ data: [], read_seq: (all.body as { read_seq: number }).read_seq }));
     expect((await list(ada)).data.map(({ read }) => read)).toEqual([true, true, true, true]);
   });
 

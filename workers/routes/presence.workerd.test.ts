@@ -3,6 +3,7 @@ import { sql } from 'drizzle-orm';
 import { describe, expect, it, vi } from 'vitest';
 import { InboxTestSocket } from '../../durable-objects/user-inbox/inbox-fixture.ts';
 import { myPresenceSchema } from '../../protocol/api.ts';
+import { soon } from '../../tests/support/soon.ts';
 import { bodyOf, expectProblem, newCaller, onPostgres, type Caller } from '../api-fixture.ts';
 
 const PATH = '/v1/me/presence';
@@ -23,7 +24,7 @@ describe('what one chooses to be seen as', () => {
     const device = await openInbox(ada);
     const chosen = await put(ada, dnd);
     expect([bodyOf(chosen, 200, myPresenceSchema), chosen.headers.get('etag')]).toEqual([{ ...dnd, version: 1 }, '"1"']);
-    await vi.waitFor(() => expect(device.events).toMatchObject([{ type: 'presence.chosen', ...dnd }]));
+    await soon(() => expect(device.events).toMatchObject([{ type: 'presence.chosen', ...dnd }]));
     const seen = () => env.INBOXES.getByName(ada.user.id).watchPresence(ada.user.id, ada.user.id);
     await vi.waitFor(async () => expect(await seen()).toMatchObject({ presence: { state: 'dnd', status: dnd.status } }), { timeout: 9_000, interval: 200 });
     expect((await ada.call('GET', PATH)).body).toEqual({ ...dnd, version: 1 });

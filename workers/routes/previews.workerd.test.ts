@@ -7,7 +7,7 @@ import { commandResultSchema } from '../../protocol/frames.ts';
 import type { LinkPreview } from '../../protocol/previews.ts';
 import { bodyOf, type Caller, drained, expectProblem, newCaller, newChannel, onPostgres, send } from '../api-fixture.ts';
 import { announcePreviews } from '../preview-fixture.ts';
-import { bearer, channelSocket, eventsOf, openSocket } from '../socket-fixture.ts';
+import { bearer, channelSocket, liveEventsOf, openSocket } from '../socket-fixture.ts';
 
 let ada: Caller;
 let bob: Caller;
@@ -37,7 +37,7 @@ describe('previews', () => {
     for (let times = 0; times < 2; times += 1) expect(await announce([news(root.message_id), news(reply.message_id)])).toEqual(TOLD);
     await after(ada);
     const told = await vi.waitFor(() => {
-      const found = eventsOf(socket).filter(({ type }) => type.startsWith('message.preview'));
+      const found = liveEventsOf(socket).filter(({ type }) => type.startsWith('message.preview'));
       expect(found).toHaveLength(2);
       return found;
     }, 10_000);

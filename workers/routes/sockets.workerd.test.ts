@@ -1,9 +1,10 @@
 import { exports } from 'cloudflare:workers';
 import { uuidv7 } from 'uuidv7';
-import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { socketTicketSchema } from '../../protocol/api.ts';
 import { problemSchema } from '../../protocol/errors.ts';
 import { inboxServerFrameSchema, serverFrameSchema, type InboxServerFrame, type ServerFrame } from '../../protocol/frames.ts';
+import { soon } from '../../tests/support/soon.ts';
 import { bodyOf, expectProblem, fetchApi, newCaller, newChannel, newToken, ORIGIN, send, type Caller } from '../api-fixture.ts';
 
 interface Opened {
@@ -44,7 +45,7 @@ describe('a channel\'s socket', () => {
     const { frames, socket, response } = await open(id, { ...bearer(ada), 'Sec-WebSocket-Protocol': 'colink.v1' }, `?epoch=1&since=${(seq ?? 1) - 1}`);
     expect(response.headers.get('sec-websocket-protocol')).toBe('colink.v1');
     await send(ada, id, 'after');
-    await vi.waitFor(() => expect(frames.flatMap((frame) => (frame.type === 'events' ? frame.events : []))).toMatchObject([{ text: 'before' }, { text: 'after' }]));
+    await soon(() => expect(frames.flatMap((frame) => (frame.type === 'events' ? frame.events : []))).toMatchObject([{ text: 'before' }, { text: 'after' }]));
     expect(frames[0]).toMatchObject({ type: 'welcome', recovered: true });
     socket?.close(1000);
   });
@@ -106,7 +107,7 @@ async function openInbox(headers: Record<string, string>, query = ''): Promise<{
 describe('the socket of an inbox', () => {
   it('opens for a bearer, and for a ticket once, with what is unread (P2, P3)', async () => {
     const [byToken, ticket] = [await openInbox(bearer(ada)), await ticketOf(ada)];
-    await vi.waitFor(() => expect(byToken.frames).toMatchObject([{ type: 'welcome', recovered: false }, { type: 'badges', full: true, badges: [] }]));
+    await soon(() => expect(byToken.frames).toMatchObject([{ type: 'welcome', recovered: false }, { type: 'badges', full: true, badges: [] }]));
     const byTicket = await openInbox(offering(ticket));
     expect([byTicket.response.status, byTicket.response.headers.get('sec-websocket-protocol')]).toEqual([101, 'colink.v1']);
     expect((await openInbox(offering(ticket))).response.status).toBe(401);
@@ -130,7 +131,7 @@ describe('the socket of an inbox', () => {
     await bob.call('PUT', `/v1/channels/${joined}/read-state`, { read_pos: 4 });
     await bob.call('DELETE', `/v1/channels/${joined}/members/me`);
     expectProblem(await bob.call('PUT', `/v1/channels/${joined}/read-state`, { read_pos: 5 }), 'not_a_member');
-    await vi.waitFor(() => expect(frames.flatMap((frame) => (frame.type === 'events' ? frame.events : []))).toMatchObject([
+    await soon(() => expect(frames.flatMap((frame) => (frame.type === 'events' ? frame.events : []))).toMatchObject([
       { seq: 1, type: 'channel.joined', channel_id: joined, role: 'member', actor_id: bob.user.id },
       { seq: 2, type: 'read.moved', channel_id: joined, read_pos: 4 },
       { seq: 3, type: 'channel.left', channel_id: joined, actor_id: bob.user.id },

@@ -4,7 +4,7 @@ import { describe, expect, it, vi } from 'vitest';
 import type { InboxEvent } from '../../protocol/inbox-events.ts';
 import { type FollowedThreadPage, followedThreadPageSchema, type ThreadState, threadReadStateSchema, threadStateSchema } from '../../protocol/threads.ts';
 import { type Answer, bodyOf, type Caller, drained, expectProblem, newCaller, newChannel, onPostgres, send } from '../api-fixture.ts';
-import { bearer, eventsOf, INBOX_SOCKET, openSocket } from '../socket-fixture.ts';
+import { bearer, liveEventsOf, INBOX_SOCKET, openSocket } from '../socket-fixture.ts';
 
 const following = (channelId: string, messageId: string): string => `/v1/channels/${channelId}/messages/${messageId}/following`;
 const readState = (channelId: string, messageId: string): string => `/v1/channels/${channelId}/messages/${messageId}/read-state`;
@@ -114,7 +114,7 @@ describe('what of a thread is unread', () => {
     const { ada, bob, channel, root, reply } = await newBed();
     await reply(bob, 'one');
     const device = await openSocket(INBOX_SOCKET, bearer(ada));
-    const told = () => eventsOf(device).flatMap((event) => (event.type === 'thread.read' ? [event.read_tpos] : []));
+    const told = () => liveEventsOf(device).flatMap((event) => (event.type === 'thread.read' ? [event.read_tpos] : []));
     expect(await mark(ada, channel, root, 1_000)).toBe(1);
     await vi.waitFor(() => expect(told()).toEqual([1]), 5_000);
     await reply(bob, 'two');
@@ -153,7 +153,7 @@ it('other devices hear of both, each once (G2)', async () => {
   const { ada, bob, channel, root, reply } = await newBed();
   await reply(bob, 'one');
   const device = await openSocket(INBOX_SOCKET, bearer(ada));
-  const told = () => eventsOf(device).filter((event): event is Extract<InboxEvent, { type: 'thread.read' | 'thread.followed' }> => event.type === 'thread.read' || event.type === 'thread.followed');
+  const told = () => liveEventsOf(device).filter((event): event is Extract<InboxEvent, { type: 'thread.read' | 'thread.followed' }> => event.type === 'thread.read' || event.type === 'thread.followed');
   await mark(ada, channel, root, 1);
   await vi.waitFor(() => expect(told()).toHaveLength(1), 5_000);
   await mark(ada, channel, root, 1);
