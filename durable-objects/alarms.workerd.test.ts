@@ -19,8 +19,9 @@ const alarmAt = (object: DurableObjectStub): Promise<number | null> => runInDura
 const isResting = (object: DurableObjectStub): Promise<void> => vi.waitFor(async () => expect(await alarmAt(object)).toBeNull(), { timeout: 10_000, interval: 200 });
 async function ringInVain(object: () => DurableObjectStub): Promise<void> {
   for (let n = 0; n < MANY; n++) {
-    expect([n, await runDurableObjectAlarm(object())]).toEqual([n, true]);
-    expect(await alarmAt(object())).not.toBeNull();
+    // There is none while one rings that the platform itself has found due.
+    await soon(async () => expect([n, await runDurableObjectAlarm(object())]).toEqual([n, true]));
+    await soon(async () => expect(await alarmAt(object())).not.toBeNull());
   }
 }
 const fill = ({ room, channelId, alice }: RoomFixture, count: number) => room.executeBatch(channelId, alice, range(1, count).map((n) => sendOf(`x ${n}`)));
@@ -34,7 +35,7 @@ it.concurrent('a room that cannot reach Postgres rings until it can, and then dr
   await ringInVain(() => fixture.room);
   await withEnv(fixture.room, { POSTGRES: env.POSTGRES });
   await runDurableObjectAlarm(fixture.room);
-  await vi.waitFor(async () => expect((await fixture.drained()).drained_seq).toBe(6), 5_000);
+  await vi.waitFor(async () => expect((await fixture.drained()).drained_seq).toBe(6), 10_000);
   await isResting(fixture.room);
 }, 60_000);
 
@@ -47,7 +48,7 @@ it.concurrent('and so does an inbox', async () => {
   await ringInVain(() => inbox);
   await withEnv(inbox, { POSTGRES: env.POSTGRES });
   await runDurableObjectAlarm(inbox);
-  await vi.waitFor(async () => expect((await stored()).drained_seq).toBe(2), 5_000);
+  await vi.waitFor(async () => expect((await stored()).drained_seq).toBe(2), 10_000);
   await isResting(inbox);
 }, 60_000);
 
@@ -76,7 +77,7 @@ it.concurrent('what the platform has given up is set again by the next instance,
     await storage.deleteAlarm();
   });
   await evictDurableObject(room);
-  await vi.waitFor(async () => expect(await alarmAt(room)).toBeGreaterThan(Date.now()), 5_000);
+  await vi.waitFor(async () => expect(await alarmAt(room)).toBeGreaterThan(Date.now()), 10_000);
   const purposes = await runInDurableObject(room, (_, { storage }) => storage.sql.exec('SELECT purpose FROM alarms').toArray().map(({ purpose }) => purpose));
   expect(purposes).toContain('auth');
 }, 60_000);
@@ -93,6 +94,6 @@ it.concurrent('an alarm that rings while a room starts over does not stand in th
   });
   await evictDurableObject(room);
   expect(await runDurableObjectAlarm(room)).toBe(true);
-  const brief = await connect({ ...alice, expires_at: Date.now() + 3_000 });
-  await vi.waitFor(() => expect(brief.closed?.code).toBe(4001), 8_000);
+  const brief = await connect({ ...alice, expires_at: Date.now() + 5_000 });
+  await vi.waitFor(() => expect(brief.closed?.code).toBe(4001), 20_000);
 }, 60_000);

@@ -1,41 +1,18 @@
 import { runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { uuidv7 } from 'uuidv7';
 import { expect, it, vi } from 'vitest';
+import { fallsAsleep } from './asleep-fixture.ts';
 import { range, roomFixture, type RoomFixture, sendOf, type TestSocket, withPostgres } from './channel-room/room-fixture.ts';
 import type { Actor } from './sockets/actor-api.ts';
 import { inboxFixture } from './user-inbox/inbox-fixture.ts';
 
-/** The platform lets an idle object sleep after 10 s. A timer, an open connection or a call under way would keep it awake, whatever they are for. */
-const ASLEEP_MS = 13_000;
-/** With these set an object sleeps on, and is woken for somebody's sake. */
-const FOR_LATER = new Set(['auth', 'presence', 'sweep']);
 const NOWHERE = { connectionString: 'postgres://nobody:x@127.0.0.1:1/none' };
 
-const instances = new WeakMap<object, number>();
-let seen = 0;
-const instanceOf = (object: DurableObjectStub): Promise<number> =>
-  runInDurableObject(object, (instance) => {
-    const known = instances.get(instance) ?? (seen += 1);
-    instances.set(instance, known);
-    return known;
-  });
 const pointAt = (object: DurableObjectStub, POSTGRES: { connectionString: string }): Promise<void> =>
   runInDurableObject(object, (instance) => void Object.assign(instance, { env: { ...env, POSTGRES } }));
-const alarmsOf = (object: DurableObjectStub): Promise<unknown[]> =>
-  runInDurableObject(object, (_, { storage }) => storage.sql.exec('SELECT purpose FROM alarms').toArray().map(({ purpose }) => purpose));
-
-/** Whatever it has just done: it comes to rest, and then sleeps. */
-async function fallsAsleep(object: () => DurableObjectStub): Promise<void> {
-  await vi.waitFor(async () => expect((await alarmsOf(object())).filter((purpose) => !FOR_LATER.has(String(purpose)))).toEqual([]), { timeout: 15_000, interval: 500 });
-  const before = await instanceOf(object());
-  await sleep(ASLEEP_MS);
-  expect(await instanceOf(object())).not.toBe(before);
-}
-
 const fill = ({ room, channelId, alice }: RoomFixture, count: number) => room.executeBatch(channelId, alice, range(1, count).map((n) => sendOf(`x ${n}`)));
-const isDrained = ({ drained }: RoomFixture, seq: number): Promise<void> => vi.waitFor(async () => expect((await drained()).drained_seq).toBe(seq), 10_000);
+const isDrained = ({ drained }: RoomFixture, seq: number): Promise<void> => vi.waitFor(async () => expect((await drained()).drained_seq).toBe(seq), 20_000);
 
 it.concurrent('a room sleeps after it has read older events for its sockets', async () => {
   const fixture = await roomFixture();
@@ -47,7 +24,7 @@ it.concurrent('a room sleeps after it has read older events for its sockets', as
   });
   await fallsAsleep(() => fixture.room);
   const reader = (await fixture.connect(fixture.bob, { epoch: 1, seq: 0 })).ackAll();
-  await vi.waitFor(() => expect(reader.seqs).toEqual(range(1, 20)), 5_000);
+  await vi.waitFor(() => expect(reader.seqs).toEqual(range(1, 20)), 10_000);
   await fallsAsleep(() => fixture.room);
   expect(reader.closed).toBeNull();
 }, 90_000);
@@ -73,7 +50,7 @@ it.concurrent('a room and an inbox sleep after commands that they have refused, 
   socket.send({ type: 'edit', id: 'edit', message_id: uuidv7(), text: 'x' });
   for (const frame of ['{', '{"type":"shout"}']) socket.send(frame);
   own.send({ type: 'read', id: 'read', channel_id: uuidv7(), pos: 1 });
-  await vi.waitFor(() => expect([socket.result('edit'), own.result('read')]).toMatchObject([{ problem: { code: 'not_found' } }, { problem: { code: 'not_found' } }]), 5_000);
+  await vi.waitFor(() => expect([socket.result('edit'), own.result('read')]).toMatchObject([{ problem: { code: 'not_found' } }, { problem: { code: 'not_found' } }]), 10_000);
   await Promise.all([fallsAsleep(() => fixture.room), fallsAsleep(() => fixture.inbox)]);
   expect([socket.closed, own.closed, inbox.id]).toMatchObject([null, null, {}]);
 }, 60_000);

@@ -23,13 +23,13 @@ const storedSeqs = (channelId: string): Promise<number[]> =>
 const fill = ({ room, channelId, alice }: RoomFixture, count: number, name: string) =>
   room.executeBatch(channelId, alice, range(1, count).map((n) => sendOf(`${name} ${n}`)));
 const isDrained = async ({ channelId, drained }: RoomFixture, seq: number): Promise<void> => {
-  await vi.waitFor(async () => expect((await drained()).drained_seq).toBe(seq), 10_000);
+  await vi.waitFor(async () => expect((await drained()).drained_seq).toBe(seq), 20_000);
   expect(await storedSeqs(channelId)).toEqual(range(1, seq));
 };
 
 /** The room has closed its connection and cleared its alarm. */
 const isResting = (room: DurableObjectStub<ChannelRoom>): Promise<void> =>
-  vi.waitFor(async () => expect(await runInDurableObject(room, (_, state) => state.storage.getAlarm())).toBeNull(), 5_000);
+  vi.waitFor(async () => expect(await runInDurableObject(room, (_, state) => state.storage.getAlarm())).toBeNull(), 10_000);
 
 it('stores every event in order, and messages as they are (G6)', async () => {
   const fixture = await roomFixture();
@@ -81,7 +81,7 @@ it('takes nothing more once 10,000 events are not stored, and again when they ar
   await runDurableObjectAlarm(room);
   await isDrained(fixture, 10_001);
   expect(await room.execute(channelId, alice, sendOf('again'))).toHaveProperty('ok');
-});
+}, 60_000);
 
 it('continues after a crash with what was not stored (G1, G6)', async () => {
   const fixture = await roomFixture();
@@ -142,7 +142,7 @@ it('ends an instance that a newer one has fenced, and loses nothing (G1)', async
   const socket = await connect(bob, { epoch: 1, seq: 3 });
   await withPostgres((sql) => sql`UPDATE conversation_logs SET fence = 1000 WHERE channel_id = ${channelId}`);
   await fixture.room.execute(channelId, alice, sendOf('b'));
-  await vi.waitFor(() => expect(socket.closed).not.toBeNull(), 5_000);
+  await vi.waitFor(() => expect(socket.closed).not.toBeNull(), 10_000);
   await fill(fixture, 1, 'c');
   await isDrained(fixture, 5);
 });
@@ -155,8 +155,8 @@ it('starts over from Postgres in a new epoch where that has another log, and kee
   await abortAllDurableObjects();
   await withPostgres((sql) => sql`UPDATE conversation_logs SET epoch = 7, fence = 50 WHERE channel_id = ${channelId}`);
   await fixture.room.execute(channelId, alice, sendOf('given up'));
-  await vi.waitFor(async () => expect((await fixture.drained()).epoch).toBe(7), 5_000);
-  await vi.waitFor(async () => expect(await fixture.room.execute(channelId, alice, sendOf('anew', 'anew'))).toMatchObject({ ok: { seq: 4, pos: 4 } }), 5_000);
+  await vi.waitFor(async () => expect((await fixture.drained()).epoch).toBe(7), 10_000);
+  await vi.waitFor(async () => expect(await fixture.room.execute(channelId, alice, sendOf('anew', 'anew'))).toMatchObject({ ok: { seq: 4, pos: 4 } }), 10_000);
   await isDrained(fixture, 4);
   const { epoch } = await logState(fixture.room);
   expect(epoch).toBeGreaterThan(7);

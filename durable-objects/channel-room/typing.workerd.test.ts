@@ -13,7 +13,7 @@ it('shows the others who types, in the channel or in a thread, until the message
   ada.send({ type: 'typing', thread_id });
   await soon(() => expect(typingOf(reader)).toEqual([[{ user_id: alice.user_id, thread_id }]]));
   await room.execute(channelId, alice, { ...sendOf('typed'), thread_id });
-  await vi.waitFor(() => expect(typingOf(reader).at(-1)).toEqual([]), 3_000);
+  await vi.waitFor(() => expect(typingOf(reader).at(-1)).toEqual([]), 10_000);
   expect(typingOf(ada)).toEqual([]);
 });
 
@@ -22,6 +22,6 @@ it('passes over who types in a thread that is none, and shows who joins what is 
   const ada = await connect(alice);
   ada.send({ type: 'typing', thread_id: uuidv7() });
   ada.send({ type: 'typing' });
-  await vi.waitFor(async () => expect(typingOf(await connect(bob))).toEqual([[{ user_id: alice.user_id, thread_id: null }]]), 3_000);
+  await vi.waitFor(async () => expect(typingOf(await connect(bob))).toEqual([[{ user_id: alice.user_id, thread_id: null }]]), 10_000);
   expect(ada.frames.map(({ type }) => type)).not.toContain('problem');
 });

@@ -11,7 +11,7 @@ const { room: roomLimit, node: nodeLimit } = SOCKET_LIMITS;
 beforeAll(() => void Object.assign(SOCKET_LIMITS, { room: 1, node: 2 }));
 afterAll(() => void Object.assign(SOCKET_LIMITS, { room: roomLimit, node: nodeLimit }));
 
-const PATIENCE = { timeout: 9_000, interval: 100 };
+const PATIENCE = { timeout: 20_000, interval: 100 };
 const frames = (socket: TestSocket) => socket.frames.filter((frame) => frame.type === 'presence');
 const stateOf = (socket: TestSocket, userId: string): string | undefined =>
   frames(socket).flatMap(({ users }) => users ?? []).findLast(({ user_id }) => user_id === userId)?.state;
@@ -28,7 +28,7 @@ it('a socket on a node sees who comes and turns idle, as one at the room does, a
   await vi.waitFor(() => sockets.forEach((socket) => expect(stateOf(socket, alice.user_id)).toBe('away')), PATIENCE);
   sockets[2]?.send({ type: 'watch', presence: true });
   await vi.waitFor(() => expect(sockets.slice(2).map((socket) => frames(socket).at(-1))).toMatchObject([{ full: true, present: 1 }]), PATIENCE);
-}, 60_000);
+}, 90_000);
 
 /** So many more, that a channel tells numbers instead of names. */
 const addMembers = (channelId: string, count: number) =>
@@ -47,16 +47,16 @@ it('a large channel counts a user once, with sockets at the room and on two node
   const sockets = [await connect(alice), await connect(alice), await connect(bob), await connect(bob)];
   const present = (): unknown[] => [sockets[0], sockets[3]].map((socket) => (socket === undefined ? null : frames(socket).at(-1)));
   for (const socket of sockets) socket.send({ type: 'watch', presence: true });
-  await vi.waitFor(() => expect(present()).toMatchObject([{ users: null, present: 2 }, { users: null, present: 2 }]), { timeout: 15_000 });
+  await vi.waitFor(() => expect(present()).toMatchObject([{ users: null, present: 2 }, { users: null, present: 2 }]), PATIENCE);
   await evictDurableObject(fixture.room);
   await evictDurableObject(env.NODES.getByName(nodeName(channelId, 1)));
   sockets[0]?.send({ type: 'watch', presence: true });
   const joined = await connect(await memberOf(fixture));
-  await vi.waitFor(() => expect(present()).toMatchObject([{ present: 3 }, { present: 3 }]), { timeout: 15_000 });
+  await vi.waitFor(() => expect(present()).toMatchObject([{ present: 3 }, { present: 3 }]), PATIENCE);
   sockets[2]?.close();
   joined.close();
-  await vi.waitFor(() => expect(present()).toMatchObject([{ present: 2 }, { present: 2 }]), { timeout: 15_000 });
-}, 60_000);
+  await vi.waitFor(() => expect(present()).toMatchObject([{ present: 2 }, { present: 2 }]), PATIENCE);
+}, 90_000);
 
 async function memberOf(fixture: RoomFixture): Promise<Actor> {
   const actor = await fixture.stranger();

@@ -15,7 +15,7 @@ it('hears of what rooms do, and remembers it', async () => {
     expect(text).toMatch(/^colink_room_events_drained_total 7$/m);
     expect(text).toMatch(/^colink_room_sockets 1$/m);
     expect(text).toMatch(/^colink_room_drain_lag_seconds 0$/m);
-  }, 5_000);
+  }, 15_000);
   await evictDurableObject(hub);
   expect(await hub.render()).toMatch(/^colink_room_events_appended_total 7$/m);
 });

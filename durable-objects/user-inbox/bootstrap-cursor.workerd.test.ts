@@ -46,7 +46,7 @@ it('a bootstrap taken at any moment, and the events after its inbox cursor, are 
   for (const bootstrap of taken) {
     const socket = await openSocket(since(bootstrap), bearer(caller));
     expect(socket.frames[0]).toMatchObject({ type: 'welcome', recovered: true, seq: bootstrap.inbox.as_of_seq });
-    await vi.waitFor(() => expect(inboxEvents(socket)).toHaveLength(head - bootstrap.inbox.as_of_seq), 5_000);
+    await vi.waitFor(() => expect(inboxEvents(socket)).toHaveLength(head - bootstrap.inbox.as_of_seq), 10_000);
     const state = stateOf(bootstrap);
     for (const event of inboxEvents(socket)) apply(state, event, (id) => fresh.get(id) ?? 0);
     expect([...state].toSorted()).toEqual([...fresh].toSorted());

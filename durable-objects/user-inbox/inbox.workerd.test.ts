@@ -14,7 +14,7 @@ describe('an inbox', () => {
     await soon(() => expect(laptop.result('r')).toMatchObject({ ok: { read_pos: 3 } }));
     await soon(() => expect(phone.events).toMatchObject([{ seq: 1, type: 'read.moved', channel_id: channelId, read_pos: 3 }]));
     await soon(() => expect(phone.badges).toEqual([{ channel_id: channelId, last_pos: 3, read_pos: 3, unread: 0, mentions: 0 }]));
-    await vi.waitFor(async () => expect(await stored()).toMatchObject({ drained_seq: 1, read_pos: 3 }), 5_000);
+    await vi.waitFor(async () => expect(await stored()).toMatchObject({ drained_seq: 1, read_pos: 3 }), 10_000);
     expect(await inbox.read(alice, channelId, 2)).toEqual({ ok: { read_pos: 3 } });
   });
 
@@ -28,7 +28,7 @@ describe('an inbox', () => {
     expect(await inbox.read(alice, channelId, Number.MAX_SAFE_INTEGER)).toEqual({ ok: { read_pos: 3 } });
     await written(1);
     await inbox.tell(alice.user_id, telling({ badges: [badgeOf(channelId, { last_pos: 4, read_pos: 3, as_of_seq: 4, unread: 1 })] }));
-    await vi.waitFor(async () => expect(await stored()).toMatchObject({ read_pos: 3 }), 5_000);
+    await vi.waitFor(async () => expect(await stored()).toMatchObject({ read_pos: 3 }), 10_000);
     expect(await inbox.read(alice, channelId, 4)).toEqual({ ok: { read_pos: 4 } });
   });
 
@@ -52,7 +52,7 @@ describe('an inbox', () => {
     const first = await open();
     await inbox.tell(alice.user_id, telling({ notices: [noticeOf(channelId, 5)] }));
     await inbox.read(alice, channelId, 3);
-    await vi.waitFor(async () => expect(await stored()).toMatchObject({ drained_seq: 2, read_pos: 3 }), 5_000);
+    await vi.waitFor(async () => expect(await stored()).toMatchObject({ drained_seq: 2, read_pos: 3 }), 10_000);
     await evictDurableObject(inbox);
     await runInDurableObject(inbox, (_, state) => state.storage.deleteAll());
     await evictDurableObject(inbox);
