@@ -40,7 +40,7 @@ describe('askAll', () => {
     const never: Dependency = { name: 'kafka', isRequired: false, reach: () => new Promise(() => {}) };
     const begun = performance.now();
     expect(await askAll([never, { name: 'postgres', isRequired: true, reach: async () => 1 }])).toEqual([reached('kafka', false), reached('postgres', true)]);
-    expect(performance.now() - begun).toBeLessThan(4_000);
+    expect(performance.now() - begun).toBeLessThan(10_000);
   });
 
   it('asks the Worker whether it lives, a broker whether it listens, Redis and clamd for an answer', async () => {

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { appendToLog, created, eventually } from '../tests/support/event-log.ts';
-import { type FleetProcess, startFleetProcess } from '../tests/support/fleet.ts';
+import { type FleetProcess, metricsOnceTheySay, startFleetProcess } from '../tests/support/fleet.ts';
 import { type TestDatabase, testDatabase } from '../tests/support/postgres.ts';
 import type { FleetStatus } from './status/fleet-status.ts';
 
@@ -43,10 +43,12 @@ describe.skipIf(broker === '')('fleet on Kafka', () => {
           (SELECT count(*)::integer FROM dead_letters WHERE published_at IS NOT NULL) AS published`;
       return row.indexed === 300 && row.published >= 1;
     }, 40_000);
-    const metrics = await (await fetch(`${url}/metrics`)).text();
-    expect(metrics).toContain('colink_relay_records_total 301');
-    expect(metrics).toContain('colink_relay_unrelayed_age_seconds 0');
-    expect(metrics).toContain('colink_relay_leading 1');
+    await metricsOnceTheySay(
+      url,
+      'colink_relay_records_total 301',
+      'colink_relay_unrelayed_age_seconds 0',
+      'colink_relay_leading 1',
+    );
 
     const status = await fleetStatus();
     const self = expect.stringMatching(new RegExp(`:${pid}$`));

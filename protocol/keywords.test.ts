@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { cpuMs } from '../tests/support/cpu-time.ts';
 import { phraseOf, phrasesIn, wordsOf } from './keywords.ts';
 import { MAX_KEYWORD_WORDS, MAX_MATCHED_WORDS, MAX_TEXT } from './limits.ts';
 import { notificationSettingsBodySchema, quietHoursSchema } from './notifications.ts';
@@ -47,10 +48,11 @@ describe('what a hostile text or keyword costs (G8)', () => {
     ['what one character becomes 18 by folding', '\ufdfa'.repeat(MAX_TEXT)],
     ['no word at all', '-'.repeat(MAX_TEXT)],
   ])('%s: no more than the same length of anything', (_, text) => {
-    const startedAt = performance.now();
-    for (let n = 0; n < 5; n++) expect(phrasesIn(text).size).toBeLessThanOrEqual(MAX_MATCHED_WORDS * MAX_KEYWORD_WORDS);
+    const spent = cpuMs(() => {
+      for (let n = 0; n < 5; n++) expect(phrasesIn(text).size).toBeLessThanOrEqual(MAX_MATCHED_WORDS * MAX_KEYWORD_WORDS);
+    });
     // A quadratic one would take minutes: 10,000 code units squared.
-    expect(performance.now() - startedAt).toBeLessThan(2_000);
+    expect(spent).toBeLessThan(2_000);
   });
 
   it('is bounded in words', () => {

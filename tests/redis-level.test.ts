@@ -97,7 +97,7 @@ describe('a Redis that fails is noticed by nobody', () => {
     const { port } = await serve(() => null);
     const since = performance.now();
     expect(await levelAt(port).get(ada.id)).toBeNull();
-    expect(performance.now() - since).toBeLessThan(2_000);
+    expect(performance.now() - since).toBeLessThan(10_000);
   });
 
   it.each(['{"result":"nonsense"}', `{"result":${JSON.stringify(JSON.stringify({ ...ada, role: 'king' }))}}`, 'no JSON', '{"error":"ERR"}'])(

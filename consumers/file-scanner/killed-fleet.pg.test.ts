@@ -2,9 +2,10 @@ import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EICAR } from '../../dev/clamd.ts';
 import { eventually } from '../../tests/support/event-log.ts';
-import { type FleetProcess, startFleetProcess } from '../../tests/support/fleet.ts';
+import { type FleetProcess, metricsOnceTheySay, startFleetProcess } from '../../tests/support/fleet.ts';
 import { Link } from '../../tests/support/link.ts';
 import { hasClamd, ScanBed, SOON } from '../../tests/support/scan-bed.ts';
+import { soon } from '../../tests/support/soon.ts';
 
 /** The lease of a file that died with its process, and some more. */
 const LEASE_MS = 60_000;
@@ -75,14 +76,16 @@ describe.skipIf(!hasClamd)('a process of the fleet that scans', { timeout: 150_0
     for (const [id, status] of verdicts) await bed.expectOneVerdict(id, status);
     expect((await bed.file(thumbnail))?.thumbnails).toHaveLength(2);
 
-    const metrics = await (await fetch(`${second.url}/metrics`)).text();
-    expect(metrics).toContain('colink_file_scans_total{outcome="clean"} 3');
-    expect(metrics).toContain('colink_file_scans_total{outcome="infected"} 1');
-    expect(metrics).toContain('colink_file_scan_seconds_count 4');
-    expect(metrics).toContain('colink_clamd_breaker_state{state="closed"} 1');
-    expect(metrics).toContain('colink_file_scans_waiting 0');
-    expect(metrics).toContain('colink_file_scan_oldest_waiting_seconds 0');
-    expect(metrics).toContain('colink_dependency_up{dependency="clamd"} 1');
+    await metricsOnceTheySay(
+      second.url,
+      'colink_file_scans_total{outcome="clean"} 3',
+      'colink_file_scans_total{outcome="infected"} 1',
+      'colink_file_scan_seconds_count 4',
+      'colink_clamd_breaker_state{state="closed"} 1',
+      'colink_file_scans_waiting 0',
+      'colink_file_scan_oldest_waiting_seconds 0',
+      'colink_dependency_up{dependency="clamd"} 1',
+    );
     expect(second.lines.join('\n')).not.toContain('a file"');
   });
 
@@ -91,12 +94,16 @@ describe.skipIf(!hasClamd)('a process of the fleet that scans', { timeout: 150_0
     await bed.stopClamd();
     const ids = [await bed.upload('one'), await bed.upload('two')];
     await eventually(() => fleet.lines.some((line) => line.includes('the breaker before clamd')), 40_000, () => fleet.lines.slice(-3));
-    const ready = await fetch(`${fleet.url}/ready`);
-    expect({ status: ready.status, body: await ready.json() }).toEqual({ status: 200, body: { status: 'degraded', postgres: 'ok', worker: 'unavailable', clamd: 'unavailable' } });
-    const metrics = await (await fetch(`${fleet.url}/metrics`)).text();
-    expect(metrics).toContain('colink_clamd_breaker_state{state="open"} 1');
-    expect(metrics).toContain('colink_file_scans_waiting 2');
-    expect(metrics).toMatch(/colink_file_scan_oldest_waiting_seconds [1-9]/);
+    await soon(async () => {
+      const ready = await fetch(`${fleet.url}/ready`);
+      expect({ status: ready.status, body: await ready.json() }).toEqual({ status: 200, body: { status: 'degraded', postgres: 'ok', worker: 'unavailable', clamd: 'unavailable' } });
+    });
+    await metricsOnceTheySay(
+      fleet.url,
+      'colink_clamd_breaker_state{state="open"} 1',
+      'colink_file_scans_waiting 2',
+      /colink_file_scan_oldest_waiting_seconds [1-9]/,
+    );
     await bed.startClamd();
     const begun = Date.now();
     for (const id of ids) await eventually(async () => (await bed.file(id))?.status === 'clean', 60_000);

@@ -149,7 +149,7 @@ describe('a web that is not as it should be', () => {
     bed.web.pages.set('slow.example/', null);
     await bed.drain(bed.write.send(bed.web.url('slow.example/')), bed.write.send(bed.web.url('quick.example/')));
     bed.startGroup();
-    bed.startFetcher({ atOnce: 1, timeoutMs: 150 });
+    bed.startFetcher({ atOnce: 1, timeoutMs: 1_000 });
     bed.startTeller();
     await eventually(() => bed.told.length === 1);
     for (let tries = 1; tries <= 5; tries += 1) {

@@ -71,8 +71,8 @@ const pauseFor = (ms: number): Promise<void> => new Promise((resolve) => {
 
 describe('what is due', () => {
   it('is sent, by Postgres\' clock and not before, and keeps no text (G2)', async () => {
-    const [now, soon] = [await schedule(-60_000, { text: 'at once' }), await schedule(1_500, { text: 'in a while' })];
     const begun = Date.now();
+    const [now, soon] = [await schedule(-60_000, { text: 'at once' }), await schedule(1_500, { text: 'in a while' })];
     start();
     await eventually(settled);
     expect(Date.now() - begun).toBeGreaterThan(1_400);
@@ -98,7 +98,7 @@ describe('what is due', () => {
     start();
     start();
     start();
-    await eventually(async () => calls.some(({ id }) => id === other), 5_000);
+    await eventually(async () => calls.some(({ id }) => id === other), 10_000);
     await eventually(settled, 25_000);
     expect(sent.filter((id) => id !== other)).toEqual(ids);
   });

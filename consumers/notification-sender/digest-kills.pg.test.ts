@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { noteDigests } from '../../db/queries/email-sending.ts';
 import { eventually as within } from '../../tests/support/event-log.ts';
-import type { FleetProcess } from '../../tests/support/fleet.ts';
+import { type FleetProcess, metricsOnceTheySay } from '../../tests/support/fleet.ts';
 import { MailServer } from '../../tests/support/mail-bed.ts';
 import { NotifiedBed } from '../../tests/support/notified-bed.ts';
 
@@ -51,8 +51,10 @@ it('a fleet that is killed between mailing and storing has it mailed again by an
   await eventually(async () => (await bed.sql`SELECT FROM email_digests WHERE mailed_seq = 1 AND digest_id IS NULL AND due_at IS NULL`).length === 1);
   const ids = server.received.map(({ headers }) => headers.get('message-id'));
   expect([ids.length, new Set(ids).size, ids[0]]).toEqual([2, 1, expect.stringMatching(/^<[0-9a-f-]{36}@chat\.example>$/)]);
-  const metrics = await (await fetch(`${second.url}/metrics`)).text();
-  expect(metrics).toContain('colink_notification_sends_total{channel="email",outcome="sent"} 1');
+  const metrics = await metricsOnceTheySay(
+    second.url,
+    'colink_notification_sends_total{channel="email",outcome="sent"} 1',
+  );
   expect(await second.end('SIGTERM')).toBe(0);
   expect(`${[...first.lines, ...second.lines].join('\n')}${metrics}`).not.toMatch(/secret text|ben@example|the-token/);
 });

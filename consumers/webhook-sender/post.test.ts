@@ -8,7 +8,10 @@ import { post, type PostOptions } from './post.ts';
 import type { Attempt } from './schedule.ts';
 
 const pem = readFileSync(new URL('../../tests/data/hook.example.pem', import.meta.url), 'utf8');
+/** Of those that are to run into it; no other does, on however busy a machine. */
 const TIMEOUT_MS = 700;
+/** Who is not left in time is not left at all. */
+const IN_TIME_MS = 10_000;
 
 const open: (() => void)[] = [];
 afterEach(() => {
@@ -46,7 +49,7 @@ function noting(heard: Heard[], answer: RequestListener = (_, response) => respo
 const always = (...addresses: string[]): Resolve => async () => addresses;
 
 const run = (url: string, options: Partial<PostOptions> = {}, signal = new AbortController().signal): Promise<Attempt> =>
-  post({ url, headers: { 'webhook-id': 'x' }, body: '{"a":"ü"}' }, { resolve: always('127.0.0.1'), loopback: true, timeoutMs: TIMEOUT_MS, now: Date.now, ...options }, signal);
+  post({ url, headers: { 'webhook-id': 'x' }, body: '{"a":"ü"}' }, { resolve: always('127.0.0.1'), loopback: true, timeoutMs: 20_000, now: Date.now, ...options }, signal);
 
 async function timed(work: Promise<Attempt>): Promise<{ attempt: Attempt; ms: number }> {
   const startedAt = performance.now();
@@ -148,13 +151,13 @@ describe('a post', () => {
       socket.on('close', () => clearInterval(timer));
     });
     for (const port of [slow, silent, informing]) {
-      const { attempt, ms } = await timed(run(`http://127.0.0.1:${port}/`));
+      const { attempt, ms } = await timed(run(`http://127.0.0.1:${port}/`, { timeoutMs: TIMEOUT_MS }));
       expect(attempt).toMatchObject({ kind: 'failed', failure: 'timeout' });
-      expect(ms).toBeLessThan(TIMEOUT_MS + 1_000);
+      expect(ms).toBeLessThan(IN_TIME_MS);
     }
-    const unresolved = await timed(run('https://hook.example/', { resolve: () => new Promise(() => {}) }));
+    const unresolved = await timed(run('https://hook.example/', { resolve: () => new Promise(() => {}), timeoutMs: TIMEOUT_MS }));
     expect(unresolved.attempt).toMatchObject({ kind: 'failed', failure: 'timeout' });
-    expect(unresolved.ms).toBeLessThan(TIMEOUT_MS + 1_000);
+    expect(unresolved.ms).toBeLessThan(IN_TIME_MS);
   });
 
   it('reads little of an answer that has no end, or comes in drops, and takes its status', async () => {
@@ -176,7 +179,7 @@ describe('a post', () => {
     for (const [port, answerMs] of [[huge, 60_000], [dripping, 300]] as const) {
       const { attempt, ms } = await timed(run(`http://127.0.0.1:${port}/`, { timeoutMs: 60_000, answerMs }));
       expect(attempt).toMatchObject({ kind: 'answered', status: 200 });
-      expect(ms).toBeLessThan(3_000);
+      expect(ms).toBeLessThan(IN_TIME_MS);
     }
     expect(written).toBeLessThan(32 * 1024 * 1024);
   });
@@ -203,8 +206,8 @@ describe('a post', () => {
     const port = await raw(() => {});
     const ending = new AbortController();
     setTimeout(() => ending.abort(), 50);
-    const { attempt, ms } = await timed(run(`http://127.0.0.1:${port}/`, { timeoutMs: 10_000 }, ending.signal));
+    const { attempt, ms } = await timed(run(`http://127.0.0.1:${port}/`, { timeoutMs: 20_000 }, ending.signal));
     expect(attempt.kind).toBe('failed');
-    expect(ms).toBeLessThan(1_000);
+    expect(ms).toBeLessThan(IN_TIME_MS);
   });
 });

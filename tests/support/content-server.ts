@@ -19,6 +19,9 @@ export class ContentServer {
   readonly thumbnails = new Map<string, { bytes: Buffer; puts: number }>();
   /** How often each file was read. */
   readonly reads = new Map<string, number>();
+  /** Requests that are being answered, and the most there were at once. */
+  open = 0;
+  mostOpen = 0;
   /** Told of every request before it is answered; what it says instead of 200 is the answer. */
   before: (request: { readonly method: string; readonly fileId: string }) => Promise<number | void> = async () => {};
   readonly #server: Server;
@@ -32,6 +35,9 @@ export class ContentServer {
 
   private constructor() {
     this.#server = createServer((request, response) => {
+      this.open += 1;
+      this.mostOpen = Math.max(this.mostOpen, this.open);
+      response.once('close', () => (this.open -= 1));
       this.#answer(request, response).catch(() => response.destroy());
     });
   }

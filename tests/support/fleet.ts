@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { eventually } from './event-log.ts';
 
 export interface FleetProcess {
   readonly pid: number;
@@ -51,6 +52,21 @@ async function spawnFleet(environment: Readonly<Record<string, string>>, args: r
   await once(child, 'spawn');
   if (child.pid === undefined) throw new Error('the fleet has no process id');
   return { child, bare: { pid: child.pid, lines, end: (signal) => end(child, signal) } };
+}
+
+/**
+ * The metrics of a process of the fleet, once they say all of this. What is stored is counted behind that, and what is looked up is looked up at its own pace:
+ * right after an effect they may not have it yet.
+ */
+export async function metricsOnceTheySay(url: string, ...said: readonly (string | RegExp)[]): Promise<string> {
+  let text = '';
+  const isMissing = (line: string | RegExp): boolean => (typeof line === 'string' ? !text.includes(line) : !line.test(text));
+  const saysAll = async (): Promise<boolean> => {
+    text = await (await fetch(`${url}/metrics`)).text();
+    return !said.some(isMissing);
+  };
+  await eventually(saysAll, 30_000, () => said.filter(isMissing).map(String));
+  return text;
 }
 
 function announcedPort(line: string): number | null {

@@ -106,7 +106,7 @@ export class PreviewBed {
     return { service: this.#run(service), source };
   }
 
-  startFetcher({ atOnce = 4, gapMs = 0, leaseMs = 5_000, timeoutMs = 2_000 } = {}): Service {
+  startFetcher({ atOnce = 4, gapMs = 0, leaseMs = 5_000, timeoutMs = 4_000 } = {}): Service {
     const options: LookOptions = { loopback: true, ownHost: null, resolve: (name) => this.resolve(name), timeoutMs, enter: () => () => {} };
     return this.#run(createFetcher({
       sql: this.sql, leaseMs, gapMs, random: Math.random, onLooked: (look) => this.looks.push(look), onError: (error) => this.errors.push(error),

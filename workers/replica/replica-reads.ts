@@ -53,9 +53,12 @@ type Tried<T> = { readonly value: T } | { readonly reason: PrimaryReason };
 export class ReplicaReads {
   readonly #breaker = circuitBreaker(handleAll, { halfOpenAfter: REST_MS, breaker: new ConsecutiveBreaker(FAILURES) });
   readonly #metrics: Pick<RequestMetrics, 'recordRead' | 'recordReplicaLag'>;
+  readonly #patienceMs: number;
 
-  constructor(metrics: Pick<RequestMetrics, 'recordRead' | 'recordReplicaLag'>) {
+  /** `patienceMs`: the longest the replica may take. */
+  constructor(metrics: Pick<RequestMetrics, 'recordRead' | 'recordReplicaLag'>, patienceMs = PATIENCE_MS) {
     this.#metrics = metrics;
+    this.#patienceMs = patienceMs;
   }
 
   /** From the replica where it is near enough to the record, else from the primary. Throws what `read` throws on the primary. */
@@ -82,7 +85,7 @@ export class ReplicaReads {
     const position = findWritePosition(primary.sql);
     position.catch(() => {});
     return this.#breaker.execute(async () => {
-      const [replay, found] = await within(PATIENCE_MS, replica(({ sql, db }) => Promise.all([findReplayState(sql), shown(read(db))])));
+      const [replay, found] = await within(this.#patienceMs, replica(({ sql, db }) => Promise.all([findReplayState(sql), shown(read(db))])));
       const fitness = this.#judge(replay, await position, wanted);
       return fitness === 'fit' ? found : { reason: fitness };
     });
@@ -100,7 +103,7 @@ export class ReplicaReads {
   async #probe(primary: OnServer, replica: OnServer): Promise<void> {
     const look = async (): Promise<void> => {
       const position = await primary(({ sql }) => findWritePosition(sql));
-      this.#judge(await within(PATIENCE_MS, replica(({ sql }) => findReplayState(sql))), position, null);
+      this.#judge(await within(this.#patienceMs, replica(({ sql }) => findReplayState(sql))), position, null);
     };
     await this.#breaker.execute(look).catch(() => {});
   }
