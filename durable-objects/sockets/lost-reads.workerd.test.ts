@@ -8,7 +8,7 @@ import { inboxFixture, noticeOf, telling } from '../user-inbox/inbox-fixture.ts'
 async function slowPostgres(): Promise<string> {
   await withPostgres((sql) => sql`CREATE SCHEMA IF NOT EXISTS slow`);
   await withPostgres((sql) => sql`
-    CREATE OR REPLACE VIEW slow.event_log AS WITH held AS MATERIALIZED (SELECT pg_sleep(3)) SELECT e.* FROM held, public.event_log e`);
+    CREATE OR REPLACE VIEW slow.event_log AS WITH held AS MATERIALIZED (SELECT pg_sleep(2)) SELECT e.* FROM held, public.event_log e`);
   await withPostgres((sql) => sql`CREATE OR REPLACE RULE presence AS ON INSERT TO slow.event_log DO INSTEAD NOTHING`);
   const url = new URL(env.POSTGRES.connectionString);
   url.searchParams.set('search_path', 'slow,public');

@@ -10,6 +10,8 @@ export interface RawSocket {
   readonly socket: WebSocket;
   readonly frames: readonly ServerFrame[];
   events(): ChannelEvent[];
+  /** Those behind what the log held at the welcome. `events` has more: what Postgres had not taken by then comes first. */
+  live(): ChannelEvent[];
   /** The code of the close. */
   readonly closed: Promise<number>;
 }
@@ -24,8 +26,10 @@ export async function openRawSocket(baseUrl: string, channelId: string, token: s
   for (const deadline = performance.now() + 10_000; frames[0]?.type !== 'welcome'; await sleep(10)) {
     if (performance.now() > deadline || socket.readyState === WebSocket.CLOSED) throw new Error('the socket was not welcomed');
   }
-  socket.send(JSON.stringify({ type: 'ack', seq: frames[0].seq }));
-  return { socket, frames, closed, events: () => frames.flatMap((frame) => (frame.type === 'events' ? frame.events : [])) };
+  const { seq, head } = frames[0];
+  socket.send(JSON.stringify({ type: 'ack', seq }));
+  const events = () => frames.flatMap((frame) => (frame.type === 'events' ? frame.events : []));
+  return { socket, frames, closed, events, live: () => events().filter((event) => event.seq > head) };
 }
 
 /** Headers of a handshake, for one that is to be refused and so answered by HTTP. */
