@@ -26,7 +26,7 @@ describe('what one chooses to be seen as', () => {
     expect([bodyOf(chosen, 200, myPresenceSchema), chosen.headers.get('etag')]).toEqual([{ ...dnd, version: 1 }, '"1"']);
     await soon(() => expect(device.events).toMatchObject([{ type: 'presence.chosen', ...dnd }]));
     const seen = () => env.INBOXES.getByName(ada.user.id).watchPresence(ada.user.id, ada.user.id);
-    await vi.waitFor(async () => expect(await seen()).toMatchObject({ presence: { state: 'dnd', status: dnd.status } }), { timeout: 9_000, interval: 200 });
+    await vi.waitFor(async () => expect(await seen()).toMatchObject({ presence: { state: 'dnd', status: dnd.status } }), { timeout: 20_000, interval: 200 });
     expect((await ada.call('GET', PATH)).body).toEqual({ ...dnd, version: 1 });
   });
 

@@ -72,10 +72,15 @@ describe('operators', () => {
   });
 
   it('narrow it to days of UTC', async () => {
-    const [today, tomorrow] = [0, 1].map((days) => new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10));
-    expect(await texts(`loom on:${today}`)).toHaveLength(5);
-    expect(await texts(`loom before:${tomorrow} after:2020`)).toHaveLength(5);
-    expect([await texts(`loom before:${today}`), await texts(`loom after:${today}`), await texts('loom on:1969')]).toEqual([[], [], []]);
+    const all = (await find('loom')).data.map(({ message }) => message);
+    const newest = all[0]?.created_at ?? '';
+    const [day, next] = [0, 1].map((days) => new Date(Date.parse(newest) + days * 86_400_000).toISOString().slice(0, 10));
+    // All of one day, but where midnight came between.
+    const [during, before] = [true, false].map((isThen) => all.filter(({ created_at }) => created_at.startsWith(day ?? '') === isThen).map(({ text }) => text));
+    expect(all).toHaveLength(5);
+    expect([await texts(`loom on:${day}`), await texts(`loom before:${day}`)]).toEqual([during, before]);
+    expect(await texts(`loom before:${next} after:2020`)).toHaveLength(5);
+    expect([await texts(`loom after:${day}`), await texts('loom on:1969')]).toEqual([[], []]);
   });
 
   it('that make no sense are said so, and do no harm', async () => {
