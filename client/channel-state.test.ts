@@ -122,6 +122,15 @@ describe('channel state', () => {
     expect(told && resetState(told, { epoch: 2, seq: 0 }).details).toEqual(changed);
   });
 
+  it('is of the kind that was last told: an event that does not say leaves it', () => {
+    const room = grown(0);
+    const tell = (seq: number, more: object): ChannelEvent => ({ type: 'channel.changed', seq, id: `e${seq}`, at: 'now', actor_id: ME, name: 'n', topic: '', purpose: '', archived_at: null, version: seq + 1, ...more });
+    const before = channelState({ ...entry(room, 0), kind: 'public' });
+    const after = applyEvents(before, [tell(1, { kind: 'private' }), tell(2, { topic: 'said by an earlier release' })], ME);
+    expect(after.details).toMatchObject({ kind: 'private', topic: 'said by an earlier release', version: 3 });
+    expect(applyEntry(after, { ...entry(room, 0), ...after.details, kind: 'public', version: 4 })?.details.kind).toBe('public');
+  });
+
   it('keeps the objects of messages that did not change', () => {
     const room = grown(30);
     const before = applyPage(channelState(entry(room, 30)), room.page(null, 30, { limit: 50 }), null, 'replace', ME);

@@ -12,7 +12,7 @@ const MAX_TAIL = 1_000;
 /** Where a page goes: in place of the window, or at its older or newer end. */
 export type PagePlace = 'replace' | 'older' | 'newer';
 
-type Entry = Pick<MyChannel, 'id' | 'epoch' | 'as_of_seq' | 'last_pos' | 'read_pos' | 'read_generation' | keyof ChannelDetails> | MyDirectChannel;
+type Entry = (Pick<MyChannel, 'id' | 'epoch' | 'as_of_seq' | 'last_pos' | 'read_pos' | 'read_generation'> & ChannelDetails) | MyDirectChannel;
 
 export function channelState(entry: Entry): ChannelState {
   const fresh = emptyAt(entry.id, { epoch: entry.epoch, seq: entry.as_of_seq }, detailsOfEntry(entry));

@@ -27,7 +27,7 @@ const RELEASED: Readonly<Record<string, readonly string[]>> = {
   ],
   'message.events.v1.json': [
     'f7b3761bb47582a1', '5a0af35fb94b3f94', '3b1badb5d2004a14', 'd1efbe6bcc24dfee', 'c77a18d4e5d4bb10', 'b785f1f2ff760980', 'd98da065d7ac218e', 'a8fe2178d40c5695', '179a3e16cbdb24f8', 'ed227fc9e5f9db20',
-    'eefaba79782a0e0b', 'fd2fae2b98a7bd2a', '58b6594776a76fdd', 'e6da3a6d99a5f601', 'de6638b562b0db31', '7e41308b7696a1d6',
+    'eefaba79782a0e0b', 'fd2fae2b98a7bd2a', '58b6594776a76fdd', 'e6da3a6d99a5f601', 'de6638b562b0db31', '7e41308b7696a1d6', '63a092128bd84b6d',
   ],
   'presence.events.v1.json': [
     'b94f3f49f08f80fe', '3760cbf58f902ab3', '6f19162494152469', 'e7a5726ab3a601f8',

@@ -22,8 +22,8 @@ const memberChangeSchema = z.strictObject({
 const revokedCredentialSchema = z.strictObject({ credential_id: idSchema, expires_at: counterSchema });
 
 /**
- * Whether a channel is archived, as Postgres has it at `version` of the channel; and what it is called and about then, which is announced. An earlier release
- * tells without that.
+ * Whether a channel is archived, as Postgres has it at `version` of the channel; and what it is called and about then, and of what kind it is, which is announced. An earlier
+ * release tells without that.
  */
 const channelStandingSchema = z.strictObject({
   archived: z.boolean(),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { memberRoleSchema, originSchema } from './events.ts';
+import { channelKindSchema, memberRoleSchema, originSchema } from './events.ts';
 import { fileSchema } from './files.ts';
 import { channelNameSchema, counterSchema, emojiSchema, fileIdsSchema, idSchema, momentSchema, purposeSchema, timeSchema, topicSchema } from './primitives.ts';
 import { commandResultSchema, sendCommand } from './frames.ts';
@@ -43,7 +43,7 @@ export type ProfileBody = z.infer<typeof profileBodySchema>;
 export const channelSchema = z
   .strictObject({
     id: idSchema,
-    kind: z.enum(['public', 'private']),
+    kind: channelKindSchema,
     name: z.string(),
     topic: z.string(),
     purpose: z.string(),
@@ -199,14 +199,22 @@ export const batchBodySchema = z.strictObject({ messages: z.array(sendCommand.om
 export const editBodySchema = z.strictObject({ text: sendCommand.shape.text });
 export const createChannelBodySchema = z.strictObject({
   name: channelNameSchema,
-  kind: z.enum(['public', 'private']).default('public'),
+  kind: channelKindSchema.default('public'),
   topic: topicSchema.default(''),
   purpose: purposeSchema.default(''),
 });
 /** With whom; whoever asks is one of them, named or not. Nobody else: notes to oneself. */
 export const directChannelBodySchema = z.strictObject({ user_ids: z.array(idSchema).max(MAX_DIRECT_USERS) });
 /** What is absent stays. */
-export const channelBodySchema = z.strictObject({ name: channelNameSchema.optional(), topic: topicSchema.optional(), purpose: purposeSchema.optional() });
+export const channelBodySchema = z.strictObject({
+  name: channelNameSchema.optional(),
+  topic: topicSchema.optional(),
+  purpose: purposeSchema.optional(),
+  kind: channelKindSchema.optional().meta({
+    description:
+      '`private`: from now on its members alone know of it and read it, and who is no member is told 404. `public`: everybody but guests may join it, and reads **all that was said in it before**, in confidence too',
+  }),
+});
 export type ChannelBody = z.infer<typeof channelBodySchema>;
 export const addMemberBodySchema = z.strictObject({ user_id: idSchema, role: memberRoleSchema.exclude(['owner']).default('member') });
 export const memberRoleBodySchema = z.strictObject({ role: memberRoleSchema });

@@ -13,6 +13,8 @@ export const auditActSchema = z.enum([
   'channel.archived',
   'channel.unarchived',
   'channel.updated',
+  'channel.made_private',
+  'channel.made_public',
   'member.added',
   'member.removed',
   'member.role_changed',

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { userSchema } from './api.ts';
-import { memberRoleSchema } from './events.ts';
+import { channelKindSchema, memberRoleSchema } from './events.ts';
 import { notificationLevelSchema } from './notifications.ts';
 import { counterSchema, idSchema, timeSchema } from './primitives.ts';
 
@@ -13,7 +13,7 @@ const base = { id: idSchema, at: timeSchema, actor_id: idSchema };
 
 const userChange = { ...base, user: userSchema, version: z.int() };
 /** `purpose` is missing where an earlier release wrote it. */
-const channelState = z.strictObject({ id: idSchema, kind: z.enum(['public', 'private']), name: z.string(), topic: z.string(), purpose: z.string().optional() });
+const channelState = z.strictObject({ id: idSchema, kind: channelKindSchema, name: z.string(), topic: z.string(), purpose: z.string().optional() });
 /** A direct channel: its members follow, by events of their own. */
 const directState = z.strictObject({ id: idSchema, kind: z.literal('direct'), user_ids: z.array(idSchema) });
 
@@ -36,7 +36,7 @@ export const directoryEventSchema = z.discriminatedUnion('type', [
     version: z.int(),
   }),
   z.strictObject({ ...base, type: z.literal('channel.created'), channel: z.discriminatedUnion('kind', [channelState, directState]), version: z.int() }),
-  /** The channel was archived, is open again, or has another name, topic or purpose. `version` as in `Channel`. */
+  /** The channel was archived, is open again, has another name, topic or purpose, or is of another kind. `version` as in `Channel`. */
   z.strictObject({ ...base, type: z.literal('channel.updated'), channel: channelState, archived: z.boolean(), version: z.int() }),
   z.strictObject({
     ...base,

@@ -78,13 +78,22 @@ const fileChanged = z.strictObject({
   thumbnails: z.array(thumbnailSchema).max(8),
 });
 
-/** The channel has another name, topic or purpose, was archived, or is open again: this is all of it at `version`. Announces the directory's `channel.updated` of the same id. */
+/** Of a channel that has a name: who may know of it, and join. */
+export const channelKindSchema = z.enum(['public', 'private']);
+export type NamedChannelKind = z.infer<typeof channelKindSchema>;
+
+/**
+ * The channel has another name, topic or purpose, was archived, is open again, or was made private or public: this is all of it at `version`. Announces the directory's
+ * `channel.updated` of the same id.
+ */
 export const channelDetailsSchema = z.strictObject({
   name: z.string(),
   topic: z.string(),
   purpose: z.string(),
   archived_at: timeSchema.nullable(),
   version: z.int(),
+  /** Absent where an earlier release wrote it: then it is what it was. */
+  kind: channelKindSchema.optional(),
 });
 export type ChannelDetails = z.infer<typeof channelDetailsSchema>;
 const channelChanged = z.strictObject({ ...base, type: z.literal('channel.changed'), ...channelDetailsSchema.shape });

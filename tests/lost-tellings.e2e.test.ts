@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { ProblemError } from '../client/errors.ts';
 import type { Transaction } from '../db/client.ts';
-import { setArchived } from '../db/queries/channel-changes.ts';
+import { changeChannel, setArchived } from '../db/queries/channel-changes.ts';
 import { revokeCredential } from '../db/queries/credentials.ts';
 import { deactivateUser } from '../db/queries/deactivation.ts';
 import { addMember, changeRole, type MemberRequest, removeMember } from '../db/queries/members.ts';
@@ -113,6 +113,16 @@ describe('a telling that was lost', () => {
       await world.db.transaction(async (tx) => must(await setArchived(tx, request)));
       await expect.poll(() => sending(uuidv7()), { timeout: 10_000, interval: 100 }).toBe(answer);
     }
+  });
+
+  it('of a channel that was made private is heard by the room all the same: it says no more that it is there', async () => {
+    const { id } = await owner.api.createChannel({ name: 'opened', kind: 'public', topic: '' });
+    const live = await openRawSocket(world.baseUrl, id, owner.token);
+    const request = { ...(await byOwner()), channelId: id, expected: 1, ...change() };
+    await world.db.transaction(async (tx) => must(await changeChannel(tx, request, { kind: 'private' })));
+    const told = () => live.events().flatMap((event) => (event.type === 'channel.changed' ? [[event.id, event.kind]] : []));
+    await expect.poll(told, { timeout: 10_000 }).toEqual([[request.eventId, 'private']]);
+    live.socket.close();
   });
 
   it.skipIf(!isPresent(detect().redis))('of a new name reaches the cache: the profile is not the old one for its five minutes (G7)', async () => {

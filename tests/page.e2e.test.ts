@@ -76,6 +76,17 @@ describe.skipIf(skipped)(`what people see of each other${skipped ? ` (left out: 
     expect(await names(alice, 'Here')).toEqual(['Alice Adams', 'Bob Baker']);
   });
 
+  it('a channel that is made private, or public again, shows it to all at once, after it was said what that means', async () => {
+    const locks = ({ page }: Person): Promise<number> => page.getByRole('main').locator('h1 .channel-sign svg').count();
+    for (const [kind, meaning, shown] of [['private', /only its members/, 1], ['public', /in confidence too/, 0]] as const) {
+      await members(alice).getByRole('button', { name: `Make ${kind}` }).click();
+      const asked = alice.page.getByRole('dialog', { name: `Make #plans ${kind}?` });
+      await asked.getByText(meaning).waitFor();
+      await asked.getByRole('button', { name: `Make ${kind}` }).click();
+      for (const person of [alice, bob]) await expect.poll(() => locks(person), WITHIN).toBe(shown);
+    }
+  });
+
   it('a status is chosen without a mouse, and told to those who look', async () => {
     const { page } = bob;
     await myself(bob).focus();

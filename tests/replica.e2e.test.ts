@@ -192,6 +192,15 @@ describe('whoever may not see it any more (G5)', () => {
     expect(reads.filter(({ startedAt, text }) => startedAt > removedAt && text.includes('before'))).toEqual([]);
   });
 
+  it('finds no channel in a list that was made private since', async () => {
+    const { id } = await alice.api.createChannel({ name: `opened-${uuidv7()}`, kind: 'public', topic: '' });
+    await pause();
+    const listed = async () => JSON.stringify((await read(bob, '/v1/channels?limit=100')).body);
+    expect(await listed()).toContain(id);
+    await alice.api.changeChannel(id, 1, { kind: 'private' });
+    expect(await listed()).not.toContain(id);
+  });
+
   it('reads nothing with a credential that was revoked, nor as a guest what was shown to them as a member', async () => {
     const channel = await conversation('public', [alice, bob]);
     const carol = await world.user(`carol-${uuidv7().slice(-6)}`);

@@ -146,8 +146,8 @@ export async function tellInbox(c: Context<AppEnv>, telling: Telling): Promise<v
  * Tells a room what its channel is now, before the answer: it announces what it has not heard of. Throws `unavailable` where it cannot be told; a repetition
  * tells it again, and so does the fleet.
  */
-export async function tellStanding(c: Context<AppEnv>, { id, name, topic, purpose, archived_at, version }: Channel, event_id: string): Promise<void> {
-  const change = { event_id, actor_id: c.get('identity').actor.user_id, name, topic, purpose, archived_at };
+export async function tellStanding(c: Context<AppEnv>, { id, kind, name, topic, purpose, archived_at, version }: Channel, event_id: string): Promise<void> {
+  const change = { event_id, actor_id: c.get('identity').actor.user_id, name, topic, purpose, archived_at, kind };
   try {
     await callRoom(c.env, id, (room) => room.setStanding(id, { archived: archived_at !== null, version, change }));
   } catch (error) {

@@ -23,7 +23,7 @@ export class RoomModel {
   /** Appends one thing that someone might do now. */
   grow(random: () => number): void {
     const what = pick(random, ['create', 'create', 'create', 'reply', 'reply', 'edit', 'delete', 'react', 'react', 'pin', 'preview', 'preview', 'member', 'channel'] as const);
-    if (what === 'channel') return this.#append(pick(random, USERS), { type: 'channel.changed', ...this.details(), topic: `topic ${this.head}`, version: this.details().version + 1 });
+    if (what === 'channel') return this.#append(pick(random, USERS), { type: 'channel.changed', ...this.details(), topic: `topic ${this.head}`, version: this.details().version + 1, kind: pick(random, ['public', 'private'] as const) });
     if (what === 'member') return this.#member(random, pick(random, USERS));
     const made = this.#created().filter(({ message_id }) => !this.#isDeleted(message_id));
     const target = made.length > 0 ? pick(random, made) : null;
@@ -62,8 +62,8 @@ export class RoomModel {
 
   details(asOf = this.head): ChannelDetails {
     const last = this.log.slice(0, asOf).findLast((event) => event.type === 'channel.changed');
-    const { name, topic, purpose, archived_at, version } = last ?? { name: 'general', topic: '', purpose: '', archived_at: null, version: 1 };
-    return { name, topic, purpose, archived_at, version };
+    const { name, topic, purpose, archived_at, version, kind = 'public' } = last ?? { name: 'general', topic: '', purpose: '', archived_at: null, version: 1 };
+    return { name, topic, purpose, archived_at, version, kind };
   }
 
   lastPos(asOf = this.head): number {

@@ -8,7 +8,7 @@ const [ROOM, OTHER, ADA, BOB, EVE] = [uuidv7(), uuidv7(), uuidv7(), uuidv7(), uu
 const FILE = {
   id: uuidv7(), channel_id: ROOM, uploader_id: ADA, name: 'a.png', media_type: 'image/png', size: 7, sha256: '0'.repeat(64), thumbnails: [{ size: 320, width: 320, height: 200 }], created_at: new Date().toISOString(),
 };
-const DETAILS = { name: 'engines', topic: 'all', purpose: 'that turns', archived_at: new Date().toISOString() };
+const DETAILS = { name: 'engines', topic: 'all', purpose: 'that turns', archived_at: new Date().toISOString(), kind: 'private' as const };
 const base = (actor_id: string) => ({ id: uuidv7(), at: new Date().toISOString(), actor_id });
 
 const added = (user_id: string, version: number, role: 'owner' | 'member' = 'member', actor = ADA, channel_id = ROOM): MemberEvent => ({

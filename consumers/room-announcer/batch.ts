@@ -77,8 +77,8 @@ export function announcementsOf({ changes, updates, channels, revoked, membershi
   return [...rooms.values(), ...revoked.map(({ user_id, credential_id }) => ({ to: 'inbox' as const, user_id, credential_id }))];
 }
 
-function standingOf({ id: event_id, actor_id }: ChannelUpdate, { version, name, topic, purpose, archived_at }: ChannelStandingRow): NonNullable<RoomAnnouncement['channel']> {
-  return { archived: archived_at !== null, version, change: { event_id, actor_id, name, topic, purpose, archived_at } };
+function standingOf({ id: event_id, actor_id }: ChannelUpdate, { version, name, topic, purpose, kind, archived_at }: ChannelStandingRow): NonNullable<RoomAnnouncement['channel']> {
+  return { archived: archived_at !== null, version, change: { event_id, actor_id, name, topic, purpose, archived_at, kind } };
 }
 
 function changeOf(event: MemberEvent): RoomAnnouncement['changes'][number] {

@@ -169,11 +169,15 @@ describe('room-announcer', () => {
     ids.push(request.eventId);
     const { name } = must(await inTransaction((tx) => changeChannel(tx, request, { topic: 'new', purpose: 'all' })));
     await quiet();
+    const closing = { credentialId: owner.credential, actorId: owner.id, channelId: channel, expected: 4, ...change() };
+    ids.push(closing.eventId);
+    must(await inTransaction((tx) => changeChannel(tx, closing, { kind: 'private' })));
+    await quiet();
     const told = (version: number, archived_at: string | null, details: object) => ({
       to: 'room', channel_id: channel, changes: [], revoked: [],
-      channel: { archived: archived_at !== null, version, change: { event_id: ids[version - 2], actor_id: owner.id, name, topic: '', purpose: '', archived_at, ...details } },
+      channel: { archived: archived_at !== null, version, change: { event_id: ids[version - 2], actor_id: owner.id, name, topic: '', purpose: '', archived_at, kind: 'public', ...details } },
     });
-    expect(heard).toEqual([told(2, expect.any(String), {}), told(3, null, {}), told(4, null, { topic: 'new', purpose: 'all' })]);
+    expect(heard).toEqual([told(2, expect.any(String), {}), told(3, null, {}), told(4, null, { topic: 'new', purpose: 'all' }), told(5, null, { topic: 'new', purpose: 'all', kind: 'private' })]);
   });
 
   it('says a credential is revoked in the outbox once, however often it is signed out of (G2)', async () => {

@@ -46,6 +46,15 @@ export async function isReader(db: Queryable, credentialId: string, channelId: s
   return refuseReader(standing) === null;
 }
 
+/** What the caller is at this moment, and what each of these channels is to them. A channel that is none is missing; null: the credential is dead. */
+export async function findStandings(db: Queryable, credentialId: string, channelIds: readonly string[]): Promise<ReadonlyMap<string, Standing> | null> {
+  const rows = await db.execute<Standing & { channel_id: string | null; [column: string]: unknown }>(sql`
+    SELECT ch.id AS channel_id, ${standingColumns} FROM (${callerRow(credentialId)}) me
+    LEFT JOIN channels ch ON ch.id IN (SELECT (c.value #>> '{}')::uuid FROM jsonb_array_elements(${JSON.stringify(channelIds)}::text::jsonb) c)
+    LEFT JOIN members mine ON mine.channel_id = ch.id AND mine.user_id = me.id`);
+  return rows.length === 0 ? null : new Map(rows.flatMap(({ channel_id, ...standing }): [string, Standing][] => (channel_id === null ? [] : [[channel_id, standing]])));
+}
+
 /** The caller's roles at this moment in those of these channels that they are a member of; null: the credential is dead. */
 export async function findRoles(
   db: Queryable,

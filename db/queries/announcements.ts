@@ -1,4 +1,5 @@
 import type postgres from 'postgres';
+import type { NamedChannelKind } from '../../protocol/events.ts';
 
 /** `n` is the caller's own number for it. */
 export interface LoggedChange {
@@ -61,12 +62,13 @@ export interface ChannelStandingRow {
   readonly name: string;
   readonly topic: string;
   readonly purpose: string;
+  readonly kind: NamedChannelKind;
   readonly archived_at: string | null;
 }
 
 export async function findChannelStandings(sql: postgres.ISql, channels: readonly string[]): Promise<ChannelStandingRow[]> {
   if (channels.length === 0) return [];
   return await sql<ChannelStandingRow[]>`
-    SELECT c.id AS channel_id, c.version, c.name, c.topic, c.purpose, to_char(c.archived_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS archived_at
+    SELECT c.id AS channel_id, c.version, c.name, c.topic, c.purpose, c.kind, to_char(c.archived_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS archived_at
     FROM json_array_elements_text(${JSON.stringify(channels)}::text::json) AS w (id) JOIN channels c ON c.id = w.id::uuid AND c.name IS NOT NULL`;
 }

@@ -117,7 +117,7 @@ const manages = ({ my_role, user_role, kind }: Standing): boolean =>
   user_role !== 'guest' && (my_role === 'owner' || my_role === 'admin' || (user_role === 'admin' && kind === 'public'));
 const owns = ({ my_role, user_role, kind }: Standing): boolean => user_role !== 'guest' && (my_role === 'owner' || (user_role === 'admin' && kind === 'public'));
 
-const FIXED: Problem = { code: 'conflict', detail: 'a direct channel is its members: nothing of it can be changed' };
+export const FIXED: Problem = { code: 'conflict', detail: 'a direct channel is its members: nothing of it can be changed' };
 
 export function refuseManager(standing: Standing | undefined): Problem | null {
   if (standing === undefined) return { code: 'unauthenticated' };

@@ -125,8 +125,8 @@ it('which messages have previews, or shall have none, is read, of no other chann
 });
 
 it('a membership is found with the kind of its channel', async () => {
-  expect(await findMembership(sql, channel, user)).toEqual({ kind: 'private', role: 'owner', version: 3 });
-  expect(await findMembership(sql, channel, randomUUID())).toEqual({ kind: 'private', role: null, version: null });
+  expect(await findMembership(sql, channel, user)).toEqual({ kind: 'private', channel_version: 1, role: 'owner', version: 3 });
+  expect(await findMembership(sql, channel, randomUUID())).toEqual({ kind: 'private', channel_version: 1, role: null, version: null });
   expect(await findMembership(sql, randomUUID(), user)).toBeNull();
 });
 

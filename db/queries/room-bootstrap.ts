@@ -120,6 +120,8 @@ export async function* channelPreviews(sql: Tx, channelId: string): AsyncGenerat
 
 export interface FoundMembership {
   readonly kind: 'public' | 'private' | 'direct';
+  /** Of the channel: what `kind` is as of. */
+  readonly channel_version: number;
   readonly role: MemberRole | null;
   readonly version: number | null;
 }
@@ -127,7 +129,7 @@ export interface FoundMembership {
 /** One user's place in a channel. Null: no such channel. */
 export async function findMembership(sql: Sql, channelId: string, userId: string): Promise<FoundMembership | null> {
   const [found] = await sql<FoundMembership[]>`
-    SELECT c.kind, m.role, m.version::float8 AS version
+    SELECT c.kind, c.version AS channel_version, m.role, m.version::float8 AS version
     FROM channels c LEFT JOIN members m ON m.channel_id = c.id AND m.user_id = ${userId}
     WHERE c.id = ${channelId}`;
   return found ?? null;

@@ -82,6 +82,8 @@ export class Conversation {
   readonly #sql: SqlDriver;
   readonly #newId: (now: number) => string;
   #kind: ChannelKind;
+  /** Not stored: what was asked of Postgres before this instance began has been answered to another. */
+  #kindVersion: number;
   #standing: ChannelStanding;
   #pos: number;
   #appended: LogEvent[] = [];
@@ -127,6 +129,7 @@ export class Conversation {
     this.channelId = row.channel_id;
     this.#kind = row.kind;
     this.#standing = readStanding(sql);
+    this.#kindVersion = this.#standing.version;
     this.#pos = Math.max(row.pos, MessageIndex.newestPos(sql));
     this.log = EventLog.open(sql);
     this.messages = new MessageIndex(sql, () => this.#savePos());
@@ -146,7 +149,10 @@ export class Conversation {
     this.messages.sent.merge('rest');
   }
 
-  setKind(kind: ChannelKind): void {
+  /** As of that version of the channel: what is known as of a later one stays. */
+  setKind(kind: ChannelKind, version: number): void {
+    if (version < this.#kindVersion) return;
+    this.#kindVersion = version;
     if (kind === this.#kind) return;
     this.#sql.run('UPDATE room_state SET kind = ? WHERE id = 1', kind);
     this.#kind = kind;
@@ -163,11 +169,12 @@ export class Conversation {
   }
 
   /** What is not newer than what the room knows does nothing. */
-  setStanding({ archived, version }: ChannelStanding): void {
+  setStanding({ archived, version, change }: ChannelStanding): void {
     const standing = { archived, version };
     if (!this.isNewStanding(standing)) return;
     putStanding(this.#sql, standing);
     this.#standing = standing;
+    if (change?.kind !== undefined) this.setKind(change.kind, version);
   }
 
   /** Whether this version of a file is news. */

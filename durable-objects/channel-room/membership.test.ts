@@ -62,7 +62,7 @@ describe('MembershipLookup', () => {
   });
 
   it('learns a member of whom the room was not told, and leaves the announcement to the one who tells', async () => {
-    found = { kind: 'public', role: 'member', version: 9 };
+    found = { kind: 'public', channel_version: 1, role: 'member', version: 9 };
     expect(await lookup.heal(EVE.user_id)).toBeNull();
     expect(room.access.membership(EVE.user_id)).toEqual({ role: 'member', version: 9, announced: 0 });
     expect(applyMemberChange(room, change(9, 'member'), NOW)).toHaveLength(1);
@@ -74,7 +74,7 @@ describe('MembershipLookup', () => {
   });
 
   it('does not look up again for 5 s a user whom Postgres does not list (G8)', async () => {
-    found = { kind: 'public', role: null, version: null };
+    found = { kind: 'public', channel_version: 1, role: null, version: null };
     await lookup.heal(EVE.user_id);
     now += 4_999;
     await lookup.heal(EVE.user_id);
@@ -90,7 +90,7 @@ describe('MembershipLookup', () => {
   });
 
   it('never puts an older answer over a newer change', async () => {
-    found = { kind: 'public', role: 'member', version: 5 };
+    found = { kind: 'public', channel_version: 1, role: 'member', version: 5 };
     const healing = lookup.heal(BOB.user_id);
     applyMemberChange(room, change(6, null, BOB), NOW);
     await healing;
@@ -98,15 +98,23 @@ describe('MembershipLookup', () => {
   });
 
   it('learns what kind the channel is by now', async () => {
-    found = { kind: 'private', role: null, version: null };
+    found = { kind: 'private', channel_version: 1, role: null, version: null };
     await lookup.heal(EVE.user_id);
+    expect(room.kind).toBe('private');
+  });
+
+  it('never puts the kind of an older answer over that of a newer change', async () => {
+    found = { kind: 'public', channel_version: 1, role: null, version: null };
+    const healing = lookup.heal(EVE.user_id);
+    room.setKind('private', 2);
+    await healing;
     expect(room.kind).toBe('private');
   });
 
   it('answers unavailable while Postgres is away, and asks again', async () => {
     found = new Error('away');
     expect(await lookup.heal(EVE.user_id)).toMatchObject({ code: 'unavailable' });
-    found = { kind: 'public', role: 'member', version: 9 };
+    found = { kind: 'public', channel_version: 1, role: 'member', version: 9 };
     expect(await lookup.heal(EVE.user_id)).toBeNull();
   });
 });

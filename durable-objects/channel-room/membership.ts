@@ -61,7 +61,7 @@ export class MembershipLookup {
   async #lookUp(userId: string): Promise<Problem | null> {
     try {
       const found = await this.#record.findMembership(this.#room.channelId, userId);
-      if (found !== null) this.#room.setKind(found.kind);
+      if (found !== null) this.#room.setKind(found.kind, found.channel_version);
       if (found === null || found.role === null || found.version === null) this.#miss(userId);
       else this.#learn(userId, { role: found.role, version: found.version, announced: 0 });
       return null;

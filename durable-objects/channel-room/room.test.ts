@@ -74,7 +74,7 @@ beforeEach(() => {
 });
 
 const answer = (index: number, role: FoundMembership['role']): void =>
-  lookups[index]?.answer({ kind: 'public', role, version: role === null ? null : 9 });
+  lookups[index]?.answer({ kind: 'public', channel_version: 1, role, version: role === null ? null : 9 });
 
 class FakeSocket implements RoomSocket {
   readonly frames: string[] = [];

@@ -1,11 +1,16 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { ALICE, conversation, id, logged } from '../../tests/support/room-core.ts';
+import { nodeSqlite } from '../../tests/support/node-sqlite.ts';
+import { ALICE, conversation, EVE, id, logged, reopen } from '../../tests/support/room-core.ts';
+import type { SqlDriver } from '../log/sql-driver.ts';
+import { accessProblem } from './commands.ts';
 import type { Conversation } from './conversation.ts';
 import { announceStanding } from './standing.ts';
 
+let sql: SqlDriver;
 let room: Conversation;
 beforeEach(() => {
-  room = conversation();
+  sql = nodeSqlite();
+  room = conversation({ sql });
 });
 
 const standing = (version: number, archived = false) => ({
@@ -22,6 +27,27 @@ describe('announceStanding', () => {
       { id: id(4, 9), name: 'name-4', archived_at: '2026-11-23T00:00:00.000Z', version: 4 },
     ]);
     expect(room.isArchived).toBe(true);
+  });
+
+  it('makes the room private for who is no member, and public again: the next is told so, and who is live hears of it', () => {
+    const kinds = ['private', 'public'] as const;
+    const refusals = kinds.map((kind, n) => {
+      const { change, ...rest } = standing(2 + n);
+      announceStanding(room, { ...rest, change: { ...change, kind } }, 0);
+      return [room.kind, accessProblem(room, EVE, 0)?.code, reopen(sql).kind];
+    });
+    expect(refusals).toEqual([['private', 'not_found', 'private'], ['public', 'not_a_member', 'public']]);
+    expect(logged(room)).toMatchObject([{ version: 2, kind: 'private' }, { version: 3, kind: 'public' }]);
+  });
+
+  it('leaves the kind as it is where nobody says, and where a later version is known', () => {
+    const { change, ...rest } = standing(5);
+    announceStanding(room, { ...rest, change: { ...change, kind: 'private' } }, 0);
+    announceStanding(room, standing(6), 0);
+    room.setKind('public', 4);
+    announceStanding(room, { ...standing(5), change: { ...change, kind: 'public' } }, 0);
+    expect(room.kind).toBe('private');
+    expect(logged(room).at(-1)).not.toHaveProperty('kind');
   });
 
   it('takes what a release before this one tells, and announces nothing', () => {

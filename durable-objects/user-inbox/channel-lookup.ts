@@ -3,22 +3,24 @@ import type { FoundInboxChannel } from '../../db/queries/inbox-log.ts';
 import { learnMembership } from './badge-merge.ts';
 import type { InboxChannels } from './inbox-channels.ts';
 
-/** How long a channel of which the user is no member is not looked up again; how many such are remembered; how many lookups run at a time. */
+/** How long a channel that is none for the user is not looked up again; how many such are remembered; how many lookups run at a time. */
 const MISSING_MS = 5_000;
 const MISSING_CHANNELS = 1_000;
 const LOOKUPS = 8;
 
 const away: Problem = { code: 'unavailable', retry_after: 1 };
+const unknown: Problem = { code: 'not_found' };
 
 /**
  * Looks a channel up in Postgres that the inbox would refuse, as the room does with users: the call that told of it may have been lost. One
- * lookup a channel at a time, and none for a few seconds after one that found no membership.
+ * lookup a channel at a time, and none for a few seconds after one that found nothing the user may know of. That they may know of one is not remembered: it may be made
+ * private in the next moment, and nobody tells inboxes of others.
  */
 export class ChannelLookup {
   readonly #channels: InboxChannels;
   readonly #find: (channelId: string) => Promise<FoundInboxChannel | null>;
   readonly #clock: () => number;
-  readonly #missing = new Map<string, { readonly until: number; readonly problem: Problem }>();
+  readonly #missingUntil = new Map<string, number>();
   readonly #running = new Map<string, Promise<Problem | null>>();
 
   constructor(channels: InboxChannels, find: (channelId: string) => Promise<FoundInboxChannel | null>, clock: () => number) {
@@ -30,8 +32,7 @@ export class ChannelLookup {
   /** Why the user may not act in the channel; null: they are a member (G5). */
   async refusal(channelId: string): Promise<Problem | null> {
     if (this.#channels.get(channelId).role !== null) return null;
-    const missing = this.#missing.get(channelId);
-    if (missing !== undefined && missing.until > this.#clock()) return missing.problem;
+    if ((this.#missingUntil.get(channelId) ?? 0) > this.#clock()) return unknown;
     const running = this.#running.get(channelId);
     if (running !== undefined) return await running;
     if (this.#running.size >= LOOKUPS) return away;
@@ -46,16 +47,16 @@ export class ChannelLookup {
       const known = this.#channels.get(channelId);
       const { role = null, version = null } = found ?? {};
       if (role !== null && version !== null) this.#channels.put(learnMembership(known, { role, version }));
-      return this.#channels.get(channelId).role === null ? this.#miss(channelId, found?.isVisible === true) : null;
+      if (this.#channels.get(channelId).role !== null) return null;
+      return found?.isVisible === true ? { code: 'not_a_member' } : this.#miss(channelId);
     } catch {
       return away;
     }
   }
 
-  #miss(channelId: string, isVisible: boolean): Problem {
-    const problem: Problem = { code: isVisible ? 'not_a_member' : 'not_found' };
-    if (this.#missing.size >= MISSING_CHANNELS) this.#missing.clear();
-    this.#missing.set(channelId, { until: this.#clock() + MISSING_MS, problem });
-    return problem;
+  #miss(channelId: string): Problem {
+    if (this.#missingUntil.size >= MISSING_CHANNELS) this.#missingUntil.clear();
+    this.#missingUntil.set(channelId, this.#clock() + MISSING_MS);
+    return unknown;
   }
 }

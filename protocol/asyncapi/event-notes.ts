@@ -93,8 +93,8 @@ export const CHANNEL_EVENT_NOTES: Notes<ChannelEvent> = {
   },
   'channel.changed': {
     title: 'The channel itself has changed',
-    summary: 'It has another name, topic or purpose, was archived, or is open again: all of it, at this version. Repeats the directory event of the same id.',
-    examples: [{ ...entry(12), type: 'channel.changed', name: 'engines', topic: 'Analytical ones', purpose: '', archived_at: null, version: 2 }],
+    summary: 'It has another name, topic or purpose, was archived, is open again, or was made private or public: all of it, at this version. Without a kind, which earlier releases left out, it is of the kind it was. Repeats the directory event of the same id.',
+    examples: [{ ...entry(12), type: 'channel.changed', name: 'engines', topic: 'Analytical ones', purpose: '', archived_at: null, version: 2, kind: 'private' }],
   },
 };
 
@@ -213,7 +213,7 @@ export const DIRECTORY_EVENT_NOTES: Notes<DirectoryEvent> = {
   },
   'channel.updated': {
     title: 'A channel has changed',
-    summary: 'Key: the channel. Its name, topic or purpose, or archived, which tells whether it takes messages. Written by the transaction that did it; the room then announces it as channel.changed.',
+    summary: 'Key: the channel. Its name, topic or purpose, its kind, or archived, which tells whether it takes messages. Written by the transaction that did it; the room then announces it as channel.changed.',
     examples: [{ ...by(9), type: 'channel.updated', channel, archived: true, version: 2 }],
   },
   'channel.member_added': {

@@ -61,7 +61,7 @@ export class StoredChannel extends StoredLog<ChannelEvent> {
   /** What a room learns of a user it does not know. */
   findMembership(userId: string): FoundMembership {
     const { role, version } = this.membership(userId);
-    return { kind: 'public', role, version: role === null ? null : version };
+    return { kind: 'public', channel_version: 1, role, version: role === null ? null : version };
   }
 
   get userIds(): string[] {

@@ -1,6 +1,7 @@
 import { useEffect, useRef } from 'preact/hooks';
 import { NOBODY } from '../../client/presence.ts';
 import { me } from '../state/account.ts';
+import { askForKind, offeredKind } from '../state/channel-kind.ts';
 import type { ChannelStore } from '../state/channel-store.ts';
 import { askToLeave } from '../state/leaving.ts';
 import { startDirect } from '../state/directs.ts';
@@ -38,6 +39,7 @@ export function MembersPanel({ store }: { store: ChannelStore }) {
       </div>
       {store.people === null && (
         <footer class="panel-foot">
+          <KindButton store={store} />
           <button type="button" class="button quiet" onClick={() => askToLeave(store)}>
             <Icon name="leave" />
             Leave channel
@@ -45,6 +47,17 @@ export function MembersPanel({ store }: { store: ChannelStore }) {
         </footer>
       )}
     </aside>
+  );
+}
+
+function KindButton({ store }: { store: ChannelStore }) {
+  const kind = offeredKind(store);
+  if (kind === null) return null;
+  return (
+    <button type="button" class="button quiet" onClick={() => askForKind(store, kind)}>
+      <Icon name={kind === 'private' ? 'lock' : 'compass'} />
+      Make {kind}
+    </button>
   );
 }
 

@@ -1,5 +1,5 @@
 import { computed, signal } from '@preact/signals';
-import { detailsOfEntry, newerDetails } from '../../client/channel-details.ts';
+import { detailsOfEntry } from '../../client/channel-details.ts';
 import { ChannelSession } from '../../client/channel-session.ts';
 import { channelState, unreadCount } from '../../client/channel-state.ts';
 import type { ChannelState } from '../../client/channel-window.ts';
@@ -28,7 +28,7 @@ export interface Target {
 }
 
 /** `direct`: between people; it has no name of its own. */
-export type ChannelInfo = ChannelDetails & { readonly kind: (MyChannel | MyDirectChannel)['kind'] };
+export type ChannelInfo = Omit<ChannelDetails, 'kind'> & { readonly kind: (MyChannel | MyDirectChannel)['kind'] };
 
 export interface StoreListener {
   events(store: ChannelStore, events: readonly ChannelEvent[]): void;
@@ -75,7 +75,7 @@ export class ChannelStore {
   constructor(channel: MyChannel | MyDirectChannel, me: string, listener: StoreListener) {
     this.id = channel.id;
     this.people = 'user_ids' in channel ? channel.user_ids.filter((id) => id !== me) : null;
-    this.info = signal<ChannelInfo>({ kind: channel.kind, ...detailsOfEntry(channel) });
+    this.info = signal<ChannelInfo>({ ...detailsOfEntry(channel), kind: channel.kind });
     this.state = signal<ChannelState>(channelState(channel));
     this.members = new MemberList((cursor) => api.members(channel.id, cursor), learnUsers);
     this.pins = new PinList(channel.id);
@@ -227,12 +227,17 @@ export class ChannelStore {
 
   /** Takes what was read of the channel, unless newer was heard. */
   learn(channel: MyChannel | MyDirectChannel): void {
-    this.info.value = { kind: channel.kind, ...newerDetails(this.info.peek(), detailsOfEntry(channel)) };
+    this.#detailsTold(detailsOfEntry(channel));
     this.session.refresh(channel);
   }
 
+  #detailsTold(details: ChannelDetails): void {
+    const { version, kind } = this.info.peek();
+    if (details.version > version) this.info.value = { ...details, kind: details.kind ?? kind };
+  }
+
   #stateChanged(state: ChannelState): void {
-    if (state.details.version > this.info.peek().version) this.info.value = { ...this.info.peek(), ...state.details };
+    this.#detailsTold(state.details);
     const hasMissed = state.epoch !== this.state.peek().epoch || state.tailFrom > this.state.peek().seq;
     this.state.value = state;
     if (hasMissed) this.members.forget();

@@ -62,7 +62,7 @@ describe('a change of a channel', () => {
     for (const match of ['"0"', '"2"']) expectProblem(await change(ada, { topic: 'x' }, match), 'precondition_failed');
     for (const match of ['1', 'W/"1"', '*', '"1", "2"']) expectProblem(await change(ada, { topic: 'x' }, match), 'invalid');
     expectProblem(await change(ada, { name: other.name.toUpperCase() }), 'conflict');
-    for (const body of [{ name: '' }, { name: 'a b' }, { topic: null }, { kind: 'private' }, { purpose: 'x'.repeat(251) }, { topic: 'a\u0000' }]) expectProblem(await change(ada, body), 'invalid');
+    for (const body of [{ name: '' }, { name: 'a b' }, { topic: null }, { kind: 'direct' }, { purpose: 'x'.repeat(251) }, { topic: 'a\u0000' }]) expectProblem(await change(ada, body), 'invalid');
     expect(bodyOf(await ada.call('GET', path), 200, channelSchema)).toEqual(channel);
     await ada.call('POST', `${path}/archive`);
     expectProblem(await change(ada, { topic: 'x' }, '"2"'), 'channel_archived');

@@ -2,7 +2,7 @@ import { OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { uuidv7 } from 'uuidv7';
 import type { Database, Transaction } from '../../db/client.ts';
-import { findRoles, maySee } from '../../db/queries/access.ts';
+import { findStandings, maySee } from '../../db/queries/access.ts';
 import { changeChannel, type ChannelRequest, setArchived } from '../../db/queries/channel-changes.ts';
 import { createChannel, findAnyChannel, listChannels } from '../../db/queries/channels.ts';
 import { anyChannelSchema, type Channel, channelBodySchema, channelPageSchema, channelSchema, createChannelBodySchema } from '../../protocol/api.ts';
@@ -57,6 +57,9 @@ const read = apiRoute({ scope: 'channels:read', limit: 'read' }, '/v1/channels/{
 const change = apiRoute({ scope: 'channels:write', limit: 'send' }, '/v1/channels/{id}', {
   method: 'patch',
   summary: 'Give a channel another name, topic or purpose, for its owners and admins, and for administrators if it is public; what is absent stays. Who is live there is told',
+  description:
+    'Its `kind`, too. A public channel is made private by its owners and admins, a private one public by its owners; either by administrators of the workspace who are members. Private: who is no member '
+    + 'neither finds, sees nor joins it from the moment this is answered; members stay. Public: everybody but guests may join, and then reads everything in it from its beginning, what was said in confidence included.',
   request: { headers: settingsHeaders, params: channelParams, ...jsonBody(channelBodySchema, { topic: 'The analytical one' }) },
   responses: {
     200: json(channelSchema, 'The channel', EXAMPLE),
@@ -122,10 +125,13 @@ export function channelRoutes({ replica }: Pick<Services, 'replica'>): App {
   return app;
 }
 
-/** Whether the caller sees these channels, in these roles, at this moment. What kind a channel is never changes. */
+/** Whether the caller sees these channels, of these kinds and in these roles, at this moment: one may have been made private since. */
 async function areVisible(primary: Database, credentialId: string, channels: readonly Channel[]): Promise<boolean> {
-  const roles = await findRoles(primary, credentialId, channels.map(({ id }) => id));
-  return roles !== null && channels.every(({ id, kind, my_role }) => my_role === (roles.in.get(id) ?? null) && maySee({ kind, my_role, user_role: roles.user }));
+  const standings = await findStandings(primary, credentialId, channels.map(({ id }) => id));
+  return standings !== null && channels.every(({ id, kind, my_role }) => {
+    const now = standings.get(id);
+    return now !== undefined && now.kind === kind && now.my_role === my_role && maySee(now);
+  });
 }
 
 /** In one transaction; then the room is told, by which who is live there hears of it. */
