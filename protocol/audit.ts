@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { counterSchema, idSchema, momentSchema, timeSchema } from './primitives.ts';
+import { counterSchema, idSchema, momentSchema, storableString, timeSchema } from './primitives.ts';
 
 /** All that is audited. What each of them tells, and what is not audited, is in `docs/admin.md`. */
 export const auditActSchema = z.enum([
@@ -74,7 +74,7 @@ export const NO_AUDIT_HEAD: AuditHead = { seq: 0, hash: '0'.repeat(64) };
 export const auditFilterSchema = z.strictObject({
   actor: idSchema.optional(),
   act: auditActSchema.optional(),
-  target: z.string().min(1).max(100).optional(),
+  target: storableString(100).optional(),
   since: momentSchema.optional(),
   until: momentSchema.optional(),
 });

@@ -1,5 +1,7 @@
+import { eq } from 'drizzle-orm';
 import { uuidv7 } from 'uuidv7';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { users } from '../db/schema/tables.ts';
 import { MAX_BATCH_BODY_BYTES, MAX_BODY_BYTES } from '../protocol/limits.ts';
 import { scopeSchema } from '../protocol/scopes.ts';
 import type { Operation } from './support/api-document.ts';
@@ -12,6 +14,8 @@ const OPERATIONS = document.operations.filter(({ path }) => path.startsWith('/v1
 const CHANGES = OPERATIONS.filter(({ method }) => method !== 'GET');
 const WITH_JSON = OPERATIONS.filter((operation) => bodyOf(operation)?.type === 'application/json');
 const ALL_METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
+/** Stands where a value goes that no encoder would write. */
+const MARK = 'value-under-test';
 let world: World;
 let alice: WorldUser;
 let names: Names;
@@ -79,4 +83,21 @@ it('limited routes tell the quota', async () => {
     if (operation.path.startsWith('/v1/admin/')) continue;
     expect({ name: operation.name, policy }).toEqual({ name: operation.name, policy: expect.stringMatching(/^"\w+";q=\d+;w=\d+$/) });
   }
+});
+
+it('no value of a parameter makes any route fall over, as an administrator: NUL, what is no UTF-8, a surrogate, a number past all bounds', async () => {
+  const admin = await world.user('admin', { scopes: scopeSchema.options });
+  await world.db.update(users).set({ role: 'admin' }).where(eq(users.id, admin.id));
+  const faults: string[] = [];
+  for (const operation of OPERATIONS.filter(({ method }) => method === 'GET')) {
+    for (const { name, in: place } of operation.parameters.filter((parameter) => parameter.in === 'query' || parameter.in === 'path')) {
+      for (const value of ['%00', '%ff', '%ED%A0%80', '9'.repeat(30)]) {
+        const { path, ...request } = requestOf(operation, { ...names, [name]: MARK }, admin.token);
+        const asked = path.includes(MARK) ? path.replace(MARK, value) : `${path}${path.includes('?') ? '&' : '?'}${name}=${value}`;
+        const { status } = await rawRequest(world.baseUrl, { ...request, path: asked });
+        if (status >= 500) faults.push(`${status}: ${operation.name} ${place} ${asked}`);
+      }
+    }
+  }
+  expect(faults).toEqual([]);
 });
