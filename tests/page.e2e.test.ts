@@ -157,6 +157,23 @@ describe.skipIf(skipped)(`what people see of each other${skipped ? ` (left out: 
     await page.getByRole('textbox', { name: 'Message #plans' }).fill('');
   });
 
+  it('who is pressed in a list of people is taken, and the field keeps the focus', async () => {
+    const { page } = alice;
+    const field = page.getByRole('textbox', { name: 'Message #plans' });
+    await field.pressSequentially('with @ba');
+    await page.getByRole('listbox', { name: 'People to mention' }).getByRole('option', { name: 'Bob Baker' }).click();
+    await page.keyboard.type('too');
+    expect(await field.inputValue()).toBe('with @bob too');
+    await field.fill('');
+    await page.getByRole('button', { name: 'Start a conversation' }).click();
+    await page.keyboard.type('bob');
+    await page.getByRole('listbox', { name: 'People found' }).getByRole('option', { name: 'Bob Baker' }).click();
+    await page.getByRole('list', { name: 'Chosen' }).getByText('Bob Baker').waitFor();
+    await page.getByRole('combobox', { name: 'People' }).and(page.locator(':focus')).waitFor();
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+  });
+
   it('code is set apart, and no text becomes anything but text', async () => {
     const hostile = '<img src=x onerror="document.title=1"> `<b>inline</b>`\n```\n<script>document.title = 2</script>\n```\n[x](javascript:alert(1))';
     await say(alice, hostile);

@@ -1,5 +1,5 @@
 import { useSignal } from '@preact/signals';
-import { useId, useRef, useState } from 'preact/hooks';
+import { useId, useState } from 'preact/hooks';
 import { MAX_DIRECT_USERS } from '../../protocol/limits.ts';
 import type { User } from '../../protocol/api.ts';
 import { me } from '../state/account.ts';
@@ -7,9 +7,9 @@ import { startDirect } from '../state/directs.ts';
 import { dialog } from '../state/navigation.ts';
 import { PeopleChoice } from '../state/people-choice.ts';
 import { api } from '../state/platform.ts';
-import { Avatar } from './Avatar.tsx';
 import { IconButton } from './IconButton.tsx';
 import { Modal } from './Modal.tsx';
+import { UserOptions } from './UserOptions.tsx';
 
 /** Whom to talk with: found by parts of name or handle, taken by Enter, and the conversation begun by Enter once more. */
 export function PeopleDialog() {
@@ -54,7 +54,6 @@ export function PeopleDialog() {
 
 function Field({ choice }: { choice: PeopleChoice }) {
   const id = useId();
-  const field = useRef<HTMLInputElement>(null);
   const offered = choice.offered.value ?? [];
   const handleKey = (event: KeyboardEvent) => {
     if (event.isComposing) return;
@@ -65,10 +64,6 @@ function Field({ choice }: { choice: PeopleChoice }) {
     else if (key === 'Backspace' && choice.query.peek() === '') return choice.remove(choice.chosen.peek().at(-1));
     else return;
     event.preventDefault();
-  };
-  const take = (user: User) => {
-    choice.take(user);
-    field.current?.focus();
   };
   return (
     <>
@@ -84,7 +79,6 @@ function Field({ choice }: { choice: PeopleChoice }) {
           </ul>
         )}
         <input
-          ref={field}
           autofocus
           role="combobox"
           aria-label="People"
@@ -99,21 +93,15 @@ function Field({ choice }: { choice: PeopleChoice }) {
           onKeyDown={handleKey}
         />
       </div>
-      <ul class="people-found" role="listbox" id={id} aria-label="People found">
-        {offered.map((user, i) => (
-          <li key={user.id} role="option" id={`${id}-${i}`} aria-selected={i === choice.at.value} onClick={() => take(user)}>
-            <Avatar name={user.display_name} colourKey={user.id} />
-            <bdi class="ellipsis">{user.display_name}</bdi>
-            <span class="mention-handle ellipsis">{user.id === me.value?.id ? 'you: for notes' : `@${user.handle}`}</span>
-          </li>
-        ))}
-      </ul>
+      <UserOptions id={id} label="People found" class="people-found" users={offered} at={choice.at.value} onTake={(user) => choice.take(user)} note={noteOf} />
       <p class="people-hint" role="status">
         {hint(choice)}
       </p>
     </>
   );
 }
+
+const noteOf = ({ id, handle }: User): string => (id === me.value?.id ? 'you: for notes' : `@${handle}`);
 
 function hint({ failure, isFull, offered, query }: PeopleChoice): string {
   if (failure.value !== null) return `Nobody could be looked for: ${failure.value}`;

@@ -1,37 +1,12 @@
-import { useRef } from 'preact/hooks';
 import { moreSaved, saved, savedLoading, toggleSaved } from '../state/saved.ts';
-import { closePanel } from '../state/side-panel.ts';
-import { IconButton } from './IconButton.tsx';
+import { ListPanel } from './ListPanel.tsx';
 import { MessageHit } from './MessageHit.tsx';
-import { useFocusInside } from './use-focus-inside.ts';
 
 /** What the user has saved for later, what was saved last first. Nobody else knows of it. */
 export function SavedPanel() {
-  const ref = useRef<HTMLElement>(null);
-  useFocusInside(ref);
-  return (
-    <aside ref={ref} class="panel" aria-label="Saved messages" tabIndex={-1}>
-      <header class="bar">
-        <div class="bar-title">
-          <h2>Saved for later</h2>
-        </div>
-        <IconButton icon="close" label="Close saved messages" onClick={closePanel} />
-      </header>
-      <div class="results">
-        <List />
-      </div>
-    </aside>
-  );
-}
-
-function List() {
   const { data, cursor } = saved.value;
-  const loading = savedLoading.value;
-  if (loading.name === 'failed') return <p class="hint" role="alert">{loading.reason}</p>;
-  if (data.length === 0 && loading.name === 'loading') return <div class="spinner" role="status" aria-label="Loading" />;
-  if (data.length === 0) return <p class="hint">Messages that you save will be here. Nobody else sees them.</p>;
   return (
-    <>
+    <ListPanel label="Saved messages" title="Saved for later" loading={savedLoading.value} isEmpty={data.length === 0} hint="Messages that you save will be here. Nobody else sees them.">
       <ul>
         {data.map(({ message }) => (
           <MessageHit key={message.id} message={message} isPlaced remove={{ label: 'Remove from saved', run: () => void toggleSaved(message.id) }} />
@@ -42,6 +17,6 @@ function List() {
           Show more
         </button>
       )}
-    </>
+    </ListPanel>
   );
 }
