@@ -30,6 +30,7 @@ import type { ProblemDocument } from '../protocol/errors.ts';
 import type { CredentialList } from '../protocol/credentials.ts';
 import type { EmailSettings, EmailSettingsBody } from '../protocol/email.ts';
 import type { FileState } from '../protocol/files.ts';
+import type { OwnReport, ReportBody } from '../protocol/moderation.ts';
 import type { CommandResult, NoticesRead, ReadResult } from '../protocol/frames.ts';
 import type { ScheduleBody, ScheduledMessage, ScheduledMessagePage, SchedulePatch, ScheduleStatus } from '../protocol/scheduled-messages.ts';
 import type { UserSettings, UserSettingsBody } from '../protocol/settings.ts';
@@ -156,6 +157,8 @@ export function createApi(options: HttpOptions) {
     unpin: (id: string, messageId: string) => call<CommandResult>('DELETE', `${message(id, messageId)}/pin`),
     /** For good. For its author, and the owners and admins of the channel. */
     removePreviews: (id: string, messageId: string) => call<CommandResult>('DELETE', `${message(id, messageId)}/previews`),
+    /** Tells those who moderate of a message of somebody else. Once: the report there is is answered again, whatever this one says. */
+    report: (id: string, messageId: string, body: ReportBody) => call<OwnReport>('POST', `${message(id, messageId)}/reports`, { body }),
     save: (messageId: string) => call<SavedState>('PUT', `/v1/me/saved/${encodeURIComponent(messageId)}`),
     unsave: (messageId: string) => call<SavedState>('DELETE', `/v1/me/saved/${encodeURIComponent(messageId)}`),
     saved: (cursor?: string) => call<SavedPage>('GET', '/v1/me/saved', { query: { cursor } }),

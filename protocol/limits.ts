@@ -112,3 +112,5 @@ export const MAX_PREVIEW_URL = 2_048;
 export const MAX_PREVIEW_TITLE = 300;
 export const MAX_PREVIEW_DESCRIPTION = 500;
 export const MAX_PREVIEW_SITE = 100;
+/** Longest comment of who reports a message, and note of who judges it. */
+export const MAX_MODERATION_COMMENT = 1_000;

@@ -1,18 +1,19 @@
 import { z } from 'zod';
+import { MAX_MODERATION_COMMENT } from './limits.ts';
 import { idSchema, storableString, timeSchema } from './primitives.ts';
 
 const MAX_REASON = 500;
-const MAX_COMMENT = 1_000;
 /** Open reports of one user at a time. */
 export const MAX_OPEN_REPORTS = 20;
 
-const commentSchema = z.union([z.literal(''), storableString(MAX_COMMENT)]).default('');
+const commentSchema = z.union([z.literal(''), storableString(MAX_MODERATION_COMMENT)]).default('');
 
 /** Why, in the words of who moderates: it goes into the audit log. */
 export const removeMessageBodySchema = z.strictObject({ reason: storableString(MAX_REASON) });
 export const removedMessageSchema = z.strictObject({ message_id: idSchema, channel_id: idSchema }).meta({ id: 'RemovedMessage' });
 
 export const reportReasonSchema = z.enum(['spam', 'harassment', 'illegal', 'sensitive', 'other']);
+export type ReportReason = z.infer<typeof reportReasonSchema>;
 export const reportBodySchema = z.strictObject({ reason: reportReasonSchema, comment: commentSchema });
 export type ReportBody = z.infer<typeof reportBodySchema>;
 

@@ -1,8 +1,10 @@
 import { useEffect } from 'preact/hooks';
 import { account, openStore, refresh } from '../state/account.ts';
 import { announcements } from '../state/announcements.ts';
+import { confirmation } from '../state/confirmation.ts';
 import { place } from '../state/location.ts';
 import { closeTop, dialog } from '../state/navigation.ts';
+import { reporting } from '../state/reporting.ts';
 import { openSearch } from '../state/search.ts';
 import { isShown } from '../state/side-panel.ts';
 import { BrowseDialog } from './BrowseDialog.tsx';
@@ -14,6 +16,7 @@ import { Notices } from './Notices.tsx';
 import { NotificationsPanel } from './NotificationsPanel.tsx';
 import { PeopleDialog } from './PeopleDialog.tsx';
 import { PinsPanel } from './PinsPanel.tsx';
+import { ReportDialog } from './ReportDialog.tsx';
 import { SavedPanel } from './SavedPanel.tsx';
 import { SearchPanel } from './SearchPanel.tsx';
 import { SettingsDialog } from './SettingsDialog.tsx';
@@ -36,6 +39,7 @@ export function App() {
 }
 
 function Workspace() {
+  useEffect(() => closeDialogs, []);
   const store = openStore.value;
   const { threadId } = place.value;
   return (
@@ -53,6 +57,7 @@ function Workspace() {
       {dialog.value === 'people' && <PeopleDialog />}
       {dialog.value === 'settings' && <SettingsDialog />}
       {dialog.value === 'status' && <StatusDialog />}
+      <ReportDialog />
       <ConfirmDialog />
       <Notices />
       <div class="visually-hidden" role="log" aria-live="polite" aria-label="New messages">
@@ -62,6 +67,13 @@ function Workspace() {
       </div>
     </div>
   );
+}
+
+/** Who signs in next does not see what the one before had open. */
+function closeDialogs(): void {
+  dialog.value = null;
+  confirmation.value = null;
+  reporting.value = null;
 }
 
 function Unreachable({ reason }: { reason: string }) {

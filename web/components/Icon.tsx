@@ -25,6 +25,7 @@ const PATHS = {
   pin: 'M9 4h6l-1 6 3 3v2H7v-2l3-3zM12 15v6',
   bookmark: 'M7 4h10v16l-5-4-5 4z',
   bookmarked: 'M7 4h10v16l-5-4-5 4zM9.500 10l2 2 3.500-3.500',
+  flag: 'M6 21V4h12l-2.500 4.500L18 13H6',
   settings: 'M4 7h9M17 7h3M15 5v4M4 12h3M11 12h9M9 10v4M4 17h9M17 17h3M15 15v4',
   moon: 'M19.500 14.500A8 8 0 0 1 9.500 4.500a8 8 0 1 0 10 10z',
 } as const;

@@ -8,6 +8,7 @@ import { confirmation } from '../state/confirmation.ts';
 import { openThread } from '../state/navigation.ts';
 import { attempt } from '../state/notices.ts';
 import { pathOf } from '../state/path.ts';
+import { reporting } from '../state/reporting.ts';
 import { isSaved, toggleSaved } from '../state/saved.ts';
 import { EmojiPicker } from './EmojiPicker.tsx';
 import { IconButton } from './IconButton.tsx';
@@ -39,6 +40,7 @@ export function MessageActions({ store, message, isInThread }: Props) {
         <IconButton icon={saved ? 'bookmarked' : 'bookmark'} label={saved ? 'Remove from saved' : 'Save for later'} onClick={() => void toggleSaved(message.id)} />
         <IconButton icon="pin" label={message.pinned ? 'Unpin' : 'Pin to the channel'} onClick={() => togglePin(store, message)} />
         <IconButton icon="link" label="Copy a link" onClick={() => void copyLink(store, message)} />
+        {message.author_id !== me.value?.id && <IconButton icon="flag" label="Report to moderators" onClick={() => (reporting.value = message)} />}
         {isMine && <IconButton icon="edit" label="Edit" onClick={() => (store.editing.value = message.id)} />}
         {isMine && <IconButton icon="trash" label="Delete" onClick={() => askToDelete(store, message)} />}
       </div>
