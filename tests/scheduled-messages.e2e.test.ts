@@ -119,6 +119,7 @@ it('what came due while the Worker was away is sent when it is back, in order; w
   await eventually(async () => !(await statusesOf(alice, channel)).includes('pending'), 60_000);
   await eventually(async () => (await textsOf(channel)).length === 5);
   expect(await textsOf(channel)).toEqual(['root', 'brought forward', '1', '2', '3']);
+  await eventually(async () => (await alice.api.replies(channel, root.message_id)).data.length > 0);
   expect((await alice.api.replies(channel, root.message_id)).data.map((message) => message.text)).toEqual(['reply']);
   await eventually(async () => (await statusesOf(bob, channel))[0] !== 'pending', 30_000);
   expect(await statusesOf(bob, channel)).toEqual(['not_a_member']);

@@ -67,7 +67,7 @@ export async function appendLate(sql: postgres.Sql, key: string, from: number, t
 }
 
 /** Waits until `isTrue` holds; the last state of `describe` explains a failure. */
-export async function eventually(isTrue: () => Promise<boolean> | boolean, timeoutMs = 10_000, describe: () => unknown = () => ''): Promise<void> {
+export async function eventually(isTrue: () => Promise<boolean> | boolean, timeoutMs = 20_000, describe: () => unknown = () => ''): Promise<void> {
   const end = Date.now() + timeoutMs;
   while (!(await isTrue())) {
     if (Date.now() > end) throw new Error(`did not come true within ${timeoutMs} ms ${JSON.stringify(describe())}`);

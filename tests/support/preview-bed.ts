@@ -19,7 +19,7 @@ import { eventually } from './event-log.ts';
 import { type TestDatabase, testDatabase } from './postgres.ts';
 import { drain, insertChannel, insertUser } from './webhook-bed.ts';
 
-const SOON = 10_000;
+const SOON = 20_000;
 
 /** A web of one server, under the test's control: every name leads to it, by real HTTP on loopback. */
 export class Web {
