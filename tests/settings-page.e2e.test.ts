@@ -89,10 +89,13 @@ describe.skipIf(skipped)(`settings${skipped ? ` (left out: ${noBrowser})` : ''}`
   });
 
   it('list where one is signed in: a session that is ended there is out at once, and a token once that is confirmed', async () => {
-    const elsewhere = await bob.page.context().browser()?.newPage();
-    if (!elsewhere) throw new Error('there is no browser');
+    const device = await bob.page.context().browser()?.newContext();
+    if (!device) throw new Error('there is no browser');
+    const elsewhere = await device.newPage();
     await signIn({ ...bob, page: elsewhere }, people.world.baseUrl, 'Bob Baker');
     const { api } = await people.world.user('bob');
+    await open({ ...bob, page: elsewhere });
+    await dialog({ ...bob, page: elsewhere }).getByText('this one').waitFor(WITHIN);
     await open(bob);
     await dialog(bob).getByText('this one').waitFor(WITHIN);
     const buttons = (act: string) => dialog(bob).getByRole('button', { name: new RegExp(`^${act}: `) });
@@ -100,7 +103,14 @@ describe.skipIf(skipped)(`settings${skipped ? ` (left out: ${noBrowser})` : ''}`
     await elsewhere.getByText('You have been signed out').waitFor(WITHIN);
     await expect.poll(() => buttons('Sign out').count(), WITHIN).toBe(0);
     expect(await dialog(bob).locator(':focus').count()).toBe(1);
-    await elsewhere.close();
+    // Somebody else signs in there, in another tab; an hour later the one that was left is looked at.
+    const tab = await device.newPage();
+    await signIn({ ...alice, page: tab }, people.world.baseUrl, 'Alice Adams');
+    await tab.close();
+    await elsewhere.evaluate('{ const now = Date.now; Date.now = () => now() + 3_600_000; dispatchEvent(new Event("focus")); }');
+    await elsewhere.getByRole('button', { name: /^Alice Adams/ }).waitFor(WITHIN);
+    expect(await elsewhere.getByRole('dialog').count()).toBe(0);
+    await device.close();
     const tokens = await buttons('Revoke').count();
     const ask = bob.page.getByRole('dialog', { name: 'Revoke this token?' });
     await buttons('Revoke').first().click();
