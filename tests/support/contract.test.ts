@@ -25,6 +25,7 @@ describe('an answer is held to the document', () => {
     ['a field too many', exchange({ text: JSON.stringify({ ...USER, secret: 'x' }) }), /NOT have/],
     ['a field of another type', exchange({ text: JSON.stringify({ ...USER, handle: null }) }), /handle/],
     ['a missing header', exchange({}, { 'x-request-id': undefined }), /X-Request-Id/],
+    ['a header that is not told of', exchange({}, { location: '/v1/users/x' }), /Location is not described/],
     ['a method that is not there', exchange({ method: 'POST' }), /not described/],
   ])('%s is a fault', (_, wrong, fault) => {
     expect(faultsOf(document, wrong).join()).toMatch(fault);

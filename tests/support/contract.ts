@@ -13,6 +13,9 @@ export interface Exchange {
 
 const JSON_TYPE = /^application\/(?:[\w.-]+\+)?json$/;
 
+/** Headers by which programs go on: no answer has one that its operation does not tell of. */
+const TOLD_WHERE_SENT = ['ETag', 'Link', 'Location'];
+
 /** What an answer has against the document: its status, type, body and headers have to be what its operation says. Nothing is asked of what is no path of the document. */
 export function faultsOf(document: ApiDocument, exchange: Exchange): string[] {
   const path = exchange.path.split('?', 1)[0] ?? '';
@@ -43,7 +46,8 @@ const parametersOf = ({ path }: Operation): number => path.split('{').length;
 function faultsOfAnswer(document: ApiDocument, operation: Operation, { status, headers, text, method }: Exchange): string[] {
   const answer = operation.responses[String(status)];
   if (answer === undefined) return ['the status is not described'];
-  const missing = document.requiredHeaders(answer).flatMap((name) => (headers(name.toLowerCase()) === undefined ? [`no ${name}`] : []));
+  const untold = TOLD_WHERE_SENT.flatMap((name) => (headers(name.toLowerCase()) !== undefined && !(name in (answer.headers ?? {})) ? [`${name} is not described`] : []));
+  const missing = [...untold, ...document.requiredHeaders(answer).flatMap((name) => (headers(name.toLowerCase()) === undefined ? [`no ${name}`] : []))];
   const types = Object.keys(answer.content ?? {});
   if (method === 'HEAD' || types.length === 0) return missing;
   const type = headers('content-type')?.split(';', 1)[0]?.trim().toLowerCase() ?? '';
