@@ -121,7 +121,7 @@ export function createApi(options: HttpOptions) {
     join: (id: string) => call<unknown>('PUT', `${channel(id)}/members/me`),
     leave: (id: string) => call<unknown>('DELETE', `${channel(id)}/members/me`),
     history: (id: string, query: PageQuery = {}) => call<MessagePage>('GET', `${channel(id)}/messages`, { query: { ...query } }),
-    replies: (id: string, rootId: string, query: PageQuery = {}) =>
+    replies: (id: string, rootId: string, query: Omit<PageQuery, 'around'> = {}) =>
       call<MessagePage>('GET', `${message(id, rootId)}/replies`, { query: { ...query } }),
     send: (id: string, body: { client_msg_id: string; text: string; thread_id?: string; file_ids?: string[] }) =>
       call<CommandResult>('POST', `${channel(id)}/messages`, { body }),

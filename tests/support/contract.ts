@@ -28,8 +28,8 @@ export function faultsOf(document: ApiDocument, exchange: Exchange): string[] {
   return refused || exchange.method === 'OPTIONS' ? [] : [`${exchange.method} ${path} is not described, and answered ${exchange.status}`];
 }
 
-/** The operations of a path, of the template with the fewest parameters. */
-function operationsAt({ operations }: ApiDocument, path: string): Operation[] {
+/** The operations of a path without a query, of the template with the fewest parameters. */
+export function operationsAt({ operations }: ApiDocument, path: string): Operation[] {
   const matching = operations.filter((operation) => templateOf(operation.path).test(path));
   const fewest = Math.min(...matching.map((operation) => parametersOf(operation)));
   return matching.filter((operation) => parametersOf(operation) === fewest);
