@@ -5,6 +5,7 @@ import { MAX_CHANNEL_NAME, MAX_TOPIC } from '../../protocol/limits.ts';
 import { refresh } from '../state/account.ts';
 import { dialog, openChannel } from '../state/navigation.ts';
 import { api } from '../state/platform.ts';
+import { FormEnd } from './FormEnd.tsx';
 import { Modal } from './Modal.tsx';
 
 export function CreateDialog() {
@@ -50,19 +51,7 @@ export function CreateDialog() {
           <input type="checkbox" checked={kind.value === 'private'} onChange={(event) => (kind.value = event.currentTarget.checked ? 'private' : 'public')} />
           Private: only those who are added can find it
         </label>
-        {problem.value !== null && (
-          <p class="form-problem" role="alert">
-            {problem.value}
-          </p>
-        )}
-        <div class="button-row end">
-          <button type="button" class="button" onClick={() => (dialog.value = null)}>
-            Cancel
-          </button>
-          <button class="button primary" disabled={isBusy.value || name.value === ''}>
-            Create
-          </button>
-        </div>
+        <FormEnd problem={problem} isDisabled={isBusy.value || name.value === ''} action="Create" onCancel={() => (dialog.value = null)} />
       </form>
     </Modal>
   );

@@ -8,6 +8,7 @@ import { dialog } from '../state/navigation.ts';
 import { PeopleChoice } from '../state/people-choice.ts';
 import { api } from '../state/platform.ts';
 import { IconButton } from './IconButton.tsx';
+import { FormEnd } from './FormEnd.tsx';
 import { Modal } from './Modal.tsx';
 import { UserOptions } from './UserOptions.tsx';
 
@@ -34,19 +35,7 @@ export function PeopleDialog() {
     <Modal title="New conversation" onClose={close}>
       <form class="form" onSubmit={(event) => void start(event)}>
         <Field choice={choice} />
-        {problem.value !== null && (
-          <p class="form-problem" role="alert">
-            {problem.value}
-          </p>
-        )}
-        <div class="button-row end">
-          <button type="button" class="button" onClick={close}>
-            Cancel
-          </button>
-          <button class="button primary" disabled={isBusy.value || choice.chosen.value.length === 0}>
-            Start
-          </button>
-        </div>
+        <FormEnd problem={problem} isDisabled={isBusy.value || choice.chosen.value.length === 0} action="Start" onCancel={close} />
       </form>
     </Modal>
   );

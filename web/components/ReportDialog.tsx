@@ -3,6 +3,7 @@ import type { Message } from '../../protocol/api.ts';
 import { MAX_MODERATION_COMMENT } from '../../protocol/limits.ts';
 import type { ReportReason } from '../../protocol/moderation.ts';
 import { report, reporting } from '../state/reporting.ts';
+import { FormEnd } from './FormEnd.tsx';
 import { Modal } from './Modal.tsx';
 import { Select } from './Select.tsx';
 
@@ -47,19 +48,7 @@ function Form({ message }: { message: Message }) {
           <textarea class="field" dir="auto" rows={3} maxLength={MAX_MODERATION_COMMENT} value={comment.value} onInput={(event) => (comment.value = event.currentTarget.value)} />
         </label>
         <p class="people-hint">Those who moderate see the message as it is now, and that it was you who reported it.</p>
-        {problem.value !== null && (
-          <p class="form-problem" role="alert">
-            {problem.value}
-          </p>
-        )}
-        <div class="button-row end">
-          <button type="button" class="button" onClick={close}>
-            Cancel
-          </button>
-          <button class="button danger" disabled={isBusy.value}>
-            Report
-          </button>
-        </div>
+        <FormEnd problem={problem} isDisabled={isBusy.value} action="Report" tone="danger" onCancel={close} />
       </form>
     </Modal>
   );

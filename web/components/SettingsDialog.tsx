@@ -4,6 +4,7 @@ import { MAX_DISPLAY_NAME, MAX_PRONOUNS, MAX_TITLE } from '../../protocol/limits
 import { type Loading, load } from '../state/loading.ts';
 import { dialog } from '../state/navigation.ts';
 import { refusalInWords, SettingsForm } from '../state/settings.ts';
+import { FormEnd } from './FormEnd.tsx';
 import { Modal } from './Modal.tsx';
 import { NotificationFields } from './NotificationFields.tsx';
 import { SessionList } from './SessionList.tsx';
@@ -54,19 +55,7 @@ function Fields({ form }: { form: SettingsForm }) {
         <Line label="Pronouns" max={MAX_PRONOUNS} value={form.pronouns} />
       </fieldset>
       <NotificationFields form={form} />
-      {problem.value !== null && (
-        <p class="form-problem" role="alert">
-          {problem.value}
-        </p>
-      )}
-      <div class="button-row end">
-        <button type="button" class="button" onClick={close}>
-          Cancel
-        </button>
-        <button class="button primary" disabled={isSaving.value}>
-          Save
-        </button>
-      </div>
+      <FormEnd problem={problem} isDisabled={isSaving.value} action="Save" onCancel={close} />
     </form>
   );
 }
