@@ -3,6 +3,7 @@ import { MAX_MESSAGE_FILES, MAX_TEXT } from '../../protocol/limits.ts';
 import { me } from '../state/account.ts';
 import type { ChannelStore } from '../state/channel-store.ts';
 import { notify } from '../state/notices.ts';
+import { reasonOf } from '../state/reason.ts';
 import { IconButton } from './IconButton.tsx';
 import { MentionList } from './MentionList.tsx';
 import { fitHeight, isPlainEnter } from './textarea.ts';
@@ -40,7 +41,7 @@ export function Composer({ store, rootId, placeholder, autoFocus = matchMedia('(
       uploads.clear();
       mentions.choice.close();
     } catch (error) {
-      notify(error instanceof Error ? error.message : String(error));
+      notify(reasonOf(error));
     }
     ref.current?.focus();
   };

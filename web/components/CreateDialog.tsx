@@ -5,6 +5,7 @@ import { MAX_CHANNEL_NAME, MAX_TOPIC } from '../../protocol/limits.ts';
 import { refresh } from '../state/account.ts';
 import { dialog, openChannel } from '../state/navigation.ts';
 import { api } from '../state/platform.ts';
+import { reasonOf } from '../state/reason.ts';
 import { FormEnd } from './FormEnd.tsx';
 import { Modal } from './Modal.tsx';
 
@@ -58,7 +59,7 @@ export function CreateDialog() {
 }
 
 function inWords(error: unknown): string {
-  if (!(error instanceof ProblemError)) return error instanceof Error ? error.message : String(error);
+  if (!(error instanceof ProblemError)) return reasonOf(error);
   if (error.code === 'conflict') return 'There is a channel of this name already.';
   return error.problem.errors?.map(({ pointer, detail }) => `${pointer.slice(1)} ${detail}`).join('; ') ?? error.message;
 }

@@ -7,6 +7,7 @@ import { startDirect } from '../state/directs.ts';
 import { dialog } from '../state/navigation.ts';
 import { PeopleChoice } from '../state/people-choice.ts';
 import { api } from '../state/platform.ts';
+import { reasonOf } from '../state/reason.ts';
 import { IconButton } from './IconButton.tsx';
 import { FormEnd } from './FormEnd.tsx';
 import { Modal } from './Modal.tsx';
@@ -27,7 +28,7 @@ export function PeopleDialog() {
       await startDirect(chosen.map(({ id }) => id));
       close();
     } catch (error) {
-      problem.value = error instanceof Error ? error.message : String(error);
+      problem.value = reasonOf(error);
     }
     isBusy.value = false;
   };

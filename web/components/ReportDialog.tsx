@@ -2,6 +2,7 @@ import { useSignal } from '@preact/signals';
 import type { Message } from '../../protocol/api.ts';
 import { MAX_MODERATION_COMMENT } from '../../protocol/limits.ts';
 import type { ReportReason } from '../../protocol/moderation.ts';
+import { reasonOf } from '../state/reason.ts';
 import { report, reporting } from '../state/reporting.ts';
 import { FormEnd } from './FormEnd.tsx';
 import { Modal } from './Modal.tsx';
@@ -33,7 +34,7 @@ function Form({ message }: { message: Message }) {
     if (isBusy.peek()) return;
     isBusy.value = true;
     problem.value = null;
-    await report(message, { reason: reason.peek(), comment: comment.peek().trim() }).then(close, (error: unknown) => (problem.value = error instanceof Error ? error.message : String(error)));
+    await report(message, { reason: reason.peek(), comment: comment.peek().trim() }).then(close, (error: unknown) => (problem.value = reasonOf(error)));
     isBusy.value = false;
   };
   return (

@@ -4,6 +4,7 @@ import type { Credential, CredentialKind } from '../../protocol/credentials.ts';
 import { confirmation } from '../state/confirmation.ts';
 import { shortDay } from '../state/dates.ts';
 import { api } from '../state/platform.ts';
+import { reasonOf } from '../state/reason.ts';
 
 /** Where one is signed in, each to be ended, and tokens of programs. */
 export function SessionList() {
@@ -15,7 +16,7 @@ export function SessionList() {
       .then(async () => (listed.value = (await api.credentials()).data))
       .then(
         () => (problem.value = null),
-        (error: unknown) => (problem.value = error instanceof Error ? error.message : String(error)),
+        (error: unknown) => (problem.value = reasonOf(error)),
       );
   useEffect(() => void run(() => Promise.resolve()), []);
   const end = ({ id }: Credential) =>

@@ -19,6 +19,7 @@ import { notify } from './notices.ts';
 import { forgetNotifications, notificationsTold, refreshNotifications } from './notifications.ts';
 import { api, ports } from './platform.ts';
 import { endPush, learnPush } from './push.ts';
+import { reasonOf } from './reason.ts';
 import { forgetSaved, readSaved, savedTold } from './saved.ts';
 import { displayName, learnUsers } from './users.ts';
 
@@ -45,7 +46,7 @@ export async function refresh(): Promise<void> {
     take(await retrying(api.bootstrap, ports));
   } catch (error) {
     if (isSignedOut(error)) signedOut();
-    else if (account.peek().phase !== 'ready') account.value = { phase: 'failed', reason: error instanceof Error ? error.message : String(error) };
+    else if (account.peek().phase !== 'ready') account.value = { phase: 'failed', reason: reasonOf(error) };
   }
 }
 

@@ -1,4 +1,5 @@
 import { type Signal } from '@preact/signals';
+import { reasonOf } from './reason.ts';
 
 /** How the reading of a list stands: `failed` says why in words. */
 export type Loading = { readonly name: 'idle' | 'loading' } | { readonly name: 'failed'; readonly reason: string };
@@ -16,4 +17,4 @@ export async function load(loading: Signal<Loading>, read: () => Promise<void>):
   );
 }
 
-export const failed = (error: unknown): Loading => ({ name: 'failed', reason: error instanceof Error ? error.message : String(error) });
+export const failed = (error: unknown): Loading => ({ name: 'failed', reason: reasonOf(error) });

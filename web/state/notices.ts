@@ -1,4 +1,5 @@
 import { signal } from '@preact/signals';
+import { reasonOf } from './reason.ts';
 
 const SHOWN_MS = 6_000;
 const MAX_NOTICES = 3;
@@ -29,7 +30,7 @@ export async function attempt(what: string, action: () => Promise<unknown>): Pro
     await action();
     return true;
   } catch (error) {
-    notify(`Could not ${what}: ${error instanceof Error ? error.message : String(error)}`);
+    notify(`Could not ${what}: ${reasonOf(error)}`);
     return false;
   }
 }

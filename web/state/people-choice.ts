@@ -1,5 +1,6 @@
 import { computed, signal } from '@preact/signals';
 import type { User } from '../../protocol/api.ts';
+import { reasonOf } from './reason.ts';
 
 const DEBOUNCE_MS = 200;
 /** Most people that are offered at once. */
@@ -65,7 +66,7 @@ export class PeopleChoice {
       this.at.value = 0;
       this.failure.value = null;
     } catch (error) {
-      if (search === this.#searches) this.failure.value = error instanceof Error ? error.message : String(error);
+      if (search === this.#searches) this.failure.value = reasonOf(error);
     }
   }
 }

@@ -5,6 +5,7 @@ import { navigate } from './location.ts';
 import { reveal } from './account.ts';
 import { attempt } from './notices.ts';
 import { api } from './platform.ts';
+import { reasonOf } from './reason.ts';
 import { closePanel, openPanel } from './side-panel.ts';
 import { learnUsers } from './users.ts';
 
@@ -70,6 +71,6 @@ async function search(q: string, stop: AbortSignal, before?: Extract<SearchState
     learnUsers(page.users);
     results.value = { name: 'found', hits: [...(before?.hits ?? []), ...page.data], nextCursor: page.next_cursor };
   } catch (error) {
-    if (!stop.aborted) results.value = { name: 'failed', reason: error instanceof Error ? error.message : String(error) };
+    if (!stop.aborted) results.value = { name: 'failed', reason: reasonOf(error) };
   }
 }

@@ -6,6 +6,7 @@ import type { NotificationLevel, NotificationSettingsBody, QuietHours } from '..
 import { refresh } from './account.ts';
 import { clockOf, minuteOf } from './day-clock.ts';
 import { api } from './platform.ts';
+import { reasonOf } from './reason.ts';
 import { StoredPart } from './stored-part.ts';
 
 const EVERY_DAY = [1, 2, 3, 4, 5, 6, 7];
@@ -98,7 +99,7 @@ const FIELDS: Readonly<Record<string, string>> = {
 /** Why settings were not saved, by the fields as the page names them. */
 export function refusalInWords(error: unknown): string {
   if (error instanceof ProblemError && error.problem.errors) return error.problem.errors.map(({ pointer, detail }) => `${fieldAt(pointer)} ${detail}`).join('; ');
-  return error instanceof Error ? error.message : String(error);
+  return reasonOf(error);
 }
 
 function fieldAt(pointer: string): string {
