@@ -51,7 +51,12 @@ describe('operators', () => {
       is: [{ value: 'dm', not: false }],
       hints: [],
     });
-    expect(codes('in:@ with:@ with:')).toEqual([['bad_value', 'in:@'], ['bad_value', 'with:@'], ['no_value', 'with:']]);
+    expect(parseQuery('in:#@ada in:@#me with:"@ @ada" from:#ada')).toMatchObject({
+      in: [{ value: '@ada', not: false }, { value: '@me', not: false }],
+      with: [{ value: 'ada', not: false }],
+      from: [{ value: '#ada', not: false }],
+    });
+    expect(codes('in:@ in:#@ with:@ with:')).toEqual([['bad_value', 'in:@'], ['bad_value', 'in:#@'], ['bad_value', 'with:@'], ['no_value', 'with:']]);
   });
 
   it('that are not understood become hints, never errors', () => {

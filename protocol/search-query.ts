@@ -125,9 +125,10 @@ function addFilter(query: Building, operator: string, { not, value, range }: Tok
     case 'from':
     case 'with':
     case 'in': {
-      const [, at = '', name = ''] = (operator === 'in' ? /^(?:#+|(@)@*)?(.*)$/su : /^@*()(.*)$/su).exec(value) ?? [];
-      if (name.trim() === '') refuse(`${operator}: has nothing after it`);
-      else query[operator].push({ value: at + name.trim(), not });
+      const [marks = ''] = (operator === 'in' ? /^[#@\s]*/u : /^[@\s]*/u).exec(value) ?? [];
+      const name = value.slice(marks.length);
+      if (name === '') refuse(`${operator}: has nothing after it`);
+      else query[operator].push({ value: operator === 'in' && marks.includes('@') ? `@${name}` : name, not });
       break;
     }
     case 'has':
