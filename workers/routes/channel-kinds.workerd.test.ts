@@ -1,9 +1,10 @@
 import { uuidv7 } from 'uuidv7';
-import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { type Channel, channelSchema } from '../../protocol/api.ts';
 import { auditPageSchema } from '../../protocol/audit.ts';
 import { type ErrorCode, problemSchema } from '../../protocol/errors.ts';
+import { soon } from '../../tests/support/soon.ts';
 import { type Answer, bodyOf, type Caller, drained, expectProblem, newCaller, newChannel, send } from '../api-fixture.ts';
 import { bearer, channelSocket, eventsOf, openSocket } from '../socket-fixture.ts';
 
@@ -83,7 +84,7 @@ describe.each(['private', 'public'] as const)('a channel is made %s', (kind) => 
     const socket = await openSocket(channelSocket(channel.id), bearer(bob));
     const key = { 'If-Match': '"1"', 'Idempotency-Key': 'k' };
     for (const _ of [1, 2]) expect((await ada.call('PATCH', pathOf(), { kind, topic: 'new' }, key)).status).toBe(200);
-    await vi.waitFor(() => expect(eventsOf(socket).filter(({ type }) => type === 'channel.changed')).toMatchObject([{ kind, topic: 'new', name: channel.name, version: 2 }]));
+    await soon(() => expect(eventsOf(socket).filter(({ type }) => type === 'channel.changed')).toMatchObject([{ kind, topic: 'new', name: channel.name, version: 2 }]));
     expect((await actsOn(channel.id)).filter((act) => act.startsWith('channel.'))).toEqual(['channel.updated', `channel.made_${kind}`]);
     socket.close();
   });
