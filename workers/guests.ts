@@ -1,5 +1,5 @@
 import type { Context } from 'hono';
-import { findRoles } from '../db/queries/access.ts';
+import { findStandings } from '../db/queries/access.ts';
 import type { Problem } from '../protocol/errors.ts';
 import type { AppEnv } from './env.ts';
 import type { Identity } from './identity/identity.ts';
@@ -12,8 +12,8 @@ import { ProblemError } from './problems.ts';
  */
 export async function refusalFor(c: Context<AppEnv>, credentialId: string, problem: Problem): Promise<Problem> {
   if (problem.code !== 'not_a_member') return problem;
-  const roles = await withPostgres(c, (db) => findRoles(db, credentialId, [])).catch(() => null);
-  return roles === null || roles.user === 'guest' ? { code: 'not_found' } : problem;
+  const caller = await withPostgres(c, (db) => findStandings(db, credentialId, [])).catch(() => null);
+  return caller === null || caller.user_role === 'guest' ? { code: 'not_found' } : problem;
 }
 
 /** The same for whatever a route has thrown. The upgrade of a socket authenticates by itself, and has asked already. */

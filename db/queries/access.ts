@@ -47,26 +47,16 @@ export async function isReader(db: Queryable, credentialId: string, channelId: s
 }
 
 /** What the caller is at this moment, and what each of these channels is to them. A channel that is none is missing; null: the credential is dead. */
-export async function findStandings(db: Queryable, credentialId: string, channelIds: readonly string[]): Promise<ReadonlyMap<string, Standing> | null> {
+export async function findStandings(
+  db: Queryable,
+  credentialId: string,
+  channelIds: readonly string[],
+): Promise<{ readonly user_role: User['role']; readonly in: ReadonlyMap<string, Standing> } | null> {
   const rows = await db.execute<Standing & { channel_id: string | null; [column: string]: unknown }>(sql`
     SELECT ch.id AS channel_id, ${standingColumns} FROM (${callerRow(credentialId)}) me
     LEFT JOIN channels ch ON ch.id IN (SELECT (c.value #>> '{}')::uuid FROM jsonb_array_elements(${JSON.stringify(channelIds)}::text::jsonb) c)
     LEFT JOIN members mine ON mine.channel_id = ch.id AND mine.user_id = me.id`);
-  return rows.length === 0 ? null : new Map(rows.flatMap(({ channel_id, ...standing }): [string, Standing][] => (channel_id === null ? [] : [[channel_id, standing]])));
-}
-
-/** The caller's roles at this moment in those of these channels that they are a member of; null: the credential is dead. */
-export async function findRoles(
-  db: Queryable,
-  credentialId: string,
-  channelIds: readonly string[],
-): Promise<{ readonly user: User['role']; readonly in: ReadonlyMap<string, MemberRole> } | null> {
-  const rows = await db.execute<{ user_role: User['role']; channel_id: string | null; my_role: MemberRole | null }>(sql`
-    SELECT me.role AS user_role, mine.channel_id, mine.role AS my_role FROM (${callerRow(credentialId)}) me
-    LEFT JOIN members mine ON mine.user_id = me.id AND mine.channel_id IN (
-      SELECT (c.value #>> '{}')::uuid FROM jsonb_array_elements(${JSON.stringify(channelIds)}::text::jsonb) c)`);
   const [first] = rows;
   if (!first) return null;
-  const roles = rows.flatMap(({ channel_id, my_role }): [string, MemberRole][] => (channel_id !== null && my_role !== null ? [[channel_id, my_role]] : []));
-  return { user: first.user_role, in: new Map(roles) };
+  return { user_role: first.user_role, in: new Map(rows.flatMap(({ channel_id, ...standing }): [string, Standing][] => (channel_id === null ? [] : [[channel_id, standing]]))) };
 }

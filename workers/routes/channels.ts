@@ -129,7 +129,7 @@ export function channelRoutes({ replica }: Pick<Services, 'replica'>): App {
 async function areVisible(primary: Database, credentialId: string, channels: readonly Channel[]): Promise<boolean> {
   const standings = await findStandings(primary, credentialId, channels.map(({ id }) => id));
   return standings !== null && channels.every(({ id, kind, my_role }) => {
-    const now = standings.get(id);
+    const now = standings.in.get(id);
     return now !== undefined && now.kind === kind && now.my_role === my_role && maySee(now);
   });
 }

@@ -1,5 +1,5 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi';
-import { findRoles } from '../../db/queries/access.ts';
+import { findStandings, refuseReader } from '../../db/queries/access.ts';
 import { searchMessages } from '../../db/queries/search.ts';
 import { fileSearchPageSchema, peopleSearchPageSchema, searchPageSchema } from '../../protocol/api.ts';
 import { searchFiles } from '../../db/queries/search-files.ts';
@@ -69,8 +69,8 @@ export function searchRoutes({ replica }: Pick<Services, 'replica'>): App {
       read: async (db) => unwrap(await searchMessages(db, credential_id, request, Date.now)),
       confirm: async (primary, { messages: hits }) => {
         const channelIds = [...new Set(hits.map(({ channel_id }) => channel_id))];
-        const roles = await findRoles(primary, credential_id, channelIds);
-        return roles !== null && channelIds.every((id) => roles.in.has(id));
+        const standings = await findStandings(primary, credential_id, channelIds);
+        return standings !== null && channelIds.every((id) => refuseReader(standings.in.get(id)) === null);
       },
     });
     const next_cursor = found.next === null ? null : encodeCursor(list, found.next);
