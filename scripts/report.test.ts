@@ -29,7 +29,7 @@ describe('a report', () => {
   });
 
   it('that is none throws', () => {
-    expect(() => readReport({ testResults: 'all well' }, '/project')).toThrow();
+    expect(() => readReport({ testResults: 'all well' }, '/project')).toThrow('testResults');
   });
 });
 
