@@ -1,5 +1,6 @@
 import { cloudflareTest } from '@cloudflare/vitest-plugin';
 import { defineConfig } from 'vitest/config';
+import { chooseSeed } from './tests/support/seed.ts';
 
 const POSTGRES = './tests/support/postgres-setup.ts';
 const POSTGRES_FOR_WORKERD = './tests/support/native-postgres-setup.ts';
@@ -9,13 +10,18 @@ const KAFKA = './tests/support/kafka-setup.ts';
  * `expect.poll` would give up after 1,000 ms by itself.
  */
 const PATIENCE = { testTimeout: 30_000, hookTimeout: 60_000, expect: { poll: { timeout: 10_000 } } };
+const seed = chooseSeed(process.env);
+// This file is read more than once a run; each time it is the same run.
+if (process.env['COLINK_SEED'] === undefined) console.info(`What is random follows from seed ${seed}: COLINK_SEED=${seed} runs it again`);
+process.env['COLINK_SEED'] = String(seed);
+const COMMON = { ...PATIENCE, provide: { seed } };
 const ignored = ['**/node_modules/**', '**/dist/**', '.colink/**'];
 
 /** One project a suffix; the suffix says what a test needs. */
 export default defineConfig({
   test: {
     projects: [
-      { test: { ...PATIENCE, name: 'unit', include: ['**/*.test.ts'], exclude: [...ignored, '**/*.{workerd,pg,kafka,e2e}.test.ts'] } },
+      { test: { ...COMMON, name: 'unit', include: ['**/*.test.ts'], exclude: [...ignored, '**/*.{workerd,pg,kafka,e2e}.test.ts'] } },
       {
         plugins: [
           cloudflareTest(({ inject }) => ({
@@ -26,12 +32,12 @@ export default defineConfig({
             },
           })),
         ],
-        test: { ...PATIENCE, name: 'workerd', include: ['**/*.workerd.test.ts'], exclude: ignored, globalSetup: [POSTGRES_FOR_WORKERD] },
+        test: { ...COMMON, name: 'workerd', include: ['**/*.workerd.test.ts'], exclude: ignored, globalSetup: [POSTGRES_FOR_WORKERD] },
       },
-      { test: { ...PATIENCE, name: 'pg', include: ['**/*.pg.test.ts'], exclude: ignored, globalSetup: [POSTGRES] } },
+      { test: { ...COMMON, name: 'pg', include: ['**/*.pg.test.ts'], exclude: ignored, globalSetup: [POSTGRES] } },
       {
         test: {
-          ...PATIENCE,
+          ...COMMON,
           name: 'kafka',
           include: ['**/*.kafka.test.ts'],
           exclude: ignored,
@@ -42,7 +48,7 @@ export default defineConfig({
         },
       },
       {
-        test: { ...PATIENCE, name: 'e2e', include: ['**/*.e2e.test.ts'], exclude: ignored, setupFiles: ['./tests/support/contract-setup.ts'], testTimeout: 180_000, hookTimeout: 120_000, fileParallelism: false },
+        test: { ...COMMON, name: 'e2e', include: ['**/*.e2e.test.ts'], exclude: ignored, setupFiles: ['./tests/support/contract-setup.ts'], testTimeout: 180_000, hookTimeout: 120_000, fileParallelism: false },
       },
     ],
   },

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Message } from '../protocol/api.ts';
 import type { ChannelEvent } from '../protocol/events.ts';
+import { seedsOfRun } from '../tests/support/seed.ts';
 import {
   applyEntry,
   applyEvents,
@@ -80,7 +81,7 @@ function act(state: ChannelState, room: RoomModel, random: () => number): Channe
 
 describe('channel state', () => {
   it('G3 G4: old state + events of every type = fresh state, and unread what its definition says, whatever was read when, from snapshots of any age', () => {
-    for (let seed = 1; seed <= 300; seed += 1) {
+    for (const seed of seedsOfRun(300)) {
       const random = seededRandom(seed);
       const room = grown(integer(random, 20), seed);
       let state = channelState(entry(room, integer(random, room.head + 1)));

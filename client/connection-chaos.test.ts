@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ChannelEvent } from '../protocol/events.ts';
+import { seedsOfRun } from '../tests/support/seed.ts';
 import { Connection } from './connection.ts';
 import { NetworkError } from './errors.ts';
 import { FakeClock } from './testing/fake-clock.ts';
@@ -93,7 +94,7 @@ class ChaoticRoom {
 
 describe('a connection through anything', () => {
   it('G2 G3 G4: hears each event once, in order, and gets each command done, once the trouble is over', async () => {
-    for (let seed = 1; seed <= SEEDS; seed += 1) {
+    for (const seed of seedsOfRun(SEEDS)) {
       const random = seededRandom(seed);
       const [clock, server, conditions] = [new FakeClock(), new FakeServer(), new FakeConditions()];
       const room = new ChaoticRoom(random, server);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Badge } from '../protocol/frames.ts';
+import { seedsOfRun } from '../tests/support/seed.ts';
 import { EMPTY_INBOX, type InboxState, applyBadges, applyInboxEvents, readPlaceIn, withInboxRead } from './inbox-state.ts';
 import { InboxModel } from './testing/inbox-model.ts';
 import { integer, pick, seededRandom } from './testing/random.ts';
@@ -10,7 +11,7 @@ const badge = (fields: Partial<Badge>): Badge => ({ channel_id: 'c', last_pos: 9
 
 describe('inbox state', () => {
   it('G4: old badges + changes = fresh badges: unread = count(pos > read_pos, not own, not deleted)', () => {
-    for (let seed = 1; seed <= 300; seed += 1) {
+    for (const seed of seedsOfRun(300)) {
       const random = seededRandom(seed);
       const inbox = new InboxModel();
       let state: InboxState = EMPTY_INBOX;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { problemDocument, type ErrorCode } from '../protocol/errors.ts';
 import type { CommandResult } from '../protocol/frames.ts';
+import { seedsOfRun } from '../tests/support/seed.ts';
 import { ClosedError, NetworkError, ProblemError, QueueFullError } from './errors.ts';
 import { Outbox } from './outbox.ts';
 import { type Owner, soleOwner } from './ports.ts';
@@ -225,7 +226,7 @@ describe('an outbox', () => {
   });
 
   it('G2 G3: any pattern of losses gives each message once, in order, where the room remembers ids', async () => {
-    for (let seed = 1; seed <= 50; seed += 1) {
+    for (const seed of seedsOfRun(50)) {
       const random = seededRandom(seed);
       const room: string[] = [];
       const { outbox, clock } = setup(async (text) => {

@@ -1,14 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import type { UserPresence } from '../protocol/presence.ts';
+import { seedOfRun } from '../tests/support/seed.ts';
 import { NOBODY, applyPresence, currentStatus, presenceOf } from './presence.ts';
 import { integer, pick, seededRandom } from './testing/random.ts';
 
 const user = (user_id: string, state: UserPresence['state'], status: UserPresence['status'] = null): UserPresence => ({ user_id, state, status });
 const frame = (users: UserPresence[] | null, full: boolean, present: number) => ({ type: 'presence' as const, full, users, present });
 
+const seed = seedOfRun();
+
 describe('presence', () => {
-  it('G7: diffs over what was told in full = what is told in full now', () => {
-    const random = seededRandom(5);
+  it(`G7: diffs over what was told in full = what is told in full now (seed ${seed})`, () => {
+    const random = seededRandom(seed);
     const truth = new Map<string, UserPresence>();
     const told = () => [...truth.values()].filter(({ state }) => state !== 'offline');
     let known = applyPresence(NOBODY, frame([], true, 0));

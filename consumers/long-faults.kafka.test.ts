@@ -1,4 +1,4 @@
-import { randomInt, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { afterAll, describe, expect, inject, it } from 'vitest';
@@ -11,6 +11,7 @@ import { Link } from '../tests/support/link.ts';
 import { Pipeline } from '../tests/support/pipeline.ts';
 import { testDatabase } from '../tests/support/postgres.ts';
 import { type RelayBed, startRelayBed, throughLink } from '../tests/support/relay-bed.ts';
+import { seedOfRun } from '../tests/support/seed.ts';
 import { createKafka } from './kafka/client.ts';
 import { RecordSender } from './kafka/record-sender.ts';
 import { kafkaSink } from './outbox-relay/kafka-sink.ts';
@@ -22,8 +23,7 @@ const log = pino({ level: 'silent' });
 const AWAY_S = 60;
 const OPEN_S = 60;
 const FROZEN_S = 40;
-/** `COLINK_SEED` runs a seed again. */
-const SEED = Number(process.env['COLINK_SEED'] ?? randomInt(1_000_000));
+const SEED = seedOfRun();
 
 describe.skipIf(broker === '').concurrent(`faults that last (seed ${SEED})`, { timeout: 300_000 }, () => {
   const endings: (() => Promise<unknown>)[] = [];

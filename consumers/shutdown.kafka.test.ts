@@ -1,4 +1,3 @@
-import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
@@ -9,6 +8,7 @@ import { type BareFleetProcess, type FleetProcess, spawnFleetProcess, startFleet
 import { isLingering, lingerOnCursors } from '../tests/support/linger.ts';
 import { Pipeline } from '../tests/support/pipeline.ts';
 import { type TestDatabase, testDatabase } from '../tests/support/postgres.ts';
+import { seedOfRun } from '../tests/support/seed.ts';
 import { createKafka } from './kafka/client.ts';
 
 const broker = inject('kafkaBrokers');
@@ -19,8 +19,7 @@ const AT_ONCE = 4;
 const LIFE_MS = 6_000;
 /** Seconds that a batch takes at least: longer than sockets are given to close. */
 const LINGER = 2;
-/** `COLINK_SEED` runs a seed again. */
-const SEED = Number(process.env['COLINK_SEED'] ?? randomInt(1_000_000));
+const SEED = seedOfRun();
 
 describe.skipIf(broker === '')(`SIGTERM under load (seed ${SEED})`, () => {
   const random = seededRandom(SEED);

@@ -9,6 +9,7 @@ import type { Sql } from './client.ts';
 import { countUserBadges } from './queries/badges.ts';
 import { drainBatch } from './queries/drain.ts';
 import { MAX_UNREAD } from '../protocol/limits.ts';
+import { seedsOfRun } from '../tests/support/seed.ts';
 
 let database: TestDatabase;
 let sql: Sql;
@@ -74,7 +75,7 @@ function expected(events: readonly ChannelEvent[], reader: Person, readPos: numb
   return { read_pos: readPos, unread: others.length, mentions: others.filter(({ text }) => text.includes(`@${reader.handle}`)).length };
 }
 
-it.each([1, 2, 3, 4, 5, 6])('unread is count(pos > read_pos, not own, not deleted), and mentions those of them that name the reader (seed %i)', async (seed) => {
+it.each(seedsOfRun(6))('unread is count(pos > read_pos, not own, not deleted), and mentions those of them that name the reader (seed %i)', async (seed) => {
   const random = seededRandom(seed);
   const members = await people(4);
   const [channelId, other] = [await channelOf(members), await channelOf(members)];

@@ -3,6 +3,7 @@ import { uuidv7 } from 'uuidv7';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { integer, seededRandom } from '../client/testing/random.ts';
 import { testDatabase, type TestDatabase } from '../tests/support/postgres.ts';
+import { seedsOfRun } from '../tests/support/seed.ts';
 import type { Database, Sql } from './client.ts';
 import { findPlace, findPosAt, posAtStatement } from './queries/message-places.ts';
 
@@ -44,7 +45,7 @@ const DAY = 86_400_000;
 const posAt = (channelId: string, at: number) => findPosAt(db, credential, channelId, new Date(at));
 
 describe('the first message at or after a time', () => {
-  it.each([1, 2, 3])('is the one that looking through all of them finds, whatever is missing (seed %i)', async (seed) => {
+  it.each(seedsOfRun(3))('is the one that looking through all of them finds, whatever is missing (seed %i)', async (seed) => {
     const random = seededRandom(seed);
     const id = await channel();
     const end = Date.now();

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../client/testing/random.ts';
+import { seedOfRun } from '../tests/support/seed.ts';
 import { isSearchable, MAX_TERMS, parseQuery, printQuery, type SearchQuery, timeSpan } from './search-query.ts';
 
-const seed = Math.floor(Math.random() * 2 ** 31);
+const seed = seedOfRun();
 const codes = (text: string) => parseQuery(text).hints.map(({ code, range }) => [code, text.slice(...range)]);
 
 describe('terms', () => {

@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { chooseSeed } from '../tests/support/seed.ts';
 import { lintChecks, runChecks, typeChecks, type Check } from './check.ts';
 import { runProgram } from './process.ts';
 import { filesAgain, readReport, withSecondRun, type Failure, type FileResult } from './report.ts';
@@ -68,6 +69,10 @@ async function main(): Promise<void> {
     total.failures.push(...(part.failures ?? []));
     total.unsteady.push(...(part.unsteady ?? []));
   };
+  const seed = chooseSeed(process.env);
+  console.log(`What is random follows from seed ${seed}: COLINK_SEED=${seed} runs it again`);
+  // Also for what runs a second time: drawn anew it might hold for that alone.
+  process.env['COLINK_SEED'] = String(seed);
   const wanted = process.argv.slice(2);
   if (wanted.length === 0) add(await runChecks([...buildChecks, ...lintChecks, ...typeChecks]));
   for (const project of PROJECTS) if (wanted.length === 0 || wanted.includes(project)) add(await runProject(project, folder));

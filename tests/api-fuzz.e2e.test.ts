@@ -7,10 +7,11 @@ import { faultsOf } from './support/contract.ts';
 import { type Case, caseOf, seeds, Told } from './support/fuzz-cases.ts';
 import { rawRequest } from './support/raw-http.ts';
 import { document, requestOf } from './support/route-requests.ts';
+import { seedOfRun } from './support/seed.ts';
 import { startWorld, type World } from './support/world.ts';
 
-/** Another seed, or more cases: `FUZZ_SEED=7 FUZZ_CASES=20000 vitest run --project e2e tests/api-fuzz.e2e.test.ts`. Each case has a seed of its own, so that one can be run again. */
-const SEED = Number(process.env['FUZZ_SEED'] ?? 20261126);
+/** Each case has a seed of its own, from this on. More cases: `FUZZ_CASES=20000 vitest run --project e2e tests/api-fuzz.e2e.test.ts`. */
+const SEED = seedOfRun();
 const CASES = Number(process.env['FUZZ_CASES'] ?? 2_000);
 const AT_ONCE = 6;
 /** The first of these own what there is, the second are its administrators, too. */

@@ -6,9 +6,10 @@ import { inboxFrames, roomFrames } from './support/fuzz-frames.ts';
 import { type Frame, mutate } from './support/mutate.ts';
 import { openRawSocket } from './support/raw-socket.ts';
 import { residentMb } from './support/resident.ts';
+import { seedOfRun } from './support/seed.ts';
 import { startWorld, type World, type WorldUser } from './support/world.ts';
 
-const SEED = 20261127;
+const SEED = seedOfRun();
 /** Of one socket, at most: it is closed at the tenth that is out of protocol. */
 const FRAMES = 18;
 /** Sockets of the room, and of the inbox, at a time. */

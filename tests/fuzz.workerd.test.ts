@@ -8,8 +8,9 @@ import { inboxServerFrameSchema, serverFrameSchema } from '../protocol/frames.ts
 import { SUBPROTOCOL } from '../protocol/version.ts';
 import { inboxFrames, roomFrames } from './support/fuzz-frames.ts';
 import { type Frame, mutate } from './support/mutate.ts';
+import { seedOfRun } from './support/seed.ts';
 
-const SEED = 20261126;
+const SEED = seedOfRun();
 const SOCKETS = 8;
 /** Of one socket, at most: it is closed at the tenth that is out of protocol, and then the rest goes unread. */
 const FRAMES = 18;

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { insertToken } from '../cli/token.ts';
 import { type Api, createApi } from '../client/http.ts';
-import { integer, seededRandom } from '../client/testing/random.ts';
+import { seededRandom } from '../client/testing/random.ts';
 import { connect, type Connection } from '../db/client.ts';
 import { signIn } from '../db/queries/users.ts';
 import { type Stack, startStack } from '../dev/stack.ts';
@@ -16,6 +16,7 @@ import { SESSION_SCOPES } from '../protocol/scopes.ts';
 import { type Acknowledgement, type Attempt, check } from './support/checker.ts';
 import { observeStores } from './support/observe.ts';
 import { problemOf, type RawRequest, type RawResponse } from './support/raw-http.ts';
+import { seedOfRun } from './support/seed.ts';
 
 /**
  * Requests of an isolate wait for each other: for a call to their room that one of them makes, and for one look-up of the identity they have in common.
@@ -42,7 +43,7 @@ const GIVE_UP_MS = 10_000;
 /** The Worker with no limits of rates: the local emulation writes each count to SQLite, which takes longer than a send and so keeps sends apart. */
 const ENTRY = join(import.meta.dirname, '..', 'bench', 'peers', 'app.worker.ts');
 
-const seed = integer(Math.random, 2 ** 32);
+const seed = seedOfRun();
 const random = seededRandom(seed);
 
 interface User {

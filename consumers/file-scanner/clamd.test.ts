@@ -11,6 +11,7 @@ import { EICAR, EICAR_SIGNATURE, startClamd } from '../../dev/clamd.ts';
 import { detect, isPresent } from '../../dev/components.ts';
 import { freePort } from '../../dev/ports.ts';
 import { Link } from '../../tests/support/link.ts';
+import { seedOfRun } from '../../tests/support/seed.ts';
 import { CLAMD_PATIENCE, type Clamd, clamdAt } from './clamd.ts';
 import { ClamdAway, ClamdFailed, ScanUnfinished, Unscannable } from './failures.ts';
 
@@ -110,7 +111,7 @@ describe.skipIf(!isPresent(found))('a real clamd', { timeout: 60_000 }, () => {
     expect(await clamd.scan(chunks('hello'), never)).toEqual({ status: 'clean' });
   });
 
-  const seed = Math.floor(Math.random() * 2 ** 31);
+  const seed = seedOfRun();
   it(`gives no wrong verdict over a link that is late, and reset at any place (seed ${seed})`, async () => {
     const random = seededRandom(seed);
     const link = await Link.start({ port, random });

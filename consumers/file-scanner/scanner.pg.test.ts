@@ -5,6 +5,7 @@ import { claimScan, countScans, requestRescans } from '../../db/queries/file-sca
 import { EICAR, EICAR_SIGNATURE } from '../../dev/clamd.ts';
 import { eventually } from '../../tests/support/event-log.ts';
 import { hasClamd, ScanBed, SOON } from '../../tests/support/scan-bed.ts';
+import { seedOfRun } from '../../tests/support/seed.ts';
 
 describe.skipIf(!hasClamd)('files are scanned by a real clamd', { timeout: 90_000 }, () => {
   let bed: ScanBed;
@@ -133,7 +134,7 @@ describe.skipIf(!hasClamd)('files are scanned by a real clamd', { timeout: 90_00
     await bed.expectOneVerdict(id, 'infected');
   });
 
-  const seed = Math.floor(Math.random() * 2 ** 31);
+  const seed = seedOfRun();
   it(`every file ends with its one verdict, whatever is away, killed or repeated meanwhile (seed ${seed}) (G1, G2, G7)`, async () => {
     const random = seededRandom(seed);
     bed.server.before = async () => (random() < 0.15 ? 503 : undefined);

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { integer, pick, seededRandom } from '../../client/testing/random.ts';
 import { claimPage, noteLinks, type PageSettlement, purgePages, returnPage, settlePage } from '../../db/queries/link-previews.ts';
 import { PreviewBed } from '../../tests/support/preview-bed.ts';
+import { seedOfRun } from '../../tests/support/seed.ts';
 import { hashOf, siteOf } from './links.ts';
 
 const RUN_MS = 4_000;
@@ -22,9 +23,11 @@ beforeEach(async () => {
 });
 afterEach(() => bed.close());
 
-it('batches, claims, outcomes and purges of few pages at once wait for one another without a circle, and leave no page without its site', async () => {
+const seed = seedOfRun();
+
+it(`batches, claims, outcomes and purges of few pages at once wait for one another without a circle, and leave no page without its site (seed ${seed})`, async () => {
   const { sql } = bed;
-  const random = seededRandom(Date.now());
+  const random = seededRandom(seed);
   const until = Date.now() + RUN_MS;
   const failures: unknown[] = [];
   const counts = { noted: 0, claimed: 0 };

@@ -1,10 +1,12 @@
 import { uuidv7 } from 'uuidv7';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { seededRandom } from '../../client/testing/random.ts';
 import type { Sql } from '../../db/client.ts';
 import { claimScheduled, purgeScheduled, readOldestScheduled } from '../../db/queries/scheduled-sending.ts';
 import type { DueAnswer, DueMessage } from '../../protocol/scheduled-messages.ts';
 import { eventually } from '../../tests/support/event-log.ts';
 import { type TestDatabase, testDatabase } from '../../tests/support/postgres.ts';
+import { seedOfRun } from '../../tests/support/seed.ts';
 import { insertChannel, insertUser } from '../../tests/support/webhook-bed.ts';
 import type { Service } from '../runtime/service.ts';
 import { createScheduler } from './scheduler.ts';
@@ -80,7 +82,9 @@ describe('what is due', () => {
     expect(await rows()).toMatchObject([{ status: 'sent', text: '', is_leased: false }, { status: 'sent', text: '', is_leased: false }]);
   });
 
-  it('of an author and a channel goes out in the order of its time, whatever fails meanwhile; others do not wait for it (G3)', async () => {
+  const seed = seedOfRun();
+  it(`of an author and a channel goes out in the order of its time, whatever fails meanwhile; others do not wait for it (seed ${seed}) (G3)`, async () => {
+    const random = seededRandom(seed);
     const elsewhere = await insertChannel(sql, [author]);
     const ids: string[] = [];
     for (let n = 0; n < 12; n += 1) ids.push(await schedule(-60_000 + n * 1_000));
@@ -88,8 +92,8 @@ describe('what is due', () => {
     let failures = 0;
     const sent: string[] = [];
     answer = async ({ id }) => {
-      await pauseFor(Math.random() * 20);
-      if (id === other || Math.random() < 0.7 || (failures += 1) > 4) {
+      await pauseFor(random() * 20);
+      if (id === other || random() < 0.7 || (failures += 1) > 4) {
         sent.push(id);
         return { status: 'sent', message_id: uuidv7() };
       }

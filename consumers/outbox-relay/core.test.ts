@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../../client/testing/random.ts';
 import { LOG_START, type LogCursor, type LogRow, type LogWindow } from '../../db/queries/event-log.ts';
+import { seedsOfRun } from '../../tests/support/seed.ts';
 import type { LogPlace, LogPort } from '../runtime/log-walk.ts';
 import { relayPage } from './core.ts';
 
@@ -132,7 +133,7 @@ function takenOver(positions: readonly number[]): number[] {
 }
 
 describe('relay core', () => {
-  it.each(Array.from({ length: 200 }, (_, seed) => seed))('G2, G3: whatever dies and whenever, every key is in the topic whole and in order (seed %i)', async (seed) => {
+  it.each(seedsOfRun(200))('G2, G3: whatever dies and whenever, every key is in the topic whole and in order (seed %i)', async (seed) => {
     const random = seededRandom(seed);
     const outbox = new Outbox();
     const writers = writersOf(outbox, random);

@@ -1,4 +1,4 @@
-import { randomInt, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
@@ -7,14 +7,14 @@ import { eventually } from '../../tests/support/event-log.ts';
 import { type FleetProcess, startFleetProcess } from '../../tests/support/fleet.ts';
 import { judgeProduce, type ProduceFate } from '../../tests/support/kafka-link.ts';
 import { type RelayBed, startRelayBed } from '../../tests/support/relay-bed.ts';
+import { seedOfRun } from '../../tests/support/seed.ts';
 import { createKafka } from '../kafka/client.ts';
 import { RecordSender } from '../kafka/record-sender.ts';
 import { kafkaSink } from './kafka-sink.ts';
 import { createRelay } from './relay.ts';
 
 const log = pino({ level: 'silent' });
-/** `COLINK_SEED` runs a seed again. */
-const SEED = Number(process.env['COLINK_SEED'] ?? randomInt(1_000_000));
+const SEED = seedOfRun();
 
 describe.skipIf(inject('kafkaBrokers') === '')(`the relay on bad links, and its deaths (seed ${SEED})`, () => {
   const random = seededRandom(SEED);

@@ -1,4 +1,3 @@
-import { randomInt } from 'node:crypto';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { seededRandom } from '../../client/testing/random.ts';
@@ -11,11 +10,12 @@ import { type TestDatabase, testDatabase } from '../../tests/support/postgres.ts
 import { checkTopic } from '../../tests/support/topic-checker.ts';
 import type { TopicRecord } from '../../tests/support/topic.ts';
 import { connect, type Sql } from '../../db/client.ts';
+import { seedOfRun } from '../../tests/support/seed.ts';
 import type { Service } from '../runtime/service.ts';
 import { createShardedRelay, shareOf } from './sharded-relay.ts';
 
 const log = pino({ level: 'silent' });
-const SEED = Number(process.env['COLINK_SEED'] ?? randomInt(1_000_000));
+const SEED = seedOfRun();
 
 describe(`shards of the relay (seed ${SEED})`, () => {
   let database: TestDatabase;
@@ -46,7 +46,6 @@ describe(`shards of the relay (seed ${SEED})`, () => {
   }
 
   it('G1, G2, G3: the number of shards and of processes changes under load, and each key stays whole and in order', async () => {
-    console.log(`seed ${SEED}`);
     const { sql } = database.connection;
     const writing = connect(database.url, { max: 10, applicationName: 'colink-test' });
     const writers = startWriters(writing.sql, 8, seededRandom(SEED));

@@ -9,6 +9,7 @@ import { checkEffects } from '../../tests/support/effect-checker.ts';
 import { appendRun, appendToLog, created, eventually } from '../../tests/support/event-log.ts';
 import { readHistory, recordCursors } from '../../tests/support/ledger-history.ts';
 import { type TestDatabase, testDatabase } from '../../tests/support/postgres.ts';
+import { seedOfRun } from '../../tests/support/seed.ts';
 import { createKafka, createTopics } from '../kafka/client.ts';
 import { RecordSender } from '../kafka/record-sender.ts';
 import { kafkaSink } from '../outbox-relay/kafka-sink.ts';
@@ -22,8 +23,7 @@ import type { Service } from './service.ts';
 
 const broker = inject('kafkaBrokers');
 const log = pino({ level: 'silent' });
-/** `COLINK_SEED` runs a seed again. */
-const seed = Number(process.env['COLINK_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
+const seed = seedOfRun();
 const SESSION = 6_000;
 const STORM_SECONDS = 20;
 const DEAD_LETTERS = 'dlq.message.events';

@@ -11,6 +11,7 @@ import { readHistory, recordCursors } from '../../tests/support/ledger-history.t
 import { judgeProduce } from '../../tests/support/kafka-link.ts';
 import type { LinkWeather } from '../../tests/support/link.ts';
 import { type RelayBed, startRelayBed } from '../../tests/support/relay-bed.ts';
+import { seedOfRun } from '../../tests/support/seed.ts';
 import { readRecords } from '../../tests/support/topic.ts';
 import { createKafka } from '../kafka/client.ts';
 import { RecordSender } from '../kafka/record-sender.ts';
@@ -22,8 +23,7 @@ import { createLedger, ledgerGroup } from './ledger.fixture.ts';
 import type { Service } from './service.ts';
 
 const log = pino({ level: 'silent' });
-/** `COLINK_SEED` runs a seed again. */
-const seed = Number(process.env['COLINK_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
+const seed = seedOfRun();
 /** Without it a connection that is reset in a transaction never answers again (`docs/decisions/0008-the-postgres-driver-is-patched.md`). */
 const isDriverPatched = readFileSync('node_modules/postgres/src/connection.js', 'utf8').includes('    query = null\n    closedTime');
 const leavesOutResets = !isDriverPatched && process.env['CI'] !== 'true';

@@ -8,6 +8,7 @@ import { listDeadLetters } from '../../db/queries/dead-letter-reads.ts';
 import type { Selection } from '../../db/queries/dead-letter-selection.ts';
 import { created } from '../../tests/support/event-log.ts';
 import { type TestDatabase, testDatabase } from '../../tests/support/postgres.ts';
+import { seedOfRun } from '../../tests/support/seed.ts';
 import { takeBatch } from './batch.ts';
 import { InfrastructureError } from './classify.ts';
 import { createLedger, ledgerGroup, readLedger } from './ledger.fixture.ts';
@@ -18,7 +19,7 @@ const GROUP = 'ledger';
 const ALL: Selection = { filter: { group: GROUP } };
 const BY = { actor: 'cli:ada', reason: 'at random' };
 const STEPS = 60;
-const seed = Math.floor(Math.random() * 2 ** 31);
+const seed = seedOfRun();
 
 let database: TestDatabase;
 let other: Connection;

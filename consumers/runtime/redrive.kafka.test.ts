@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { randomInt, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
@@ -12,6 +12,7 @@ import { accountOf, checkEffects, type GroupHistory } from '../../tests/support/
 import { appendToLog, created, eventually } from '../../tests/support/event-log.ts';
 import { readHistory, recordCursors } from '../../tests/support/ledger-history.ts';
 import { type TestDatabase, testDatabase } from '../../tests/support/postgres.ts';
+import { seedOfRun } from '../../tests/support/seed.ts';
 import { createKafka, createTopics } from '../kafka/client.ts';
 import { RecordSender } from '../kafka/record-sender.ts';
 import { kafkaSink } from '../outbox-relay/kafka-sink.ts';
@@ -23,8 +24,7 @@ import type { Service } from './service.ts';
 
 const broker = inject('kafkaBrokers');
 const log = pino({ level: 'silent' });
-/** `COLINK_SEED` runs a seed again. */
-const SEED = Number(process.env['COLINK_SEED'] ?? randomInt(1_000_000));
+const SEED = seedOfRun();
 const LETTERS = 40;
 /** The clock of the group runs so many times as fast: a record is out of its retries within a second. */
 const HASTE = 30;

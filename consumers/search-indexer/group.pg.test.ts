@@ -7,6 +7,7 @@ import type { ChannelEvent } from '../../protocol/events.ts';
 import { appendToLog, created, deleted, edited, eventually } from '../../tests/support/event-log.ts';
 import { foldIndex, type IndexRow } from '../../tests/support/fold.ts';
 import { type TestDatabase, testDatabase } from '../../tests/support/postgres.ts';
+import { seedOfRun } from '../../tests/support/seed.ts';
 import { InfrastructureError } from '../runtime/classify.ts';
 import { createEventLogSource } from '../runtime/event-log-source.ts';
 import type { ConsumerGroup } from '../runtime/group.ts';
@@ -15,7 +16,7 @@ import { totalLag } from '../runtime/stream-lag.ts';
 import type { SearchEvent } from './events.ts';
 import { searchIndexer } from './group.ts';
 
-const seed = Math.floor(Math.random() * 2 ** 31);
+const seed = seedOfRun();
 const random = seededRandom(seed);
 const log = pino({ level: 'silent' });
 const chance = { now: () => new Date(), random: Math.random };

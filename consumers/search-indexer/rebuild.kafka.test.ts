@@ -7,11 +7,12 @@ import { eventually } from '../../tests/support/event-log.ts';
 import { type FleetProcess, startFleetProcess } from '../../tests/support/fleet.ts';
 import { type TestDatabase, testDatabase } from '../../tests/support/postgres.ts';
 import { SearchTraffic } from '../../tests/support/search-traffic.ts';
+import { seedOfRun } from '../../tests/support/seed.ts';
 import { checkIndex } from './verify.ts';
 
 const broker = inject('kafkaBrokers');
 const KINDS = ['messages', 'people', 'files'] as const;
-const seed = Math.floor(Math.random() * 2 ** 31);
+const seed = seedOfRun();
 
 describe.skipIf(broker === '')('a rebuild beside a fleet on Kafka', () => {
   let database: TestDatabase;

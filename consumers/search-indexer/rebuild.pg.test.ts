@@ -11,6 +11,7 @@ import { parseQuery } from '../../protocol/search-query.ts';
 import { eventually } from '../../tests/support/event-log.ts';
 import { type TestDatabase, testDatabase } from '../../tests/support/postgres.ts';
 import { SearchTraffic } from '../../tests/support/search-traffic.ts';
+import { seedOfRun } from '../../tests/support/seed.ts';
 import { InfrastructureError } from '../runtime/classify.ts';
 import { createEventLogSource } from '../runtime/event-log-source.ts';
 import type { ConsumerGroup } from '../runtime/group.ts';
@@ -22,7 +23,7 @@ import { rebuildIndex, type RebuildOptions, RebuildRefused } from './rebuild.ts'
 import { checkIndex } from './verify.ts';
 
 const KINDS = ['messages', 'people', 'files'] as const;
-const seed = Math.floor(Math.random() * 2 ** 31);
+const seed = seedOfRun();
 const log = pino({ level: 'silent' });
 
 let database: TestDatabase;
@@ -154,7 +155,7 @@ describe('a rebuild', () => {
   );
 
   it('changes how words are found, and tables, indexes and later months are named as before', async () => {
-    const traffic = new SearchTraffic(database.connection, seededRandom(1));
+    const traffic = new SearchTraffic(database.connection, seededRandom(seed + 1));
     await traffic.open(1);
     const [id] = await traffic.say(['they were running']);
     await indexAll();
@@ -179,7 +180,7 @@ describe('a rebuild', () => {
   });
 
   it('does not swap in a table that is not what it should be', async () => {
-    const traffic = new SearchTraffic(database.connection, seededRandom(2));
+    const traffic = new SearchTraffic(database.connection, seededRandom(seed + 2));
     await traffic.open(2);
     for (let n = 0; n < 40; n += 1) await traffic.step();
     await indexAll();
@@ -194,7 +195,7 @@ describe('a rebuild', () => {
   });
 
   it('that nobody works on is written down for no more than a day, and not resumed after half of one (G8)', async () => {
-    const traffic = new SearchTraffic(database.connection, seededRandom(3));
+    const traffic = new SearchTraffic(database.connection, seededRandom(seed + 3));
     await traffic.open(1);
     const cut = async () => rebuildIndex(portsOf(frail(() => 0, 1)), options('messages', { resume: true })).catch(() => {});
     await sql`INSERT INTO search_rebuilds (kind, source, config) VALUES ('messages', 'postgres', 'simple')`;
@@ -213,7 +214,7 @@ describe('a rebuild', () => {
   });
 
   it('waits for those who hold the tables, and lets searches through meanwhile', async () => {
-    const traffic = new SearchTraffic(database.connection, seededRandom(4));
+    const traffic = new SearchTraffic(database.connection, seededRandom(seed + 4));
     await traffic.open(1);
     const [id] = await traffic.say(['patience']);
     await indexAll();
@@ -245,7 +246,7 @@ describe('a rebuild', () => {
 
 describe('a check of the index', () => {
   it('tells what is wrong from what is on its way', async () => {
-    const traffic = new SearchTraffic(database.connection, seededRandom(5));
+    const traffic = new SearchTraffic(database.connection, seededRandom(seed + 5));
     await traffic.open(2);
     const [kept, lost, changed] = await traffic.say(['kept', 'lost', 'changed']);
     for (let n = 0; n < 20; n += 1) await traffic.step();

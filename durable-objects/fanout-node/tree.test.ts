@@ -1,6 +1,7 @@
 import { expect, it, vi } from 'vitest';
 import { nodeSqlite } from '../../tests/support/node-sqlite.ts';
 import { ALICE, CHANNEL, id, must, NOW } from '../../tests/support/room-core.ts';
+import { seedsOfRun } from '../../tests/support/seed.ts';
 import { TreeWorld } from '../../tests/support/tree-world.ts';
 import { Alarms } from '../alarms.ts';
 import { NodeTable } from '../channel-room/node-table.ts';
@@ -15,7 +16,7 @@ import { NODE_ALARMS, type NodeRoom } from './node-ports.ts';
 const SEEDS = 150;
 
 it('whatever is lost and whoever is evicted, every socket gets every event once and in order (G2, G3, G4)', async () => {
-  for (let seed = 1; seed <= SEEDS; seed++) {
+  for (const seed of seedsOfRun(SEEDS)) {
     const world = new TreeWorld(seed, 20);
     await world.run(60);
     expect({ seed, violations: world.violations }).toEqual({ seed, violations: [] });

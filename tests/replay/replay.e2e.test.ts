@@ -3,10 +3,11 @@ import type { Sql } from '../../db/client.ts';
 import { detect } from '../../dev/components.ts';
 import { whyNoBroker } from '../../dev/transport.ts';
 import { IRC_SAMPLE } from '../support/irc.ts';
+import { seedOfRun } from '../support/seed.ts';
 import { runThrough } from './replay.ts';
 import { judge } from './verdict.ts';
 
-const seed = Math.floor(Math.random() * 2 ** 31);
+const seed = seedOfRun();
 const noBroker = process.env['KAFKA_BROKERS'] ? 'the broker is not ours' : whyNoBroker(detect());
 const isLeftOut = noBroker !== null && !process.env['CI'];
 

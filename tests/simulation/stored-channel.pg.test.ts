@@ -7,6 +7,7 @@ import { integer, pick, seededRandom } from '../../client/testing/random.ts';
 import type { ChannelEvent } from '../../protocol/events.ts';
 import { createConversation, EventWriter } from '../support/conversation.ts';
 import { testDatabase, type TestDatabase } from '../support/postgres.ts';
+import { seedsOfRun } from '../support/seed.ts';
 import { StoredChannel } from './stored-channel.ts';
 
 let database: TestDatabase;
@@ -40,7 +41,7 @@ async function step(random: () => number, channelId: string, model: StoredChanne
   return [await drainBatch(sql, { ...claim, eventsJson: JSON.stringify(batch) }), model.drain(claim, batch)];
 }
 
-it.each([1, 2, 3, 4, 5])('answers as Postgres does, whatever is drained, claimed and moved (seed %i)', async (seed) => {
+it.each(seedsOfRun(5))('answers as Postgres does, whatever is drained, claimed and moved (seed %i)', async (seed) => {
   const random = seededRandom(seed);
   const { channelId, userId } = await createConversation(sql);
   const write = new EventWriter(userId);

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { integer, seededRandom } from '../../client/testing/random.ts';
 import type { Profile } from '../../protocol/api.ts';
+import { seedsOfRun } from '../../tests/support/seed.ts';
 import { sharedLevelContract } from './shared-level.contract.ts';
 import { memoryLevel } from './memory-level.ts';
 import { type CacheLevel, L1_MS, ProfileCache, type SharedLevel } from './profile-cache.ts';
@@ -149,8 +150,7 @@ async function live(seed: number, level: SharedLevel): Promise<{ stale: string[]
 }
 
 it('G7: at random speeds of all three levels nobody is answered what was forgotten 5 s before they asked; not by a reader who brings back what it had read before', async () => {
-  const first = 1 + integer(Math.random, 1e6);
-  for (let seed = first; seed < first + 40; seed++) {
+  for (const seed of seedsOfRun(40)) {
     vi.setSystemTime(1_000_000);
     const { stale, answers } = await live(seed, memoryLevel());
     expect({ seed, stale }).toEqual({ seed, stale: [] });
