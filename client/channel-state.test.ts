@@ -16,7 +16,11 @@ import { type ChannelState, windowOf } from './channel-window.ts';
 import { integer, pick, seededRandom } from './testing/random.ts';
 import { ME, RoomModel } from './testing/room-model.ts';
 
-const entry = (room: RoomModel, asOf: number) => ({ id: room.channelId, ...room.details(asOf), epoch: 1, as_of_seq: asOf, last_pos: room.lastPos(asOf), read_pos: 0 });
+/** The marker is past what one wrote oneself, as it is where one writes on a page: how much before the snapshot is one's own, only badges know. */
+const entry = (room: RoomModel, asOf: number) => {
+  const own = room.messages(null, asOf).findLast(({ author_id }) => author_id === ME);
+  return { id: room.channelId, ...room.details(asOf), epoch: 1, as_of_seq: asOf, last_pos: room.lastPos(asOf), read_pos: own?.pos ?? 0 };
+};
 
 function grown(count: number, seed = 1): RoomModel {
   const room = new RoomModel();
