@@ -54,11 +54,6 @@ function toneOf(character: string): number | null {
 }
 
 const SHORTCODE = /(?<![\p{L}\p{N}]):([a-z0-9_+'-]{1,60}(?:::skin-tone-[2-6])?):/gu;
-const CODE = /(```[^]*?```|`[^`\n]*`)/;
 
-/** A text in which emoji stand for their names, but in code. */
-export const withEmoji = (text: string): string =>
-  text
-    .split(CODE)
-    .map((part, index) => (index % 2 === 1 ? part : part.replaceAll(SHORTCODE, (code, name: string) => emojiOf(name) ?? code)))
-    .join('');
+/** A text in which emoji stand for their names, but where `isCode` says of a place in it that it is code. */
+export const withEmoji = (text: string, isCode: (at: number) => boolean): string => text.replaceAll(SHORTCODE, (written, name: string, at: number) => (isCode(at) ? null : emojiOf(name)) ?? written);

@@ -25,6 +25,7 @@ describe('mrkdwn', () => {
     ['<https://a.example|a.example> <mailto:a@b.example|a@b.example>', 'https://a.example a@b.example'],
     ['done :tada: :+1::skin-tone-3: :no_such_name: 10:30:45', 'done 🎉 👍🏼 :no_such_name: 10:30:45'],
     ['`:tada:` and ```\n:tada:\n```', '`:tada:` and ```\n:tada:\n```'],
+    [`\`<@${ADA}> :tada:\` :tada: \`<https://a.example/\`>:tada:\``, '`@ada :tada:` 🎉 `https://a.example/`:tada:`'],
     ['<<>> <a < b', '<<>> <a < b'],
     ['日本語 ğ 👩‍👩‍👧', '日本語 ğ 👩‍👩‍👧'],
   ])('%s is read as %s', (text, said) => {
@@ -36,18 +37,20 @@ describe('mrkdwn', () => {
     ['@ada, @ADA: @nobody @here @channel a@ada', `<@${ADA}>, <@${ADA}>: @nobody <!here> <!channel> a@ada`],
     ['see https://a.example/?b=1&c=<d> (https://b.example/).', 'see <https://a.example/?b=1&amp;c=>&lt;d&gt; (<https://b.example/>).'],
     ['https://a.example/@ada', '<https://a.example/@ada>'],
+    ['https://a.example/?a=x|y&z', '<https://a.example/?a=x%7Cy&amp;z>'],
   ])('of %s is %s', (text, mrkdwn) => {
     expect(toMrkdwn(text, people)).toBe(mrkdwn);
   });
 
+  /** There is no mrkdwn for the name of an emoji that is to stay one, nor for a bar in an address. */
+  const same = (text: string) => text.replaceAll(':tada:', '🎉').replaceAll(/https:[^\s<>"'`]*/g, (address) => address.replaceAll('|', '%7C'));
   const seed = seedOfRun();
   it(`of what was read says the same again, whatever it holds (seed ${seed})`, () => {
     const pieces = ['a', '<', '>', '&', '&lt;', '@ada', '@here', ' ', '\n', 'https://a.example/x', '|', '`', ':tada:', '漢', '👍', '<!here>', `<@${ADA}>`, '.', ')'];
     const random = seededRandom(seed);
     for (let round = 0; round < 5_000; round++) {
-      const text = fromMrkdwn(Array.from({ length: 8 }, () => pick(random, pieces)).join(''), names);
-      expect(fromMrkdwn(toMrkdwn(text, people), names)).toBe(read(toMrkdwn(text, people)));
-      expect(read(toMrkdwn(text, people)).replaceAll(' ', '')).toBe(read(toMrkdwn(text, people).replaceAll(' ', '')).replaceAll(' ', ''));
+      const text = read(Array.from({ length: 8 }, () => pick(random, pieces)).join(''));
+      expect(same(read(toMrkdwn(text, people)))).toBe(same(text));
     }
   });
 

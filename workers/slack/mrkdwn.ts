@@ -7,6 +7,7 @@ const MAX_REFERENCES = 100;
 
 /** `<@U…>`, `<#C…|name>`, `<!here>`, `<https://…|label>`: what Slack puts in angle brackets. */
 const BRACKETS = /<([^<>\n]+)>/g;
+const CODE = /```[^]*?```|`[^`\n]*`/g;
 
 /** Handles by user id, and names by channel id. */
 export interface Names {
@@ -35,15 +36,20 @@ function partsOf(inner: string): { readonly target: string; readonly label: stri
 
 /** A text as Colink's messages are: people by `@handle`, links as they are, emoji as themselves. */
 export function fromMrkdwn(mrkdwn: string, names: Names): string {
+  const codes = codeOf(mrkdwn);
+  const between = (start: number, stop?: number): string => unescape(withEmoji(mrkdwn.slice(start, stop), (at) => codes[start + at] === '`'));
   let [text, end] = ['', 0];
   for (const { 0: whole, 1: inner = '', index } of mrkdwn.matchAll(BRACKETS)) {
-    text += unescape(withEmoji(mrkdwn.slice(end, index)));
+    text += between(end, index);
     end = index + whole.length;
     const written = wordsFor(inner, whole, names);
     text += apart(text, written, mrkdwn.slice(end, end + 1));
   }
-  return text + unescape(withEmoji(mrkdwn.slice(end)));
+  return text + between(end);
 }
+
+/** As long as the text, and a backtick wherever it is code. Code goes on past what is in brackets, and neither begins nor ends there. */
+const codeOf = (mrkdwn: string): string => mrkdwn.replaceAll(BRACKETS, (whole) => ' '.repeat(whole.length)).replaceAll(CODE, (code) => '`'.repeat(code.length));
 
 /** A mention begins and ends where nothing else that may be of a handle does. */
 function apart(before: string, written: string, next: string): string {
@@ -88,7 +94,8 @@ export const handlesIn = (text: string): string[] => [...new Set([...text.matchA
 export function toMrkdwn(text: string, people: ReadonlyMap<string, string>): string {
   let [mrkdwn, end] = ['', 0];
   for (const { 0: address, index } of text.matchAll(LINK)) {
-    mrkdwn += `${withMentions(text.slice(end, index), people)}<${escape(address)}>`;
+    // What follows a bar in brackets is a label.
+    mrkdwn += `${withMentions(text.slice(end, index), people)}<${escape(address).replaceAll('|', '%7C')}>`;
     end = index + address.length;
   }
   return mrkdwn + withMentions(text.slice(end), people);
