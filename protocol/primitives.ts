@@ -63,6 +63,19 @@ export const fileIdsSchema = z
   .refine((ids) => new Set(ids).size === ids.length, 'must name each file once')
   .meta({ uniqueItems: true });
 
+const decimalMessage = 'must be a whole number in decimal digits, given once';
+/**
+ * A whole number in text, as queries and paths have it: decimal digits and nothing besides. JavaScript would take ` 5`, `5.0`, `0x5`, `5e0` and the empty text for numbers, too, which no
+ * document of the API tells of.
+ */
+export const decimalSchema = (least: number, most: number = Number.MAX_SAFE_INTEGER) =>
+  z
+    .string(decimalMessage)
+    .refine((text) => /^-?\d+$/.test(text), decimalMessage)
+    .transform(Number)
+    .pipe(z.int().min(least).max(most))
+    .meta({ type: 'integer', minimum: least, maximum: most });
+
 /** A counter of a conversation: `seq`, `pos`, `tpos`. 0 means before the first. */
 export const counterSchema = z.int().min(0);
 

@@ -1,6 +1,7 @@
 import { eq } from 'drizzle-orm';
 import { uuidv7 } from 'uuidv7';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { users } from '../db/schema/tables.ts';
 import { MAX_BATCH_BODY_BYTES, MAX_BODY_BYTES } from '../protocol/limits.ts';
 import { scopeSchema } from '../protocol/scopes.ts';
@@ -85,9 +86,40 @@ it('limited routes tell the quota', async () => {
   }
 });
 
-it('no value of a parameter makes any route fall over, as an administrator: NUL, what is no UTF-8, a surrogate, a number past all bounds', async () => {
-  const admin = await world.user('admin', { scopes: scopeSchema.options });
+async function administrator(handle: string): Promise<WorldUser> {
+  const admin = await world.user(handle, { scopes: scopeSchema.options });
   await world.db.update(users).set({ role: 'admin' }).where(eq(users.id, admin.id));
+  return admin;
+}
+
+const READS = document.operations.filter(({ method, path }) => method === 'GET' && path.startsWith('/v1/'));
+const integerSchema = z.looseObject({ type: z.literal('integer'), minimum: z.int(), maximum: z.int() });
+/** Of each route the parameters of its query that the document calls integers, with their bounds. */
+const INTEGERS = READS.flatMap((operation) => operation.parameters.flatMap(({ name, in: place, schema }) => (place === 'query' && integerSchema.safeParse(schema).success ? [{ operation, name, ...integerSchema.parse(schema) }] : [])));
+
+describe('a parameter of a query', () => {
+  const asked = (operation: Operation, query: string, token: string): Promise<RawResponse> => {
+    const { path, ...request } = requestOf(operation, names, token);
+    return rawRequest(world.baseUrl, { ...request, path: `${path}${path.includes('?') ? '&' : '?'}${query}` });
+  };
+
+  it('that is an integer is decimal digits, within its bounds, and given once: anything else is 422, and says which it was', async () => {
+    const { token } = await administrator('counts');
+    expect(INTEGERS.filter(({ name }) => name === 'limit').length).toBeGreaterThan(20);
+    const faults: string[] = [];
+    for (const { operation, name, minimum, maximum } of INTEGERS) {
+      const none = ['', '%20', '%205', '5%20', '%2B5', '5.0', '1e1', '0x1', 'five', `5&${name}=5`, `${minimum - 1}`, maximum < Number.MAX_SAFE_INTEGER ? `${maximum + 1}` : '9007199254740992'];
+      for (const value of none) {
+        const { status, text } = await asked(operation, `${name}=${value}`, token);
+        if (status !== 422 || !text.includes(`"pointer":"?${name}"`)) faults.push(`${operation.name} ?${name}=${value}: ${status} ${text.slice(0, 200)}`);
+      }
+    }
+    expect(faults).toEqual([]);
+  });
+});
+
+it('no value of a parameter makes any route fall over, as an administrator: NUL, what is no UTF-8, a surrogate, a number past all bounds', async () => {
+  const admin = await administrator('admin');
   const faults: string[] = [];
   for (const operation of OPERATIONS.filter(({ method }) => method === 'GET')) {
     for (const { name, in: place } of operation.parameters.filter((parameter) => parameter.in === 'query' || parameter.in === 'path')) {

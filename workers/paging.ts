@@ -1,10 +1,12 @@
 import { z } from '@hono/zod-openapi';
 import { DEFAULT_PAGE, MAX_PAGE } from '../protocol/limits.ts';
-import { idSchema } from '../protocol/primitives.ts';
+import { decimalSchema, idSchema } from '../protocol/primitives.ts';
 import { ProblemError } from './problems.ts';
 
+/** The `limit` of a list: at most, and as many where it says nothing. */
+export const limitOf = (most: number, usual: number) => decimalSchema(1, most).default(usual).meta({ default: usual });
 /** `limit` of every listing. */
-export const limitSchema = z.coerce.number().int().min(1).max(MAX_PAGE).default(DEFAULT_PAGE);
+export const limitSchema = limitOf(MAX_PAGE, DEFAULT_PAGE);
 /** Opaque to clients; what it holds is checked by `decodeCursor`. */
 export const cursorSchema = z.string().max(500).optional();
 

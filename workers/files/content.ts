@@ -67,9 +67,10 @@ export async function serveContent(c: Context<AppEnv>, file: FileState): Promise
 }
 
 /** A thumbnail, as a page may show it. Throws as `serveContent`, and `not_found` where the file has none of that size. */
-export async function serveThumbnail(c: Context<AppEnv>, file: FileState, size: number): Promise<Response> {
+export async function serveThumbnail(c: Context<AppEnv>, file: FileState, asked: string): Promise<Response> {
   refuseUnclean(file);
-  if (!file.thumbnails.some((thumbnail) => thumbnail.size === size)) throw new ProblemError({ code: 'not_found', detail: 'the file has no thumbnail of this size' });
+  const size = file.thumbnails.find((thumbnail) => String(thumbnail.size) === asked)?.size;
+  if (size === undefined) throw new ProblemError({ code: 'not_found', detail: 'the file has no thumbnail of this size' });
   const etag = `"${file.sha256}-${size}"`;
   if (matches(c.req.raw.headers.get('if-none-match'), etag)) return c.body(null, 304, { ...GUARDED, ETag: etag });
   const body = await open(c, thumbnailKey(file.id, size), null);

@@ -27,6 +27,8 @@ describe('a person from claims', () => {
     [{ email: 'grace@navy.example', email_verified: false }, null],
     [{ email: 'grace@navy.example' }, null],
     [{ email: 'grace@navy.example', email_verified: 'perhaps' }, null],
+    [{ email: 'grace@navy.example', email_verified: 'on' }, null],
+    [{ email: 'grace@navy.example', email_verified: '1' }, null],
     [{ email_verified: true }, null],
     [{}, undefined],
     [{ email: 'grace@navy.example, eve@evil.example', email_verified: true }, null],

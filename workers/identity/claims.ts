@@ -7,7 +7,7 @@ const claimsSchema = z.object({
   preferred_username: z.string().optional().catch(undefined),
   name: z.string().optional().catch(undefined),
   email: z.string().optional().catch(undefined),
-  email_verified: z.union([z.boolean(), z.stringbool()]).optional().catch(undefined),
+  email_verified: z.union([z.boolean(), z.stringbool({ truthy: ['true'], falsy: ['false'], case: 'sensitive' })]).optional().catch(undefined),
 });
 
 export interface Person {

@@ -15,7 +15,7 @@ import { apiRoute, json, jsonBody, keyHeader, problemAnswer } from '../api-route
 import { writeDirectory } from '../directory.ts';
 import type { App, AppEnv } from '../env.ts';
 import { linkNext, listingOf } from '../listing.ts';
-import { cursorSchema, decodeCounter, decodeCursor, encodeCursor, limitSchema } from '../paging.ts';
+import { cursorSchema, decodeCounter, decodeCursor, encodeCursor, limitOf, limitSchema } from '../paging.ts';
 import { ProblemError, unwrap } from '../problems.ts';
 
 const PATH = '/v1/admin/dead-letters';
@@ -51,7 +51,7 @@ const stats = apiRoute({ scope: 'admin', limit: 'read' }, '/v1/admin/dead-letter
 const exportPage = apiRoute({ scope: 'admin', limit: 'read' }, '/v1/admin/dead-letter-export', {
   method: 'get',
   summary: 'Dead letters with their records, one JSON document a line, in the order in which they came; `Link` leads to the next page',
-  request: { query: page.extend({ limit: z.coerce.number().int().min(1).max(MAX_EXPORT).default(MAX_EXPORT) }) },
+  request: { query: page.extend({ limit: limitOf(MAX_EXPORT, MAX_EXPORT) }) },
   responses: { 200: { content: { 'application/jsonl': { schema: z.string() } }, description: 'A page of the export; without `Link` it is the last' } },
 });
 

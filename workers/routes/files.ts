@@ -110,7 +110,7 @@ export function fileRoutes(): App {
 
   app.openapi(thumbnail, async (c) => {
     const { id, size } = c.req.valid('param');
-    return serveThumbnail(c, await findHere(c, id), Number(size));
+    return serveThumbnail(c, await findHere(c, id), size);
   });
 
   app.openapi(list, async (c) => {

@@ -70,14 +70,14 @@ describe('a file', () => {
     expect((await put(`/internal/files/${file.id}/thumbnails/320`)).status).toBe(204);
     expect((await put(`/internal/files/${file.id}/thumbnails/320`)).status).toBe(204);
     expect((await put(`/internal/files/${uuidv7()}/thumbnails/320`)).status).toBe(404);
-    expect((await put(`/internal/files/${file.id}/thumbnails/0`)).status).toBe(404);
+    for (const size of ['0', '0x140', '320.0', '3.2e2', '%20320']) expect((await put(`/internal/files/${file.id}/thumbnails/${size}`)).status).toBe(404);
     expect((await put(`/internal/files/${file.id}/thumbnails/320`, { 'Content-Type': 'text/html' })).status).toBe(415);
     expect((await put(`/internal/files/${file.id}/thumbnails/320`, { 'Content-Length': '99999999' })).status).toBe(413);
     expectProblem(await ada.call('GET', `/v1/files/${file.id}/thumbnails/320`), 'file_not_clean');
     await setStatus(file, 'clean', [{ size: 320, width: 320, height: 200 }]);
     const thumbnail = await getFile(ada, `/v1/files/${file.id}/thumbnails/320`);
     expect([thumbnail.status, thumbnail.headers.get('content-type'), await thumbnail.text()]).toEqual([200, 'image/webp', 'webp']);
-    for (const size of ['64', 'x', '0']) expectProblem(await ada.call('GET', `/v1/files/${file.id}/thumbnails/${size}`), 'not_found');
+    for (const size of ['64', 'x', '0', '0x140', '320.0', '3.2e2', '%20320']) expectProblem(await ada.call('GET', `/v1/files/${file.id}/thumbnails/${size}`), 'not_found');
   });
 
   it('is listed with the others of its channel, the newest first, page by page', async () => {

@@ -2,7 +2,7 @@ import { OpenAPIHono } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { thumbnailSizeSchema } from '../../protocol/files.ts';
 import { MAX_THUMBNAIL_BYTES } from '../../protocol/limits.ts';
-import { idSchema } from '../../protocol/primitives.ts';
+import { decimalSchema, idSchema } from '../../protocol/primitives.ts';
 import type { App, AppEnv } from '../env.ts';
 import { contentKey, removeObjects, thumbnailKey } from '../files/store.ts';
 import { refuseOthers } from '../fleet-token.ts';
@@ -47,7 +47,7 @@ function fileIdOf(c: Context<AppEnv>): string {
 }
 
 function sizeOf(c: Context<AppEnv>): number {
-  const size = thumbnailSizeSchema.safeParse(Number(c.req.param('size')));
+  const size = decimalSchema(1).pipe(thumbnailSizeSchema).safeParse(c.req.param('size'));
   if (!size.success) throw new ProblemError({ code: 'not_found' });
   return size.data;
 }

@@ -7,6 +7,7 @@ import type { InboxSocketRequest } from '../../durable-objects/user-inbox/inbox-
 import { socketTicketSchema } from '../../protocol/api.ts';
 import { problemSchema, type Problem } from '../../protocol/errors.ts';
 import { TICKET_SECONDS } from '../../protocol/limits.ts';
+import { decimalSchema } from '../../protocol/primitives.ts';
 import { SUBPROTOCOL } from '../../protocol/version.ts';
 import { apiRoute, channelParams, json, problemAnswer } from '../api-route.ts';
 import type { App, AppEnv } from '../env.ts';
@@ -29,7 +30,7 @@ const issue = apiRoute({ scope: 'messages:write', limit: 'read' }, '/v1/socket-t
 });
 
 const cursor = z
-  .object({ epoch: z.coerce.number().int().min(1).optional(), since: z.coerce.number().int().min(0).optional() })
+  .object({ epoch: decimalSchema(1).optional(), since: decimalSchema(0).optional() })
   .refine(({ epoch, since }) => (epoch === undefined) === (since === undefined), { message: 'epoch and since go together', path: ['since'] });
 
 const join = createRoute({

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { decimalSchema } from '../../protocol/primitives.ts';
 import { recordOf } from './values.ts';
 
 /** Arguments as they came: of a form all are strings, of JSON they may be anything. */
@@ -29,6 +30,6 @@ export const given = (args: Arguments): Arguments => Object.fromEntries(Object.e
 export const textArgument = z.union([z.string(), z.number().transform(String)]);
 export const flagArgument = z.union([z.boolean(), z.stringbool({ truthy: ['true', '1'], falsy: ['false', '0'] }), z.literal(1).transform(() => true), z.literal(0).transform(() => false)]);
 /** Slack's `limit`: what is more than a page holds is a page. */
-export const limitArgument = (usual: number, most: number) => z.coerce.number().int().min(1).default(usual).transform((limit) => Math.min(limit, most));
+export const limitArgument = (usual: number, most: number) => z.union([z.int().min(1), decimalSchema(1)]).default(usual).transform((limit) => Math.min(limit, most));
 /** A structure, or the same as JSON; null: it is none. */
 export const structureArgument = z.unknown().transform((value) => (typeof value === 'string' ? (jsonOf(value) ?? null) : value));
