@@ -93,6 +93,10 @@ async function administrator(handle: string): Promise<WorldUser> {
 }
 
 const READS = document.operations.filter(({ method, path }) => method === 'GET' && path.startsWith('/v1/'));
+/** Those that page. */
+const LISTS = READS.filter(({ parameters }) => parameters.some(({ name }) => name === 'limit'));
+/** In the form of all cursors, of a list that there is not. */
+const cursorOf = (position: string): string => Buffer.from(`nothing\n${position}`).toString('base64url');
 const integerSchema = z.looseObject({ type: z.literal('integer'), minimum: z.int(), maximum: z.int() });
 /** Of each route the parameters of its query that the document calls integers, with their bounds. */
 const INTEGERS = READS.flatMap((operation) => operation.parameters.flatMap(({ name, in: place, schema }) => (place === 'query' && integerSchema.safeParse(schema).success ? [{ operation, name, ...integerSchema.parse(schema) }] : [])));
@@ -112,6 +116,31 @@ describe('a parameter of a query', () => {
       for (const value of none) {
         const { status, text } = await asked(operation, `${name}=${value}`, token);
         if (status !== 422 || !text.includes(`"pointer":"?${name}"`)) faults.push(`${operation.name} ?${name}=${value}: ${status} ${text.slice(0, 200)}`);
+      }
+    }
+    expect(faults).toEqual([]);
+  });
+
+  it('that the route does not know is 422, and says which it was', async () => {
+    const { token } = await administrator('slips');
+    const faults: string[] = [];
+    for (const operation of document.operations.filter(({ path }) => path.startsWith('/v1/'))) {
+      const { status, text } = await asked(operation, 'limits=5&q%00=x', token);
+      const told = ['?limits', '?q\\u0000'].every((pointer) => text.includes(`"pointer":"${pointer}"`));
+      if (status !== 422 || !told) faults.push(`${operation.name}: ${status} ${text.slice(0, 300)}`);
+    }
+    expect(faults).toEqual([]);
+  });
+
+  it('that is a cursor is one of its own list: another is 400, what it says besides', async () => {
+    const { token } = await administrator('turns');
+    const faults: string[] = [];
+    const places = LISTS.flatMap((operation) => operation.parameters.flatMap(({ name, in: place }) => (place === 'query' && ['cursor', 'before', 'after'].includes(name) ? [{ operation, name }] : [])));
+    expect(places.length).toBeGreaterThan(20);
+    for (const { operation, name } of places) {
+      for (const value of ['', 'AAAA', '%00', '!', cursorOf('1'), cursorOf(uuidv7())]) {
+        const { status, text } = await asked(operation, `${name}=${value}`, token);
+        if (status !== 400 || !text.includes('"code":"bad_cursor"')) faults.push(`${operation.name} ?${name}=${value}: ${status} ${text.slice(0, 200)}`);
       }
     }
     expect(faults).toEqual([]);

@@ -8,6 +8,7 @@ import type { AppEnv } from './env.ts';
 import { idempotencyKey, KEY_FORM, KEY_RULE } from './idempotency-key.ts';
 import { guard } from './middleware/guard.ts';
 import { limitRate, type PolicyName } from './middleware/limit-rate.ts';
+import { refuseUnknownQuery } from './middleware/refuse-unknown-query.ts';
 import { requireScope } from './middleware/require-scope.ts';
 import { requireUtf8 } from './middleware/require-utf8.ts';
 import { problemResponse } from './problems.ts';
@@ -29,7 +30,7 @@ export function apiRoute<const P extends string, const C extends Config>({ scope
     ...config,
     path,
     security: [{ bearer: [scope] }, { session: [] }],
-    middleware: [guard([requireScope(scope), ...(config.method === 'get' ? [] : [refuseBadKey]), ...(limit === null ? [] : [limitRate(limit)]), ...(config.request?.body && !readsBody ? [requireUtf8()] : [])])],
+    middleware: [guard([requireScope(scope), refuseUnknownQuery(queryNames(config)), ...(config.method === 'get' ? [] : [refuseBadKey]), ...(limit === null ? [] : [limitRate(limit)]), ...(config.request?.body && !readsBody ? [requireUtf8()] : [])])],
     responses: { ...problemsOf(path, config), ...config.responses },
   });
 }
@@ -65,19 +66,21 @@ export const nearHeader = z.object({
 export const channelParams = z.object({ id: idSchema });
 export const messageParams = channelParams.extend({ message_id: idSchema });
 
-const ALWAYS: readonly ErrorCode[] = ['unauthenticated', 'forbidden', 'rate_limited', 'internal', 'unavailable'];
+const ALWAYS: readonly ErrorCode[] = ['unauthenticated', 'forbidden', 'invalid', 'rate_limited', 'internal', 'unavailable'];
 /** A body is bounded, and read for the fingerprint of a key, also where a route has no use for one. */
 const OF_CHANGES: readonly ErrorCode[] = ['idempotency_in_flight', 'body_too_large', 'unreadable_body'];
 const CURSORS = ['cursor', 'before', 'after'];
 
+const queryNames = ({ request }: Config): string[] => Object.keys(request?.query instanceof z.ZodObject ? request.query.shape : {});
+
 /** What a route may answer besides its own; that wins where both have a status. Typed as nothing: routes throw problems, they do not return them. */
-function problemsOf(path: string, { method, request }: Config): object {
-  const query = Object.keys(request?.query instanceof z.ZodObject ? request.query.shape : {});
+function problemsOf(path: string, config: Config): object {
+  const { method, request } = config;
+  const query = queryNames(config);
   const codes: readonly ErrorCode[] = [
     ...ALWAYS,
     ...(method === 'get' ? [] : OF_CHANGES),
     ...(path.includes('{') ? (['not_found'] as const) : []),
-    ...(request === undefined && method === 'get' ? [] : (['invalid'] as const)),
     ...(request?.body ? (['unsupported_media_type'] as const) : []),
     ...(CURSORS.some((name) => query.includes(name)) ? (['bad_cursor'] as const) : []),
   ];

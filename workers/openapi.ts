@@ -15,7 +15,7 @@ export function describeApi(app: App): ApiDocument {
       title: 'Colink',
       version: '1',
       description:
-        'Team chat. Errors are problem documents (RFC 9457); unknown body fields are 422; lists page by opaque cursors. Where a replica serves reads, the answer to a change ' +
+        'Team chat. Errors are problem documents (RFC 9457); unknown fields of a body and unknown parameters of a query are 422; lists page by opaque cursors, each of its list, and 400 in another. A cursor is a place and no credential: whoever has it reads what they may. Where a replica serves reads, the answer to a change ' +
         `of the directory carries ${CONSISTENCY_HEADER}: a read that sends it back shows that change. A path that is here answers any other method with 405 and \`Allow\`.`,
       license: { name: 'MIT', url: 'https://spdx.org/licenses/MIT.html' },
     },

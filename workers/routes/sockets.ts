@@ -30,7 +30,7 @@ const issue = apiRoute({ scope: 'messages:write', limit: 'read' }, '/v1/socket-t
 });
 
 const cursor = z
-  .object({ epoch: decimalSchema(1).optional(), since: decimalSchema(0).optional() })
+  .strictObject({ epoch: decimalSchema(1).optional(), since: decimalSchema(0).optional() })
   .refine(({ epoch, since }) => (epoch === undefined) === (since === undefined), { message: 'epoch and since go together', path: ['since'] });
 
 const join = createRoute({
