@@ -4,7 +4,7 @@ import { loadInThread } from './load/thread.ts';
 import { perSecond, type LoadResult, type LoadSpec } from './load/run.ts';
 import { processTime } from './process-time.ts';
 import { bar, type BenchResult, exact, roundedAll } from './report.ts';
-import { type BenchOptions, type BenchStack, call, withStack } from './stack.ts';
+import { type BenchOptions, type BenchStack, call, type Pool, withStack } from './stack.ts';
 import { median, percentile } from './statistics.ts';
 
 /**
@@ -52,7 +52,7 @@ export function benchApi(options: BenchOptions): Promise<BenchResult> {
         }
       }
     }
-    return summarise(rounds, many, stack.pooler);
+    return summarise(rounds, many, stack.pool);
   });
 }
 
@@ -107,7 +107,7 @@ async function saturation(stack: BenchStack, paths: Paths, log: (line: string) =
   return best;
 }
 
-function summarise(rounds: readonly Round[], many: Saturation, pooler: boolean): BenchResult {
+function summarise(rounds: readonly Round[], many: Saturation, pool: Pool): BenchResult {
   const of = (side: Side, clients: number): LoadResult[] => rounds.filter((round) => round.side === side && round.clients === clients).map(({ result }) => result);
   const p = (share: number, side: Side, clients: number): number => median(of(side, clients).map(({ latencyMs }) => percentile(latencyMs, share)));
   const loads = [['few', FEW], ['many', many.clients]] as const;
@@ -122,7 +122,7 @@ function summarise(rounds: readonly Round[], many: Saturation, pooler: boolean):
   const refused = rounds.reduce((sum, { result }) => sum + Object.values(result.refused).reduce((a, b) => a + b, 0), 0);
   return {
     bench: 'api',
-    figures: roundedAll({ messages: MESSAGES, clients_few: FEW, clients_many: many.clients, noop_many_worker_cores: many.workerCores, pooled: pooler ? 1 : 0, load_1_minute: loadavg()[0] ?? Number.NaN, ...Object.fromEntries(figures) }),
+    figures: roundedAll({ messages: MESSAGES, clients_few: FEW, clients_many: many.clients, noop_many_worker_cores: many.workerCores, pooled: pool === 'none' ? 0 : 1, pool_keeps_statements: pool === 'by_transaction' ? 1 : 0, load_1_minute: loadavg()[0] ?? Number.NaN, ...Object.fromEntries(figures) }),
     ratios: roundedAll(Object.fromEntries([...least, ...ratios])),
     bars: [
       ...ratios.map(([name, value]) => bar(name, value, { at_most: 10 })),

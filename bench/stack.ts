@@ -5,6 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { readIrcMessages } from '../cli/import/irc-file.ts';
 import { connect, type Connection, type Sql } from '../db/client.ts';
 import type { DevFile } from '../dev/dev-file.ts';
+import { detect, isPresent } from '../dev/components.ts';
+import { remembersStatements } from '../dev/pooler.ts';
 import { startStack, type Stack } from '../dev/stack.ts';
 import { createAccount, type Account } from './accounts.ts';
 import { openHttpClient, requestBytes } from './load/http-client.ts';
@@ -38,7 +40,7 @@ export interface BenchStack {
   /** What runs, at this moment. */
   describe(): DevFile;
   readonly transport: 'none' | 'kafka' | 'embedded';
-  readonly pooler: boolean;
+  readonly pool: Pool;
   /** One a user, of every scope. */
   readonly tokens: readonly [string, ...string[]];
   readonly userIds: readonly [string, ...string[]];
@@ -94,6 +96,15 @@ export function interruption(): { readonly signal: AbortSignal; readonly reached
   return { signal: controller.signal, reached: reached.promise, release: () => SIGNALS.forEach((signal) => process.off(signal, interrupt)) };
 }
 
+/** What the Worker's connections go by: a pool that lends them by session, or one that lends them by transaction and keeps statements, as Hyperdrive does. */
+export type Pool = 'none' | 'by_session' | 'by_transaction';
+
+async function poolOf(stack: Stack): Promise<Pool> {
+  const { pgbouncer } = detect();
+  if (!('pooler' in stack.describe().pids) || !isPresent(pgbouncer)) return 'none';
+  return (await remembersStatements(pgbouncer.path)) ? 'by_transaction' : 'by_session';
+}
+
 async function furnish(stack: Stack, connection: Connection, { users, transport, texts: log }: BenchStackOptions): Promise<BenchStack> {
   const { url, event_transport } = stack.describe();
   const port = Number(new URL(url).port);
@@ -109,7 +120,7 @@ async function furnish(stack: Stack, connection: Connection, { users, transport,
     dataDir: stack.dataDir,
     describe: () => stack.describe(),
     transport: transport === 'none' ? 'none' : event_transport,
-    pooler: 'pooler' in stack.describe().pids,
+    pool: await poolOf(stack),
     tokens: [first.token, ...others.map(({ token }) => token)],
     userIds: [first.userId, ...others.map(({ userId }) => userId)],
     createChannel: (name) => createChannel(port, connection.sql, name, first, others),

@@ -25,6 +25,11 @@ export interface ConnectOptions {
   readonly connectTimeout?: number;
   /** Milliseconds after which Postgres ends a session that has a transaction open and asks nothing; none by default. */
   readonly idleInTransaction?: number;
+  /**
+   * Names each statement, so that Postgres, or a pool that remembers them from one client to the next, plans it once. Not behind a pool that lends connections by
+   * transaction and does not remember.
+   */
+  readonly keepsStatements?: boolean;
   /** Opens the TCP connections; the driver does it itself otherwise. Without TLS: Hyperdrive's addresses have none. */
   readonly openSocket?: (address: { readonly hostname: string; readonly port: number }) => DriverSocket;
 }
@@ -45,8 +50,23 @@ export function connect(url: string, options: ConnectOptions): Connection {
     onnotice: () => {},
     ...(options.openSocket && { socket: opener(options.openSocket) }),
   });
-  const db = drizzle(sql);
+  const db = drizzle(options.keepsStatements === true ? keeping(sql) : sql);
   return { sql, db, close: (timeoutSeconds = 5) => sql.end({ timeout: timeoutSeconds }) };
+}
+
+/**
+ * The same client, whose `unsafe` names statements as tagged queries do. drizzle asks by `unsafe` alone and has no statement named that has not got a name from the query's author,
+ * whatever the client is set to (drizzle-orm 0.45.4, its issue 6096).
+ */
+function keeping<C extends postgres.Sql | postgres.TransactionSql>(client: C): C {
+  return new Proxy(client, {
+    get(target, key): unknown {
+      if (key === 'unsafe') return (text: string, parameters: never[], options?: postgres.UnsafeQueryOptions) => target.unsafe(text, parameters, { ...options, prepare: true });
+      if (key === 'begin' && 'begin' in target) return (work: (tx: postgres.TransactionSql) => unknown) => target.begin((tx) => work(keeping(tx)));
+      if (key === 'savepoint' && 'savepoint' in target) return (work: (tx: postgres.TransactionSql) => unknown) => target.savepoint((tx) => work(keeping(tx)));
+      return Reflect.get(target, key);
+    },
+  });
 }
 
 /**

@@ -1,12 +1,13 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { sql as statement } from 'drizzle-orm';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { connect } from '../db/client.ts';
 import { testDatabase, type TestDatabase } from '../tests/support/postgres.ts';
 import type { Child } from './child.ts';
 import { detect, isPresent } from './components.ts';
-import { pooledUrl, startPooler } from './pooler.ts';
+import { pooledUrl, remembersStatements, startPooler } from './pooler.ts';
 import { freePort } from './ports.ts';
 
 const { pgbouncer } = detect();
@@ -30,17 +31,33 @@ afterAll(async () => {
   await database.drop();
 });
 
+interface Visit {
+  readonly backend: number;
+  readonly left: string | null;
+  /** Statements that the backend had by then. */
+  readonly statements: number;
+}
+
 /** The backend that served a client of its own, and what an earlier one left in it. */
-async function visit(): Promise<{ backend: number; left: string | null }> {
-  const { sql, close } = connect(url, { max: 1, applicationName: 'visitor' });
-  const [row] = await sql<[{ backend: number; left: string | null }]>`SELECT pg_backend_pid() AS backend, current_setting('colink.left', true) AS left`;
+async function visit(): Promise<Visit> {
+  const { sql, db, close } = connect(url, { max: 1, applicationName: 'visitor', keepsStatements: true });
+  const [row] = await db.execute<Visit & Record<string, unknown>>(statement`
+    SELECT pg_backend_pid() AS backend, current_setting('colink.left', true) AS left, (SELECT count(*)::int FROM pg_prepared_statements) AS statements, ${1}::int AS one`);
   await sql`SELECT set_config('colink.left', 'something', false)`;
   await close();
+  if (row === undefined) throw new Error('nobody answered');
   return row;
 }
 
-test.skipIf(!isPresent(pgbouncer))('lends one connection to one client after the other, without what the last one left in it', async () => {
-  const visits = [await visit(), await visit(), await visit()];
+test.skipIf(!isPresent(pgbouncer))('lends one connection to one client after the other: by sessions without what the last one left in it, and by transactions with its statements', async () => {
+  const visits = [await visit(), await visit(), await visit(), await visit()];
+  const statements = visits.map((one) => one.statements);
   expect(new Set(visits.map(({ backend }) => backend)).size).toBe(1);
-  expect(visits.map(({ left }) => left || null)).toEqual([null, null, null]);
+  if (isPresent(pgbouncer) && (await remembersStatements(pgbouncer.path))) {
+    // The first client looked before its second statement came.
+    expect(new Set(statements.slice(1)).size).toBe(1);
+  } else {
+    expect(visits.map(({ left }) => left || null)).toEqual([null, null, null, null]);
+    expect(new Set(statements)).toEqual(new Set([1]));
+  }
 });

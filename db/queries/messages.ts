@@ -14,9 +14,9 @@ export interface Listing {
   readonly threadId: string | null;
 }
 
-/** `older` messages below the counter `below`, and `newer` ones from the counter `from` on. */
+/** `older` messages below the counter `below`, null: the newest, and `newer` ones from the counter `from` on. */
 export interface Span {
-  readonly below: number;
+  readonly below: number | null;
   readonly older: number;
   readonly from: number;
   readonly newer: number;
@@ -97,18 +97,24 @@ function shapeOf({ channelId, threadId }: Listing): { counter: SQL; rows: SQL; l
   };
 }
 
+/** A number as it stands: of a LIMIT that is a parameter Postgres takes a tenth of all rows for the general plan, which it then never keeps. */
+function literal(count: number): SQL {
+  if (!Number.isSafeInteger(count) || count < 0) throw new RangeError(`no count: ${count}`);
+  return sql.raw(String(count));
+}
+
 /** A span of a listing in rising order, for members. Everything comes from one statement, thus one snapshot. */
 export async function readSpan(db: Queryable, credentialId: string, listing: Listing, span: Span): Promise<Outcome<MessageSpan>> {
   const { counter, rows, last } = shapeOf(listing);
+  const stored = sql`SELECT ${storedColumns} FROM messages m WHERE ${rows} AND (SELECT s.my_role IS NOT NULL FROM s)`;
+  const below = span.below === null ? sql`` : sql`AND ${counter} < ${span.below}`;
+  // Postgres plans the partitions of each part, also of one that is for nothing.
+  const parts = [
+    ...(span.older > 0 ? [sql`(${stored} ${below} ORDER BY ${counter} DESC LIMIT ${literal(span.older)})`] : []),
+    ...(span.newer > 0 ? [sql`(${stored} AND ${counter} >= ${span.from} ORDER BY ${counter} LIMIT ${literal(span.newer)})`] : []),
+  ];
   const result = await db.execute<Row>(sql`
-    WITH s AS (${standingOf(credentialId, listing.channelId)}),
-    p AS (
-      (SELECT ${storedColumns} FROM messages m WHERE ${rows} AND ${counter} < ${span.below} AND (SELECT s.my_role IS NOT NULL FROM s)
-       ORDER BY ${counter} DESC LIMIT ${span.older})
-      UNION ALL
-      (SELECT ${storedColumns} FROM messages m WHERE ${rows} AND ${counter} >= ${span.from} AND (SELECT s.my_role IS NOT NULL FROM s)
-       ORDER BY ${counter} LIMIT ${span.newer})
-    )
+    WITH s AS (${standingOf(credentialId, listing.channelId)}), p AS (${sql.join(parts, sql` UNION ALL `)})
     SELECT s.user_role, s.kind, s.my_role, s.epoch, s.drained_seq, ${last} AS last, ${messageColumns}
     FROM s LEFT JOIN p ON true ${messageTables}
     ORDER BY coalesce(p.tpos, p.pos)`);

@@ -43,8 +43,7 @@ const read = apiRoute(READ, '/v1/channels/{id}/messages/{message_id}', {
   responses: { 200: json(messageSchema, 'The message') },
 });
 
-const NEWEST = Number.MAX_SAFE_INTEGER;
-const older = (below: number, count: number): Span => ({ below, older: count, from: NEWEST, newer: 0 });
+const older = (below: number | null, count: number): Span => ({ below, older: count, from: 0, newer: 0 });
 const newer = (from: number, count: number): Span => ({ below: 0, older: 0, from, newer: count });
 const around = (counter: number, count: number): Span => ({ below: counter, older: Math.floor(count / 2), from: counter, newer: Math.ceil(count / 2) });
 
@@ -59,14 +58,14 @@ const listName = ({ channelId, threadId }: Listing): string => (threadId === nul
 function spanOf(listing: Listing, { before, after, limit }: Place): Span {
   if (before !== undefined) return older(decodeCounter(listName(listing), before), limit);
   if (after !== undefined) return newer(decodeCounter(listName(listing), after) + 1, limit);
-  return older(NEWEST, limit);
+  return older(null, limit);
 }
 
 /**
  * The counter that a snapshot has to reach for a page of this span: what another snapshot gave a cursor for is there, and so is what follows it. In an older one
  * the page would have a hole, or be the end, to somebody who reads page after page.
  */
-const reachOf = ({ below, older, from, newer }: Span): number => Math.max(older > 0 && below !== NEWEST ? below - 1 : 0, newer > 0 ? from : 0);
+const reachOf = ({ below, older, from, newer }: Span): number => Math.max(older > 0 && below !== null ? below - 1 : 0, newer > 0 ? from : 0);
 
 /**
  * Counters run without gaps from 1, so the ends of a page tell whether there is more. A page that begins with `from`, and beyond the last message, has all of them
@@ -103,10 +102,15 @@ export function historyRoutes({ replica }: Pick<Services, 'replica'>): App {
 
   /** Members may read all of the history, so a page of before is theirs as long as they are members after it was read. */
   const near = (c: Context<AppEnv>, { channelId }: Listing, { read, reach }: Reading): Promise<Found> =>
-    readNear(c, replica, {
-      read: (db) => read(db, credentialOf(c)),
-      confirm: async (primary, { last }) => last >= reach && (await isReader(primary, credentialOf(c), channelId)),
-    });
+    readNear(
+      c,
+      replica,
+      {
+        read: (db) => read(db, credentialOf(c)),
+        confirm: async (primary, { last }) => last >= reach && (await isReader(primary, credentialOf(c), channelId)),
+      },
+      'kept',
+    );
 
   app.openapi(history, async (c) => {
     const query = c.req.valid('query');

@@ -70,14 +70,17 @@ export function meRoutes(services: Pick<Services, 'profiles' | 'redisBreaker'>):
     const { credential_id } = c.get('identity').actor;
     // Asked all at once, so that they share round trips; Postgres answers in this order. The inbox is before the rest: what it drains meanwhile is in the rest already, and
     // comes once more as an event.
-    const [inbox, found, channels, direct_channels, users] = await withPostgres(c, (db) =>
-      Promise.all([
-        findMyInbox(db, credential_id),
-        findMe(db, credential_id),
-        listMyChannels(db, credential_id, MAX_CHANNELS),
-        listMyDirectChannels(db, credential_id, MAX_CHANNELS),
-        listCoMembers(db, credential_id, MAX_USERS),
-      ]),
+    const [inbox, found, channels, direct_channels, users] = await withPostgres(
+      c,
+      (db) =>
+        Promise.all([
+          findMyInbox(db, credential_id),
+          findMe(db, credential_id),
+          listMyChannels(db, credential_id, MAX_CHANNELS),
+          listMyDirectChannels(db, credential_id, MAX_CHANNELS),
+          listCoMembers(db, credential_id, MAX_USERS),
+        ]),
+      'kept',
     );
     return c.json({ inbox, me: unwrap(found), channels, direct_channels, users }, 200);
   });

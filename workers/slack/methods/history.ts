@@ -54,7 +54,7 @@ async function rangeOf(db: Database, listing: Listing, { oldest, latest, inclusi
   return { low: from === null ? 0 : inclusive ? from.before : from.through, high: to === null ? NEWEST : inclusive ? to.through : to.before };
 }
 
-const upTo = (high: number, count: number): Span => ({ below: high + 1, older: count, from: NEWEST, newer: 0 });
+const upTo = (high: number, count: number): Span => ({ below: high < NEWEST ? high + 1 : null, older: count, from: 0, newer: 0 });
 const from = (first: number, count: number): Span => ({ below: 0, older: 0, from: first, newer: count });
 
 const history = method({
