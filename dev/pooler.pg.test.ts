@@ -51,13 +51,10 @@ async function visit(): Promise<Visit> {
 
 test.skipIf(!isPresent(pgbouncer))('lends one connection to one client after the other: by sessions without what the last one left in it, and by transactions with its statements', async () => {
   const visits = [await visit(), await visit(), await visit(), await visit()];
-  const statements = visits.map((one) => one.statements);
+  const first = visits[0]?.statements ?? Number.NaN;
+  const byTransaction = isPresent(pgbouncer) && (await remembersStatements(pgbouncer.path));
+  // By transactions the second statement of the first client is there for all who come later, and what it set for its session, too: nothing of Colink sets anything so.
+  const later = byTransaction ? { left: 'something', more: 1 } : { left: null, more: 0 };
   expect(new Set(visits.map(({ backend }) => backend)).size).toBe(1);
-  if (isPresent(pgbouncer) && (await remembersStatements(pgbouncer.path))) {
-    // The first client looked before its second statement came.
-    expect(new Set(statements.slice(1)).size).toBe(1);
-  } else {
-    expect(visits.map(({ left }) => left || null)).toEqual([null, null, null, null]);
-    expect(new Set(statements)).toEqual(new Set([1]));
-  }
+  expect(visits.map(({ left, statements }) => ({ left: left || null, more: statements - first }))).toEqual([{ left: null, more: 0 }, later, later, later]);
 });
