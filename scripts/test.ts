@@ -9,7 +9,7 @@ import { filesAgain, readReport, withSecondRun, type Failure, type FileResult } 
 /**
  * The README's test command: checks, then every vitest project, one after the other. Ends with a line `N passed, N failed`.
  * What was skipped for want of a component is named with the command that brings it; with CI=true a skip is a failure.
- * Files that failed run once more, alone, where their tests wait for real processes; what then holds is told as unsteady (decision 0057).
+ * Files that failed run once more, alone; what then holds is told as unsteady (decision 0057).
  */
 const PROJECTS = ['unit', 'workerd', 'pg', 'kafka', 'e2e'] as const;
 type Project = (typeof PROJECTS)[number];
@@ -42,7 +42,7 @@ async function vitest(project: Project, folder: string, files: readonly string[]
 async function runProject(project: Project, folder: string): Promise<Tally> {
   console.log(`\n— ${project} tests`);
   const first = await vitest(project, folder, []);
-  const files = project === 'unit' ? [] : filesAgain(first.results);
+  const files = filesAgain(first.results);
   if (files.length > 0) console.log(`\n— ${project} tests, once more: ${files.join(', ')}`);
   const last = files.length === 0 ? first : await vitest(project, folder, files);
   const { results, unsteady } = withSecondRun(first.results, files.length === 0 ? [] : last.results);

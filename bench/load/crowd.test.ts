@@ -75,12 +75,12 @@ describe.each([false, true])('a crowd whose sockets offer compression: %s', (def
     const rooms = new Rooms(server);
     const crowd = await open({ deflate });
     const said = await crowd.talk(talk);
-    expect(said.acknowledged).toBeGreaterThan(20);
+    expect(said.acknowledged).toBeGreaterThan(talk.senders);
     expect(said.lastSeq).toBe(said.acknowledged);
     expect(await crowd.settle([said.lastSeq], 5_000)).toEqual([{ least: said.lastSeq, most: said.lastSeq }]);
     expect(said.deliveries).toBeGreaterThan(said.measured * 8);
     expect((await crowd.latencies()).length).toBeGreaterThan(said.measured * 2);
-    expect((await crowd.answerTimes()).length).toBeGreaterThan(20);
+    expect((await crowd.answerTimes()).length).toBeGreaterThanOrEqual(talk.senders);
     await expect.poll(() => [...rooms.acks.values()].filter((seq) => said.lastSeq - seq >= 200), { timeout: 5_000 }).toEqual([]);
   });
 });
