@@ -3,12 +3,13 @@ import type { Channel, ChannelBody } from '../../protocol/api.ts';
 import type { AuditAct } from '../../protocol/audit.ts';
 import type { Outcome, Problem } from '../../protocol/errors.ts';
 import type { NamedChannelKind } from '../../protocol/events.ts';
+import { isClosedGeneral } from '../../protocol/general.ts';
 import type { Transaction } from '../client.ts';
 import { errorState } from '../errors.ts';
 import { channels } from '../schema/tables.ts';
 import { refuseViewer, type Standing } from './access.ts';
 import { recordAct } from './audit.ts';
-import { findChannel } from './channels.ts';
+import { findChannel, GENERAL_STAYS_PUBLIC } from './channels.ts';
 import { appendDirectoryEvent } from './directory-events.ts';
 import { FIXED, refuseManager, standingUnderLock } from './members.ts';
 
@@ -32,7 +33,7 @@ export async function setArchived(tx: Transaction, request: ChannelRequest & { r
 
 /**
  * Gives a channel another name, topic or purpose, or makes it private or public; what is absent stays. `precondition_failed`: it has another version than `expected`;
- * `conflict`: the name is taken, whatever its case; `channel_archived`: open it first. Where nothing is new nothing changes.
+ * `conflict`: the name is taken, whatever its case, or is that of #general, which stays public; `channel_archived`: open it first. Where nothing is new nothing changes.
  */
 export async function changeChannel(tx: Transaction, request: ChannelRequest & { readonly expected: number }, body: ChannelBody): Promise<Outcome<Channel>> {
   const found = await lockFor(tx, request, (standing) => refuseChange(standing, body));
@@ -43,6 +44,7 @@ export async function changeChannel(tx: Transaction, request: ChannelRequest & {
   const { name = before.name, topic = before.topic, purpose = before.purpose, kind = before.kind } = body;
   const isRenamed = name !== before.name || topic !== before.topic || purpose !== before.purpose;
   if (!isRenamed && kind === before.kind) return found;
+  if ((name !== before.name || kind !== before.kind) && isClosedGeneral({ name, kind })) return { problem: GENERAL_STAYS_PUBLIC };
   const acts = [...(isRenamed ? ['channel.updated' as const] : []), ...(kind === before.kind ? [] : [MADE[kind]])];
   try {
     return await tx.transaction(async (step) => {

@@ -1,7 +1,8 @@
 import { sql, type SQL } from 'drizzle-orm';
 import { uuidv7 } from 'uuidv7';
 import type { Channel, DirectChannel, MyChannel } from '../../protocol/api.ts';
-import type { Outcome } from '../../protocol/errors.ts';
+import type { Outcome, Problem } from '../../protocol/errors.ts';
+import { isClosedGeneral } from '../../protocol/general.ts';
 import type { Queryable, Transaction } from '../client.ts';
 import { channels, conversationLogs } from '../schema/tables.ts';
 import { callerRow, refuseViewer, standingColumns, standingTables, type Standing } from './access.ts';
@@ -71,7 +72,10 @@ export interface NewChannel {
   readonly purpose?: string;
 }
 
-/** Makes a channel and its empty log; the caller becomes its owner, of which `eventId` tells. `conflict` where the name is taken, whatever its case. */
+/** A private channel may not have the name of the one that everybody joins. */
+export const GENERAL_STAYS_PUBLIC: Problem = { code: 'conflict', detail: 'whoever is new joins #general, so it is public: a private channel needs another name' };
+
+/** Makes a channel and its empty log; the caller becomes its owner, of which `eventId` tells. `conflict` where the name is taken, whatever its case, or is not for a channel of this kind. */
 export async function createChannel(
   tx: Transaction,
   { credential_id, user_id: userId }: { credential_id: string; user_id: string },
@@ -81,6 +85,7 @@ export async function createChannel(
   const [me] = await tx.execute<{ role: string }>(callerRow(credential_id));
   if (!me) return { problem: { code: 'unauthenticated' } };
   if (me.role === 'guest') return { problem: { code: 'forbidden', detail: 'guests make no channels' } };
+  if (isClosedGeneral({ name, kind })) return { problem: GENERAL_STAYS_PUBLIC };
   const [id, channel] = [uuidv7(), { name, kind, topic, purpose }];
   const made = await tx.insert(channels).values({ id, ...channel, created_by: userId, created_at: now }).onConflictDoNothing().returning({ id: channels.id });
   if (made.length === 0) return { problem: { code: 'conflict', detail: 'a channel of this name exists' } };

@@ -1,4 +1,5 @@
 import type { NamedChannelKind } from '../../protocol/events.ts';
+import { isGeneral } from '../../protocol/general.ts';
 import { me } from './account.ts';
 import type { ChannelStore } from './channel-store.ts';
 import { confirmation } from './confirmation.ts';
@@ -7,9 +8,10 @@ import { api } from './platform.ts';
 
 /** What the reader may make of the channel; null: nothing. The server judges, this only offers. */
 export function offeredKind({ info, members }: ChannelStore): NamedChannelKind | null {
-  const { kind, archived_at } = info.value;
+  const { kind, archived_at, name } = info.value;
   const reader = me.value;
   if (kind === 'direct' || archived_at !== null || reader === null || reader.role === 'guest') return null;
+  if (kind === 'public' && isGeneral(name)) return null;
   const role = members.roles.value.get(reader.id);
   const other = kind === 'public' ? 'private' : 'public';
   const isTheirs = role === 'owner' || (role !== undefined && reader.role === 'admin');

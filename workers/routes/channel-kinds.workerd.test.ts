@@ -1,11 +1,13 @@
+import { sql } from 'drizzle-orm';
 import { uuidv7 } from 'uuidv7';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { findGeneralChannel } from '../../db/queries/channels.ts';
 import { type Channel, channelSchema } from '../../protocol/api.ts';
 import { auditPageSchema } from '../../protocol/audit.ts';
 import { type ErrorCode, problemSchema } from '../../protocol/errors.ts';
 import { soon } from '../../tests/support/soon.ts';
-import { type Answer, bodyOf, type Caller, drained, expectProblem, newCaller, newChannel, send } from '../api-fixture.ts';
+import { type Answer, bodyOf, type Caller, drained, expectProblem, newCaller, newChannel, onPostgres, send } from '../api-fixture.ts';
 import { bearer, channelSocket, eventsOf, openSocket } from '../socket-fixture.ts';
 
 type Kind = Channel['kind'];
@@ -51,6 +53,36 @@ const MAY: Record<Kind, Record<string, 'yes' | ErrorCode>> = {
     'administrator outside': 'not_found', outsider: 'not_found', 'guest outside': 'not_found',
   },
 };
+
+describe('#general, which whoever is new joins', () => {
+  const generalOf = async () => onPostgres((db) => findGeneralChannel(db));
+
+  it('is not made private, nor is a private channel called so, whatever the case; what is private under another name is', async () => {
+    // Others of this database may have made one.
+    await onPostgres((db) => db.execute(sql`UPDATE channels SET name = id::text WHERE lower(name) = 'general'`));
+    expectProblem(await ada.call('POST', '/v1/channels', { name: 'General', kind: 'private' }), 'conflict');
+    channel = await newChannel(ada, 'private');
+    for (const name of ['general', 'GENERAL']) expectProblem(await ada.call('PATCH', pathOf(), { name }, { 'If-Match': '"1"' }), 'conflict');
+    channel = await newChannel(ada);
+    expect(bodyOf(await ada.call('PATCH', pathOf(), { name: 'General' }, { 'If-Match': '"1"' }), 200, channelSchema).kind).toBe('public');
+    expectProblem(await make(ada, 'private', 2), 'conflict');
+    expectProblem(await make(ada, 'private', 2, { name: 'GENERAL' }), 'conflict');
+    expect([await generalOf(), await actsOn(channel.id)]).toEqual([channel.id, ['channel.updated']]);
+    expect((await ada.call('PATCH', pathOf(), { topic: 'for all' }, { 'If-Match': '"2"' })).status).toBe(200);
+    const name = `staff-${uuidv7()}`;
+    expect(bodyOf(await make(ada, 'private', 3, { name }), 200, channelSchema)).toMatchObject({ name, kind: 'private' });
+    expect(await generalOf()).toBeNull();
+  });
+
+  it('that was made private before goes on, and can be opened again', async () => {
+    await onPostgres((db) => db.execute(sql`UPDATE channels SET name = id::text WHERE lower(name) = 'general'`));
+    channel = await newChannel(ada, 'private');
+    await onPostgres((db) => db.execute(sql`UPDATE channels SET name = 'general' WHERE id = ${channel.id}`));
+    expect((await ada.call('PATCH', pathOf(), { topic: 'few' }, { 'If-Match': '"1"' })).status).toBe(200);
+    expect((await make(ada, 'public', 2)).status).toBe(200);
+    expect(await generalOf()).toBe(channel.id);
+  });
+});
 
 describe.each(['private', 'public'] as const)('a channel is made %s', (kind) => {
   const before = kind === 'private' ? 'public' : 'private';

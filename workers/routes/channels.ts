@@ -59,7 +59,7 @@ const change = apiRoute({ scope: 'channels:write', limit: 'send' }, '/v1/channel
   summary: 'Give a channel another name, topic or purpose, for its owners and admins, and for administrators if it is public; what is absent stays. Who is live there is told',
   description:
     'Its `kind`, too. A public channel is made private by its owners and admins, a private one public by its owners; either by administrators of the workspace who are members. Private: who is no member '
-    + 'neither finds, sees nor joins it from the moment this is answered; members stay. Public: everybody but guests may join, and then reads everything in it from its beginning, what was said in confidence included.',
+    + 'neither finds, sees nor joins it from the moment this is answered; members stay. Public: everybody but guests may join, and then reads everything in it from its beginning, what was said in confidence included. #general, which whoever is new joins, stays public (409).',
   request: { headers: settingsHeaders, params: channelParams, ...jsonBody(channelBodySchema, { topic: 'The analytical one' }) },
   responses: {
     200: json(channelSchema, 'The channel', EXAMPLE),

@@ -1,5 +1,6 @@
 import type { ListedUser } from '../../db/queries/user-list.ts';
 import type { Channel, DirectChannel, Message, User } from '../../protocol/api.ts';
+import { isGeneral } from '../../protocol/general.ts';
 import { nameOf } from './emoji.ts';
 import { toMrkdwn } from './mrkdwn.ts';
 import { tsOf, tsOfTime } from './ts.ts';
@@ -63,7 +64,7 @@ export function slackChannel({ id, kind, name, topic, created_at, archived_at, m
     is_mpim: false,
     is_private: kind === 'private',
     is_archived: archived_at !== null,
-    is_general: name.toLowerCase() === 'general',
+    is_general: isGeneral(name),
     is_member: my_role !== null,
     is_shared: false,
     is_org_shared: false,
