@@ -33,6 +33,8 @@ export const reportSchema = ownReportSchema
     channel_id: idSchema,
     channel_kind: z.enum(['public', 'private', 'direct']),
     author_id: idSchema,
+    /** Whoever did it: the report stays open where that was its author, who does not end it by that. */
+    message_deleted: z.boolean(),
     reporter_id: idSchema,
     resolved_at: timeSchema.nullable(),
     resolved_by: idSchema.nullable(),

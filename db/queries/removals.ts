@@ -21,6 +21,11 @@ export interface OrderedRemoval {
   readonly moderator_id: string;
 }
 
+/** What is reported, judged or removed, one after the other; always before its reports are locked. What is asked of it is asked in a later statement, which sees what was waited for. */
+export async function lockMessage(tx: Transaction, messageId: string): Promise<void> {
+  await tx.execute(sql`SELECT FROM messages m WHERE m.id = ${messageId} FOR NO KEY UPDATE`);
+}
+
 /**
  * Orders that a message be removed, wherever it is. The order is audited here; its room removes the message afterwards, and is told until it has. `not_found` for a message that is not in Postgres,
  * `conflict` for one that was deleted otherwise. Repeating it gives the order that there is.
@@ -28,6 +33,7 @@ export interface OrderedRemoval {
 export async function orderRemoval(tx: Transaction, request: ModerationRequest, messageId: string, reason: string): Promise<Outcome<OrderedRemoval>> {
   const problem = await refuseNonModerator(tx, request.credentialId);
   if (problem) return { problem };
+  await lockMessage(tx, messageId);
   const [message] = await tx.execute<{ channel_id: string; author_id: string; deleted: boolean }>(sql`
     SELECT m.channel_id, m.author_id, m.deleted_at IS NOT NULL AS deleted FROM messages m WHERE m.id = ${messageId}`);
   if (!message) return { problem: { code: 'not_found' } };

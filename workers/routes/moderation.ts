@@ -1,8 +1,8 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { uuidv7 } from 'uuidv7';
-import { type OrderedRemoval, orderRemoval } from '../../db/queries/removals.ts';
-import { listReports, reportMessage, resolveReport, viewReport } from '../../db/queries/reports.ts';
+import type { OrderedRemoval } from '../../db/queries/removals.ts';
+import { listReports, removeMessage, reportMessage, resolveReport, viewReport } from '../../db/queries/reports.ts';
 import {
   ownReportSchema, removedMessageSchema, removeMessageBodySchema, type Report, reportBodySchema, reportDetailSchema, reportPageSchema, reportSchema, resolveReportBodySchema,
 } from '../../protocol/moderation.ts';
@@ -21,12 +21,12 @@ const MODERATING = { scope: 'admin', limit: 'send' } as const;
 const id = (n: number): string => `01990000-0000-7000-8000-${String(n).padStart(12, '0')}`;
 const ownExample = { id: id(7), message_id: id(8), reason: 'spam' as const, comment: 'the third time today', status: 'open' as const, created_at: '2026-11-26T12:00:00.000Z' };
 const reportExample: Report = {
-  ...ownExample, channel_id: id(9), channel_kind: 'private', author_id: id(1), reporter_id: id(2), resolved_at: null, resolved_by: null, action: null, note: null,
+  ...ownExample, channel_id: id(9), channel_kind: 'private', message_deleted: false, author_id: id(1), reporter_id: id(2), resolved_at: null, resolved_by: null, action: null, note: null,
 };
 
 const remove = apiRoute(MODERATING, '/v1/admin/messages/{message_id}/remove', {
   method: 'post',
-  summary: 'Remove a message, wherever it is, for administrators and moderators. It is gone when this returns; with 503 it is ordered, and will be gone',
+  summary: 'Remove a message, wherever it is, for administrators and moderators. It is gone when this returns; with 503 it is ordered, and will be gone. Its open reports are resolved by it',
   request: { headers: keyHeader, params: z.object({ message_id: idSchema }), ...jsonBody(removeMessageBodySchema, { reason: 'advertising' }) },
   responses: { 200: json(removedMessageSchema, 'Removed', { message_id: id(8), channel_id: id(9) }), 409: problemAnswer('conflict') },
 });
@@ -69,7 +69,7 @@ export function moderationRoutes(): App {
     const { message_id } = c.req.valid('param');
     const request = requestOf(c);
     const { body } = await writeDirectory(c, { body: removedMessageSchema.extend({ moderator_id: idSchema }), statuses: [200] }, async (tx, now) =>
-      answered(200, await orderRemoval(tx, { ...request, now }, message_id, c.req.valid('json').reason)),
+      answered(200, await removeMessage(tx, { ...request, now }, message_id, c.req.valid('json').reason)),
     );
     await removeNow(c, body);
     return c.json({ message_id: body.message_id, channel_id: body.channel_id }, 200);

@@ -3,6 +3,7 @@ import { runInDurableObject } from 'cloudflare:test';
 import { sql } from 'drizzle-orm';
 import { uuidv7 } from 'uuidv7';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { lockMessage } from '../../db/queries/removals.ts';
 import { messageSchema } from '../../protocol/api.ts';
 import { auditPageSchema } from '../../protocol/audit.ts';
 import { directoryEventSchema } from '../../protocol/directory-events.ts';
@@ -144,6 +145,58 @@ describe('a report', () => {
     expect((await resolve(id, { action: 'remove_message', note: 'spam' })).status).toBe(200);
     await isRemoved();
     expect((await audited(message)).map(({ act }) => act)).toEqual(['message.removal_ordered']);
+  });
+
+  it('is resolved with all others of its message where that is removed without it: once, with the reason, in the act of removal', async () => {
+    const eve = await newCaller();
+    await ada.call('POST', `/v1/channels/${channel}/members`, { user_id: eve.user.id });
+    const [first, second] = [await reported(), await reported(eve)];
+    const other = await reported(bob, await say('another'));
+    for (let n = 0; n < 2; n++) expect((await remove(moderator)).status).toBe(200);
+    for (const { id } of [first, second]) {
+      expect(await view(id)).toMatchObject({ status: 'resolved', action: 'remove_message', note: 'advertising', resolved_by: moderator.user.id, resolved_at: expect.any(String), text: null });
+      expectProblem(await resolve(id), 'conflict');
+    }
+    const [act, ...more] = await audited(first.id);
+    expect([act?.act, act?.actor_id, more, await audited(second.id)]).toEqual(['report.resolved', moderator.user.id, [], []]);
+    expect(JSON.parse(act?.details ?? '')).toEqual({ action: 'remove_message', note: 'advertising', message_id: message, author_id: ada.user.id, count: 2, reports: [first.id, second.id] });
+    expect((await view(other.id)).status).toBe('open');
+    await isRemoved();
+    expect((await view(first.id)).message_deleted).toBe(true);
+  });
+
+  it('that is made while its message is being removed is none, though the room has not heard of it yet', async () => {
+    const made = await onPostgres((db) => db.transaction(async (tx) => {
+      await lockMessage(tx, message);
+      const answer = report(bob);
+      await soon(async () => expect(await tx.execute(sql`SELECT l.pid FROM pg_locks l WHERE NOT l.granted AND pg_backend_pid() = ANY (pg_blocking_pids(l.pid))`)).toHaveLength(1));
+      await tx.execute(sql`
+        INSERT INTO message_removals (message_id, event_id, channel_id, moderator_id, reason, ordered_at) VALUES (${message}, ${uuidv7()}, ${channel}, ${moderator.user.id}, 'advertising', now())`);
+      return { answer };
+    }));
+    expectProblem(await made.answer, 'not_found');
+    expect((await openReports()).filter(({ message_id }) => message_id === message)).toEqual([]);
+  });
+
+  it('stays open where its author deletes the message, and says that it is gone; what was said is judged all the same', async () => {
+    const { id } = await reported();
+    const shown = async () => (await openReports()).find((one) => one.id === id)?.message_deleted;
+    expect([await shown(), (await view(id)).message_deleted]).toEqual([false, false]);
+    const { seq } = (await ada.call('DELETE', `/v1/channels/${channel}/messages/${message}`)).body as { seq: number };
+    await drained(channel, seq);
+    expect(await shown()).toBe(true);
+    expect(await view(id)).toMatchObject({ status: 'open', message_deleted: true, text: 'buy now' });
+    expectProblem(await remove(moderator), 'conflict');
+    expect((await view(id)).status).toBe('open');
+    expect(bodyOf(await resolve(id, { action: 'remove_message', note: 'spam' }), 200, reportSchema)).toMatchObject({ status: 'resolved', message_deleted: true });
+  });
+
+  it('of what a moderator wrote and removes stays open, for another to judge', async () => {
+    await onPostgres((db) => db.execute(sql`UPDATE users SET role = 'moderator' WHERE id = ${ada.user.id}`));
+    const { id } = await reported();
+    expect((await remove(ada)).status).toBe(200);
+    expect((await view(id)).status).toBe('open');
+    expect((await resolve(id)).status).toBe(200);
   });
 
   it('of what a moderator wrote is judged by another', async () => {
