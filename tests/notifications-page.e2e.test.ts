@@ -53,7 +53,59 @@ describe.skipIf(skipped)(`the bell${skipped ? ` (left out: ${noBrowser})` : ''}`
     await bell(alice).click();
     await panel(alice).getByText('and you, @alice').waitFor();
     expect(await panel(alice).getByText('all of you').count()).toBe(0);
+    await panel(alice).getByRole('button', { name: 'Mark all as read' }).click();
+    await expect.poll(() => bell(alice).getAttribute('aria-label'), WITHIN).toBe('Notifications');
+  });
+
+  it('tells of a keyword that somebody used, while one looks elsewhere; of words that only hold it, nothing', async () => {
+    const { page } = alice;
+    await page.getByRole('button', { name: 'Settings' }).click();
+    await page.getByRole('dialog').getByLabel('Keywords').fill('Flywheel');
+    await page.getByRole('dialog').getByRole('button', { name: 'Save' }).click();
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    // Not from the page: nobody is notified of a channel that they have just looked at.
+    const { api } = (await people?.world.user('alice')) ?? {};
+    const engines = (await api?.bootstrap())?.channels.find(({ name }) => name === 'engines')?.id ?? '';
+    const { version } = (await api?.channelNotificationSettings(engines)) ?? { version: 0 };
+    await api?.changeChannelNotificationSettings(engines, version, { muted: false });
+    await tell('flywheels are many');
+    await tell('THE FLYWHEEL, it turns');
+    await expect.poll(() => bell(alice).getAttribute('aria-label'), WITHIN).toBe('Notifications, 1 unread');
+    await page.getByRole('log', { name: 'New messages' }).getByText('Bob Baker used a keyword of yours in #engines').waitFor({ state: 'attached', ...WITHIN });
+    const told = panel(alice).getByRole('listitem').filter({ hasText: 'THE FLYWHEEL, it turns' });
+    await told.getByText('Bob Baker used a keyword of yours').waitFor(WITHIN);
+    expect(await panel(alice).getByText('flywheels are many').count()).toBe(0);
+    await told.getByRole('button').click();
+    await itemOf(alice, 'THE FLYWHEEL, it turns').waitFor();
+    await expect.poll(() => bell(alice).getAttribute('aria-label'), WITHIN).toBe('Notifications');
     expect([alice.errors, bob.errors]).toEqual([[], []]);
+  });
+
+  it('leads to no lost focus: a thread that closes gives it back to its message', async () => {
+    const { page } = alice;
+    const message = itemOf(alice, 'THE FLYWHEEL, it turns');
+    await page.getByRole('button', { name: 'Close notifications' }).click();
+    await message.hover();
+    await page.getByRole('toolbar', { name: 'Message actions' }).getByRole('button', { name: 'Reply in thread' }).press('Enter');
+    await page.getByRole('textbox', { name: 'Reply…' }).and(page.locator(':focus')).waitFor();
+    await page.keyboard.press('Escape');
+    await message.and(page.locator(':focus')).waitFor();
+    expect(await itemOf(alice, 'THE FLYWHEEL').count()).toBe(1);
+  });
+
+  it('shows its list on a phone over the list of channels, which gives way; the focus goes there and back', async () => {
+    const { page } = alice;
+    const menu = page.getByRole('button', { name: 'Channels', exact: true });
+    await page.setViewportSize({ width: 390, height: 780 });
+    await menu.click();
+    await bell(alice).click();
+    await panel(alice).getByText('THE FLYWHEEL, it turns').click({ trial: true });
+    await bell(alice).waitFor({ state: 'hidden' });
+    await panel(alice).and(page.locator(':focus-within')).waitFor();
+    await page.keyboard.press('Escape');
+    await menu.and(page.locator(':focus')).waitFor();
+    await page.setViewportSize({ width: 1280, height: 800 });
+    expect([await panel(alice).count(), alice.errors, bob.errors]).toEqual([0, [], []]);
   });
 });
 

@@ -1,3 +1,4 @@
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import type { ChannelStore } from '../state/channel-store.ts';
 import { closeThread } from '../state/navigation.ts';
 import { Composer } from './Composer.tsx';
@@ -8,8 +9,16 @@ import { TypingLine } from './TypingLine.tsx';
 
 export function ThreadPanel({ store, rootId }: { store: ChannelStore; rootId: string }) {
   const root = store.message(rootId);
+  const ref = useRef<HTMLElement>(null);
+  // The button that opened it is away by then: the focus goes back to its message.
+  useLayoutEffect(() => {
+    const panel = ref.current;
+    return () => {
+      if (panel?.contains(document.activeElement)) document.querySelector<HTMLElement>(`.channel [data-message="${rootId}"]`)?.focus();
+    };
+  }, []);
   return (
-    <aside class="panel" aria-label="Thread">
+    <aside ref={ref} class="panel" aria-label="Thread">
       <header class="bar">
         <div class="bar-title">
           <h2>Thread</h2>

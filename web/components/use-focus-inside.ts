@@ -8,7 +8,13 @@ export function useFocusInside(ref: RefObject<HTMLElement | null>): void {
     const opener = document.activeElement;
     opened?.focus();
     return () => {
-      if (opened?.contains(document.activeElement) && opener instanceof HTMLElement) opener.focus();
+      if (opened?.contains(document.activeElement) && opener instanceof HTMLElement) giveBack(opener);
     };
   }, []);
+}
+
+/** What opened it may be in the list of channels, which is away again on a phone: the button that shows that list stands for it. */
+function giveBack(opener: HTMLElement): void {
+  const isSeen = opener.checkVisibility({ visibilityProperty: true });
+  (isSeen ? opener : document.querySelector<HTMLElement>('.menu-button'))?.focus();
 }

@@ -3,7 +3,7 @@ import { openStore, totalUnread } from './account.ts';
 import type { ChannelStore } from './channel-store.ts';
 import { navigate, place } from './location.ts';
 import { api } from './platform.ts';
-import { closePanel } from './side-panel.ts';
+import { closePanel, sidePanel } from './side-panel.ts';
 
 /** The list of channels, where it does not stand beside the messages (phones). */
 export const isMenuOpen = signal(false);
@@ -30,6 +30,10 @@ export function watchNavigation(): void {
     const store = openStore.value;
     const messageId = linkedMessageId.value;
     if (store && messageId !== null) untracked(() => void follow(store, messageId));
+  });
+  // Where the list of channels lies over everything, it would lie over what was opened from it.
+  effect(() => {
+    if (sidePanel.value !== null) isMenuOpen.value = false;
   });
   effect(() => {
     const unread = totalUnread.value > 0 ? `(${totalUnread.value}) ` : '';
