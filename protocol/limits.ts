@@ -114,3 +114,6 @@ export const MAX_PREVIEW_DESCRIPTION = 500;
 export const MAX_PREVIEW_SITE = 100;
 /** Longest comment of who reports a message, and note of who judges it. */
 export const MAX_MODERATION_COMMENT = 1_000;
+/** How far ahead a message may be scheduled. Otherwise: 422. */
+export const MIN_SCHEDULE_SECONDS = 5;
+export const MAX_SCHEDULE_DAYS = 120;

@@ -3,9 +3,6 @@ import { fileIdsSchema, idSchema, momentSchema, textSchema, timeSchema } from '.
 
 /** Messages that are sent later (`/v1/me/scheduled-messages`). */
 
-/** How far ahead a message may be scheduled: from 5 seconds to 120 days. Otherwise: 422. */
-export const MIN_SCHEDULE_SECONDS = 5;
-export const MAX_SCHEDULE_DAYS = 120;
 /** Messages of one user that wait for one channel. One more: 409. */
 export const MAX_SCHEDULED = 100;
 /** How long it is kept what became of one. */

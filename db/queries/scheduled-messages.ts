@@ -2,9 +2,8 @@ import { sql, type SQL } from 'drizzle-orm';
 import type postgres from 'postgres';
 import { uuidv7 } from 'uuidv7';
 import type { FieldError, Outcome, Problem } from '../../protocol/errors.ts';
-import {
-  MAX_SCHEDULE_DAYS, MAX_SCHEDULED, MIN_SCHEDULE_SECONDS, type ScheduleBody, type ScheduledMessage, type SchedulePatch, type ScheduleStatus,
-} from '../../protocol/scheduled-messages.ts';
+import { MAX_SCHEDULE_DAYS, MIN_SCHEDULE_SECONDS } from '../../protocol/limits.ts';
+import { MAX_SCHEDULED, type ScheduleBody, type ScheduledMessage, type SchedulePatch, type ScheduleStatus } from '../../protocol/scheduled-messages.ts';
 import type { Queryable, Transaction } from '../client.ts';
 import { scheduledMessages } from '../schema/thread-tables.ts';
 import { callerRow, refuseReader, type Standing, standingColumns, standingTables } from './access.ts';

@@ -18,6 +18,7 @@ import { PeopleDialog } from './PeopleDialog.tsx';
 import { PinsPanel } from './PinsPanel.tsx';
 import { ReportDialog } from './ReportDialog.tsx';
 import { SavedPanel } from './SavedPanel.tsx';
+import { ScheduledPanel } from './ScheduledPanel.tsx';
 import { SearchPanel } from './SearchPanel.tsx';
 import { SettingsDialog } from './SettingsDialog.tsx';
 import { Sidebar } from './Sidebar.tsx';
@@ -50,6 +51,7 @@ function Workspace() {
       {isShown('search') && <SearchPanel />}
       {isShown('notifications') && <NotificationsPanel />}
       {isShown('saved') && <SavedPanel />}
+      {isShown('scheduled') && <ScheduledPanel />}
       {store && isShown('pins') && <PinsPanel key={`pins ${store.id}`} store={store} />}
       {store && isShown('members') && <MembersPanel key={`members ${store.id}`} store={store} />}
       {dialog.value === 'browse' && <BrowseDialog />}

@@ -40,11 +40,15 @@ function show(box: HTMLElement, anchor: HTMLElement, close: () => void): () => v
     if (target instanceof Node && !box.contains(target) && !anchor.contains(target)) close();
   };
   box.showPopover();
+  // Also where it grows.
+  const size = new ResizeObserver(put);
+  size.observe(box);
   put();
   document.addEventListener('pointerdown', pressed);
   addEventListener('scroll', put, { capture: true, passive: true });
   addEventListener('resize', put);
   return () => {
+    size.disconnect();
     document.removeEventListener('pointerdown', pressed);
     removeEventListener('scroll', put, { capture: true });
     removeEventListener('resize', put);

@@ -10,6 +10,7 @@ import { dialog, isMenuOpen, openChannel } from '../state/navigation.ts';
 import { attempt } from '../state/notices.ts';
 import { pathOf } from '../state/path.ts';
 import { toggleSavedPanel } from '../state/saved.ts';
+import { scheduled, toggleScheduledPanel, waitingCount } from '../state/scheduled.ts';
 import { isShown } from '../state/side-panel.ts';
 import { Avatar } from './Avatar.tsx';
 import { ConnectionStatus } from './ConnectionStatus.tsx';
@@ -27,7 +28,8 @@ export function Sidebar() {
     if (!isOpen) return;
     const opener = document.activeElement;
     ref.current?.querySelector<HTMLElement>('a, button')?.focus();
-    return () => opener instanceof HTMLElement && opener.focus();
+    // What was opened from it may have the focus already.
+    return () => hasFocus(ref.current) && opener instanceof HTMLElement && opener.focus();
   }, [isOpen]);
   return (
     <>
@@ -39,10 +41,11 @@ export function Sidebar() {
           <ConnectionStatus />
         </div>
         <div class="channels">
-          <button type="button" class="channel-link saved-link" aria-expanded={isShown('saved')} onClick={openSaved}>
+          <button type="button" class="channel-link saved-link" aria-expanded={isShown('saved')} onClick={toggleSavedPanel}>
             <Icon name="bookmark" />
             Saved for later
           </button>
+          <ScheduledLink />
           <nav aria-label="Channels">
             <div class="section-head">
               <h2>Channels</h2>
@@ -73,9 +76,29 @@ export function Sidebar() {
   );
 }
 
-function openSaved(): void {
-  isMenuOpen.value = false;
-  toggleSavedPanel();
+/** Nobody has it where the scrim was pressed. */
+const hasFocus = (box: HTMLElement | null): boolean => box?.contains(document.activeElement) === true || document.activeElement === document.body;
+
+function ScheduledLink() {
+  const failed = scheduled.value.failed.length;
+  const waiting = waitingCount.value;
+  return (
+    <button type="button" class="channel-link saved-link" aria-expanded={isShown('scheduled')} onClick={toggleScheduledPanel}>
+      <Icon name="clock" />
+      <span class="channel-name">Scheduled</span>
+      {failed > 0 && (
+        <span class="badge mentions" aria-label={`${failed} not sent`}>
+          {failed}
+        </span>
+      )}
+      {failed === 0 && waiting > 0 && (
+        <span class="waiting-count">
+          {waiting}
+          <span class="visually-hidden"> waiting</span>
+        </span>
+      )}
+    </button>
+  );
 }
 
 function ChannelLink({ store }: { store: ChannelStore }) {

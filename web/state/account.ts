@@ -21,6 +21,7 @@ import { api, ports } from './platform.ts';
 import { endPush, learnPush } from './push.ts';
 import { reasonOf } from './reason.ts';
 import { forgetSaved, readSaved, savedTold } from './saved.ts';
+import { forgetScheduled, readScheduled, scheduledTold } from './scheduled.ts';
 import { displayName, learnUsers } from './users.ts';
 
 export type Account =
@@ -91,6 +92,7 @@ function take(bootstrap: Bootstrap): void {
   stores.value = all;
   refreshNotifications();
   void readSaved();
+  void readScheduled();
   void readDrafts(all);
   void learnPush(user.id);
   startInbox(inboxCursorOf(bootstrap), { events: told, reset: () => void refresh(), closed: (reason) => reason === 'unauthenticated' && signedOut() });
@@ -139,6 +141,7 @@ async function sendLeftovers(userId: string): Promise<void> {
 function told(events: readonly InboxEvent[]): void {
   notificationsTold(events);
   savedTold(events);
+  scheduledTold(events, (id) => stores.peek().find((store) => store.id === id)?.title.peek());
   draftsTold(stores.peek(), events);
   for (const event of events) {
     const store = 'channel_id' in event ? stores.peek().find(({ id }) => id === event.channel_id) : undefined;
@@ -177,6 +180,7 @@ function signedOut(isUnasked = account.peek().phase === 'ready' && !isSigningOut
   stopInbox();
   forgetNotifications();
   forgetSaved();
+  forgetScheduled();
   for (const store of stores.peek()) store.session.stop();
   stores.value = [];
   account.value = { phase: 'signed_out', isUnasked };

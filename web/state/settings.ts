@@ -1,12 +1,12 @@
 import { signal } from '@preact/signals';
-import { ProblemError } from '../../client/errors.ts';
 import type { ProfileBody } from '../../protocol/api.ts';
 import type { DigestMode, EmailSettingsBody } from '../../protocol/email.ts';
 import type { NotificationLevel, NotificationSettingsBody, QuietHours } from '../../protocol/notifications.ts';
 import { refresh } from './account.ts';
+import { ZONE } from './dates.ts';
 import { clockOf, minuteOf } from './day-clock.ts';
 import { api } from './platform.ts';
-import { reasonOf } from './reason.ts';
+import { refusalOf } from './reason.ts';
 import { StoredPart } from './stored-part.ts';
 
 const EVERY_DAY = [1, 2, 3, 4, 5, 6, 7];
@@ -53,7 +53,7 @@ export class SettingsForm {
       const { start_minute, end_minute } = hours ?? NIGHT;
       this.quietFrom.value = clockOf(start_minute);
       this.quietTo.value = clockOf(end_minute);
-      this.quietWhen.value = hours ?? { weekdays: EVERY_DAY, time_zone: Intl.DateTimeFormat().resolvedOptions().timeZone };
+      this.quietWhen.value = hours ?? { weekdays: EVERY_DAY, time_zone: ZONE };
     },
     body: (): NotificationSettingsBody => ({ level: this.level.peek(), keywords: linesOf(this.keywords.peek()), quiet_hours: this.#quietHours() }),
   });
@@ -97,13 +97,4 @@ const FIELDS: Readonly<Record<string, string>> = {
 };
 
 /** Why settings were not saved, by the fields as the page names them. */
-export function refusalInWords(error: unknown): string {
-  if (error instanceof ProblemError && error.problem.errors) return error.problem.errors.map(({ pointer, detail }) => `${fieldAt(pointer)} ${detail}`).join('; ');
-  return reasonOf(error);
-}
-
-function fieldAt(pointer: string): string {
-  const [name = '', place] = pointer.slice(1).split('/');
-  const field = FIELDS[name] ?? name;
-  return name === 'keywords' && place !== undefined ? `${field} ${Number(place) + 1}` : field;
-}
+export const refusalInWords = (error: unknown): string => refusalOf(error, FIELDS);

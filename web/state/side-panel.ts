@@ -1,7 +1,7 @@
 import { signal } from '@preact/signals';
 import { navigate, place } from './location.ts';
 
-export type SidePanel = 'search' | 'members' | 'notifications' | 'pins' | 'saved';
+export type SidePanel = 'search' | 'members' | 'notifications' | 'pins' | 'saved' | 'scheduled';
 
 /** What stands beside the messages where no thread is open. */
 export const sidePanel = signal<SidePanel | null>(null);
