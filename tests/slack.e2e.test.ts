@@ -5,6 +5,8 @@ import { uuidv7 } from 'uuidv7';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { newIncomingWebhookSchema } from '../protocol/incoming-webhooks.ts';
+import { MAX_FORM_BODY_BYTES } from '../protocol/limits.ts';
+import { rawRequest } from './support/raw-http.ts';
 import { pages, refusal, slackClient } from './support/slack.ts';
 import { type SlackWorld, startSlackWorld, tsOf } from './support/slack-world.ts';
 import type { World, WorldUser } from './support/world.ts';
@@ -77,6 +79,37 @@ describe('arguments of any shape', () => {
     expect(await call('api.test', '{"error":{"toString":1}}')).toEqual([200, '{"toString":1}']);
     expect(await call('api.test', `{"error":${'['.repeat(20_000)}${']'.repeat(20_000)}}`)).toEqual([200, expect.stringContaining('[[[')]);
     for (const name of ['a\\u0000b', '#\\ud800', '\\u0000', 'x'.repeat(10_000)]) expect(await call('chat.postMessage', `{"channel":"${name}","text":"a"}`)).toEqual([200, 'channel_not_found']);
+  });
+});
+
+describe('arguments in parts (multipart/form-data)', () => {
+  const call = async (method: string, fields: Record<string, string | Blob>, headers: Record<string, string> = {}) => {
+    const form = new FormData();
+    for (const [name, value] of Object.entries(fields)) form.append(name, value);
+    const answer = await fetch(`${world.baseUrl}/slack/api/${method}`, { method: 'POST', headers: { Authorization: `Bearer ${alice.token}`, ...headers }, body: form });
+    return { status: answer.status, replayed: answer.headers.get('idempotency-replayed'), ...z.looseObject({ ok: z.boolean(), error: z.string().optional() }).parse(await answer.json()) };
+  };
+
+  it('are those of any form, with the token among them', async () => {
+    expect(await call('chat.postMessage', { channel: await newChannel(), text: 'in parts & 漢字' })).toMatchObject({ status: 200, ok: true, message: { text: 'in parts &amp; 漢字' } });
+    expect(await call('auth.test', { token: bob.token }, { Authorization: '' })).toMatchObject({ ok: true, user: 'bob' });
+  });
+
+  it('are fields alone, of no more bytes than in any form', async () => {
+    expect(await call('chat.postMessage', { channel, text: 'with a file', file: new Blob(['x']) })).toMatchObject({ status: 200, ok: false, error: 'invalid_form_data', response_metadata: { messages: ['[ERROR] file is a file, of which no method takes any'] } });
+    expect(await call('chat.postMessage', { channel, text: 'x', bytes: new Blob([Uint8Array.of(0xff)]) })).toMatchObject({ status: 200, ok: false, error: 'invalid_form_data' });
+    const type = 'multipart/form-data; boundary=of-which-there-is-one-and-no-end';
+    const large = await rawRequest(world.baseUrl, { method: 'POST', path: '/slack/api/api.test', headers: { 'content-type': type, 'content-length': String(MAX_FORM_BODY_BYTES + 1) }, body: '-' });
+    expect([large.status, JSON.parse(large.text)]).toMatchObject([200, { ok: false, error: 'msg_too_long' }]);
+    const cut = await fetch(`${world.baseUrl}/slack/api/api.test`, { method: 'POST', headers: { 'Content-Type': type }, body: '--of-which-there-is-one-and-no-end\r\nContent-Disposition: form-data; name="a"\r\n\r\n1' });
+    expect([cut.status, await cut.json()]).toMatchObject([200, { ok: false, error: 'invalid_form_data' }]);
+  });
+
+  it('are the same under a key, whatever stands between them (G2)', async () => {
+    const [id, key] = [await newChannel(), { 'Idempotency-Key': uuidv7() }];
+    const { ts } = await slack.chat.postMessage({ channel: id, text: 'to react to' });
+    const react = (name: string) => call('reactions.add', { channel: id, timestamp: ts ?? '', name }, key);
+    expect([await react('tada'), await react('tada'), await react('eyes')]).toMatchObject([{ ok: true, replayed: null }, { ok: true, replayed: 'true' }, { ok: false, error: 'invalid_arguments' }]);
   });
 });
 
@@ -250,9 +283,7 @@ describe('the border itself', () => {
       expect(answer).toMatchObject({ ok: true, channel: { id: channel } });
     }
     for (const body of ['{', '[]', 'null', '7']) expect(await json(body)).toMatchObject({ ok: false, error: 'invalid_post_type' });
-    const form = new FormData();
-    form.set('channel', channel);
-    expect(await ask({ method: 'POST', body: form })).toMatchObject({ ok: false, error: 'invalid_form_data' });
+    expect(await ask({ method: 'POST', body: `channel=${channel}`, headers: { 'Content-Type': 'multipart/mixed; boundary=x' } })).toMatchObject({ ok: false, error: 'invalid_form_data' });
     expect(await ask({ method: 'POST', body: Uint8Array.of(0xff) })).toMatchObject({ ok: false, error: 'invalid_form_data' });
     expect(await json('{}')).toMatchObject({ ok: false, error: 'invalid_arguments', response_metadata: { messages: [expect.stringContaining('/channel')] } });
     expect(await json(JSON.stringify({ channel: { $gt: '' } }))).toMatchObject({ ok: false, error: 'invalid_arguments' });

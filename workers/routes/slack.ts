@@ -12,7 +12,7 @@ import { withPostgres } from '../postgres.ts';
 import { answerError, ProblemError, retryAfterOf } from '../problems.ts';
 import { type Execute, executeBy } from '../execute-command.ts';
 import type { Services } from '../services.ts';
-import { type Arguments, given, isJson, readBodyArguments } from '../slack/arguments.ts';
+import { type Arguments, given, isJson, isMultipart, readBodyArguments } from '../slack/arguments.ts';
 import { refusalOf, SlackError, type SlackRefusal, type Words } from '../slack/errors.ts';
 import { type Answer, Call, type Method } from '../slack/method.ts';
 import { methods } from '../slack/methods.ts';
@@ -48,7 +48,7 @@ const post = createRoute({
   request: {
     params,
     headers: z.object({ 'idempotency-key': z.string().optional().openapi({ description: 'Of chat.postMessage: the client_msg_id. Of every other method that changes something: a repetition under it is answered as it was, and changes nothing' }) }),
-    body: { content: { 'application/x-www-form-urlencoded': { schema: argumentsSchema }, 'application/json': { schema: z.unknown().openapi({ description: 'An object of arguments; anything else is answered by 200, and why not', example: { channel: '#general', text: 'Hello' } }) } } },
+    body: { content: { 'application/x-www-form-urlencoded': { schema: argumentsSchema }, 'multipart/form-data': { schema: argumentsSchema }, 'application/json': { schema: z.unknown().openapi({ description: 'An object of arguments; anything else is answered by 200, and why not', example: { channel: '#general', text: 'Hello' } }) } } },
   },
 });
 const get = createRoute({ ...common, method: 'get', summary: 'The same, with the arguments in the query', request: { params } });
@@ -92,8 +92,10 @@ async function readArguments(c: Context<AppEnv>): Promise<Arguments> {
   const { token: _, ...query } = c.req.query();
   if (c.req.method !== 'POST') return given(query);
   const type = c.req.raw.headers.get('content-type') ?? '';
-  const body = readBodyArguments(await readText(c), type);
+  const body = await readBodyArguments(await readText(c), type);
   if (body === null) throw new ProblemError({ code: isJson(type) ? 'unsupported_media_type' : 'unreadable_body', detail: isJson(type) ? 'the body is no JSON object' : 'the body is no form' });
+  // Between its parts stands what a client draws anew each time: that is no part of what it asks, and a repetition under a key asks the same.
+  if (isMultipart(type)) c.set('bodyText', JSON.stringify(body));
   return given({ ...query, ...body });
 }
 

@@ -6,13 +6,30 @@ import { refusalOf } from './errors.ts';
 import { methods } from './methods.ts';
 
 describe('arguments', () => {
-  it('are of a form or of a JSON object', () => {
-    expect(readBodyArguments('channel=C1&text=a+%26%20b', 'application/x-www-form-urlencoded')).toEqual({ channel: 'C1', text: 'a & b' });
-    expect(readBodyArguments('{"channel":"C1","limit":3}', 'application/json; charset=utf-8')).toEqual({ channel: 'C1', limit: 3 });
-    expect([readBodyArguments('', ''), readBodyArguments('', 'application/json')]).toEqual([{}, {}]);
-    for (const body of ['[]', 'null', '{', '"x"']) expect(readBodyArguments(body, 'application/json')).toBeNull();
-    expect(readBodyArguments('x', 'multipart/form-data; boundary=x')).toBeNull();
+  it('are of a form or of a JSON object', async () => {
+    expect(await readBodyArguments('channel=C1&text=a+%26%20b', 'application/x-www-form-urlencoded')).toEqual({ channel: 'C1', text: 'a & b' });
+    expect(await readBodyArguments('{"channel":"C1","limit":3}', 'application/json; charset=utf-8')).toEqual({ channel: 'C1', limit: 3 });
+    expect([await readBodyArguments('', ''), await readBodyArguments('', 'application/json')]).toEqual([{}, {}]);
+    for (const body of ['[]', 'null', '{', '"x"']) expect(await readBodyArguments(body, 'application/json')).toBeNull();
     expect(given({ a: '', b: null, c: undefined, d: 0, e: 'x', f: false })).toEqual({ d: 0, e: 'x', f: false });
+  });
+
+  // Node takes none of less than 27 characters.
+  const B = 'what-stands-between-the-parts';
+  const TYPE = `multipart/form-data; boundary=${B}`;
+  const part = (disposition: string, value: string, more = ''): string => `--${B}\r\nContent-Disposition: form-data; ${disposition}\r\n${more}\r\n${value}\r\n`;
+  const readForm = (...parts: string[]) => readBodyArguments(`${parts.join('')}--${B}--\r\n`, TYPE);
+
+  it('are the fields of a form in parts, and a file is none of them', async () => {
+    expect(await readForm(part('name="channel"', 'C1'), part('name="text"', 'a & b\r\n漢字 --what', 'Content-Type: text/plain; charset=utf-8\r\n'), part('name="empty"', ''))).toEqual({ channel: 'C1', text: 'a & b\r\n漢字 --what', empty: '' });
+    expect(await readForm(part('name="a"', '1'), part('name="a"', '2'))).toEqual({ a: '2' });
+    expect(await readForm()).toEqual({});
+    for (const file of ['x', '']) {
+      await expect(readForm(part('name="channel"', 'C1'), part('name="file"; filename="a.txt"', file))).rejects.toMatchObject({ word: 'invalid_form_data', more: { response_metadata: { messages: [expect.stringContaining('file')] } } });
+    }
+    for (const [body, type] of [['x', TYPE], [part('name="a"', '1'), TYPE], [`--${B}--\r\n`, 'multipart/form-data'], [`${part('name="a"', '1')}--${B}--`, TYPE.replace('form-data', 'mixed')]] as const) {
+      expect([body, await readBodyArguments(body, type)]).toEqual([body, null]);
+    }
   });
 
   it('are what they say, as text or as themselves', () => {
