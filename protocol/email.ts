@@ -1,14 +1,11 @@
 import { z } from 'zod';
+import { MAX_AFTER_MINUTES, MIN_AFTER_MINUTES } from './limits.ts';
 
 /** Digests by e-mail: what a user chooses (`/v1/me/email-settings`), and the link by which each ends them (`/unsubscribe/{token}`). */
 
 /** `off`: no mail; `after`: as soon as something has been unread for `after_minutes`, and at most one in as long; `daily`: what is unread at `daily_hour`. */
 export const digestModeSchema = z.enum(['off', 'after', 'daily']);
 export type DigestMode = z.infer<typeof digestModeSchema>;
-
-/** Shortest and longest `after_minutes`. */
-const MIN_AFTER_MINUTES = 5;
-const MAX_AFTER_MINUTES = 1_440;
 
 const settings = {
   mode: digestModeSchema,

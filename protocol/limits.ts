@@ -117,3 +117,6 @@ export const MAX_MODERATION_COMMENT = 1_000;
 /** How far ahead a message may be scheduled. Otherwise: 422. */
 export const MIN_SCHEDULE_SECONDS = 5;
 export const MAX_SCHEDULE_DAYS = 120;
+/** Shortest and longest time that something is unread before it is mailed. */
+export const MIN_AFTER_MINUTES = 5;
+export const MAX_AFTER_MINUTES = 1_440;

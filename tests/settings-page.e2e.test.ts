@@ -72,6 +72,44 @@ describe.skipIf(skipped)(`settings${skipped ? ` (left out: ${noBrowser})` : ''}`
     await expect.poll(() => keywords(bob).inputValue(), WITHIN).toBe('flywheel\ngovernor');
   });
 
+  it('say on which days it is quiet, when one is mailed, by whose clock, and how Colink looks: at once, and after a reload', async () => {
+    const { page } = bob;
+    const { api } = await people.world.user('bob');
+    const day = (name: string) => dialog(bob).getByRole('group', { name: 'Days on which quiet hours begin' }).getByLabel(name);
+    const choice = (name: string) => dialog(bob).getByRole('combobox', { name, exact: true });
+    for (const name of ['Sat', 'Sun']) await day(name).uncheck();
+    await choice('Time zone of quiet hours').selectOption('America/New_York');
+    await choice('Time zone').selectOption('Asia/Tokyo');
+    await choice('E-mail bob@colink.test').selectOption('When something stays unread for some minutes');
+    await field(bob, 'Minutes').fill('4');
+    await field(bob, 'Minutes').press('Enter');
+    await field(bob, 'Minutes').and(page.locator(':out-of-range')).waitFor();
+    expect((await api.emailSettings()).mode).toBe('off');
+    await field(bob, 'Minutes').fill('45');
+    await choice('E-mail bob@colink.test').selectOption('Once a day');
+    await choice('At (Asia/Tokyo)').selectOption('17:00');
+    await choice('Colours').selectOption('Dark');
+    await choice('Times of the day').selectOption('24 hours');
+    await save(bob);
+    await closed(bob);
+    const ground = () => page.evaluate('getComputedStyle(document.querySelector(".sidebar")).backgroundColor');
+    await expect.poll(ground, WITHIN).toBe('rgb(23, 24, 29)');
+    expect(await api.notificationSettings()).toMatchObject({ quiet_hours: { weekdays: [1, 2, 3, 4, 5], time_zone: 'America/New_York' } });
+    expect(await api.emailSettings()).toMatchObject({ mode: 'daily', after_minutes: 45, daily_hour: 17 });
+    expect([await api.me(), await api.settings()]).toMatchObject([{ time_zone: 'Asia/Tokyo' }, { theme: 'dark', time_format: '24h' }]);
+    // Before it is read, too.
+    await page.route('**/v1/bootstrap', (route) => route.abort());
+    await page.reload();
+    expect(await page.evaluate('getComputedStyle(document.documentElement).colorScheme')).toBe('dark');
+    await page.unroute('**/v1/bootstrap');
+    await page.reload();
+    await channelLink(bob, 'engines').click();
+    await expect.poll(() => page.locator('article.message time').first().textContent(), WITHIN).toMatch(/^\d\d:\d\d$/);
+    await open(bob);
+    await expect.poll(() => day('Sun').isChecked(), WITHIN).toBe(false);
+    expect([await day('Fri').isChecked(), await choice('At (Asia/Tokyo)').inputValue(), await choice('Colours').inputValue()]).toEqual([true, '17', 'dark']);
+  });
+
   it('that were changed elsewhere meanwhile are not overwritten, but told and shown', async () => {
     const { api } = await people.world.user('bob');
     const { version } = await api.notificationSettings();

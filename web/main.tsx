@@ -1,6 +1,7 @@
 import { render } from 'preact';
 import { App } from './components/App.tsx';
 import { refresh, stores } from './state/account.ts';
+import { showAsBefore } from './state/appearance.ts';
 import { watchClock } from './state/clock.ts';
 import { watchDirects } from './state/directs.ts';
 import { flushDrafts } from './state/drafts.ts';
@@ -15,6 +16,7 @@ import './styles/layout.css';
 import './styles/messages.css';
 import './styles/panels.css';
 
+showAsBefore();
 watchClock();
 watchNavigation();
 watchDirects();

@@ -4,14 +4,16 @@ import { MAX_DISPLAY_NAME, MAX_PRONOUNS, MAX_TITLE } from '../../protocol/limits
 import { type Loading, load } from '../state/loading.ts';
 import { dialog } from '../state/navigation.ts';
 import { refusalInWords, SettingsForm } from '../state/settings.ts';
+import { AppearanceFields } from './AppearanceFields.tsx';
 import { FormEnd } from './FormEnd.tsx';
 import { Modal } from './Modal.tsx';
 import { NotificationFields } from './NotificationFields.tsx';
 import { SessionList } from './SessionList.tsx';
+import { ZoneSelect } from './ZoneSelect.tsx';
 
 const close = (): void => void (dialog.value = null);
 
-/** Who one is to others, of what one is told, and where one is signed in. */
+/** Who one is to others, of what one is told, how Colink looks, and where one is signed in. */
 export function SettingsDialog() {
   const [form] = useState(() => new SettingsForm());
   const loading = useSignal<Loading>({ name: 'loading' });
@@ -53,8 +55,10 @@ function Fields({ form }: { form: SettingsForm }) {
         <Line label="Displayed name" max={MAX_DISPLAY_NAME} value={form.name} isFirst />
         <Line label="Title" max={MAX_TITLE} value={form.title} />
         <Line label="Pronouns" max={MAX_PRONOUNS} value={form.pronouns} />
+        <ZoneSelect label="Time zone" zone={form.timeZone} none="Not told (UTC)" />
       </fieldset>
       <NotificationFields form={form} />
+      <AppearanceFields form={form} />
       <FormEnd problem={problem} isDisabled={isSaving.value} action="Save" onCancel={close} />
     </form>
   );

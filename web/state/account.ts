@@ -7,6 +7,7 @@ import { inboxCursorOf } from '../../client/inbox-session.ts';
 import type { Bootstrap, MyChannel, MyDirectChannel, User } from '../../protocol/api.ts';
 import type { ChannelEvent } from '../../protocol/events.ts';
 import type { InboxEvent } from '../../protocol/inbox-events.ts';
+import { forgetAppearance, readAppearance } from './appearance.ts';
 import { announce, forgetAnnouncements } from './announcements.ts';
 import { ChannelStore } from './channel-store.ts';
 import { draftsTold, flushDrafts, readDrafts } from './drafts.ts';
@@ -93,6 +94,7 @@ function take(bootstrap: Bootstrap): void {
   refreshNotifications();
   void readSaved();
   void readScheduled();
+  void readAppearance();
   void readDrafts(all);
   void learnPush(user.id);
   startInbox(inboxCursorOf(bootstrap), { events: told, reset: () => void refresh(), closed: (reason) => reason === 'unauthenticated' && signedOut() });
@@ -181,6 +183,7 @@ function signedOut(isUnasked = account.peek().phase === 'ready' && !isSigningOut
   forgetNotifications();
   forgetSaved();
   forgetScheduled();
+  forgetAppearance();
   for (const store of stores.peek()) store.session.stop();
   stores.value = [];
   account.value = { phase: 'signed_out', isUnasked };

@@ -1,5 +1,11 @@
-const time = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
-const full = new Intl.DateTimeFormat(undefined, { dateStyle: 'full', timeStyle: 'short' });
+import { computed, signal } from '@preact/signals';
+import type { TimeFormat } from '../../protocol/settings.ts';
+
+/** How the user wants times of the day to be written. */
+export const timeFormat = signal<TimeFormat>('auto');
+const cycle = computed((): Intl.DateTimeFormatOptions => ({ auto: {}, '12h': { hourCycle: 'h12' }, '24h': { hourCycle: 'h23' } } as const)[timeFormat.value]);
+const time = computed(() => new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', ...cycle.value }));
+const full = computed(() => new Intl.DateTimeFormat(undefined, { dateStyle: 'full', timeStyle: 'short', ...cycle.value }));
 const day = new Intl.DateTimeFormat(undefined, { weekday: 'long', day: 'numeric', month: 'long' });
 const dayOfYear = new Intl.DateTimeFormat(undefined, { weekday: 'long', day: 'numeric', month: 'long', year: 'numeric' });
 const short = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short', year: 'numeric' });
@@ -8,10 +14,10 @@ const weekdays = new Intl.DateTimeFormat(undefined, { weekday: 'short' });
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: 'auto' });
 
 /** Where the device is: what its local times mean. */
-export const ZONE = time.resolvedOptions().timeZone;
+export const ZONE = short.resolvedOptions().timeZone;
 
-export const timeOf = (at: number): string => time.format(at);
-export const fullTime = (at: number): string => full.format(at);
+export const timeOf = (at: number): string => time.value.format(at);
+export const fullTime = (at: number): string => full.value.format(at);
 export const shortDay = (at: number): string => short.format(at);
 
 /** When something is due, as people would say it: a day further away than tomorrow by its date. */
