@@ -36,7 +36,7 @@ async function setup(room: RoomModel, overrides: Partial<Api> = {}, store = memo
     ...createApi({ baseUrl: 'http://colink.test' }),
     history: async (_, query) => room.page(null, place.drained, { limit: 5, ...query }),
     replies: async (_, rootId, query) => room.page(rootId, place.drained, { limit: 5, ...query }),
-    bootstrap: async () => ({ me: { id: ME, handle: 'me', display_name: 'Me', role: 'member' }, channels: [entry()], users: [], direct_channels: [], inbox: { epoch: 1, as_of_seq: 0 } }),
+    bootstrap: async () => ({ me: { id: ME, handle: 'me', display_name: 'Me', role: 'member', avatar: null }, channels: [entry()], users: [], direct_channels: [], inbox: { epoch: 1, as_of_seq: 0 } }),
     markRead: async (_, read_pos) => {
       marks.push(read_pos);
       return { read_pos };

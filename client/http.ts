@@ -1,4 +1,5 @@
 import type {
+  Avatar,
   Bootstrap,
   Channel,
   ChannelBody,
@@ -103,6 +104,10 @@ export function createApi(options: HttpOptions) {
     me: () => call<Profile>('GET', '/v1/me'),
     /** `version`: of the profile that is changed; another one by now is the problem `precondition_failed`. */
     changeProfile: (version: number, body: ProfileBody) => call<Profile>('PATCH', '/v1/me', { body, headers: ifMatch(version) }),
+    /** A file that the caller has uploaded, and that is clean. */
+    setAvatar: (fileId: string) => call<Profile>('PUT', '/v1/me/avatar', { body: { file_id: fileId } }),
+    removeAvatar: () => call<unknown>('DELETE', '/v1/me/avatar'),
+    avatarUrl: ({ url }: Avatar, size: 160 | 480 = 160) => `${options.baseUrl}${url}&size=${size}`,
     users: (query: { q?: string; cursor?: string; limit?: number } = {}) => call<List<Profile>>('GET', '/v1/users', { query }),
     user: (id: string) => call<Profile>('GET', `/v1/users/${encodeURIComponent(id)}`),
     channels: (cursor?: string) => call<List<Channel>>('GET', '/v1/channels', { query: { cursor } }),

@@ -806,6 +806,7 @@ CREATE TABLE users (
   time_zone text,
   is_self_named boolean DEFAULT false NOT NULL,
   is_admitted boolean DEFAULT true NOT NULL,
+  avatar_file_id uuid,
   CONSTRAINT users_handle_key UNIQUE (handle),
   CONSTRAINT users_issuer_subject_key UNIQUE (issuer, subject),
   CONSTRAINT users_pkey PRIMARY KEY (id),
@@ -983,6 +984,8 @@ ALTER TABLE search_rebuilds ADD CONSTRAINT search_rebuilds_kind_fkey FOREIGN KEY
 ALTER TABLE user_presence ADD CONSTRAINT user_presence_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
 
 ALTER TABLE user_settings ADD CONSTRAINT user_settings_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
+
+ALTER TABLE users ADD CONSTRAINT users_avatar_file_id_fkey FOREIGN KEY (avatar_file_id) REFERENCES files(id);
 
 ALTER TABLE users ADD CONSTRAINT users_bot_owner_id_fkey FOREIGN KEY (bot_owner_id) REFERENCES users(id);
 

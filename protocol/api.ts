@@ -10,9 +10,19 @@ import { customStatusSchema, presenceChoiceSchema } from './presence.ts';
 import { linkPreviewSchema } from './previews.ts';
 
 /** Resources and bodies of the HTTP API (`/v1`). Lists are `{data, next_cursor}`; unknown body fields are 422. */
-export const userSchema = z
-  .strictObject({ id: idSchema, handle: z.string(), display_name: z.string(), role: z.enum(['admin', 'moderator', 'member', 'guest']) })
-  .meta({ id: 'User' });
+
+/** A user as events and credentials name them: what says who they are, and nothing of how they look. */
+export const namedUserSchema = z.strictObject({ id: idSchema, handle: z.string(), display_name: z.string(), role: z.enum(['admin', 'moderator', 'member', 'guest']) });
+export type NamedUser = z.infer<typeof namedUserSchema>;
+
+/** `url` is of this very picture: another one has another. With `&size=480` it is a larger one. */
+export const avatarSchema = z.strictObject({ file_id: idSchema, url: z.string() }).meta({ id: 'Avatar' });
+export type Avatar = z.infer<typeof avatarSchema>;
+/** Of the longer side, in pixels. */
+export const AVATAR_SIZES = ['160', '480'] as const;
+
+/** `avatar` is null where they have chosen none. */
+export const userSchema = namedUserSchema.extend({ avatar: avatarSchema.nullable() }).meta({ id: 'User' });
 export type User = z.infer<typeof userSchema>;
 
 /** A user as their own page shows them. `version` is the `ETag`. */
@@ -39,6 +49,9 @@ export const profileBodySchema = z.strictObject({
   time_zone: timeZoneSchema.nullable().optional(),
 });
 export type ProfileBody = z.infer<typeof profileBodySchema>;
+
+/** A file that the caller has uploaded. */
+export const avatarBodySchema = z.strictObject({ file_id: idSchema });
 
 export const channelSchema = z
   .strictObject({

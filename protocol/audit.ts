@@ -7,6 +7,7 @@ export const auditActSchema = z.enum([
   'user.deactivated',
   'user.reactivated',
   'user.redaction_requested',
+  'user.avatar_removed',
   'bot.created',
   'credential.created',
   'credential.revoked',

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { userSchema } from './api.ts';
+import { namedUserSchema } from './api.ts';
 import { channelKindSchema, memberRoleSchema } from './events.ts';
 import { notificationLevelSchema } from './notifications.ts';
 import { counterSchema, idSchema, timeSchema } from './primitives.ts';
@@ -11,7 +11,7 @@ import { counterSchema, idSchema, timeSchema } from './primitives.ts';
  */
 const base = { id: idSchema, at: timeSchema, actor_id: idSchema };
 
-const userChange = { ...base, user: userSchema, version: z.int() };
+const userChange = { ...base, user: namedUserSchema, version: z.int() };
 /** `purpose` is missing where an earlier release wrote it. */
 const channelState = z.strictObject({ id: idSchema, kind: channelKindSchema, name: z.string(), topic: z.string(), purpose: z.string().optional() });
 /** A direct channel: its members follow, by events of their own. */

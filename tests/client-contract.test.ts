@@ -54,6 +54,8 @@ const CALLS: { readonly [K in Asking]: readonly [answer: Answer<Told<K>>, ask: A
   bootstrap: [bootstrapSchema, (api) => api.bootstrap()],
   me: [profileSchema, (api) => api.me()],
   changeProfile: [profileSchema, (api) => api.changeProfile(2, { display_name: 'Ada', title: '', pronouns: '' })],
+  setAvatar: [profileSchema, (api) => api.setAvatar(ID)],
+  removeAvatar: [null, (api) => api.removeAvatar()],
   users: [userPageSchema, (api) => api.users({ q: 'ada', cursor: 'c', limit: 5 })],
   user: [profileSchema, (api) => api.user(ID)],
   channels: [channelPageSchema, (api) => api.channels('c')],

@@ -14,7 +14,7 @@ import type { Profile } from '../protocol/api.ts';
 import { sharedLevelContract } from '../workers/cache/shared-level.contract.ts';
 import { redisBreaker, redisLevel } from '../workers/cache/redis-level.ts';
 
-const ada: Profile = { id: uuidv7(), handle: 'ada', display_name: 'Ada 東京', role: 'member', title: '', pronouns: '', time_zone: null, is_bot: false, deactivated: false, version: 1 };
+const ada: Profile = { id: uuidv7(), handle: 'ada', display_name: 'Ada 東京', role: 'member', avatar: null, title: '', pronouns: '', time_zone: null, is_bot: false, deactivated: false, version: 1 };
 const TOKEN = 'token';
 
 function levelAt(port: number, breaker = redisBreaker()) {

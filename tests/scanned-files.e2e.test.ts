@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { EICAR, EICAR_SIGNATURE } from '../dev/clamd.ts';
 import { fileSchema, type FileState } from '../protocol/files.ts';
 import { eventually } from './support/event-log.ts';
@@ -56,6 +57,40 @@ describe.skipIf(!hasClamd)('files, from the upload to the download, through Work
     const infected = await scans('scans', '--state', 'infected', '--json');
     expect(JSON.parse(infected)).toMatchObject({ scans: [{ fileId: bad.id, state: 'infected', signature: EICAR_SIGNATURE }], refused: 0 });
     expect(JSON.stringify(await read(bad.id))).not.toContain('EICAR');
+  });
+
+  it('a scanned image of one\'s own is the picture that others see, in the page\'s bootstrap and by Slack\'s methods, until its file is deleted', async () => {
+    const bob = await world.user('bob');
+    const notes = await ada.api.openDirectChannel([]);
+    const image = new Blob([new Uint8Array(await sharp({ create: { width: 900, height: 600, channels: 3, background: '#3060c0' } }).jpeg().toBuffer())], { type: 'image/jpeg' });
+    const { id } = await ada.api.upload(notes.id, 'me.jpg', image);
+    const set = async () => (await call('/v1/me/avatar', { method: 'PUT', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ file_id: id }) })).status;
+    await eventually(async () => {
+      const status = await set();
+      expect([200, 409]).toContain(status);
+      return status === 200;
+    }, SOON);
+    const { avatar } = await bob.api.user(ada.id);
+    if (avatar === null) throw new Error('there is no picture');
+    expect([avatar.file_id, (await ada.api.bootstrap()).me.avatar]).toEqual([id, avatar]);
+    const asBob = (url: string): Promise<Response> => fetch(url, { headers: { Authorization: `Bearer ${bob.token}` } });
+    for (const [size, width, height] of [[160, 160, 107], [480, 480, 320]] as const) {
+      const picture = await asBob(bob.api.avatarUrl(avatar, size));
+      expect([picture.status, picture.headers.get('content-type'), picture.headers.get('cache-control')]).toEqual([200, 'image/webp', 'private, max-age=604800, immutable']);
+      expect(await sharp(Buffer.from(await picture.arrayBuffer())).metadata()).toMatchObject({ format: 'webp', width, height });
+    }
+    expect((await asBob(`${world.baseUrl}/v1/files/${id}`)).status).toBe(404);
+    const slack = async () => {
+      const { user } = z.looseObject({ user: z.looseObject({ profile: z.record(z.string(), z.unknown()) }) }).parse(await (await asBob(`${world.baseUrl}/slack/api/users.info?user=${ada.id}`)).json());
+      return Object.entries(user.profile).filter(([name]) => name.startsWith('image_'));
+    };
+    const images = await slack();
+    const widths = await Promise.all(images.map(async ([name, url]) => [name, (await sharp(Buffer.from(await (await asBob(String(url))).arrayBuffer())).metadata()).width]));
+    expect(widths).toEqual([['image_24', 160], ['image_32', 160], ['image_48', 160], ['image_72', 160], ['image_192', 480], ['image_512', 480]]);
+    await ada.api.removeFile(id);
+    // Whatever this isolate has kept of her.
+    await eventually(async () => (await bob.api.user(ada.id)).avatar === null, SOON);
+    expect([await slack(), (await asBob(`${world.baseUrl}${avatar.url}`)).status]).toEqual([[], 404]);
   });
 
   it('files uploaded while clamd is killed again and again are all scanned, and what is asked for again is', async () => {

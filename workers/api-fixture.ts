@@ -54,7 +54,7 @@ type Wishes = Partial<Pick<NewCredential, 'kind' | 'scopes' | 'expires_at'> & { 
 
 export async function newCaller(wishes: Wishes = {}): Promise<Caller> {
   const id = uuidv7();
-  const user = { id, handle: `u-${id}`, display_name: `User ${id.slice(-4)}`, role: wishes.role ?? 'member' };
+  const user = { id, handle: `u-${id}`, display_name: `User ${id.slice(-4)}`, role: wishes.role ?? 'member', avatar: null };
   await onPostgres((db) => db.insert(users).values({ ...user, issuer: 'https://id.example', subject: id }));
   return newToken(user, wishes);
 }

@@ -19,6 +19,7 @@ import { docsRoutes } from './routes/docs.ts';
 import { emailSettingsRoutes } from './routes/email-settings.ts';
 import { exportRoutes } from './routes/export.ts';
 import { draftRoutes } from './routes/drafts.ts';
+import { avatarRoutes } from './routes/avatars.ts';
 import { fileRoutes } from './routes/files.ts';
 import { hookRoutes } from './routes/hooks.ts';
 import { historyRoutes } from './routes/history.ts';
@@ -101,7 +102,8 @@ const guardedRoutes = (services: Services): App[] => [
   pushSubscriptionRoutes(),
   emailSettingsRoutes(),
   settingsRoutes(),
-  fileRoutes(),
+  fileRoutes(services),
+  avatarRoutes(services),
   readStateRoutes(),
   draftRoutes(),
   scheduledMessageRoutes(),

@@ -85,3 +85,17 @@ export async function newMember(owner: Caller, channelId: string, role: 'member'
 
 export const getFile = ({ token }: Caller, path: string, headers: Record<string, string> = {}, method = 'GET'): Promise<Response> =>
   fetchWith({}, path, { method, headers: { Authorization: `Bearer ${token}`, ...headers } });
+
+/** Thumbnails of an image, as the fleet stores them; their content is their name. */
+export async function addThumbnails(file: FileState, sizes: readonly number[]): Promise<void> {
+  for (const size of sizes) await env.FILES.put(`files/${file.id}/thumbnails/${size}`, `${file.id} ${size}`);
+  await setStatus(file, 'clean', sizes.map((size) => ({ size, width: size, height: size })));
+}
+
+/** Gives somebody a picture, of a file in the channel. */
+export async function pictured(caller: Caller, channelId: string, sizes: readonly number[] = [160, 480]): Promise<FileState> {
+  const file = await newFile(caller, channelId, PNG, { name: 'me.png', type: 'image/png' });
+  await addThumbnails(file, sizes);
+  expect((await caller.call('PUT', '/v1/me/avatar', { file_id: file.id })).status).toBe(200);
+  return file;
+}

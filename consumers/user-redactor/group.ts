@@ -40,6 +40,6 @@ async function redactUser(tx: postgres.TransactionSql, redactor: Redactor, user_
 /** In the transaction of the batch: all, or none of them. */
 async function deleteFiles(tx: postgres.TransactionSql, userId: string, actorId: string): Promise<void> {
   for (let deleted = FILES_AT_ONCE; deleted === FILES_AT_ONCE; ) {
-    deleted = await deleteFilesOf(tx, { userId, actorId, now: new Date(), eventIds: Array.from({ length: FILES_AT_ONCE }, () => uuidv7()) });
+    deleted = await deleteFilesOf(tx, { userId, actorId, now: new Date(), eventIds: Array.from({ length: FILES_AT_ONCE }, () => uuidv7()), avatarEventId: uuidv7() });
   }
 }

@@ -5,6 +5,7 @@ import type { Outcome } from '../../protocol/errors.ts';
 import type { Acceptance } from '../../protocol/invitations.ts';
 import type { Transaction } from '../client.ts';
 import { callerRow } from './access.ts';
+import { userColumns } from './avatar-column.ts';
 import { findGeneralChannel } from './channels.ts';
 import { enrol } from './members.ts';
 import { writeRole } from './user-roles.ts';
@@ -50,7 +51,7 @@ export async function acceptInvitation(tx: Transaction, request: AcceptanceReque
 }
 
 const NONE = { problem: { code: 'not_found' as const, detail: 'there is no such invitation, or it is good no more' } };
-const plain = ({ id, handle, display_name, role }: User): User => ({ id, handle, display_name, role });
+const plain = ({ id, handle, display_name, role, avatar }: User): User => ({ id, handle, display_name, role, avatar });
 
 /** Locked: of many who come at once no more get in than it has uses. */
 async function lockInvitation(tx: Transaction, { secretHash, now }: AcceptanceRequest): Promise<Found | null> {
@@ -62,7 +63,7 @@ async function lockInvitation(tx: Transaction, { secretHash, now }: AcceptanceRe
 
 async function lockCaller(tx: Transaction, credentialId: string): Promise<Caller | null> {
   const [me] = await tx.execute<Caller>(sql`
-    SELECT u.id, u.handle, u.display_name, u.role, u.version, u.is_admitted FROM users u
+    SELECT ${userColumns(sql`u`)}, u.version, u.is_admitted FROM users u
     WHERE u.id = (SELECT me.id FROM (${callerRow(credentialId)}) me) FOR NO KEY UPDATE`);
   return me ?? null;
 }

@@ -1,12 +1,13 @@
 import { sql } from 'drizzle-orm';
 import { uuidv7 } from 'uuidv7';
-import type { User } from '../../protocol/api.ts';
+import type { NamedUser, User } from '../../protocol/api.ts';
 import type { Bot, BotBody } from '../../protocol/credentials.ts';
 import type { Outcome, Problem } from '../../protocol/errors.ts';
 import type { Queryable, Transaction } from '../client.ts';
 import { users } from '../schema/tables.ts';
 import { refuseNonAdmin } from './administrators.ts';
 import { recordAct } from './audit.ts';
+import { userColumns } from './avatar-column.ts';
 import { appendDirectoryEvent } from './directory-events.ts';
 import { isFormerHandle } from './handles.ts';
 
@@ -33,7 +34,7 @@ export async function createBot(tx: Transaction, { id, credentialId, ownerId, ha
 
 /** Makes a bot, whoever asks for it; the act is theirs to record. `conflict` where the handle is taken. */
 export async function insertBot(tx: Transaction, { id, ownerId, handle, display_name, now, traceparent }: Omit<BotRequest, 'credentialId'>): Promise<Outcome<Bot>> {
-  const user: User = { id, handle, display_name, role: 'member' };
+  const user: NamedUser = { id, handle, display_name, role: 'member' };
   const inserted = await tx
     .insert(users)
     .values({ ...user, issuer: BOT_ISSUER, subject: id, bot_owner_id: ownerId, created_at: now })
@@ -41,7 +42,7 @@ export async function insertBot(tx: Transaction, { id, ownerId, handle, display_
     .returning({ id: users.id });
   if (inserted.length === 0 || (await isFormerHandle(tx, handle))) return { problem: { code: 'conflict', detail: 'the handle is taken' } };
   await appendDirectoryEvent(tx, { type: 'user.created', id: uuidv7(), at: now.toISOString(), actor_id: ownerId, user, version: 1 }, traceparent);
-  return { ok: { user, owner_id: ownerId, deactivated: false } };
+  return { ok: { user: { ...user, avatar: null }, owner_id: ownerId, deactivated: false } };
 }
 
 /** All bots, by handle. */
@@ -49,7 +50,7 @@ export async function listBots(db: Queryable, credentialId: string): Promise<Out
   const problem = await refuseNonAdmin(db, credentialId);
   if (problem) return { problem };
   const rows = await db.execute<{ [K in keyof User]: User[K] } & { bot_owner_id: string; deactivated: boolean }>(sql`
-    SELECT u.id, u.handle, u.display_name, u.role, u.bot_owner_id, u.deactivated_at IS NOT NULL AS deactivated
+    SELECT ${userColumns(sql`u`)}, u.bot_owner_id, u.deactivated_at IS NOT NULL AS deactivated
     FROM users u WHERE u.bot_owner_id IS NOT NULL ORDER BY u.handle LIMIT ${MAX_LISTED}`);
   return { ok: rows.map(({ bot_owner_id: owner_id, deactivated, ...user }) => ({ user, owner_id, deactivated })) };
 }

@@ -1,7 +1,7 @@
 import { and, eq, gt, isNull, ne, type SQL, sql } from 'drizzle-orm';
 import type postgres from 'postgres';
 import { uuidv7 } from 'uuidv7';
-import type { User } from '../../protocol/api.ts';
+import type { NamedUser } from '../../protocol/api.ts';
 import type { CredentialKind } from '../../protocol/credentials.ts';
 import type { Outcome } from '../../protocol/errors.ts';
 import type { Queryable, Transaction } from '../client.ts';
@@ -18,7 +18,7 @@ export interface FoundCredential {
   readonly expires_at: Date;
   /** To the hour. */
   readonly last_used_at: Date | null;
-  readonly user: User;
+  readonly user: NamedUser;
 }
 
 /** The live credential of a secret, with its user; null for one unknown, revoked or of a deactivated user. Expiry is the caller's to check. */

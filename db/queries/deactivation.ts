@@ -1,10 +1,13 @@
 import { and, eq, gt, isNotNull, isNull, sql } from 'drizzle-orm';
-import type { User } from '../../protocol/api.ts';
+import { uuidv7 } from 'uuidv7';
+import type { Avatar, User } from '../../protocol/api.ts';
 import type { Outcome } from '../../protocol/errors.ts';
 import type { Queryable, Transaction } from '../client.ts';
 import { credentials, members, users } from '../schema/tables.ts';
 import { refuseNonAdmin } from './administrators.ts';
 import { type Act, recordAct } from './audit.ts';
+import { avatarOf } from './avatar-column.ts';
+import { writeAvatar } from './avatar-writing.ts';
 import { appendDirectoryEvent } from './directory-events.ts';
 import { forgetAddress } from './email-settings.ts';
 import { forgetReported } from './reports.ts';
@@ -44,13 +47,14 @@ export async function reactivateUser(tx: Transaction, request: UserRequest): Pro
   return { ok: true };
 }
 
-/** Asks for all messages of a deactivated user to be deleted. Repeating it asks again, which does nothing where it is done. */
+/** Asks for all messages of a deactivated user to be deleted; their picture is gone at once. Repeating it asks again, which does nothing where it is done. */
 export async function requestRedaction(tx: Transaction, request: UserRequest): Promise<Outcome<boolean>> {
   const found = await lockForAdmin(tx, request);
   if ('problem' in found) return found;
   if (found.ok.deactivated_at === null) return { problem: { code: 'conflict', detail: 'the user has to be deactivated first' } };
   const { eventId: id, actorId: actor_id, userId: user_id, now, traceparent } = request;
   await appendDirectoryEvent(tx, { type: 'user.redaction_requested', id, at: now.toISOString(), actor_id, user_id }, traceparent);
+  await writeAvatar(tx, { ...request, eventId: uuidv7() }, null);
   await forgetReported(tx, user_id);
   await forgetAddress(tx, user_id);
   await recordUserAct(tx, request, 'user.redaction_requested');
@@ -72,7 +76,7 @@ export async function lockForAdmin(tx: Transaction, { credentialId, userId }: Us
 
 export async function lockedUser(tx: Transaction, userId: string): Promise<LockedUser | undefined> {
   const [user] = await tx
-    .select({ id: users.id, handle: users.handle, display_name: users.display_name, role: users.role, version: users.version, deactivated_at: users.deactivated_at })
+    .select({ id: users.id, handle: users.handle, display_name: users.display_name, role: users.role, avatar: sql<Avatar | null>`${avatarOf(sql`users`)}`, version: users.version, deactivated_at: users.deactivated_at })
     .from(users)
     .where(eq(users.id, userId))
     .for('no key update');

@@ -6,6 +6,7 @@ import { MAX_DIRECT_USERS } from '../../protocol/limits.ts';
 import type { Queryable, Transaction } from '../client.ts';
 import { conversationLogs, members } from '../schema/tables.ts';
 import { callerRow } from './access.ts';
+import { userColumns } from './avatar-column.ts';
 import { appendDirectoryEvent } from './directory-events.ts';
 import { insertMember } from './members.ts';
 import { wireTime } from './time.ts';
@@ -145,7 +146,7 @@ export async function listDirectChannels(db: Queryable, credentialId: string, pa
 export async function listDirectUsers(db: Queryable, direct: readonly DirectChannel[]): Promise<User[]> {
   const ids = [...new Set(direct.flatMap(({ user_ids }) => user_ids))];
   const rows = await db.execute<{ [K in keyof User]: User[K] }>(sql`
-    SELECT u.id, u.handle, u.display_name, u.role FROM users u WHERE u.id = ANY (${arrayOf(ids)}) ORDER BY u.handle`);
+    SELECT ${userColumns(sql`u`)} FROM users u WHERE u.id = ANY (${arrayOf(ids)}) ORDER BY u.handle`);
   return rows.map((row) => ({ ...row }));
 }
 

@@ -146,7 +146,7 @@ const SECTIONS: Record<ExportSection, (exportId: string, after: string, limit: n
 
   user: (_, after, limit) => sql`
     SELECT u.id::text AS key, json_build_object('id', u.id, 'handle', u.handle, 'display_name', u.display_name, 'role', u.role, 'title', u.title, 'pronouns', u.pronouns,
-      'time_zone', u.time_zone, 'issuer', u.issuer, 'subject', u.subject,
+      'time_zone', u.time_zone, 'avatar_file_id', u.avatar_file_id, 'issuer', u.issuer, 'subject', u.subject,
       'bot_owner_id', u.bot_owner_id, 'created_at', ${wireTime(sql`u.created_at`)}, 'deactivated_at', ${wireTime(sql`u.deactivated_at`)})::text AS data
     FROM users u WHERE u.id > ${idAfter(after)} ORDER BY u.id LIMIT ${limit}`,
 };

@@ -14,6 +14,7 @@ export interface FileFinding {
 }
 
 const TOPIC: Topic = 'file.events';
+const PEOPLE: Topic = 'user.events';
 
 /** Of the row `f`, as events carry it. */
 const wholeState = (sql: postgres.ISql) => sql`jsonb_build_object(
@@ -45,10 +46,12 @@ export interface FilesDeletion {
   readonly now: Date;
   /** At most so many; ids of their events. */
   readonly eventIds: readonly string[];
+  /** Of the event that the user's picture was one of them. */
+  readonly avatarEventId: string;
 }
 
-/** Takes files of a user from everybody, each with `file.deleted`, and gives back what they count. How many: fewer than there are ids says that none is left. */
-export async function deleteFilesOf(sql: postgres.ISql, { userId, actorId, now, eventIds }: FilesDeletion): Promise<number> {
+/** Takes files of a user from everybody, each with `file.deleted`, and gives back what they count; is their picture one of them, they have none. How many: fewer than there are ids says that none is left. */
+export async function deleteFilesOf(sql: postgres.ISql, { userId, actorId, now, eventIds, avatarEventId }: FilesDeletion): Promise<number> {
   const at = now.toISOString();
   const rows = await sql<{ deleted: number }[]>`
     WITH chosen AS (
@@ -69,6 +72,14 @@ export async function deleteFilesOf(sql: postgres.ISql, { userId, actorId, now, 
       UPDATE file_usage u SET bytes = u.bytes - s.bytes FROM (SELECT sum(f.size) AS bytes FROM changed f) s WHERE u.user_id = ${userId} AND s.bytes IS NOT NULL RETURNING s.bytes
     ), everybodys AS (
       UPDATE file_usage u SET bytes = u.bytes - o.bytes FROM own o WHERE u.user_id = ${EVERYBODY}
+    ), unpictured AS (
+      UPDATE users u SET avatar_file_id = NULL, version = u.version + 1 FROM changed f WHERE u.id = ${userId} AND u.avatar_file_id = f.id RETURNING u.*
+    ), shown AS (
+      INSERT INTO event_log (topic, key, event_id, type, data)
+      SELECT ${PEOPLE}, u.id, ${avatarEventId}, ${ceType('user.updated')}, jsonb_build_object(
+        'type', 'user.updated', 'id', ${avatarEventId}::text, 'at', ${at}::text, 'actor_id', ${actorId}::text, 'version', u.version,
+        'user', jsonb_build_object('id', u.id, 'handle', u.handle, 'display_name', u.display_name, 'role', u.role))
+      FROM unpictured u
     )
     SELECT count(*)::float8 AS deleted FROM changed`;
   return rows[0]?.deleted ?? 0;

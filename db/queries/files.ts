@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm';
+import { uuidv7 } from 'uuidv7';
 import type { User } from '../../protocol/api.ts';
 import type { Outcome } from '../../protocol/errors.ts';
 import type { MemberRole } from '../../protocol/events.ts';
@@ -6,6 +7,7 @@ import type { FileState } from '../../protocol/files.ts';
 import type { Queryable, Transaction } from '../client.ts';
 import { callerRow, refuseReader, standingColumns, standingTables, type Standing } from './access.ts';
 import { recordAct } from './audit.ts';
+import { writeAvatar } from './avatar-writing.ts';
 import { appendFileEvent, fileColumns, type FileRow, toFile } from './file-rows.ts';
 import { releaseBytes } from './file-usage.ts';
 
@@ -71,7 +73,7 @@ export interface DeletionRequest {
   readonly traceparent: string | null;
 }
 
-/** Takes a file from everybody, with `file.deleted`: for its uploader, owners and admins of its channel, and administrators, who need not be members. */
+/** Takes a file from everybody, with `file.deleted`: for its uploader, owners and admins of its channel, and administrators, who need not be members. Who has it as their picture has none. */
 export async function deleteFile(tx: Transaction, request: DeletionRequest): Promise<Outcome<FileState>> {
   // Read after the lock, in a statement of its own: it then sees what the lock's last holder committed.
   await tx.execute(sql`SELECT id FROM files WHERE id = ${request.fileId} FOR UPDATE`);
@@ -84,6 +86,7 @@ export async function deleteFile(tx: Transaction, request: DeletionRequest): Pro
   const version = row.version + 1;
   await tx.execute(sql`UPDATE files SET deleted_at = ${now.toISOString()}::timestamptz, version = ${version} WHERE id = ${file.id}`);
   await releaseBytes(tx, file.uploader_id, file.size);
+  await writeAvatar(tx, { userId: file.uploader_id, actorId: row.me, eventId: uuidv7(), now, traceparent }, null, file.id);
   await appendFileEvent(tx, { type: 'file.deleted', id, at: now.toISOString(), actor_id: row.me, version, file }, traceparent);
   if (file.uploader_id !== row.me) await recordAct(tx, { act: 'file.removed', target: ['file', file.id], details: { channel_id: file.channel_id, uploader_id: file.uploader_id } });
   return { ok: file };

@@ -7,6 +7,7 @@ import type { Queryable, Transaction } from '../client.ts';
 import { incomingWebhooks } from '../schema/webhook-tables.ts';
 import { type Standing, standingTables } from './access.ts';
 import { type Act, recordAct } from './audit.ts';
+import { avatarOf } from './avatar-column.ts';
 import { insertBot } from './bots.ts';
 import { insertCredential, revokeById } from './credentials.ts';
 import { lockedUser, type RevokedAccess, setDeactivated } from './deactivation.ts';
@@ -16,13 +17,13 @@ import { wireTime } from './time.ts';
 type Row<T> = { [column: string]: unknown } & T;
 type WebhookRow = Row<Omit<IncomingWebhook, 'bot'> & Omit<User, 'id'> & { bot_id: string }>;
 
-const columns: SQL = sql`w.id, w.channel_id, w.bot_id, b.handle, b.display_name, b.role, w.created_by, ${wireTime(sql`w.created_at`)} AS created_at,
+const columns: SQL = sql`w.id, w.channel_id, w.bot_id, b.handle, b.display_name, b.role, ${avatarOf(sql`b`)} AS avatar, w.created_by, ${wireTime(sql`w.created_at`)} AS created_at,
   ${wireTime(sql`w.rotated_at`)} AS rotated_at, ${wireTime(sql`c.last_used_at`)} AS last_used_at`;
 /** One whose bot was deactivated is none any more. */
 const live: SQL = sql`incoming_webhooks w JOIN users b ON b.id = w.bot_id AND b.deactivated_at IS NULL LEFT JOIN credentials c ON c.id = w.credential_id`;
 
-function toWebhook({ id, channel_id, bot_id, handle, display_name, role, created_by, created_at, rotated_at, last_used_at }: WebhookRow): IncomingWebhook {
-  return { id, channel_id, bot: { id: bot_id, handle, display_name, role }, created_by, created_at, rotated_at, last_used_at };
+function toWebhook({ id, channel_id, bot_id, handle, display_name, role, avatar, created_by, created_at, rotated_at, last_used_at }: WebhookRow): IncomingWebhook {
+  return { id, channel_id, bot: { id: bot_id, handle, display_name, role, avatar }, created_by, created_at, rotated_at, last_used_at };
 }
 
 /** Those of a channel, for its owners and admins, in the order in which they were made, after the one `after`. */

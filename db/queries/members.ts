@@ -1,11 +1,12 @@
 import { and, eq, ne, sql } from 'drizzle-orm';
-import type { Member } from '../../protocol/api.ts';
+import type { Avatar, Member } from '../../protocol/api.ts';
 import type { Outcome, Problem } from '../../protocol/errors.ts';
 import type { MemberRole } from '../../protocol/events.ts';
 import type { Queryable, Transaction } from '../client.ts';
 import { channels, formerMembers, members, users } from '../schema/tables.ts';
 import { maySee, refuseViewer, standingColumns, standingTables, type Standing } from './access.ts';
 import { type Act, recordAct } from './audit.ts';
+import { avatarOf, userColumns } from './avatar-column.ts';
 import { appendDirectoryEvent } from './directory-events.ts';
 import { deleteDraftsOfMember } from './drafts.ts';
 import { endFollowing } from './threads.ts';
@@ -226,7 +227,7 @@ export async function findMembership(db: Queryable, channelId: string, userId: s
 export async function findMember(db: Queryable, channelId: string, userId: string): Promise<Member | null> {
   const [row] = await db
     .select({
-      user: { id: users.id, handle: users.handle, display_name: users.display_name, role: users.role },
+      user: { id: users.id, handle: users.handle, display_name: users.display_name, role: users.role, avatar: sql<Avatar | null>`${avatarOf(sql`users`)}` },
       role: members.role,
       joined_at: members.joined_at,
     })
@@ -241,7 +242,7 @@ type MemberRow = Standing & Member['user'] & { member_role: MemberRole; joined_a
 /** The members of a channel the caller may see, in the order of their ids. */
 export async function listMembers(db: Queryable, credentialId: string, channelId: string, page: { after: string; limit: number }): Promise<Outcome<Member[]>> {
   const rows = await db.execute<MemberRow>(sql`
-    SELECT ${standingColumns}, u.id, u.handle, u.display_name, u.role, m.role AS member_role, ${wireTime(sql`m.joined_at`)} AS joined_at
+    SELECT ${standingColumns}, ${userColumns(sql`u`)}, m.role AS member_role, ${wireTime(sql`m.joined_at`)} AS joined_at
     FROM ${standingTables(credentialId, channelId)}
     LEFT JOIN LATERAL (
       SELECT l.user_id, l.role, l.joined_at FROM members l WHERE l.channel_id = ch.id AND l.user_id > ${page.after} ORDER BY l.user_id LIMIT ${page.limit}
@@ -252,8 +253,8 @@ export async function listMembers(db: Queryable, credentialId: string, channelId
   return { ok: rows.filter(({ id }) => id !== null).map(toMember) };
 }
 
-const toMember = ({ id, handle, display_name, role, member_role, joined_at }: MemberRow): Member => ({
-  user: { id, handle, display_name, role },
+const toMember = ({ id, handle, display_name, role, avatar, member_role, joined_at }: MemberRow): Member => ({
+  user: { id, handle, display_name, role, avatar },
   role: member_role,
   joined_at,
 });

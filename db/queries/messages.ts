@@ -5,6 +5,7 @@ import type { FileState } from '../../protocol/files.ts';
 import type { LinkPreview } from '../../protocol/previews.ts';
 import type { Queryable } from '../client.ts';
 import { refuseReader, standingColumns, standingTables, type Standing } from './access.ts';
+import { avatarOf } from './avatar-column.ts';
 import { fileJson } from './file-rows.ts';
 import { wireTime } from './time.ts';
 
@@ -52,6 +53,7 @@ interface AuthorColumns {
   readonly handle: string;
   readonly display_name: string;
   readonly author_role: User['role'];
+  readonly avatar: User['avatar'];
 }
 export type MessageRow = MessageColumns & AuthorColumns;
 type Row = Standing & LogColumns & MessageRow & { [column: string]: unknown };
@@ -60,7 +62,7 @@ type Row = Standing & LogColumns & MessageRow & { [column: string]: unknown };
 export const messageColumns: SQL = sql`p.id, p.channel_id, p.seq, p.pos, p.thread_id, p.tpos, p.author_id, p.client_msg_id, p.text, p.origin, p.revision,
   ${wireTime(sql`p.created_at`)} AS created_at, ${wireTime(sql`p.edited_at`)} AS edited_at, ${wireTime(sql`p.deleted_at`)} AS deleted_at,
   p.deleted_at IS NOT NULL AND EXISTS (SELECT FROM message_removals mr WHERE mr.message_id = p.id) AS is_removed,
-  coalesce(t.reply_count, 0) AS reply_count, r.reactions, ${wireTime(sql`pn.pinned_at`)} AS pinned_at, pn.pinned_by, pv.previews, mf.file_ids, mf.files, a.handle, a.display_name, a.role AS author_role`;
+  coalesce(t.reply_count, 0) AS reply_count, r.reactions, ${wireTime(sql`pn.pinned_at`)} AS pinned_at, pn.pinned_by, pv.previews, mf.file_ids, mf.files, a.handle, a.display_name, a.role AS author_role, ${avatarOf(sql`a`)} AS avatar`;
 
 /** The stored columns that `messageColumns` is made of. */
 export const storedColumns: SQL = sql`m.id, m.channel_id, m.seq, m.pos, m.thread_id, m.tpos, m.author_id, m.client_msg_id, m.text, m.origin, m.revision,
@@ -197,7 +199,7 @@ export function toMessage(row: MessageRow): Message {
 
 export function authorsOf(rows: readonly MessageRow[]): User[] {
   const authors = new Map(
-    rows.map(({ author_id, handle, display_name, author_role }) => [author_id, { id: author_id, handle, display_name, role: author_role }]),
+    rows.map(({ author_id, handle, display_name, author_role, avatar }) => [author_id, { id: author_id, handle, display_name, role: author_role, avatar }]),
   );
   return [...authors.values()];
 }

@@ -4,6 +4,7 @@ import type { Outcome } from '../../protocol/errors.ts';
 import type { Notification } from '../../protocol/notifications.ts';
 import type { Queryable } from '../client.ts';
 import { callerRow } from './access.ts';
+import { avatarOf } from './avatar-column.ts';
 import { wireTime } from './time.ts';
 
 export interface NotificationsRequest {
@@ -15,14 +16,14 @@ export interface NotificationsRequest {
 
 type Found = Omit<NotificationPage, 'next_cursor'>;
 type Row = Omit<Notification, 'seq' | 'pos' | 'text'> & {
-  seq: string; pos: string | null; text: string | null; read_seq: string | null; handle: string; display_name: string; author_role: User['role']; [column: string]: unknown;
+  seq: string; pos: string | null; text: string | null; read_seq: string | null; handle: string; display_name: string; author_role: User['role']; avatar: User['avatar']; [column: string]: unknown;
 };
 
 /** The caller's, the newest first, of channels of which they are a member at this moment (G5). */
 export async function listNotifications(db: Queryable, credentialId: string, { unread, before, limit }: NotificationsRequest): Promise<Outcome<Found>> {
   const rows = await db.execute<Row>(sql`
     SELECT p.id, p.seq, p.reason, p.channel_id, p.message_id, p.author_id, p.pos, p.thread_id, x.text, p.quiet, p.read, ${wireTime(sql`p.created_at`)} AS created_at,
-      l.notices_read_seq AS read_seq, a.handle, a.display_name, a.role AS author_role
+      l.notices_read_seq AS read_seq, a.handle, a.display_name, a.role AS author_role, ${avatarOf(sql`a`)} AS avatar
     FROM (${callerRow(credentialId)}) me
     LEFT JOIN inbox_logs l ON l.user_id = me.id
     LEFT JOIN LATERAL (
@@ -49,5 +50,5 @@ function toNotification(row: Row): Notification {
 }
 
 const authorsOf = (rows: readonly Row[]): User[] => [
-  ...new Map(rows.map(({ author_id: id, handle, display_name, author_role: role }) => [id, { id, handle, display_name, role }])).values(),
+  ...new Map(rows.map(({ author_id: id, handle, display_name, author_role: role, avatar }) => [id, { id, handle, display_name, role, avatar }])).values(),
 ];

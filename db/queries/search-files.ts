@@ -5,6 +5,7 @@ import type { FileState } from '../../protocol/files.ts';
 import { type SearchQuery, timeSpan } from '../../protocol/search-query.ts';
 import type { Database } from '../client.ts';
 import { callerRow } from './access.ts';
+import { avatarOf } from './avatar-column.ts';
 import { STATEMENT_MS } from './search.ts';
 import { type Conditions, isBy, isIn, isSuch, isWith, matchesName } from './search-conditions.ts';
 import { fileLag, type IndexLag } from './search-lag.ts';
@@ -25,7 +26,7 @@ export interface FoundFiles {
   readonly lag: IndexLag;
 }
 
-type Row = Omit<FileState, 'id' | 'size'> & { [column: string]: unknown; id: string | null; size: string; handle: string; display_name: string; role: User['role'] };
+type Row = Omit<FileState, 'id' | 'size'> & { [column: string]: unknown; id: string | null; size: string; handle: string; display_name: string; role: User['role']; avatar: User['avatar'] };
 
 /** Files by their names, newest first, from the channels the caller is a member of at this moment (G5): those that are clean, and not deleted, now. */
 export function searchFiles(db: Database, credentialId: string, { query, before, limit }: FilesRequest): Promise<Outcome<FoundFiles>> {
@@ -42,7 +43,7 @@ export function searchFiles(db: Database, credentialId: string, { query, before,
     await tx.execute(sql`SELECT set_config('statement_timeout', ${String(STATEMENT_MS)}, true)`);
     const rows = await tx.execute<Row>(sql`
       SELECT hit.id, hit.channel_id, hit.uploader_id, hit.name, hit.media_type, hit.size, hit.sha256, hit.status, hit.thumbnails,
-        ${wireTime(sql`hit.created_at`)} AS created_at, a.handle, a.display_name, a.role
+        ${wireTime(sql`hit.created_at`)} AS created_at, a.handle, a.display_name, a.role, ${avatarOf(sql`a`)} AS avatar
       FROM (${callerRow(credentialId)}) me LEFT JOIN LATERAL (
         SELECT f.id, f.channel_id, f.uploader_id, f.name, f.media_type, f.size, f.sha256, f.status, f.thumbnails, f.created_at
         FROM search_files s
@@ -72,6 +73,6 @@ function toFile({ id, channel_id, uploader_id, name, media_type, size, sha256, s
 }
 
 function uploadersOf(rows: readonly FoundRow[]): User[] {
-  const uploaders = new Map(rows.map(({ uploader_id: id, handle, display_name, role }) => [id, { id, handle, display_name, role }]));
+  const uploaders = new Map(rows.map(({ uploader_id: id, handle, display_name, role, avatar }) => [id, { id, handle, display_name, role, avatar }]));
   return [...uploaders.values()];
 }

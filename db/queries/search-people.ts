@@ -3,6 +3,7 @@ import type { User } from '../../protocol/api.ts';
 import type { Outcome } from '../../protocol/errors.ts';
 import type { Database } from '../client.ts';
 import { callerRow } from './access.ts';
+import { userColumns } from './avatar-column.ts';
 import { STATEMENT_MS } from './search.ts';
 import { pattern } from './search-conditions.ts';
 import { type IndexLag, peopleLag } from './search-lag.ts';
@@ -27,7 +28,7 @@ export interface FoundPeople {
   readonly lag: IndexLag;
 }
 
-type Row = { [column: string]: unknown; signed_in: boolean; id: string | null; handle: string; display_name: string; role: User['role']; rank: number };
+type Row = { [column: string]: unknown; signed_in: boolean; id: string | null; handle: string; display_name: string; role: User['role']; avatar: User['avatar']; rank: number };
 
 /**
  * People by parts of their names. Nobody is found who is deactivated at this moment, and by guests nobody with whom they share no channel. What is shown is
@@ -40,9 +41,9 @@ export function searchPeople(db: Database, credentialId: string, { terms, after,
   return db.transaction(async (tx): Promise<Outcome<FoundPeople>> => {
     await tx.execute(sql`SELECT set_config('statement_timeout', ${String(STATEMENT_MS)}, true)`);
     const rows = await tx.execute<Row>(sql`
-      SELECT true AS signed_in, hit.id, hit.handle, hit.display_name, hit.role, hit.rank
+      SELECT true AS signed_in, hit.id, hit.handle, hit.display_name, hit.role, hit.avatar, hit.rank
       FROM (${callerRow(credentialId)}) me LEFT JOIN LATERAL (
-        SELECT u.id, u.handle, u.display_name, u.role, ${rank} AS rank
+        SELECT ${userColumns(sql`u`)}, ${rank} AS rank
         FROM search_people s JOIN users u ON u.id = s.id AND u.deactivated_at IS NULL
         WHERE NOT s.deactivated AND ${sql.join(matches, sql` AND `)}
           AND ${after === null ? sql`true` : sql`(${rank}, u.handle) > (${after.rank}::integer, ${after.handle})`}
@@ -50,7 +51,7 @@ export function searchPeople(db: Database, credentialId: string, { terms, after,
         ORDER BY rank, u.handle LIMIT ${limit + 1}
       ) hit ON true ORDER BY hit.rank, hit.handle`);
     if (rows.length === 0) return { problem: { code: 'unauthenticated' } };
-    const found = rows.flatMap(({ id, handle, display_name, role, rank }) => (id === null ? [] : [{ user: { id, handle, display_name, role }, rank }]));
+    const found = rows.flatMap(({ id, handle, display_name, role, avatar, rank }) => (id === null ? [] : [{ user: { id, handle, display_name, role, avatar }, rank }]));
     const page = found.slice(0, limit);
     const last = found.length > limit ? page.at(-1) : undefined;
     const next = last === undefined ? null : { rank: last.rank, handle: last.user.handle };

@@ -5,6 +5,7 @@ import { printTerms, type SearchQuery } from '../../protocol/search-query.ts';
 import type { Database, Transaction } from '../client.ts';
 import { errorState } from '../errors.ts';
 import { callerRow } from './access.ts';
+import { avatarOf } from './avatar-column.ts';
 import { type IdRange, idRange, isBy, isIn, isSuch, isWith, isWithin, matchesMessage } from './search-conditions.ts';
 import { type IndexLag, messageLag } from './search-lag.ts';
 import { wireTime } from './time.ts';
@@ -41,7 +42,7 @@ const WINDOW_GROWTH = 7;
 const WALK_MS = 1_000;
 const QUERY_CANCELED = '57014';
 
-type Row = Omit<FoundMessage, 'pos' | 'tpos'> & { pos: string | null; tpos: string | null; handle: string; display_name: string; author_role: User['role'] };
+type Row = Omit<FoundMessage, 'pos' | 'tpos'> & { pos: string | null; tpos: string | null; handle: string; display_name: string; author_role: User['role']; avatar: User['avatar'] };
 type Page = { rows: Row[]; next: string | null };
 
 /**
@@ -116,7 +117,7 @@ export function pageStatement(credentialId: string, { query, channelId, limit }:
   const others = [...isBy(query.from, sql`s.author_id`), ...isIn(query.in, sql`s.channel_id`), ...isWith(query.with, sql`s.channel_id`), ...isSuch(query)];
   return sql`
     SELECT hit.id, hit.channel_id, hit.pos, hit.thread_id, hit.tpos, hit.author_id, hit.text, hit.origin, ${wireTime(sql`hit.created_at`)} AS created_at,
-      a.handle, a.display_name, a.role AS author_role
+      a.handle, a.display_name, a.role AS author_role, ${avatarOf(sql`a`)} AS avatar
     FROM (${callerRow(credentialId)}) me
     CROSS JOIN LATERAL (
       SELECT m.id, m.channel_id, m.pos, m.thread_id, m.tpos, m.author_id, m.text, m.origin, m.created_at
@@ -178,7 +179,7 @@ function toMessage(row: Row): FoundMessage {
 
 function authorsOf(rows: readonly Row[]): User[] {
   const authors = new Map(
-    rows.map(({ author_id, handle, display_name, author_role }) => [author_id, { id: author_id, handle, display_name, role: author_role }]),
+    rows.map(({ author_id, handle, display_name, author_role, avatar }) => [author_id, { id: author_id, handle, display_name, role: author_role, avatar }]),
   );
   return [...authors.values()];
 }

@@ -5,6 +5,7 @@ import { MAX_UNREAD } from '../../protocol/limits.ts';
 import { type FollowedThread, type FollowedThreadPage, MAX_CHOSEN_THREADS, type ThreadState } from '../../protocol/threads.ts';
 import type { Queryable, Transaction } from '../client.ts';
 import { callerRow, refuseReader, type Standing, standingColumns, standingTables } from './access.ts';
+import { avatarOf } from './avatar-column.ts';
 import { wireTime } from './time.ts';
 
 /** A thread of a channel, for one caller. */
@@ -145,6 +146,7 @@ interface ListRow extends Omit<FollowedThread, 'root' | 'last_tpos' | 'read_tpos
   readonly handle: string;
   readonly display_name: string;
   readonly author_role: User['role'];
+  readonly avatar: User['avatar'];
   readonly [column: string]: unknown;
 }
 
@@ -152,7 +154,7 @@ interface ListRow extends Omit<FollowedThread, 'root' | 'last_tpos' | 'read_tpos
 export async function listThreads(db: Queryable, credentialId: string, { unread, before, limit }: ThreadsPage): Promise<Outcome<Omit<FollowedThreadPage, 'next_cursor'>>> {
   const rows = await db.execute<ListRow>(sql`
     SELECT p.thread_id, p.channel_id, p.reply_count, p.last_tpos, ${wireTime(sql`p.last_reply_at`)} AS last_reply_at, p.read_tpos, p.unread_replies,
-      m.author_id, m.text, ${wireTime(sql`m.created_at`)} AS created_at, ${wireTime(sql`m.deleted_at`)} AS deleted_at, a.handle, a.display_name, a.role AS author_role
+      m.author_id, m.text, ${wireTime(sql`m.created_at`)} AS created_at, ${wireTime(sql`m.deleted_at`)} AS deleted_at, a.handle, a.display_name, a.role AS author_role, ${avatarOf(sql`a`)} AS avatar
     FROM (${callerRow(credentialId)}) me
     LEFT JOIN LATERAL (
       SELECT o.*, n.unread_replies FROM (
@@ -183,5 +185,5 @@ function toFollowed({ channel_id, thread_id, author_id, text, created_at, delete
 }
 
 const authorsOf = (rows: readonly ListRow[]): User[] => [
-  ...new Map(rows.map(({ author_id: id, handle, display_name, author_role: role }) => [id, { id, handle, display_name, role }])).values(),
+  ...new Map(rows.map(({ author_id: id, handle, display_name, author_role: role, avatar }) => [id, { id, handle, display_name, role, avatar }])).values(),
 ];

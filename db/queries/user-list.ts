@@ -3,6 +3,7 @@ import type { User } from '../../protocol/api.ts';
 import type { Outcome } from '../../protocol/errors.ts';
 import type { Queryable } from '../client.ts';
 import { callerRow } from './access.ts';
+import { userColumns } from './avatar-column.ts';
 import { wireTime } from './time.ts';
 
 export interface ListedUser extends User {
@@ -13,7 +14,7 @@ export interface ListedUser extends User {
 
 type Row = { [K in keyof ListedUser]: ListedUser[K] };
 
-const columns: SQL = sql`u.id, u.handle, u.display_name, u.role, u.bot_owner_id IS NOT NULL AS is_bot, u.deactivated_at IS NOT NULL AS deactivated, ${wireTime(sql`u.created_at`)} AS created_at`;
+const columns: SQL = sql`${userColumns(sql`u`)}, u.bot_owner_id IS NOT NULL AS is_bot, u.deactivated_at IS NOT NULL AS deactivated, ${wireTime(sql`u.created_at`)} AS created_at`;
 
 /** Whom a guest knows of: those of their channels, and themselves. */
 const known = (which: SQL): SQL => sql`

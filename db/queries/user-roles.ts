@@ -1,6 +1,6 @@
 import { eq, sql } from 'drizzle-orm';
 import { uuidv7 } from 'uuidv7';
-import type { User } from '../../protocol/api.ts';
+import type { NamedUser, User } from '../../protocol/api.ts';
 import type { Outcome } from '../../protocol/errors.ts';
 import type { Transaction } from '../client.ts';
 import { users } from '../schema/tables.ts';
@@ -42,7 +42,7 @@ const recordRole = (tx: Transaction, { userId, actorId }: Pick<UserRequest, 'use
 type RoleChange = Pick<UserRequest, 'eventId' | 'actorId' | 'now' | 'traceparent'> & { readonly version: number };
 
 /** Whoever is given a role has a place here, invited or not. */
-export async function writeRole(tx: Transaction, { eventId: id, actorId: actor_id, now, traceparent, version: before }: RoleChange, user: User): Promise<User> {
+export async function writeRole<U extends NamedUser>(tx: Transaction, { eventId: id, actorId: actor_id, now, traceparent, version: before }: RoleChange, user: U): Promise<U> {
   const version = before + 1;
   await tx.update(users).set({ role: user.role, is_admitted: true, version: sql`${users.version} + 1` }).where(eq(users.id, user.id));
   await appendDirectoryEvent(tx, { type: 'user.updated', id, at: now.toISOString(), actor_id, user, version }, traceparent);

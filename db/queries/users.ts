@@ -1,21 +1,22 @@
 import { and, eq, sql, type SQL } from 'drizzle-orm';
 import { uuidv7 } from 'uuidv7';
-import type { Profile, User } from '../../protocol/api.ts';
+import type { Avatar, Profile, User } from '../../protocol/api.ts';
 import type { Outcome } from '../../protocol/errors.ts';
 import type { Queryable, Transaction } from '../client.ts';
 import { users } from '../schema/tables.ts';
 import { callerRow } from './access.ts';
+import { avatarOf, userColumns } from './avatar-column.ts';
 import { appendDirectoryEvent } from './directory-events.ts';
 import { isFormerHandle } from './handles.ts';
 
-const profile = { id: users.id, handle: users.handle, display_name: users.display_name, role: users.role };
+const profile = { id: users.id, handle: users.handle, display_name: users.display_name, role: users.role, avatar: sql<Avatar | null>`${avatarOf(sql`users`)}` };
 
 /** Columns of `Profile`, of the user `u`. */
-export const profileColumns: SQL = sql`u.id, u.handle, u.display_name, u.role, u.title, u.pronouns, u.time_zone, u.bot_owner_id IS NOT NULL AS is_bot,
+export const profileColumns: SQL = sql`${userColumns(sql`u`)}, u.title, u.pronouns, u.time_zone, u.bot_owner_id IS NOT NULL AS is_bot,
   u.deactivated_at IS NOT NULL AS deactivated, u.version`;
 
-export function toProfile({ id, handle, display_name, role, title, pronouns, time_zone, is_bot, deactivated, version }: Profile): Profile {
-  return { id, handle, display_name, role, title, pronouns, time_zone, is_bot, deactivated, version };
+export function toProfile({ id, handle, display_name, role, avatar, title, pronouns, time_zone, is_bot, deactivated, version }: Profile): Profile {
+  return { id, handle, display_name, role, avatar, title, pronouns, time_zone, is_bot, deactivated, version };
 }
 
 type ProfileRow = { [K in keyof Profile]: Profile[K] };
@@ -44,14 +45,14 @@ export const isSeenBy = (me: SQL, userId: SQL): SQL => sql`(${me}.role <> 'guest
 /** The caller's own profile, read through the credential. */
 export async function findMe(db: Queryable, credentialId: string): Promise<Outcome<User>> {
   const [me] = await db.execute<{ [K in keyof User]: User[K] }>(sql`
-    SELECT u.id, u.handle, u.display_name, u.role FROM (${callerRow(credentialId)}) me JOIN users u ON u.id = me.id`);
+    SELECT ${userColumns(sql`u`)} FROM (${callerRow(credentialId)}) me JOIN users u ON u.id = me.id`);
   return me ? { ok: { ...me } } : { problem: { code: 'unauthenticated' } };
 }
 
 /** Everybody the caller shares a channel with, the caller among them; at most `limit`. */
 export async function listCoMembers(db: Queryable, credentialId: string, limit: number): Promise<User[]> {
   const rows = await db.execute<{ [K in keyof User]: User[K] }>(sql`
-    SELECT u.id, u.handle, u.display_name, u.role FROM users u
+    SELECT ${userColumns(sql`u`)} FROM users u
     WHERE u.id IN (
       SELECT m.user_id FROM (${callerRow(credentialId)}) me JOIN members mine ON mine.user_id = me.id JOIN members m ON m.channel_id = mine.channel_id
       UNION SELECT me.id FROM (${callerRow(credentialId)}) me

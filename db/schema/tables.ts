@@ -24,6 +24,7 @@ export const users = pgTable('users', {
   time_zone: text(),
   is_self_named: boolean().notNull().default(false),
   is_admitted: boolean().notNull().default(true),
+  avatar_file_id: uuid(),
 });
 
 export const credentials = pgTable('credentials', {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { userSchema } from '../api.ts';
+import { namedUserSchema } from '../api.ts';
 import { directoryEventSchema } from '../directory-events.ts';
 import { problemSchema } from '../errors.ts';
 import { channelEventSchema } from '../events.ts';
@@ -82,7 +82,7 @@ const SHARED: Readonly<Record<string, z.ZodType>> = {
   Badge: badgeSchema,
   UserPresence: userPresenceSchema,
   CustomStatus: customStatusSchema,
-  User: userSchema,
+  User: namedUserSchema,
   File: fileSchema,
 };
 

@@ -143,4 +143,4 @@ export class Device {
 }
 
 const GONE = new Set(['The message is deleted', 'There is no such message in this channel']);
-const ME = { id: 'me', handle: 'me', display_name: 'Me', role: 'member' } as const;
+const ME = { id: 'me', handle: 'me', display_name: 'Me', role: 'member', avatar: null } as const;

@@ -154,4 +154,4 @@ export class InboxDevice {
   }
 }
 
-const ME = { id: 'me', handle: 'me', display_name: 'Me', role: 'member' } as const;
+const ME = { id: 'me', handle: 'me', display_name: 'Me', role: 'member', avatar: null } as const;

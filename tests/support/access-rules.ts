@@ -36,6 +36,8 @@ const NAMED: Readonly<Record<string, Rule>> = {
   'GET /v1/admin/reports/{id}': 'moderator',
   'POST /v1/admin/reports/{id}/resolve': 'moderator',
   'GET /v1/users/{id}': 'caller',
+  'GET /v1/users/{id}/avatar': 'caller',
+  'DELETE /v1/users/{id}/avatar': 'administrator',
 };
 
 /** Of somebody else's thing, too, where the caller's role is admin. */

@@ -4,7 +4,7 @@ import { ApiDocument } from './api-document.ts';
 import { type Exchange, faultsOf } from './contract.ts';
 
 const document = new ApiDocument(openapi);
-const USER = { id: '0190a1b2-0000-7000-8000-00000000000a', handle: 'ada', display_name: 'Ada', role: 'member', title: '', pronouns: '', time_zone: null, is_bot: false, deactivated: false, version: 1 };
+const USER = { id: '0190a1b2-0000-7000-8000-00000000000a', handle: 'ada', display_name: 'Ada', role: 'member', avatar: null, title: '', pronouns: '', time_zone: null, is_bot: false, deactivated: false, version: 1 };
 
 function exchange(changes: Partial<Omit<Exchange, 'headers'>> = {}, headers: Record<string, string | undefined> = {}): Exchange {
   const all: Record<string, string | undefined> = { 'content-type': 'application/json', 'x-request-id': 'a', ...headers };

@@ -55,6 +55,19 @@ export const drafted = (of: 'channel' | 'thread') => async (bed: Bed): Promise<E
   const draft = await bed.call(owner, 'PUT', `/v1/me/drafts/${names.id}${of === 'thread' ? `/${names.thread_id}` : ''}`, { text: 'a draft' });
   return { caller: owner, names, etag: `"${z.looseObject({ version: z.int() }).parse(draft).version}"` };
 };
+/** A file of a caller that may be their picture. */
+export async function picture(bed: Bed): Promise<{ caller: WorldUser; fileId: string }> {
+  const { id, owner: caller } = await bed.channel();
+  const { id: fileId } = await caller.api.upload(id, 'me.bin', new Blob(['me']));
+  await bed.world.sql`UPDATE files SET status = 'clean', thumbnails = '[{"size": 160, "width": 160, "height": 160}]' WHERE id = ${fileId}`;
+  return { caller, fileId };
+}
+/** Somebody who has one. */
+export async function pictured(bed: Bed): Promise<{ caller: WorldUser }> {
+  const { caller, fileId } = await picture(bed);
+  await caller.api.setAvatar(fileId);
+  return { caller };
+}
 export const user = (...before: string[]) => async (bed: Bed): Promise<Effective> => {
   const [caller, { id }] = [await bed.person('admin'), await bed.person()];
   for (const act of before) await bed.call(caller, 'POST', `/v1/admin/users/${id}/${act}`);

@@ -1,7 +1,7 @@
 import { uuidv7 } from 'uuidv7';
 import { z } from 'zod';
 import { type Bed, madeSchema } from './bed.ts';
-import { after, browser, drafted, type Effective, incoming, later, ofAdmin, ofMessage, ofOwner, others, own, report, reported, scheduled, settings, user, webhook } from './effective-requests.ts';
+import { after, browser, drafted, type Effective, incoming, later, ofAdmin, ofMessage, ofOwner, others, own, picture, pictured, report, reported, scheduled, settings, user, webhook } from './effective-requests.ts';
 
 export interface KeyedRoute {
   readonly prepare: (bed: Bed) => Promise<Effective>;
@@ -16,6 +16,16 @@ const [CHANNEL, MESSAGE, ADMIN] = ['/v1/channels/{id}', '/v1/channels/{id}/messa
 /** Every route of `/v1` with a key that counts, by name: how it takes effect. A new one has to be put here (`tests/repetitions.e2e.test.ts`). */
 export const KEYED_ROUTES: Readonly<Record<string, KeyedRoute>> = {
   'PATCH /v1/me': { prepare: settings('/v1/me'), other: { title: 'another' }, event: 'user.updated' },
+  'PUT /v1/me/avatar': {
+    prepare: async (bed) => {
+      const { caller, fileId } = await picture(bed);
+      return { caller, body: { file_id: fileId } };
+    },
+    other: { file_id: uuidv7() },
+    event: 'user.updated',
+  },
+  'DELETE /v1/me/avatar': { prepare: async (bed) => ({ caller: (await pictured(bed)).caller }), event: 'user.updated' },
+  'DELETE /v1/users/{id}/avatar': { prepare: async (bed) => ({ caller: await bed.person('admin'), names: { id: (await pictured(bed)).caller.id } }), event: 'user.updated' },
   'POST /v1/channels': { prepare: async (bed) => ({ caller: await bed.person(), body: { name: `made-${uuidv7()}` } }), other: { name: 'another' }, event: 'channel.created' },
   [`PATCH ${CHANNEL}`]: {
     prepare: async (bed) => {

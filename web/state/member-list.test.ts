@@ -6,7 +6,7 @@ import { MAX_LISTED, MemberList } from './member-list.ts';
 
 type Page = { data: Member[]; next_cursor: string | null };
 
-const member = (id: string, role: MemberRole = 'member'): Member => ({ user: { id, handle: id, display_name: id, role: 'member' }, role, joined_at: '2026-01-01T00:00:00.000Z' });
+const member = (id: string, role: MemberRole = 'member'): Member => ({ user: { id, handle: id, display_name: id, role: 'member', avatar: null }, role, joined_at: '2026-01-01T00:00:00.000Z' });
 const base = { seq: 1, id: 'e', at: '2026-01-01T00:00:00.000Z', actor_id: 'x' };
 const added = (user_id: string, role: MemberRole = 'member'): ChannelEvent => ({ ...base, type: 'member.added', user_id, role });
 const removed = (user_id: string): ChannelEvent => ({ ...base, type: 'member.removed', user_id });

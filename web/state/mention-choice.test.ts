@@ -4,7 +4,7 @@ import type { User } from '../../protocol/api.ts';
 import { begunMention, MentionChoice, peopleFor } from './mention-choice.ts';
 import { findMentions } from './mentions.ts';
 
-const user = (handle: string, display_name: string): User => ({ id: handle, handle, display_name, role: 'member' });
+const user = (handle: string, display_name: string): User => ({ id: handle, handle, display_name, role: 'member', avatar: null });
 const ann = user('ann', 'Ann Archer');
 const bob = user('bob', 'Bob Baker');
 const archie = user('archie', 'Zoe Archibald');

@@ -6,7 +6,7 @@ import { sharedLevelContract } from './shared-level.contract.ts';
 import { memoryLevel } from './memory-level.ts';
 import { type CacheLevel, L1_MS, ProfileCache, type SharedLevel } from './profile-cache.ts';
 
-const ada: Profile = { id: 'a', handle: 'ada', display_name: 'Ada', role: 'member', title: '', pronouns: '', time_zone: null, is_bot: false, deactivated: false, version: 1 };
+const ada: Profile = { id: 'a', handle: 'ada', display_name: 'Ada', role: 'member', avatar: null, title: '', pronouns: '', time_zone: null, is_bot: false, deactivated: false, version: 1 };
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 beforeEach(() => void vi.useFakeTimers());

@@ -9,7 +9,7 @@ export function sharedLevelContract(open: () => Promise<SharedLevel>): void {
   let ada: Profile;
   beforeEach(async () => {
     level = await open();
-    ada = { id: uuidv7(), handle: 'ada', display_name: 'Ada 東京', role: 'member', title: '', pronouns: '', time_zone: null, is_bot: false, deactivated: false, version: 1 };
+    ada = { id: uuidv7(), handle: 'ada', display_name: 'Ada 東京', role: 'member', avatar: null, title: '', pronouns: '', time_zone: null, is_bot: false, deactivated: false, version: 1 };
   });
 
   it('keeps a profile until it is forgotten', async () => {

@@ -77,6 +77,17 @@ export async function serveThumbnail(c: Context<AppEnv>, file: FileState, asked:
   return new Response(body, { headers: { ...GUARDED, ETag: etag, 'Content-Type': 'image/webp' } });
 }
 
+const WEEK_SECONDS = 604_800;
+
+/** A picture of a user is the smallest thumbnail of this size or more, else the largest. By an address that names the file it stays what it is, and browsers need not ask again. */
+export async function serveAvatar(c: Context<AppEnv>, file: FileState, { size, isNamed }: { readonly size: number; readonly isNamed: boolean }): Promise<Response> {
+  const chosen = file.thumbnails.find((thumbnail) => thumbnail.size >= size) ?? file.thumbnails.at(-1);
+  if (!chosen) throw new ProblemError({ code: 'not_found' });
+  const answer = await serveThumbnail(c, file, String(chosen.size));
+  if (isNamed) answer.headers.set('Cache-Control', `private, max-age=${WEEK_SECONDS}, immutable`);
+  return answer;
+}
+
 async function open(c: Context<AppEnv>, key: string, range: Range | null): Promise<ReadableStream | null> {
   // The framework answers a HEAD by its GET, and throws the body away.
   if (c.req.raw.method === 'HEAD') return null;

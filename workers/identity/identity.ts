@@ -1,12 +1,12 @@
 import type { Actor } from '../../durable-objects/sockets/actor-api.ts';
 import type { FoundCredential } from '../../db/queries/credentials.ts';
-import type { User } from '../../protocol/api.ts';
+import type { NamedUser } from '../../protocol/api.ts';
 import type { Scope } from '../../protocol/scopes.ts';
 
 /** Who makes a request. */
 export interface Identity {
   readonly actor: Actor;
-  readonly user: User;
+  readonly user: NamedUser;
   readonly kind: FoundCredential['kind'];
   readonly scopes: ReadonlySet<string>;
 }

@@ -1,5 +1,5 @@
 const AT = '2026-11-26T10:00:00.000Z';
-const ADA = { id: '0190a1b2-0000-7000-8000-00000000000a', handle: 'ada', display_name: 'Ada Lovelace', role: 'member' };
+const ADA = { id: '0190a1b2-0000-7000-8000-00000000000a', handle: 'ada', display_name: 'Ada Lovelace', role: 'member', avatar: null };
 const CHANNEL = { id: '0190a1b2-0000-7000-8000-00000000000c', kind: 'public', name: 'engine', topic: 'What it weaves', purpose: '', created_at: AT, archived_at: null, version: 1, my_role: 'owner' };
 const MEMBER = { user: ADA, role: 'member', joined_at: AT };
 const FILE = {
@@ -14,7 +14,7 @@ const CREDENTIAL = {
   id: '0190a1b2-0000-7000-8000-0000000000c1', kind: 'personal', name: 'deploy script', scopes: ['messages:read', 'messages:write'], created_at: AT, last_used_at: null,
   expires_at: '2026-12-26T10:00:00.000Z', current: false,
 };
-const BOT = { user: { id: '0190a1b2-0000-7000-8000-0000000000b1', handle: 'deploy', display_name: 'Deploy bot', role: 'member' }, owner_id: ADA.id, deactivated: false };
+const BOT = { user: { id: '0190a1b2-0000-7000-8000-0000000000b1', handle: 'deploy', display_name: 'Deploy bot', role: 'member', avatar: null }, owner_id: ADA.id, deactivated: false };
 const LETTER = {
   id: '0190a1b2-0000-7000-8000-0000000000d1', status: 'pending', stage: 'consumer', group: 'search-indexer', topic: 'message.events', partition: 3, offset: '1042', key: CHANNEL.id,
   value_bytes: 412, error_class: 'ZodError', error_message: 'text must be a string', attempts: 4, first_failed_at: AT, last_failed_at: AT, edited: false, version: 1,
@@ -83,6 +83,7 @@ export const BODIES: Readonly<Record<string, unknown>> = {
   'getFilesByIdContent 200': 'the bytes of the file',
   'getFilesByIdContent 206': 'the bytes',
   'getFilesByIdThumbnailsBySize 200': 'the bytes of the picture',
+  'getUsersByIdAvatar 200': 'the bytes of the picture',
   'putChannelsByIdReadState body': { read_pos: 7 },
   'putChannelsByIdReadState 200': { read_pos: 7 },
   'postHooksIncomingByToken body application/x-www-form-urlencoded': { payload: '{"text":"the build is green"}' },

@@ -29,6 +29,8 @@ const hasKey = (operation: Operation): boolean => takes(operation, 'idempotency-
 /** Besides what is at a path where a change takes `If-Match`: whose answers carry an `ETag`, of what they made or changed or of a content. */
 const ALSO_TAGGED = new Set([
   'get /v1/users/{id}',
+  'get /v1/users/{id}/avatar',
+  'put /v1/me/avatar',
   'get /v1/files/{id}/content',
   'get /v1/files/{id}/thumbnails/{size}',
   'post /v1/webhooks',

@@ -76,7 +76,9 @@ export function adminRoutes(services: Pick<Services, 'profiles' | 'redisBreaker'
   });
 
   app.openapi(redact, async (c) => {
-    await changeUser(c, c.req.valid('param').id, requestRedaction);
+    const { id } = c.req.valid('param');
+    await changeUser(c, id, requestRedaction);
+    await forgetProfile(c, services, id);
     return c.body(null, 202);
   });
 

@@ -11,7 +11,7 @@ import { newInvitationSchema } from '../../protocol/invitations.ts';
 import { webhookWithSecretSchema } from '../../protocol/webhooks.ts';
 import { workspaceSettingsSchema } from '../../protocol/workspace.ts';
 import { type Answer, bodyOf, type Caller, drained, expectProblem, fetchApi, newCaller, newChannel, newToken, onPostgres, send } from '../api-fixture.ts';
-import { newFile } from '../file-fixture.ts';
+import { newFile, pictured } from '../file-fixture.ts';
 
 /** Makes what is to be changed, then the one request that changes it. */
 type Change = () => Promise<Answer>;
@@ -84,6 +84,11 @@ const CHANGES: Record<AuditedRoute, Change> = {
   'POST /v1/admin/users/{id}/deactivate': async () => admin.call('POST', `/v1/admin/users/${(await newCaller()).user.id}/deactivate`),
   'POST /v1/admin/users/{id}/reactivate': async () => admin.call('POST', `${await deactivated()}/reactivate`),
   'POST /v1/admin/users/{id}/redact': async () => admin.call('POST', `${await deactivated()}/redact`),
+  'DELETE /v1/users/{id}/avatar': async () => {
+    const who = await newCaller();
+    await pictured(who, (await newChannel(who)).id);
+    return admin.call('DELETE', `/v1/users/${who.user.id}/avatar`);
+  },
   'PUT /v1/admin/users/{id}/role': async () => admin.call('PUT', `/v1/admin/users/${(await newCaller()).user.id}/role`, { role: 'moderator' }),
   'PATCH /v1/admin/settings': async () => {
     const { version } = bodyOf(await admin.call('GET', '/v1/admin/settings'), 200, workspaceSettingsSchema);

@@ -17,8 +17,8 @@ const LIST = 'direct channels';
 const [ADA, BOB] = ['019abcde-0000-7000-8000-00000000000a', '019abcde-0000-7000-8000-00000000000b'];
 const EXAMPLE: DirectChannel = { id: '019abcde-0000-7000-8000-0000000000c2', kind: 'direct', user_ids: [ADA, BOB], created_at: '2026-11-23T10:00:00.000Z' };
 const USERS = [
-  { id: ADA, handle: 'ada', display_name: 'Ada Lovelace', role: 'member' as const },
-  { id: BOB, handle: 'bob', display_name: 'Bob', role: 'member' as const },
+  { id: ADA, handle: 'ada', display_name: 'Ada Lovelace', role: 'member' as const, avatar: null },
+  { id: BOB, handle: 'bob', display_name: 'Bob', role: 'member' as const, avatar: null },
 ];
 
 const open = apiRoute({ scope: 'channels:write', limit: 'send' }, PATH, {

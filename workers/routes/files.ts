@@ -6,6 +6,7 @@ import { filePageSchema } from '../../protocol/api.ts';
 import { fileNameSchema, fileSchema, type FileState } from '../../protocol/files.ts';
 import { idSchema } from '../../protocol/primitives.ts';
 import { apiRoute, channelParams, json, keyHeader, problemAnswer } from '../api-route.ts';
+import { forgetProfile } from '../cache/forget-profile.ts';
 import { answered, writeDirectory } from '../directory.ts';
 import type { App, AppEnv } from '../env.ts';
 import { serveContent, serveThumbnail } from '../files/content.ts';
@@ -15,6 +16,7 @@ import { listingOf } from '../listing.ts';
 import { cursorSchema, decodeId, encodeCursor, limitSchema } from '../paging.ts';
 import { withPostgres } from '../postgres.ts';
 import { unwrap } from '../problems.ts';
+import type { Services } from '../services.ts';
 import { traceparentOf } from '../traceparent.ts';
 
 const READ = { scope: 'messages:read', limit: 'read' } as const;
@@ -93,7 +95,7 @@ const GONE = { body: z.null(), statuses: [204] as const };
 const findHere = async (c: Context<AppEnv>, fileId: string): Promise<FileState> =>
   unwrap(await withPostgres(c, (db) => findFile(db, c.get('identity').actor.credential_id, fileId)));
 
-export function fileRoutes(): App {
+export function fileRoutes(services: Pick<Services, 'profiles' | 'redisBreaker'>): App {
   const app = new OpenAPIHono<AppEnv>();
 
   app.openapi(upload, async (c) => {
@@ -125,7 +127,14 @@ export function fileRoutes(): App {
   app.openapi(remove, async (c) => {
     const { id: fileId } = c.req.valid('param');
     const request = { credentialId: c.get('identity').actor.credential_id, fileId, eventId: uuidv7(), traceparent: traceparentOf(c.req.raw.headers) };
-    await writeDirectory(c, GONE, async (tx, now) => answered(204, await deleteFile(tx, { ...request, now }), () => null));
+    let uploaderId: string | null = null;
+    await writeDirectory(c, GONE, async (tx, now) => {
+      const deleted = await deleteFile(tx, { ...request, now });
+      if ('ok' in deleted) uploaderId = deleted.ok.uploader_id;
+      return answered(204, deleted, () => null);
+    });
+    // It may have been their picture.
+    if (uploaderId !== null) await forgetProfile(c, services, uploaderId);
     // At once where that is possible; the fleet does it in any case.
     c.executionCtx.waitUntil(removeObjects(c.env.FILES, fileId).catch(() => {}));
     return c.body(null, 204);

@@ -29,7 +29,7 @@ const LIFE_MS = 36_525 * 86_400_000;
 const example: NewIncomingWebhook = {
   id: '019ac0de-0000-7000-8000-0000000000aa',
   channel_id: '019ac0de-0000-7000-8000-00000000000b',
-  bot: { id: '019ac0de-0000-7000-8000-0000000000ab', handle: 'hook-0000000000aa', display_name: 'Deployments', role: 'member' },
+  bot: { id: '019ac0de-0000-7000-8000-0000000000ab', handle: 'hook-0000000000aa', display_name: 'Deployments', role: 'member', avatar: null },
   created_by: '019ac0de-0000-7000-8000-00000000000d',
   created_at: '2026-11-26T12:00:00.000Z',
   rotated_at: null,

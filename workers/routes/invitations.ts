@@ -35,7 +35,7 @@ const EXAMPLE: Invitation = {
   expires_at: '2026-11-30T10:00:00.000Z',
   revoked_at: null,
 };
-const ACCEPTED: Acceptance = { user: { id: '019abcde-0000-7000-8000-00000000000b', handle: 'bob', display_name: 'Bob', role: 'guest' }, channel_ids: [CHANNEL] };
+const ACCEPTED: Acceptance = { user: { id: '019abcde-0000-7000-8000-00000000000b', handle: 'bob', display_name: 'Bob', role: 'guest', avatar: null }, channel_ids: [CHANNEL] };
 const TOKEN = 'colink_inv_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA';
 
 const create = apiRoute({ scope: 'channels:write', limit: 'send' }, PATH, {

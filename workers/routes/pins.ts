@@ -24,7 +24,7 @@ const PAGE: PinPage = {
       pinned: { at: AT, by: ADA },
     },
   ],
-  epoch: 1, as_of_seq: 11, next_cursor: null, users: [{ id: ADA, handle: 'ada', display_name: 'Ada', role: 'member' }],
+  epoch: 1, as_of_seq: 11, next_cursor: null, users: [{ id: ADA, handle: 'ada', display_name: 'Ada', role: 'member', avatar: null }],
 };
 
 const list = apiRoute({ scope: 'messages:read', limit: 'read' }, '/v1/channels/{id}/pins', {

@@ -27,7 +27,7 @@ const PAGE: SavedPage = {
       },
     },
   ],
-  version: 3, next_cursor: null, users: [{ id: ADA, handle: 'ada', display_name: 'Ada', role: 'member' }],
+  version: 3, next_cursor: null, users: [{ id: ADA, handle: 'ada', display_name: 'Ada', role: 'member', avatar: null }],
 };
 
 const list = apiRoute({ scope: 'messages:read', limit: 'read' }, '/v1/me/saved', {

@@ -23,7 +23,7 @@ const reading = { scope: 'messages:read', limit: 'read' } as const;
 const stateExample: ThreadState = {
   channel_id: '019ac0de-0000-7000-8000-00000000000b', thread_id: '019ac0de-0000-7000-8000-00000000000e', following: true, followers: 3, reply_count: 5, last_tpos: 6, read_tpos: 4, unread_replies: 1,
 };
-const author = { id: '019ac0de-0000-7000-8000-00000000000d', handle: 'ada', display_name: 'Ada', role: 'member' } as const;
+const author = { id: '019ac0de-0000-7000-8000-00000000000d', handle: 'ada', display_name: 'Ada', role: 'member', avatar: null } as const;
 const { following: _, followers: __, ...counters } = stateExample;
 const threadExample: FollowedThread = {
   ...counters, root: { author_id: author.id, text: 'Where shall we eat?', created_at: '2026-11-26T11:58:00.000Z', deleted_at: null }, last_reply_at: '2026-11-26T12:00:29.512Z',

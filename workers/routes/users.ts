@@ -25,6 +25,7 @@ export const PROFILE_EXAMPLE: Profile = {
   handle: 'ada',
   display_name: 'Ada Lovelace',
   role: 'member',
+  avatar: { file_id: '019abcde-0000-7000-8000-0000000000f1', url: '/v1/users/019abcde-0000-7000-8000-00000000000a/avatar?v=019abcde-0000-7000-8000-0000000000f1' },
   title: 'Countess of computing',
   pronouns: 'she/her',
   time_zone: 'Europe/London',

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import type { fileSearchPageSchema, peopleSearchPageSchema, searchPageSchema } from '../../protocol/api.ts';
 
-const ADA = { id: '0190a1b2-0000-7000-8000-00000000000a', handle: 'ada', display_name: 'Ada Lovelace', role: 'member' } as const;
+const ADA = { id: '0190a1b2-0000-7000-8000-00000000000a', handle: 'ada', display_name: 'Ada Lovelace', role: 'member', avatar: null } as const;
 const CHANNEL = '0190a1b2-0000-7000-8000-00000000000c';
 const LAG = { events: 0, seconds: 0 };
 

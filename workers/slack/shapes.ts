@@ -86,8 +86,14 @@ export function slackDirect({ id, user_ids, created_at }: DirectChannel, me: str
   return { ...common, name, name_normalized: name, is_channel: false, is_group: false, is_im: false, is_mpim: true, is_private: true, is_member: true, topic: told, purpose: told };
 }
 
-/** A user as Slack has it. */
-export function slackUser({ id, handle, display_name, role, is_bot, deactivated, created_at }: ListedUser): Readonly<Record<string, unknown>> {
+/** Slack's names of sizes, in pixels, up to that of the picture we have of each. They are as large as that, and not cut to a square. */
+const IMAGES = [[[24, 32, 48, 72], '160'], [[192, 512], '480']] as const;
+
+const imagesOf = (avatar: User['avatar'], origin: string): Readonly<Record<string, string>> =>
+  avatar === null ? {} : Object.fromEntries(IMAGES.flatMap(([names, size]) => names.map((name) => [`image_${name}`, `${origin}${avatar.url}&size=${size}`])));
+
+/** A user as Slack has it. `origin`: of this server, where pictures are. They ask for the token as everything does. */
+export function slackUser({ id, handle, display_name, avatar, role, is_bot, deactivated, created_at }: ListedUser, origin: string): Readonly<Record<string, unknown>> {
   return {
     id,
     team_id: TEAM_ID,
@@ -102,6 +108,6 @@ export function slackUser({ id, handle, display_name, role, is_bot, deactivated,
     is_restricted: role === 'guest',
     is_ultra_restricted: false,
     updated: seconds(created_at),
-    profile: { team: TEAM_ID, real_name: display_name, real_name_normalized: display_name, display_name, display_name_normalized: display_name },
+    profile: { team: TEAM_ID, real_name: display_name, real_name_normalized: display_name, display_name, display_name_normalized: display_name, ...imagesOf(avatar, origin) },
   };
 }

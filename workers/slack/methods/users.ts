@@ -5,13 +5,15 @@ import { decodeId, encodeCursor } from '../../paging.ts';
 import { unwrap } from '../../problems.ts';
 import { flagArgument, limitArgument, textArgument } from '../arguments.ts';
 import { SlackError } from '../errors.ts';
-import { method, nextCursor } from '../method.ts';
+import { type Call, method, nextCursor } from '../method.ts';
 import { slackUser, TEAM_ID } from '../shapes.ts';
 import { mine } from './conversations.ts';
 
 const READ = { scope: 'channels:read', limit: 'read' } as const;
 const LIST = 'slack users';
 const FIRST = '00000000-0000-0000-0000-000000000000';
+
+const originOf = ({ c }: Call): string => new URL(c.req.url).origin;
 
 /** Of any token: it asks whose it is. */
 const authTest = method({
@@ -33,7 +35,7 @@ const list = method({
     const found = unwrap(await call.read((db, credentialId) => listUsers(db, credentialId, { after, limit: limit + 1 })));
     const page = found.slice(0, limit);
     const last = found.length > limit ? page.at(-1) : undefined;
-    return { members: page.map(slackUser), cache_ts: Math.floor(Date.now() / 1_000), ...nextCursor(last === undefined ? null : encodeCursor(LIST, last.id)) };
+    return { members: page.map((user) => slackUser(user, originOf(call))), cache_ts: Math.floor(Date.now() / 1_000), ...nextCursor(last === undefined ? null : encodeCursor(LIST, last.id)) };
   },
 });
 
@@ -43,7 +45,7 @@ const info = method({
   args: z.object({ user: textArgument, include_locale: flagArgument.optional() }),
   async run(call, { user }) {
     if (!idSchema.safeParse(user).success) throw new SlackError('user_not_found');
-    return { user: slackUser(unwrap(await call.read((db, credentialId) => findListedUser(db, credentialId, user)))) };
+    return { user: slackUser(unwrap(await call.read((db, credentialId) => findListedUser(db, credentialId, user))), originOf(call)) };
   },
 });
 
