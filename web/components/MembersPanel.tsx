@@ -9,7 +9,7 @@ import { type ListedMember, type MemberGroup, groupMembers } from '../state/memb
 import { MAX_LISTED } from '../state/member-list.ts';
 import { attempt } from '../state/notices.ts';
 import { closePanel } from '../state/side-panel.ts';
-import { displayName, user } from '../state/users.ts';
+import { displayName, pictureOf, user } from '../state/users.ts';
 import { Avatar } from './Avatar.tsx';
 import { Icon } from './Icon.tsx';
 import { IconButton } from './IconButton.tsx';
@@ -99,7 +99,7 @@ function Listed({ member: { id, name, role, state, status } }: { member: ListedM
   const handle = user(id).value?.handle;
   return (
     <li class={`member ${state ?? ''}`} title={handle && `@${handle}`}>
-      <Avatar name={name} colourKey={id} presence={state ?? undefined} />
+      <Avatar name={name} colourKey={id} picture={pictureOf(id)} presence={state ?? undefined} />
       <div class="member-text">
         <p class="member-name">
           <span class="ellipsis">{name}</span>

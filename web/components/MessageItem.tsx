@@ -7,7 +7,7 @@ import { mentions } from '../state/mentions.ts';
 import { openThread } from '../state/navigation.ts';
 import { activeRow } from '../state/active-row.ts';
 import { authorKey, dayOf, saidAt } from '../state/rows.ts';
-import { displayName } from '../state/users.ts';
+import { displayName, pictureOf } from '../state/users.ts';
 import { Attachments } from './Attachments.tsx';
 import { Avatar } from './Avatar.tsx';
 import { EditForm } from './EditForm.tsx';
@@ -75,7 +75,7 @@ function MessageFrame({ store, message, name, isGrouped, children }: FrameProps)
   );
   return (
     <>
-      <div class="gutter">{isGrouped ? time : <Avatar name={name} colourKey={authorKey(message)} presence={author?.state} />}</div>
+      <div class="gutter">{isGrouped ? time : <Avatar name={name} colourKey={authorKey(message)} picture={message.origin ? null : pictureOf(message.author_id)} presence={author?.state} />}</div>
       <div class="content">
         {!isGrouped && (
           <div class="heading">

@@ -19,7 +19,7 @@ export function PendingItem({ rowKey, entry, isGrouped, store }: Props) {
   const state = entry.state === 'sending' && store.connection.value.name !== 'open' ? 'queued' : entry.state;
   return (
     <article class={`message pending ${isGrouped ? 'grouped' : ''} ${state}`} data-key={rowKey} aria-label={`You, ${inWords(state)}`}>
-      <div class="gutter">{!isGrouped && user && <Avatar name={user.display_name} colourKey={user.id} />}</div>
+      <div class="gutter">{!isGrouped && user && <Avatar name={user.display_name} colourKey={user.id} picture={user.avatar} />}</div>
       <div class="content">
         {!isGrouped && (
           <div class="heading">

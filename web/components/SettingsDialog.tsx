@@ -8,6 +8,7 @@ import { AppearanceFields } from './AppearanceFields.tsx';
 import { FormEnd } from './FormEnd.tsx';
 import { Modal } from './Modal.tsx';
 import { NotificationFields } from './NotificationFields.tsx';
+import { PictureField } from './PictureField.tsx';
 import { SessionList } from './SessionList.tsx';
 import { ZoneSelect } from './ZoneSelect.tsx';
 
@@ -52,6 +53,7 @@ function Fields({ form }: { form: SettingsForm }) {
     <form class="form" aria-busy={isSaving.value} onSubmit={(event) => void save(event)}>
       <fieldset>
         <legend>Profile</legend>
+        <PictureField change={form.picture} />
         <Line label="Displayed name" max={MAX_DISPLAY_NAME} value={form.name} isFirst />
         <Line label="Title" max={MAX_TITLE} value={form.title} />
         <Line label="Pronouns" max={MAX_PRONOUNS} value={form.pronouns} />

@@ -147,7 +147,7 @@ function Me() {
   return (
     <footer class="me">
       <button type="button" class="me-button" title={`@${user.handle}: set your status`} onClick={() => (dialog.value = 'status')}>
-        <Avatar name={user.display_name} colourKey={user.id} presence={shownAs()} />
+        <Avatar name={user.display_name} colourKey={user.id} picture={user.avatar} presence={shownAs()} />
         <span class="me-text">
           <span class="me-name">
             {user.display_name}

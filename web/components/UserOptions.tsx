@@ -20,7 +20,7 @@ export function UserOptions({ id, label, class: extra, users, at, onTake, note =
     <ul class={`user-options ${extra}`} role="listbox" id={id} aria-label={label} onMouseDown={(event) => event.preventDefault()}>
       {users.map((user, i) => (
         <li key={user.id} role="option" id={`${id}-${i}`} aria-selected={i === at} onClick={() => onTake(user)}>
-          <Avatar name={user.display_name} colourKey={user.id} />
+          <Avatar name={user.display_name} colourKey={user.id} picture={user.avatar} />
           <bdi class="ellipsis">{user.display_name}</bdi>
           <span class="user-note ellipsis">{note(user)}</span>
         </li>

@@ -7,6 +7,7 @@ import { refresh } from './account.ts';
 import { showAs } from './appearance.ts';
 import { ZONE } from './dates.ts';
 import { clockOf, minuteOf } from './day-clock.ts';
+import { PictureChange } from './picture.ts';
 import { api } from './platform.ts';
 import { refusalOf } from './reason.ts';
 import { StoredPart } from './stored-part.ts';
@@ -91,6 +92,8 @@ export class SettingsForm {
     },
     body: (): UserSettingsBody => ({ theme: this.theme.peek(), time_format: this.timeFormat.peek() }),
   });
+
+  readonly picture = new PictureChange((profile) => this.#profile.moved(profile));
 
   /** Rejects where one of them cannot be read. */
   async read(): Promise<void> {

@@ -59,3 +59,18 @@ it('what is refused otherwise stays in the fields, to be saved again', async () 
   isAway = false;
   expect([field, await part.save(), server]).toEqual(['coffee', true, { version: 4, word: 'coffee' }]);
 });
+
+it('a version that came of another part\'s change is taken, and what is being written stays; what came between is still told', async () => {
+  await part.read();
+  server = { version: 4, word: 'tea' };
+  part.moved({ ...server });
+  field = 'coffee';
+  server = { version: 5, word: 'tea' };
+  part.moved({ ...server });
+  expect([field, await part.save(), server]).toEqual(['coffee', true, { version: 6, word: 'coffee' }]);
+  field = 'milk';
+  server = { version: 8, word: 'cocoa' };
+  part.moved({ ...server });
+  await expect(part.save()).rejects.toThrow(StaleError);
+  expect(field).toBe('cocoa');
+});

@@ -44,6 +44,12 @@ export class StoredPart<Stored extends { readonly version: number }, Body> {
     }
   }
 
+  /** What is stored has another version, by a change of something that no field shows: what is being written stays. */
+  moved(stored: Stored): void {
+    if (JSON.stringify(this.#ports.body()) === this.#stored) this.#take(stored);
+    else if (stored.version === this.#version + 1) this.#version = stored.version;
+  }
+
   #take(stored: Stored): void {
     this.#ports.show(stored);
     this.#version = stored.version;

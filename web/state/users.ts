@@ -1,6 +1,6 @@
 import { type Signal, signal } from '@preact/signals';
 import { retrying } from '../../client/backoff.ts';
-import type { User } from '../../protocol/api.ts';
+import type { Avatar, User } from '../../protocol/api.ts';
 import { api, ports } from './platform.ts';
 
 /** Those whose handle is known, by handle. */
@@ -32,6 +32,9 @@ export function learnUsers(users: readonly User[]): void {
 export const userByHandle = (handle: string): User | undefined => handles.value.get(handle);
 
 export const displayName = (id: string): string => user(id).value?.display_name ?? 'Someone';
+
+/** Theirs, null until they are known. */
+export const pictureOf = (id: string): Avatar | null => user(id).value?.avatar ?? null;
 
 async function fetchUser(id: string): Promise<void> {
   try {
