@@ -14,5 +14,5 @@ it('a replica is known to the Worker alone, and there to the one piece that judg
 });
 
 it('what may come from a replica are reads of pages, by three routes; each is asked again of the primary', () => {
-  expect(naming(/\breadNear\(c/)).toEqual(['workers/routes/channels.ts', 'workers/routes/history.ts', 'workers/routes/search.ts']);
+  expect(naming(/\breadNear\(\s*c\b/)).toEqual(['workers/routes/channels.ts', 'workers/routes/history.ts', 'workers/routes/search.ts']);
 });
