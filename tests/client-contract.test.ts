@@ -97,7 +97,7 @@ const CALLS: { readonly [K in Asking]: readonly [answer: Answer<Told<K>>, ask: A
   saved: [savedPageSchema, (api) => api.saved('c')],
   place: [messagePlaceSchema, (api) => api.place(ID)],
   pins: [pinPageSchema, (api) => api.pins(ID, 'c')],
-  upload: [fileSchema, (api) => api.upload(ID, 'a.txt', new Blob(['a']), KEY)],
+  upload: [fileSchema, (api) => api.upload(ID, 'a.txt', new Blob(['a'], { type: 'text/plain' }), KEY)],
   file: [fileSchema, (api) => api.file(ID)],
   files: [filePageSchema, (api) => api.files(ID, 'c')],
   removeFile: [null, (api) => api.removeFile(ID)],
@@ -160,7 +160,7 @@ async function faultsOfRequest(operation: Operation, request: Request): Promise<
   const type = request.headers.get('content-type') ?? '';
   const body = await request.text();
   if (type === '' && operation.requestBody === undefined) return faults;
-  if (operation.requestBody?.content[type] === undefined) return [...faults, `a body of type ${type} is not described`];
+  if (operation.requestBody?.content[type] === undefined && operation.requestBody?.content['*/*'] === undefined) return [...faults, `a body of type ${type} is not described`];
   return type === 'application/json' ? [...faults, ...document.faults(pointerTo(...placeOf(operation), 'requestBody', 'content', type, 'schema'), JSON.parse(body))] : faults;
 }
 

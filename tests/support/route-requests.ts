@@ -12,7 +12,8 @@ const BODIES: Readonly<Record<string, object>> = {
   'POST /v1/me/revoke-others': { tokens: false },
 };
 
-const examples = new Map(document.bodies.filter(({ name }) => name.endsWith(' body')).map((body) => [body.name.slice(0, -' body'.length), { type: body.type, example: document.exampleOf(body) }]));
+// `*/*` is no type that a request could say.
+const examples = new Map(document.bodies.filter(({ name, type }) => name.endsWith(' body') && type !== '*/*').map((body) => [body.name.slice(0, -' body'.length), { type: body.type, example: document.exampleOf(body) }]));
 
 /** What a request names: values of parameters of path and query, by name. */
 export type Names = Readonly<Record<string, string>>;

@@ -35,7 +35,7 @@ const upload = apiRoute({ ...WRITE, readsBody: true }, '/v1/files', {
       channel_id: idSchema.meta({ description: 'The channel whose members will see it' }),
       name: fileNameSchema.meta({ description: 'The name of the file, without a path', example: 'engine.png' }),
     }),
-    body: { content: { 'application/octet-stream': { schema: bytes.openapi({ minLength: 1 }) } }, required: true, description: 'The content, with its Content-Length' },
+    body: { content: { 'application/octet-stream': { schema: bytes.openapi({ minLength: 1 }) }, '*/*': { schema: bytes.openapi({ minLength: 1 }) } }, required: true, description: 'The content, with its Content-Length' },
   },
   responses: {
     201: json(fileSchema, 'The file is stored, and will be scanned'),
