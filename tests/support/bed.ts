@@ -52,7 +52,7 @@ export class Bed {
     return answer.text === '' ? null : JSON.parse(answer.text);
   }
 
-  async idOf(caller: WorldUser, path: string, body: object): Promise<string> {
+  async idOf(caller: WorldUser, path: string, body?: object): Promise<string> {
     return madeSchema.parse(await this.call(caller, 'POST', path, body)).id;
   }
 

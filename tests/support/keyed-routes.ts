@@ -270,7 +270,7 @@ export const KEYED_ROUTES: Readonly<Record<string, KeyedRoute>> = {
   'POST /v1/webhooks/{id}/deliveries/{delivery_id}/replay': {
     prepare: async (bed) => {
       const { caller, names } = await webhook(bed);
-      return { caller, names: { ...names, delivery_id: await bed.idOf(caller, `/v1/webhooks/${names.id}/test`, {}) } };
+      return { caller, names: { ...names, delivery_id: await bed.idOf(caller, `/v1/webhooks/${names.id}/test`) } };
     },
     event: null,
   },

@@ -1,5 +1,6 @@
 import { request } from 'node:http';
 import { note } from './contract-notes.ts';
+import { detourOf } from './detour.ts';
 import { type ProblemDocument, problemSchema } from '../../protocol/errors.ts';
 
 export interface RawRequest {
@@ -18,9 +19,12 @@ export interface RawResponse {
 
 /** One request on a connection of its own, answered or given up within 10 s. */
 export function rawRequest(baseUrl: string, { method, path, headers, body }: RawRequest): Promise<RawResponse> {
-  const { hostname, port } = new URL(baseUrl);
+  const target = new URL(baseUrl);
+  const detour = detourOf(target);
+  const { hostname, port } = detour === null ? target : new URL(`http://${detour.authority}`);
+  const all = { ...headers, ...(detour !== null && Object.fromEntries([detour.header])) };
   return new Promise((resolve, reject) => {
-    const sent = request({ hostname, port, method, path, headers: { ...headers }, agent: false, timeout: 10_000 }, (response) => {
+    const sent = request({ hostname, port, method, path, headers: all, agent: false, timeout: 10_000 }, (response) => {
       let text = '';
       response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
       response.on('end', () => {

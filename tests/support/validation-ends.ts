@@ -1,0 +1,194 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { buffer } from 'node:stream/consumers';
+import { TARGET_HEADER } from './detour.ts';
+import type { Judged } from './validation-count.ts';
+
+const EXCHANGE_HEADER = 'x-colink-exchange';
+/** What is a matter of a connection, or of an end: the proxy's connections have their own. */
+const NOT_FOR_PROXY = new Set(['host', 'connection', 'keep-alive', 'upgrade', 'transfer-encoding', 'content-length', 'expect', 'te', 'trailer', TARGET_HEADER]);
+const forProxy = (headers: IncomingMessage['headers']): IncomingMessage['headers'] => Object.fromEntries(Object.entries(headers).filter(([name]) => !NOT_FOR_PROXY.has(name)));
+/** Prism takes bodies up to 10 MB. One that is said to be longer may never come. */
+const MAX_BODY_BYTES = 8 * 1024 * 1024;
+const VERDICT_TIMEOUT_MS = 30_000;
+const JSON_TYPE = /^application\/(?:[\w.-]+\+)?json\b/i;
+
+interface Answer {
+  readonly status: number;
+  readonly reason: string;
+  readonly rawHeaders: readonly string[];
+  readonly headers: IncomingMessage['headers'];
+  readonly body: Buffer;
+}
+
+/** A request as a test sent it, which is asked of the Worker once, whoever wants the answer. */
+class Exchange {
+  readonly method: string;
+  readonly path: string;
+  readonly headers: IncomingMessage['headers'];
+  readonly body: Buffer;
+  readonly #target: string;
+  readonly #rawHeaders: string[];
+  readonly #gaveUp = new AbortController();
+  readonly #asked = Promise.withResolvers<void>();
+  #answer: Promise<Answer> | undefined;
+
+  constructor(target: string, { method = '', url = '', headers }: IncomingMessage, rawHeaders: string[], body: Buffer) {
+    [this.#target, this.method, this.path, this.headers, this.#rawHeaders, this.body] = [target, method, url, headers, rawHeaders, body];
+  }
+
+  /** Resolves when somebody asks for the answer. */
+  get asked(): Promise<void> {
+    return this.#asked.promise;
+  }
+
+  get isAsked(): boolean {
+    return this.#answer !== undefined;
+  }
+
+  answer(): Promise<Answer> {
+    this.#asked.resolve();
+    return (this.#answer ??= this.#ask());
+  }
+
+  giveUp(): void {
+    this.#gaveUp.abort();
+  }
+
+  async #ask(): Promise<Answer> {
+    const { hostname, port } = new URL(`http://${this.#target}`);
+    const sent = request({ hostname, port, method: this.method, path: this.path, headers: this.#rawHeaders, agent: false, signal: this.#gaveUp.signal });
+    sent.end(this.body);
+    const [response] = (await once(sent, 'response')) as [IncomingMessage];
+    return { status: response.statusCode ?? 0, reason: response.statusMessage ?? '', rawHeaders: response.rawHeaders, headers: response.headers, body: await buffer(response) };
+  }
+}
+
+/** What a test sent, without what the way by the front has added: its own header, and `Host` where that is the front's. */
+function headersFor(target: string, frontAuthority: string, rawHeaders: readonly string[]): string[] {
+  const kept: string[] = [];
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const [name = '', value = ''] = rawHeaders.slice(at, at + 2);
+    if (name.toLowerCase() === TARGET_HEADER) continue;
+    kept.push(name, name.toLowerCase() === 'host' && value === frontAuthority ? target : value);
+  }
+  return kept;
+}
+
+/**
+ * Both ends of a validation proxy: tests send to the front, which sends to the proxy, whose upstream is the back, which asks the Worker. What the proxy makes of a request and of an
+ * answer (it writes JSON anew, takes bytes for text, follows redirects) is for its verdict alone: at both ends goes on what came to the other one.
+ */
+export class ValidationEnds {
+  readonly #judged: (judged: Judged) => void;
+  readonly #front: Server = createServer((request, response) => void this.#take(request, response).catch(() => response.destroy()));
+  readonly #back: Server = createServer((request, response) => void this.#passOn(request, response).catch(() => response.destroy()));
+  readonly #exchanges = new Map<string, Exchange>();
+  readonly #pending = new Set<Promise<void>>();
+  #proxy = '';
+  #count = 0;
+
+  private constructor(judged: (judged: Judged) => void) {
+    this.#judged = judged;
+  }
+
+  static async listen(judged: (judged: Judged) => void): Promise<ValidationEnds> {
+    const ends = new ValidationEnds(judged);
+    for (const server of [ends.#front, ends.#back]) await once(server.listen(0, '127.0.0.1'), 'listening');
+    return ends;
+  }
+
+  get frontAuthority(): string {
+    return authorityOf(this.#front);
+  }
+
+  get backUrl(): string {
+    return `http://${authorityOf(this.#back)}`;
+  }
+
+  /** The proxy, which listens now. */
+  set proxy(authority: string) {
+    this.#proxy = authority;
+  }
+
+  /** Waits for the verdicts that are still to come. */
+  async close(): Promise<void> {
+    await Promise.all(this.#pending);
+    for (const server of [this.#front, this.#back]) {
+      server.closeAllConnections();
+      server.close();
+    }
+  }
+
+  async #take(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+    const target = incoming.headers[TARGET_HEADER];
+    if (typeof target !== 'string') throw new Error('whom is it for?');
+    const sent = headersFor(target, this.frontAuthority, incoming.rawHeaders);
+    if (Number(incoming.headers['content-length'] ?? 0) > MAX_BODY_BYTES) return passBy(target, incoming, sent, response);
+    const exchange = new Exchange(target, incoming, sent, await buffer(incoming));
+    response.once('close', () => response.writableFinished || exchange.giveUp());
+    const judging = this.#judge(exchange);
+    const pending = judging.finally(() => this.#pending.delete(pending));
+    this.#pending.add(pending);
+    await Promise.race([exchange.asked, judging]);
+    const { status, reason, rawHeaders, body } = await exchange.answer();
+    response.sendDate = false;
+    response.writeHead(status, reason, [...rawHeaders]).end(body);
+  }
+
+  /** What the proxy says of it, which need not be waited for: the answer comes as soon as the Worker has given it. */
+  async #judge(exchange: Exchange): Promise<void> {
+    const id = String(++this.#count);
+    this.#exchanges.set(id, exchange);
+    const verdict = await this.#verdict(id, exchange).catch((error: unknown) => ({ status: 0, violations: undefined, text: String(error) }));
+    this.#exchanges.delete(id);
+    const passed = exchange.isAsked;
+    const answer = await exchange.answer().catch(() => null);
+    if (answer !== null) this.#judged({ method: exchange.method, path: exchange.path, status: answer.status, headers: answer.headers, passed, verdict });
+  }
+
+  async #verdict(id: string, { method, path, headers, body }: Exchange): Promise<Judged['verdict']> {
+    // Prism waits for ever for the end of a request whose JSON it could not read, which it has had.
+    if (JSON_TYPE.test(headers['content-type'] ?? '') && !isJson(body)) return { status: 400, violations: undefined, text: 'the body is no JSON' };
+    const [hostname, port] = this.#proxy.split(':');
+    const length = body.length > 0 ? { 'content-length': body.length } : {};
+    const sent = request({ hostname, port, method, path, headers: { ...forProxy(headers), ...length, [EXCHANGE_HEADER]: id }, agent: false, maxHeaderSize: 64 * 1024, timeout: VERDICT_TIMEOUT_MS });
+    sent.once('timeout', () => sent.destroy(new Error('no verdict in time')));
+    sent.end(body);
+    const [response] = (await once(sent, 'response')) as [IncomingMessage];
+    return { status: response.statusCode ?? 0, violations: response.headers['sl-violations']?.toString(), text: (await buffer(response)).toString() };
+  }
+
+  async #passOn(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+    const exchange = this.#exchanges.get(String(incoming.headers[EXCHANGE_HEADER]));
+    if (exchange === undefined) throw new Error('nobody asked for it');
+    const { status, headers, body } = await exchange.answer();
+    response.writeHead(status, forProxy(headers)).end(body);
+  }
+}
+
+function isJson(body: Buffer): boolean {
+  try {
+    JSON.parse(body.toString());
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function authorityOf(server: Server): string {
+  return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+/** Past the proxy, as it comes. */
+function passBy(target: string, incoming: IncomingMessage, headers: string[], response: ServerResponse): void {
+  const { hostname, port } = new URL(`http://${target}`);
+  const sent = request({ hostname, port, method: incoming.method, path: incoming.url, headers, agent: false }, (answer) => {
+    response.writeHead(answer.statusCode ?? 0, answer.rawHeaders);
+    answer.pipe(response);
+  });
+  sent.on('error', () => response.destroy());
+  response.once('close', () => sent.destroy());
+  incoming.pipe(sent);
+}
