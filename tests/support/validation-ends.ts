@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
+import { MAX_FORM_BODY_BYTES } from '../../protocol/limits.ts';
 import { TARGET_HEADER } from './detour.ts';
 import type { Judged } from './validation-count.ts';
 
@@ -9,8 +10,6 @@ const EXCHANGE_HEADER = 'x-colink-exchange';
 /** What is a matter of a connection, or of an end: the proxy's connections have their own. */
 const NOT_FOR_PROXY = new Set(['host', 'connection', 'keep-alive', 'upgrade', 'transfer-encoding', 'content-length', 'expect', 'te', 'trailer', TARGET_HEADER]);
 const forProxy = (headers: IncomingMessage['headers']): IncomingMessage['headers'] => Object.fromEntries(Object.entries(headers).filter(([name]) => !NOT_FOR_PROXY.has(name)));
-/** Prism takes bodies up to 10 MB. One that is said to be longer may never come. */
-const MAX_BODY_BYTES = 8 * 1024 * 1024;
 const VERDICT_TIMEOUT_MS = 30_000;
 const JSON_TYPE = /^application\/(?:[\w.-]+\+)?json\b/i;
 
@@ -124,8 +123,9 @@ export class ValidationEnds {
   async #take(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
     const target = incoming.headers[TARGET_HEADER];
     if (typeof target !== 'string') throw new Error('whom is it for?');
+    // What is said to be longer than any form or JSON may be is bytes of a file, of which there is nothing to say, or never comes.
     const sent = headersFor(target, this.frontAuthority, incoming.rawHeaders);
-    if (Number(incoming.headers['content-length'] ?? 0) > MAX_BODY_BYTES) return passBy(target, incoming, sent, response);
+    if (Number(incoming.headers['content-length'] ?? 0) > MAX_FORM_BODY_BYTES) return passBy(target, incoming, sent, response);
     const exchange = new Exchange(target, incoming, sent, await buffer(incoming));
     response.once('close', () => response.writableFinished || exchange.giveUp());
     const judging = this.#judge(exchange);
