@@ -49,6 +49,18 @@ describe('a picture', () => {
     expect((await getFile(ada, `/v1/files/${first.id}`)).status).toBe(200);
   });
 
+  it('is none in an answer that was kept before there were pictures, as a release before this one kept it (G2)', async () => {
+    const file = await image(ada);
+    await addThumbnails(file, [160]);
+    const key = { 'Idempotency-Key': uuidv7() };
+    const first = bodyOf(await set(ada, file.id, key), 200, profileSchema);
+    const kept = sql`user_id = ${ada.user.id} AND key = ${key['Idempotency-Key']}`;
+    const cut = await onPostgres((db) => db.execute(sql`UPDATE idempotency_keys SET body = (body::jsonb - 'avatar')::text WHERE ${kept} AND body::jsonb ? 'avatar' RETURNING key`));
+    expect(cut).toHaveLength(1);
+    const again = await set(ada, file.id, key);
+    expect([again.headers.get('idempotency-replayed'), bodyOf(again, 200, profileSchema)]).toEqual(['true', { ...first, avatar: null }]);
+  });
+
   it('is none of what is not there, not one\'s own, not scanned, infected, or no image that there are thumbnails of', async () => {
     const file = await image(ada);
     await newMember(ada, channel);
