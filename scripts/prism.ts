@@ -9,7 +9,7 @@ import { runProgram } from './process.ts';
 
 /**
  * `npm run prism [-- file…]`: the end-to-end suite, or these files of it, with Prism as validation proxy between what tests ask by `fetch` and `rawRequest` and the stacks that they
- * start. It is fetched from npm once, into `.colink/prism`. Exit code 0: tests passed, answers were seen, and none had a violation; 1: something of that; 2: it cannot be had. Why it is
+ * start. It is fetched from npm once, into `.colink/prism`. Exit code 0: tests passed, answers were seen, each was judged, and none had a violation; 1: something of that; 2: it cannot be had. Why it is
  * not in CI, and what counts as a violation: docs/decisions/0049.
  */
 const VERSION = '5.16.0';
@@ -32,7 +32,7 @@ async function install(): Promise<boolean> {
 
 async function startPrism(upstream: string, port: number): Promise<Child> {
   // Without `--errors`, answers pass as they are and what they have against the document comes in a header; requests that are not of it reach the Worker, as some tests mean to.
-  const args = [PROGRAM, 'proxy', join(ROOT, 'openapi.json'), upstream, '--port', String(port), '--cors=false', '--errors=false', '--verboseLevel', 'fatal'];
+  const args = ['--unhandled-rejections=warn', PROGRAM, 'proxy', join(ROOT, 'openapi.json'), upstream, '--port', String(port), '--cors=false', '--errors=false', '--verboseLevel', 'fatal'];
   const prism = await startChild({ command: process.execPath, args, cwd: HOME, logFile: join(HOME, 'prism.log') });
   const probe = async (): Promise<void> => {
     if (!(await answersAny([`127.0.0.1:${port}`]))) throw new Error('it does not listen yet');
@@ -48,7 +48,9 @@ function report({ seen, unheld, violations, unjudged }: ValidationCount): boolea
   for (const [what, count] of violations) console.log(`violation, ${count} times: ${what}`);
   const found = [...violations.values()].reduce((sum, count) => sum + count, 0);
   console.log(`${seen} seen, ${found} violations`);
-  return found === 0 && seen > 0;
+  const isWhole = !unheld.has('no verdict');
+  if (!isWhole) console.log('Prism has not said all that it should: .colink/prism/prism.log');
+  return found === 0 && seen > 0 && isWhole;
 }
 
 async function main(): Promise<number> {

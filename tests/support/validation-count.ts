@@ -9,6 +9,7 @@ export interface Judged {
   readonly headers: IncomingHttpHeaders;
   /** Whether the proxy let the request through, or answered it itself. */
   readonly passed: boolean;
+  /** Status 0: it gave none. */
   readonly verdict: { readonly status: number; readonly violations: string | undefined; readonly text: string };
 }
 
@@ -35,6 +36,7 @@ export class ValidationCount {
     if (judged.headers['x-request-id'] === undefined) return;
     const { method, path, status, passed, verdict } = judged;
     const place = `${method} ${NAMES_IN_PATHS.reduce((left, name) => left.replace(name, '…'), path.split('?', 1)[0] ?? '')} ${status}`;
+    if (verdict.status === 0) return this.#unheld('no verdict', verdict.text);
     if (!passed) {
       this.#unheld('not passed on');
       // What the proxy takes for no request at all must not have been done.

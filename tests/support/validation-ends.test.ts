@@ -3,7 +3,7 @@ import { createServer, type RequestListener, request, type Server } from 'node:h
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { afterEach, expect, it, vi } from 'vitest';
-import { MAX_FORM_BODY_BYTES } from '../../protocol/limits.ts';
+import { MAX_BATCH_BODY_BYTES } from '../../protocol/limits.ts';
 import { FRONT_VARIABLE, fetchByFront } from './detour.ts';
 import { rawRequest } from './raw-http.ts';
 import { type Judged, ValidationCount } from './validation-count.ts';
@@ -82,13 +82,46 @@ it('does not ask the proxy of what is no JSON, for it would wait for ever', asyn
   expect(judged).toMatchObject([{ passed: false, verdict: { status: 400, text: 'the body is no JSON' } }]);
 });
 
-it('passes by the proxy what is said to be longer than any form or JSON may be, without waiting for it', async () => {
+it('passes by the proxy what is said to be longer than any JSON may be, without waiting for it', async () => {
   const { ends, judged } = await between();
   const target = await listening((incoming, response) => void response.writeHead(413, { 'x-length': incoming.headers['content-length'] }).end());
-  const answer = await rawRequest(`http://${target}`, { method: 'POST', path: '/v1/x', headers: { 'content-length': String(MAX_FORM_BODY_BYTES + 1) }, body: '-' });
-  expect([answer.status, answer.headers['x-length']]).toEqual([413, String(MAX_FORM_BODY_BYTES + 1)]);
+  const answer = await rawRequest(`http://${target}`, { method: 'POST', path: '/v1/x', headers: { 'content-length': String(MAX_BATCH_BODY_BYTES + 1) }, body: '-' });
+  expect([answer.status, answer.headers['x-length']]).toEqual([413, String(MAX_BATCH_BODY_BYTES + 1)]);
   await ends.close();
   expect(judged).toEqual([]);
+});
+
+it('passes by the proxy what announces more than it sends', async () => {
+  const { ends, judged } = await between();
+  const target = await listening((incoming, response) => void incoming.once('data', (sent: Buffer) => response.writeHead(405, { 'x-sent': sent.toString() }).end()));
+  const answer = await rawRequest(`http://${target}`, { method: 'POST', path: '/v1/x', headers: { 'content-length': '3' }, body: '-' });
+  expect([answer.status, answer.headers['x-sent']]).toEqual([405, '-']);
+  await ends.close();
+  expect(judged).toEqual([]);
+});
+
+it('does not ask the proxy of a media type that is none, for it would end it', async () => {
+  const { ends, judged, url } = await between();
+  expect((await rawRequest(url, { method: 'POST', path: '/v1/x', headers: { 'content-type': 'no type', 'content-length': '1' }, body: '-' })).status).toBe(200);
+  await ends.close();
+  expect(judged).toMatchObject([{ passed: false, verdict: { status: 400, text: 'the media type is none' } }]);
+});
+
+it('does not ask the proxy of a path that cannot be decoded, for it would end it', async () => {
+  const { ends, judged, url } = await between();
+  expect(JSON.parse(String((await rawRequest(url, { method: 'GET', path: '/v1/%ff' })).headers['x-asked']))).toMatchObject({ url: '/v1/%ff' });
+  await ends.close();
+  expect(judged).toMatchObject([{ passed: false, verdict: { status: 400, text: 'the path is no text' } }]);
+});
+
+it('tells of a proxy that is away as of no verdict', async () => {
+  const { ends, judged, url } = await between();
+  ends.proxy = await listening((_, response) => response.destroy());
+  expect((await fetchByFront(fetch)(`${url}/v1/x`)).status).toBe(200);
+  await ends.close();
+  const count = new ValidationCount();
+  for (const one of judged) count.add(one);
+  expect([count.seen, [...count.unheld], [...count.violations]]).toEqual([0, [['no verdict', 1]], []]);
 });
 
 it('ends the connection of a test whose stack is away', async () => {

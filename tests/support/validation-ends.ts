@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
-import { MAX_FORM_BODY_BYTES } from '../../protocol/limits.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { MAX_BATCH_BODY_BYTES } from '../../protocol/limits.ts';
 import { TARGET_HEADER } from './detour.ts';
 import type { Judged } from './validation-count.ts';
 
@@ -10,8 +11,11 @@ const EXCHANGE_HEADER = 'x-colink-exchange';
 /** What is a matter of a connection, or of an end: the proxy's connections have their own. */
 const NOT_FOR_PROXY = new Set(['host', 'connection', 'keep-alive', 'upgrade', 'transfer-encoding', 'content-length', 'expect', 'te', 'trailer', TARGET_HEADER]);
 const forProxy = (headers: IncomingMessage['headers']): IncomingMessage['headers'] => Object.fromEntries(Object.entries(headers).filter(([name]) => !NOT_FOR_PROXY.has(name)));
+const BODY_TIMEOUT_MS = 1_000;
 const VERDICT_TIMEOUT_MS = 30_000;
 const JSON_TYPE = /^application\/(?:[\w.-]+\+)?json\b/i;
+/** As the parser of `content-type` has it that Prism uses. */
+const MEDIA_TYPE = /^\s*[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(?:;\s*[\w!#$%&'*+.^`|~-]+=(?:[\w!#$%&'*+.^`|~-]+|"[^"\\]*")\s*)*$/;
 
 interface Answer {
   readonly status: number;
@@ -58,6 +62,8 @@ class Exchange {
   async #ask(): Promise<Answer> {
     const { hostname, port } = new URL(`http://${this.#target}`);
     const sent = request({ hostname, port, method: this.method, path: this.path, headers: this.#rawHeaders, agent: false, signal: this.#gaveUp.signal });
+    // A request that is refused for its length is cut off after the answer.
+    sent.on('error', () => {});
     sent.end(this.body);
     const [response] = (await once(sent, 'response')) as [IncomingMessage];
     return { status: response.statusCode ?? 0, reason: response.statusMessage ?? '', rawHeaders: response.rawHeaders, headers: response.headers, body: await buffer(response) };
@@ -123,18 +129,20 @@ export class ValidationEnds {
   async #take(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
     const target = incoming.headers[TARGET_HEADER];
     if (typeof target !== 'string') throw new Error('whom is it for?');
-    // What is said to be longer than any form or JSON may be is bytes of a file, of which there is nothing to say, or never comes.
+    // Longer than any JSON may be are the bytes of a file alone, of which there is nothing to say; Prism takes no more than 10 MB.
     const sent = headersFor(target, this.frontAuthority, incoming.rawHeaders);
-    if (Number(incoming.headers['content-length'] ?? 0) > MAX_FORM_BODY_BYTES) return passBy(target, incoming, sent, response);
-    const exchange = new Exchange(target, incoming, sent, await buffer(incoming));
+    if (Number(incoming.headers['content-length'] ?? 0) > MAX_BATCH_BODY_BYTES) return passBy(target, incoming, sent, response);
+    const { body, isWhole } = await bodyInTime(incoming);
+    if (!isWhole) return passBy(target, incoming, sent, response, body);
+    const exchange = new Exchange(target, incoming, sent, body);
     response.once('close', () => response.writableFinished || exchange.giveUp());
     const judging = this.#judge(exchange);
     const pending = judging.finally(() => this.#pending.delete(pending));
     this.#pending.add(pending);
     await Promise.race([exchange.asked, judging]);
-    const { status, reason, rawHeaders, body } = await exchange.answer();
+    const { status, reason, rawHeaders, body: answered } = await exchange.answer();
     response.sendDate = false;
-    response.writeHead(status, reason, [...rawHeaders]).end(body);
+    response.writeHead(status, reason, [...rawHeaders]).end(answered);
   }
 
   /** What the proxy says of it, which need not be waited for: the answer comes as soon as the Worker has given it. */
@@ -149,8 +157,10 @@ export class ValidationEnds {
   }
 
   async #verdict(id: string, { method, path, headers, body }: Exchange): Promise<Judged['verdict']> {
-    // Prism waits for ever for the end of a request whose JSON it could not read, which it has had.
+    // Prism waits for ever for the end of a request whose JSON it could not read, which it has had; a path or a media type that it cannot read ends it.
     if (JSON_TYPE.test(headers['content-type'] ?? '') && !isJson(body)) return { status: 400, violations: undefined, text: 'the body is no JSON' };
+    if (!isUri(path)) return { status: 400, violations: undefined, text: 'the path is no text' };
+    if (!MEDIA_TYPE.test(headers['content-type'] ?? 'a/b')) return { status: 400, violations: undefined, text: 'the media type is none' };
     const [hostname, port] = this.#proxy.split(':');
     const length = body.length > 0 ? { 'content-length': body.length } : {};
     const sent = request({ hostname, port, method, path, headers: { ...forProxy(headers), ...length, [EXCHANGE_HEADER]: id }, agent: false, maxHeaderSize: 64 * 1024, timeout: VERDICT_TIMEOUT_MS });
@@ -177,18 +187,45 @@ function isJson(body: Buffer): boolean {
   }
 }
 
+function isUri(path: string): boolean {
+  try {
+    decodeURIComponent(path.split('?', 1)[0] ?? '');
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function authorityOf(server: Server): string {
   return `127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
+/** Some tests announce more than they send. */
+async function bodyInTime(incoming: IncomingMessage): Promise<{ body: Buffer; isWhole: boolean }> {
+  const chunks: Buffer[] = [];
+  const take = (chunk: Buffer): number => chunks.push(chunk);
+  const settled = new AbortController();
+  incoming.on('data', take);
+  const isWhole = await Promise.race([once(incoming, 'end').then(() => true), sleep(BODY_TIMEOUT_MS, false, { signal: settled.signal })]);
+  settled.abort();
+  incoming.off('data', take);
+  if (!isWhole) incoming.pause();
+  return { body: Buffer.concat(chunks), isWhole };
+}
+
 /** Past the proxy, as it comes. */
-function passBy(target: string, incoming: IncomingMessage, headers: string[], response: ServerResponse): void {
+function passBy(target: string, incoming: IncomingMessage, headers: string[], response: ServerResponse, first?: Buffer): void {
   const { hostname, port } = new URL(`http://${target}`);
   const sent = request({ hostname, port, method: incoming.method, path: incoming.url, headers, agent: false }, (answer) => {
-    response.writeHead(answer.statusCode ?? 0, answer.rawHeaders);
+    // The rest of a request that is refused for its length is read all the same, and the connection left to the test: what ends with something unread is reset, often before the answer was read.
+    incoming.unpipe(sent);
+    incoming.resume();
+    response.writeHead(answer.statusCode ?? 0, { ...answer.headers, connection: 'keep-alive' });
     answer.pipe(response);
   });
-  sent.on('error', () => response.destroy());
+  sent.on('error', () => response.headersSent || response.destroy());
   response.once('close', () => sent.destroy());
+  if (first !== undefined && first.length > 0) sent.write(first);
+  sent.flushHeaders();
   incoming.pipe(sent);
 }
