@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { noBrowser, type Person } from './support/browser.ts';
 import { channelLink, createChannel, directLink, itemOf, joinChannel, say, signIn, startConversation } from './support/page.ts';
 import { openTwoPeople, type TwoPeople } from './support/two-people.ts';
+import type { WorldUser } from './support/world.ts';
 
 const skipped = noBrowser !== null && !process.env['CI'];
 const WITHIN = { timeout: 20_000 };
@@ -9,6 +10,7 @@ const WITHIN = { timeout: 20_000 };
 let people: TwoPeople | undefined;
 let alice: Person;
 let bob: Person;
+let aliceByApi: WorldUser;
 
 const bell = ({ page }: Person) => page.getByRole('button', { name: /^Notifications/ });
 const tell = (text: string): Promise<void> => say(bob, text, 'Message #engines');
@@ -19,6 +21,8 @@ beforeAll(async () => {
   people = await openTwoPeople('notifications-page');
   ({ alice, bob } = people);
   const { baseUrl } = people.world;
+  // Before she signs in, for each signing in tells anew what she is called.
+  aliceByApi = await people.world.user('alice');
   await Promise.all([signIn(alice, baseUrl, 'Alice Adams'), signIn(bob, baseUrl, 'Bob Baker')]);
   await createChannel(alice, 'engines');
   await joinChannel(bob, 'engines');
@@ -64,10 +68,10 @@ describe.skipIf(skipped)(`the bell${skipped ? ` (left out: ${noBrowser})` : ''}`
     await page.getByRole('dialog').getByRole('button', { name: 'Save' }).click();
     await page.getByRole('dialog').waitFor({ state: 'detached' });
     // Not from the page: nobody is notified of a channel that they have just looked at.
-    const { api } = (await people?.world.user('alice')) ?? {};
-    const engines = (await api?.bootstrap())?.channels.find(({ name }) => name === 'engines')?.id ?? '';
-    const { version } = (await api?.channelNotificationSettings(engines)) ?? { version: 0 };
-    await api?.changeChannelNotificationSettings(engines, version, { muted: false });
+    const { api } = aliceByApi;
+    const engines = (await api.bootstrap()).channels.find(({ name }) => name === 'engines')?.id ?? '';
+    const { version } = await api.channelNotificationSettings(engines);
+    await api.changeChannelNotificationSettings(engines, version, { muted: false });
     await tell('flywheels are many');
     await tell('THE FLYWHEEL, it turns');
     await expect.poll(() => bell(alice).getAttribute('aria-label'), WITHIN).toBe('Notifications, 1 unread');
