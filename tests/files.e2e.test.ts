@@ -84,7 +84,7 @@ describe.skipIf(skipped)(`files${skipped ? ` (left out: ${noBrowser})` : ''}`, (
     await alice.page.screenshot({ path: join(world.dataDir, 'composer.png') });
     await uploads.getByRole('button', { name: 'Remove lie.png' }).click();
     await alice.page.getByRole('textbox', { name: 'Message #plans' }).fill('The engine');
-    await alice.page.getByRole('button', { name: 'Send' }).click();
+    await alice.page.getByRole('button', { name: 'Send', exact: true }).click();
     for (const person of [alice, bob]) await itemOf(person, 'The engine').getByText('10 bytes, being scanned').waitFor(WITHIN);
     const { data } = await (await world.user('alice')).api.files(channelId);
     for (const file of data) await scanned(file, file.name === 'notes.txt' ? 'infected' : 'clean');
