@@ -57,4 +57,8 @@ describe('a second run', () => {
   it('that never came to a file mends nothing there', () => {
     expect(withSecondRun(first, []).results).toEqual(first);
   });
+
+  it('that left out what it had run mends nothing there', () => {
+    expect(withSecondRun(first, [result('b', 0), result('c', 1)])).toEqual({ results: first, unsteady: [] });
+  });
 });

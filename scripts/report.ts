@@ -51,7 +51,7 @@ export function filesAgain(results: readonly FileResult[]): string[] {
 
 /**
  * `first`, with the files that ran `again` as they then were. `unsteady`: what failed at first and held in the whole file's second run; a file that fails
- * twice tells both runs' failures, and one that did not come to run again stays as it was.
+ * twice tells both runs' failures, and one that did not come to run again, or ran less than before, stays as it was.
  */
 export function withSecondRun(first: readonly FileResult[], again: readonly FileResult[]): { results: FileResult[]; unsteady: Failure[] } {
   const unsteady: Failure[] = [];
@@ -59,6 +59,7 @@ export function withSecondRun(first: readonly FileResult[], again: readonly File
     const second = again.find(({ file }) => file === result.file);
     if (second === undefined || result.failures.length === 0) return result;
     if (second.failures.length > 0) return { ...second, failures: [...result.failures, ...second.failures] };
+    if (second.passed < result.passed || second.passed === 0) return result;
     unsteady.push(...result.failures);
     return second;
   });
