@@ -4,7 +4,7 @@ import type { Avatar, User } from '../../protocol/api.ts';
 import type { Outcome } from '../../protocol/errors.ts';
 import type { Queryable, Transaction } from '../client.ts';
 import { credentials, members, users } from '../schema/tables.ts';
-import { refuseNonAdmin } from './administrators.ts';
+import { lockAdmins, refuseNonAdmin } from './administrators.ts';
 import { type Act, recordAct } from './audit.ts';
 import { avatarOf } from './avatar-column.ts';
 import { writeAvatar } from './avatar-writing.ts';
@@ -23,8 +23,12 @@ export interface UserRequest {
   readonly traceparent: string | null;
 }
 
-/** An administrator takes a user's access: no sign-in, no token, every credential there is revoked, every webhook of theirs disabled. Whether anything changed. */
+/**
+ * An administrator takes a user's access: no sign-in, no token, every credential there is revoked, every webhook of theirs disabled. Whether anything changed. Nobody
+ * does it to themselves, and of two who do it to each other the second has no access any more: one administrator is always left.
+ */
 export async function deactivateUser(tx: Transaction, request: UserRequest): Promise<Outcome<boolean>> {
+  await lockAdmins(tx);
   const found = await lockForAdmin(tx, request);
   if ('problem' in found) return found;
   if (request.userId === request.actorId) return { problem: { code: 'conflict', detail: 'another administrator has to do this' } };

@@ -38,6 +38,16 @@ describe('deactivation', () => {
     expect(await signsIn(ada)).toEqual({ problem: { code: 'forbidden' } });
   });
 
+  it('of two administrators by each other at once leaves one, who goes on', async () => {
+    for (let n = 0; n < 5; n++) {
+      const [one, other] = [await newCaller({ role: 'admin' }), await newCaller({ role: 'admin' })];
+      const answers = await Promise.all([deactivate(one, other), deactivate(other, one)]);
+      expect(answers.map(({ status }) => status).toSorted()).toEqual([204, 401]);
+      const left = answers[0]?.status === 204 ? one : other;
+      expect((await left.call('GET', '/v1/bootstrap')).status).toBe(200);
+    }
+  });
+
   it('is told once in the outbox, however often it is asked for (G2)', async () => {
     for (let n = 0; n < 2; n++) expect((await deactivate(admin, ada)).status).toBe(204);
     for (let n = 0; n < 2; n++) expect((await deactivate(admin, ada, 'key')).status).toBe(204);
