@@ -3,13 +3,13 @@ import type { Channel, ChannelBody } from '../../protocol/api.ts';
 import type { AuditAct } from '../../protocol/audit.ts';
 import type { Outcome, Problem } from '../../protocol/errors.ts';
 import type { NamedChannelKind } from '../../protocol/events.ts';
-import { isClosedGeneral } from '../../protocol/general.ts';
+import { isClosedGeneral, isOpenGeneral } from '../../protocol/general.ts';
 import type { Transaction } from '../client.ts';
 import { errorState } from '../errors.ts';
 import { channels } from '../schema/tables.ts';
 import { refuseViewer, type Standing } from './access.ts';
 import { recordAct } from './audit.ts';
-import { findChannel, GENERAL_STAYS_PUBLIC } from './channels.ts';
+import { findChannel, GENERAL_STAYS_OPEN, GENERAL_STAYS_PUBLIC } from './channels.ts';
 import { appendDirectoryEvent } from './directory-events.ts';
 import { FIXED, refuseManager, standingUnderLock } from './members.ts';
 
@@ -24,10 +24,11 @@ export interface ChannelRequest {
   readonly traceparent: string | null;
 }
 
-/** Closes a channel for all new messages, or opens it again. Where it is so already nothing changes. The channel as it is then. */
+/** Closes a channel for all new messages, or opens it again; `conflict`: it is #general, which takes in whoever is new. Where it is so already nothing changes. The channel as it is then. */
 export async function setArchived(tx: Transaction, request: ChannelRequest & { readonly archived: boolean }): Promise<Outcome<Channel>> {
   const found = await lockForManager(tx, request);
   if ('problem' in found || (found.ok.archived_at !== null) === request.archived) return found;
+  if (request.archived && isOpenGeneral(found.ok)) return { problem: GENERAL_STAYS_OPEN };
   return writeChannel(tx, request, { archived_at: request.archived ? request.now : null }, [request.archived ? 'channel.archived' : 'channel.unarchived']);
 }
 

@@ -75,6 +75,9 @@ export interface NewChannel {
 /** A private channel may not have the name of the one that everybody joins. */
 export const GENERAL_STAYS_PUBLIC: Problem = { code: 'conflict', detail: 'whoever is new joins #general, so it is public: a private channel needs another name' };
 
+/** An archived channel takes nobody in. */
+export const GENERAL_STAYS_OPEN: Problem = { code: 'conflict', detail: 'whoever is new joins #general, so it is not archived: give it another name first' };
+
 /** Makes a channel and its empty log; the caller becomes its owner, of which `eventId` tells. `conflict` where the name is taken, whatever its case, or is not for a channel of this kind. */
 export async function createChannel(
   tx: Transaction,

@@ -55,6 +55,21 @@ describe('archiving', () => {
     expect((await sending(bob)).status).toBe(201);
   });
 
+  it('does not close #general, which whoever is new joins; under another name it does, and one of before opens again', async () => {
+    // Others of this database may have made one.
+    const call = (name: string) => onPostgres((db) => db.execute(sql`UPDATE channels SET name = ${name} WHERE id = ${channel}`));
+    await onPostgres((db) => db.execute(sql`UPDATE channels SET name = id::text WHERE lower(name) = 'general'`));
+    await call('General');
+    expectProblem(await archive(ada), 'conflict');
+    expect((await sending(bob)).status).toBe(201);
+    await call(channel);
+    expect((await archive(ada)).status).toBe(200);
+    await call('general');
+    expect((await archive(ada)).status).toBe(200);
+    expect(bodyOf(await archive(ada, 'unarchive'), 200, channelSchema).archived_at).toBeNull();
+    await call(channel);
+  });
+
   it('that the room could not be told of is 503, and heals by its repetition, or by what the fleet announces', async () => {
     await send(ada, channel, 'opens the room');
     await rename('standing', 'broken');

@@ -75,7 +75,7 @@ const archiving = (summary: string) => ({
   request: { headers: keyHeader, params: channelParams },
   responses: { 200: json(channelSchema, 'The channel', EXAMPLE), 409: problemAnswer('conflict') },
 });
-const archive = apiRoute({ scope: 'channels:write', limit: 'send' }, '/v1/channels/{id}/archive', archiving('Close a channel for all that is new, for its owners and admins. It takes nothing more when this returns'));
+const archive = apiRoute({ scope: 'channels:write', limit: 'send' }, '/v1/channels/{id}/archive', archiving('Close a channel for all that is new, for its owners and admins. It takes nothing more when this returns. #general, which whoever is new joins, is not closed (409)'));
 const unarchive = apiRoute({ scope: 'channels:write', limit: 'send' }, '/v1/channels/{id}/unarchive', archiving('Open an archived channel again, for its owners and admins'));
 
 export function channelRoutes({ replica }: Pick<Services, 'replica'>): App {
