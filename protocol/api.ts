@@ -3,8 +3,8 @@ import { channelKindSchema, memberRoleSchema, originSchema } from './events.ts';
 import { fileSchema } from './files.ts';
 import { channelNameSchema, counterSchema, emojiSchema, fileIdsSchema, idSchema, momentSchema, purposeSchema, timeSchema, topicSchema } from './primitives.ts';
 import { commandResultSchema, sendCommand } from './frames.ts';
-import { MAX_BATCH, MAX_DIRECT_USERS, MAX_DISPLAY_NAME, MAX_PREVIEWS, MAX_PRONOUNS, MAX_TITLE } from './limits.ts';
-import { handleSchema, lineSchema } from './names.ts';
+import { MAX_BATCH, MAX_DIRECT_USERS, MAX_PREVIEWS, MAX_PRONOUNS, MAX_TITLE } from './limits.ts';
+import { displayNameSchema, handleSchema, lineSchema } from './names.ts';
 import { notificationSchema, timeZoneSchema } from './notifications.ts';
 import { customStatusSchema, presenceChoiceSchema } from './presence.ts';
 import { linkPreviewSchema } from './previews.ts';
@@ -43,7 +43,7 @@ export const userPageSchema = z.strictObject({ data: z.array(profileSchema), nex
 /** What is absent stays. An empty `title` or `pronouns`: none. */
 export const profileBodySchema = z.strictObject({
   handle: handleSchema.optional(),
-  display_name: lineSchema(MAX_DISPLAY_NAME).refine((name) => name !== '', 'must not be blank').optional(),
+  display_name: displayNameSchema.optional(),
   title: lineSchema(MAX_TITLE).optional(),
   pronouns: lineSchema(MAX_PRONOUNS).optional(),
   time_zone: timeZoneSchema.nullable().optional(),

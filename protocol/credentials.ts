@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { userSchema } from './api.ts';
+import { displayNameSchema, handleSchema } from './names.ts';
 import { idSchema, storableString, timeSchema } from './primitives.ts';
 import { scopeSchema, TOKEN_SCOPES } from './scopes.ts';
 
@@ -50,16 +51,8 @@ export type NewToken = z.infer<typeof newTokenSchema>;
 /** How many were revoked. */
 export const revokedSchema = z.strictObject({ revoked: z.int().min(0) }).meta({ id: 'Revoked' });
 
-const MAX_HANDLE = 32;
-const MAX_DISPLAY_NAME = 80;
-
-export const botBodySchema = z.strictObject({
-  handle: z
-    .string()
-    .max(MAX_HANDLE)
-    .regex(/^[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?$/, 'must be lower-case letters, digits, and dots, dashes or underscores within'),
-  display_name: storableString(MAX_DISPLAY_NAME),
-});
+/** A bot is called as a person may be. */
+export const botBodySchema = z.strictObject({ handle: handleSchema, display_name: displayNameSchema });
 export type BotBody = z.infer<typeof botBodySchema>;
 
 export const botSchema = z.strictObject({ user: userSchema, owner_id: idSchema, deactivated: z.boolean() }).meta({ id: 'Bot' });

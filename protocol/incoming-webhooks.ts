@@ -1,11 +1,10 @@
 import { z } from 'zod';
 import { userSchema } from './api.ts';
-import { idSchema, storableString, timeSchema } from './primitives.ts';
+import { displayNameSchema } from './names.ts';
+import { idSchema, timeSchema } from './primitives.ts';
 
 /** Incoming webhooks of one channel; one more is 409. */
 export const MAX_INCOMING_WEBHOOKS = 50;
-/** Longest name, in UTF-16 code units. */
-const MAX_NAME = 80;
 
 /** An address at which programs post into a channel. `bot` is who its messages are by. */
 export const incomingWebhookSchema = z
@@ -29,4 +28,4 @@ export type NewIncomingWebhook = z.infer<typeof newIncomingWebhookSchema>;
 export const incomingWebhookPageSchema = z.strictObject({ data: z.array(incomingWebhookSchema), next_cursor: z.string().nullable() }).meta({ id: 'IncomingWebhookPage' });
 
 /** `name`: what its bot is called. */
-export const incomingWebhookBodySchema = z.strictObject({ name: storableString(MAX_NAME).refine((name) => name.trim() !== '', 'must not be blank') });
+export const incomingWebhookBodySchema = z.strictObject({ name: displayNameSchema });

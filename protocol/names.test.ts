@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { handleSchema, lineSchema } from './names.ts';
+import { displayNameSchema, handleSchema, lineSchema, nearestLine } from './names.ts';
 
 const line = lineSchema(20);
 
@@ -22,6 +22,27 @@ describe('a name', () => {
     // Three that are composed to nothing shorter than six.
     expect(lineSchema(3).safeParse('\u0958'.repeat(3)).success).toBe(false);
   });
+});
+
+describe('the nearest line to a name of elsewhere', () => {
+  it.each([
+    ['Ada  Lovelace ', 'Ada Lovelace'],
+    ['\u202eAda\u2066', 'Ada'],
+    ['Ada\nLovelace\u2028x', 'Ada Lovelace x'],
+    ['Zoe\u0308\u0000\ud800', 'Zo\u00eb \ufffd'],
+    ['\u3164\u200b', ''],
+    ['東京 👩\u200d👩\u200d👧 ☎\ufe0f', '東京 👩\u200d👩\u200d👧 ☎\ufe0f'],
+    ['a\ufe0f\u200db', 'ab'],
+    ['می\u200cخواهم', 'می\u200cخواهم'],
+  ])('of %j is %j, which may be one', (given, kept) => {
+    expect(nearestLine(given)).toBe(kept);
+    expect(line.parse(kept)).toBe(kept);
+  });
+});
+
+it('what people are called is not blank', () => {
+  expect(displayNameSchema.parse('  Ada ')).toBe('Ada');
+  for (const name of ['', ' ', '\u200b']) expect(displayNameSchema.safeParse(name).success).toBe(false);
 });
 
 describe('a handle', () => {

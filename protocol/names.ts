@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { MAX_HANDLE } from './limits.ts';
+import { MAX_DISPLAY_NAME, MAX_HANDLE } from './limits.ts';
 
 /** Names of people, which others tell them apart by: what looks the same is to be the same. */
 
@@ -25,11 +25,27 @@ export const lineSchema = (max: number) =>
     .refine(isPlain, 'must be one line, without controls and characters that nobody sees')
     .meta({ pattern: String.raw`^[^\x00-\x1f\x7f]*$` });
 
+/** What people and bots are called beside their handle. */
+export const displayNameSchema = lineSchema(MAX_DISPLAY_NAME)
+  .min(1, 'must not be blank')
+  .meta({ pattern: String.raw`^ *[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$` });
+
+const KEPT_OR_UNSEEN = new RegExp(`(${JOINERS.source}|${EMOJI_STYLE.source})|${UNSEEN.source}`, 'gu');
+const withoutUnseen = (text: string): string => text.replaceAll(KEPT_OR_UNSEEN, (_, kept?: string) => kept ?? '');
+
+/** The line that a text of elsewhere comes nearest to: what a line may not have is left out, and its ends of lines and controls are spaces. It may be empty. */
+export function nearestLine(text: string): string {
+  const line = tidy(withoutUnseen(text.toWellFormed().replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ')));
+  // What kept a joiner may itself have been left out.
+  return isPlain(line) ? line : tidy(line.replaceAll(new RegExp(UNSEEN, 'gu'), ''));
+}
+
 /** What mentions many: nobody is called so. */
 const RESERVED = new Set(['all', 'channel', 'everyone', 'here', 'me']);
+export const isReservedHandle = (handle: string): boolean => RESERVED.has(handle);
 /** As a mention can name it: `mentioned_handles` in Postgres. */
 export const handleSchema = z
   .string()
   .max(MAX_HANDLE)
   .regex(/^[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?$/, 'must be small letters and digits, with dots, dashes and underscores between them')
-  .refine((handle) => !RESERVED.has(handle), 'is reserved');
+  .refine((handle) => !isReservedHandle(handle), 'is reserved');

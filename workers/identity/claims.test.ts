@@ -16,6 +16,8 @@ describe('a person from claims', () => {
     [{ sub: '1', preferred_username: 7, name: 'Zoë\u0000\ud800' }, 'zoe', 'Zoë \ufffd'],
     [{ sub: '1', preferred_username: '東京' }, 'user', '東京'],
     [{ sub: '1', preferred_username: '--x--' }, 'x', '--x--'],
+    [{ sub: '1', preferred_username: 'eve', name: '\u202eadA\u200b' }, 'eve', 'adA'],
+    [{ sub: '1', preferred_username: 'eve', name: '\u3164' }, 'eve', 'eve'],
   ])('stands in for what is missing: %j', (claims, handle, name) => {
     const person = personOf({ iss, ...claims });
     expect([[...person.handles][0], person.display_name]).toEqual([handle, name]);
@@ -42,6 +44,12 @@ describe('a person from claims', () => {
 
   it.each([{ iss }, { iss, sub: '' }, { iss, sub: 7 }, { sub: '1' }, null])('needs an issuer and a subject: %j', (claims) => {
     expect(() => personOf(claims)).toThrow(z.ZodError);
+  });
+
+  it.each(['here', 'Channel', 'all', 'everyone', '@me'])('offers no handle that mentions many: %s', (name) => {
+    const handles = [...personOf({ iss, sub: '1', preferred_username: name }).handles];
+    expect(handles.every((handle) => handle.includes('-'))).toBe(true);
+    expect(handles).toHaveLength(18);
   });
 
   it('offers a bounded number of handles, all storable and different', () => {

@@ -1,4 +1,6 @@
 import { z } from '@hono/zod-openapi';
+import { MAX_DISPLAY_NAME, MAX_HANDLE } from '../../protocol/limits.ts';
+import { isReservedHandle, nearestLine } from '../../protocol/names.ts';
 
 /** The claims of an ID token that make a user. Whatever the provider leaves out or mangles has a stand-in. */
 const claimsSchema = z.object({
@@ -23,7 +25,7 @@ export interface Person {
 export function personOf(claims: unknown): Person {
   const { iss, sub, preferred_username, name, email, email_verified } = claimsSchema.parse(claims);
   const wished = preferred_username ?? email?.split('@')[0] ?? name ?? '';
-  const displayed = storable(name ?? preferred_username ?? '');
+  const displayed = displayable(name ?? preferred_username ?? '');
   return { issuer: iss, subject: sub, handles: handlesOf(wished), display_name: displayed || toHandle(wished), unnamed: displayed === '', email: verifiedAddress(email, email_verified) };
 }
 
@@ -37,13 +39,10 @@ function verifiedAddress(email: string | undefined, isVerified: boolean | undefi
   return email !== undefined && isVerified === true && email.length <= MAX_ADDRESS && ADDRESS.test(email) ? email : null;
 }
 
-const MAX_HANDLE = 32;
-const MAX_DISPLAY_NAME = 80;
-
-/** Handles to try in turn: the wished one, then with a number, then with random digits. */
+/** Handles to try in turn: the wished one, unless it mentions many, then with a number, then with random digits. */
 export function* handlesOf(wished: string, random: () => number = Math.random): Generator<string> {
   const base = toHandle(wished);
-  yield base;
+  if (!isReservedHandle(base)) yield base;
   for (let n = 2; n <= 9; n++) yield `${base}-${n}`;
   for (let n = 0; n < 10; n++) yield `${base}-${Math.floor(random() * 1e9)}`;
 }
@@ -53,5 +52,5 @@ function toHandle(wished: string): string {
   return plain.slice(0, MAX_HANDLE).replaceAll(/^[._-]+|[._-]+$/g, '') || 'user';
 }
 
-/** Postgres holds neither NUL nor lone surrogates; a line is for one line. */
-const storable = (text: string): string => text.toWellFormed().replaceAll(/\p{Cc}+/gu, ' ').trim().slice(0, MAX_DISPLAY_NAME).toWellFormed();
+/** As a user might call themselves: whoever chooses their name at the provider is not to look like somebody else here. */
+const displayable = (text: string): string => nearestLine(nearestLine(text).slice(0, MAX_DISPLAY_NAME));

@@ -169,6 +169,16 @@ describe('bots', () => {
     expectProblem(await admin.call('POST', '/v1/admin/bots', wanted), 'conflict');
   });
 
+  it.each([
+    ['/handle', { handle: 'here' }], ['/handle', { handle: 'channel' }], ['/handle', { handle: 'Bot' }],
+    ['/display_name', { display_name: ' ' }], ['/display_name', { display_name: 'Ada\u200b' }], ['/display_name', { display_name: '\u202eadA' }], ['/display_name', { display_name: 'a\nb' }],
+  ])('are called as people may be: not by %s of %j', async (pointer, part) => {
+    const admin = await newCaller({ role: 'admin' });
+    const refused = await admin.call('POST', '/v1/admin/bots', { ...body(), ...part });
+    expectProblem(refused, 'invalid');
+    expect(refused.body).toMatchObject({ errors: [{ pointer }] });
+  });
+
   it('are no business of others, and no token is made for a person', async () => {
     const [member, admin] = await Promise.all([newCaller(), newCaller({ role: 'admin' })]);
     expectProblem(await member.call('POST', '/v1/admin/bots', body()), 'forbidden');
