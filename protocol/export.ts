@@ -32,13 +32,32 @@ export const exportLineSchema = z.discriminatedUnion('section', [
   z.strictObject({ section: z.literal('end'), counts: countsSchema, sha256: hashSchema }),
 ]);
 
-/** What a cursor stands for. */
-export const exportPlaceSchema = z.strictObject({
-  export_id: idSchema,
-  section: z.int().min(0).max(EXPORT_SECTIONS.length - 1),
-  /** The key of the last row of the section that was looked at; empty before the first. */
-  after: z.string().max(200),
-  counts: countsSchema,
-  sha256: hashSchema,
-});
+const ID = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}';
+const [byId, byTwoIds] = [new RegExp(`^${ID}$`), new RegExp(`^${ID} ${ID}$`)];
+/** By what the rows of each section are known. */
+const KEYS: Readonly<Record<ExportSection, RegExp>> = {
+  channel: byId,
+  member: byTwoIds,
+  message: byId,
+  revision: new RegExp(`^${ID} \\d{1,9}$`),
+  reaction: new RegExp(`^${ID} [^\\s\\0]+ ${ID}$`),
+  pin: byId,
+  file: byId,
+  user: byId,
+};
+
+/** What a cursor stands for. Anybody can write one, and Postgres is asked for none but a key. */
+export const exportPlaceSchema = z
+  .strictObject({
+    export_id: idSchema,
+    section: z.int().min(0).max(EXPORT_SECTIONS.length - 1),
+    /** The key of the last row of the section that was looked at; empty before the first. */
+    after: z.string().max(200),
+    counts: countsSchema,
+    sha256: hashSchema,
+  })
+  .refine(({ section, after }) => {
+    const name = EXPORT_SECTIONS[section];
+    return after === '' || (name !== undefined && KEYS[name].test(after));
+  });
 export type ExportPlace = z.infer<typeof exportPlaceSchema>;

@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { DEFAULT_PAGE, MAX_PAGE } from '../protocol/limits.ts';
-import { decimalSchema, idSchema } from '../protocol/primitives.ts';
+import { decimalSchema, idSchema, timeSchema } from '../protocol/primitives.ts';
 import { ProblemError } from './problems.ts';
 
 /** The `limit` of a list: at most, and as many where it says nothing. */
@@ -19,7 +19,8 @@ export function encodeCursor(list: string, position: string | number): string {
 /** The position a cursor of this list stands for. Throws the problem `bad_cursor` for any other string. */
 export function decodeCursor(list: string, cursor: string): string {
   const [found, position, ...rest] = decodeText(cursor).split('\n');
-  if (found !== list || position === undefined || rest.length > 0) throw badCursor();
+  // Postgres holds no NUL, so no position does.
+  if (found !== list || position === undefined || rest.length > 0 || position.includes('\u0000')) throw badCursor();
   return position;
 }
 
@@ -35,6 +36,17 @@ export function decodeId(list: string, cursor: string): string {
   const id = idSchema.safeParse(decodeCursor(list, cursor));
   if (!id.success) throw badCursor();
   return id.data;
+}
+
+/** Postgres knows no year 0. */
+const timedSchema = z.tuple([timeSchema.refine((time) => !time.startsWith('0000')), idSchema]);
+
+/** The same for a position that is a time and an id, with a space between. */
+export function decodeTimed(list: string, cursor: string): { readonly at: string; readonly id: string } {
+  const position = timedSchema.safeParse(decodeCursor(list, cursor).split(' '));
+  if (!position.success) throw badCursor();
+  const [at, id] = position.data;
+  return { at, id };
 }
 
 const badCursor = (): ProblemError => new ProblemError({ code: 'bad_cursor' });

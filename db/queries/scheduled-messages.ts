@@ -38,7 +38,7 @@ export interface SchedulePage {
   readonly status: ScheduleStatus | null;
   readonly channelId: string | null;
   /** Only those behind this one; null: from the first. */
-  readonly after: { readonly send_at: string; readonly id: string } | null;
+  readonly after: { readonly at: string; readonly id: string } | null;
   readonly limit: number;
 }
 
@@ -47,7 +47,7 @@ export async function listScheduled(db: Queryable, credentialId: string, { statu
   const rows = await db.execute<Row>(sql`
     SELECT ${columns} FROM ${mine(credentialId)}
       ${status === null ? sql`` : sql`AND s.status = ${status}`} ${channelId === null ? sql`` : sql`AND s.channel_id = ${channelId}`}
-      ${after === null ? sql`` : sql`AND (s.send_at, s.id) > (${after.send_at}::timestamptz, ${after.id}::uuid)`}
+      ${after === null ? sql`` : sql`AND (s.send_at, s.id) > (${after.at}::timestamptz, ${after.id}::uuid)`}
     ORDER BY s.send_at, s.id LIMIT ${limit}`);
   return rows.length === 0 ? { problem: { code: 'unauthenticated' } } : { ok: rows.filter(({ id }) => id !== null).map(toScheduled) };
 }

@@ -114,6 +114,19 @@ describe('an export', () => {
     expect(rest.lines.at(-1)).toMatchObject({ section: 'end', counts: { message: idsOf(whole.lines, 'message').length } });
   });
 
+  it('is gone on with from the key of a row, and from nothing else that somebody writes into a cursor', async () => {
+    const { cursor } = await part();
+    const [list, place] = Buffer.from(cursor ?? '', 'base64url').toString().split('\n');
+    const at = (section: number, after: string): string => Buffer.from(`${list}\n${JSON.stringify({ ...(JSON.parse(place ?? '') as object), section, after })}`).toString('base64url');
+    const id = uuidv7();
+    const KEYS = [id, `${id} ${id}`, id, `${id} 1`, `${id} \u{1f44d} ${id}`, id, id, id];
+    for (const [section, key] of KEYS.entries()) {
+      expect((await admin.call('GET', `/v1/admin/export?after=${at(section, key)}`)).status).toBe(200);
+      for (const none of ['1', "x'", '\u0000', `${key} ${id}`, `${id} 9999999999`, `${id} \u0000 ${id}`, id.toUpperCase()]) expectProblem(await admin.call('GET', `/v1/admin/export?after=${at(section, none)}`), 'bad_cursor');
+    }
+    expect(KEYS).toHaveLength(EXPORT_SECTIONS.length);
+  });
+
   it('is for administrators, for who began it, for a day', async () => {
     const { cursor } = await part();
     const other = await newCaller({ role: 'admin' });

@@ -3,7 +3,7 @@ import type { Context } from 'hono';
 import type { Transaction } from '../../db/client.ts';
 import { changeScheduled, deleteScheduled, findScheduled, listScheduled, type ScheduleCaller, scheduleMessage, sendScheduledNow } from '../../db/queries/scheduled-messages.ts';
 import type { Outcome } from '../../protocol/errors.ts';
-import { idSchema, timeSchema } from '../../protocol/primitives.ts';
+import { idSchema } from '../../protocol/primitives.ts';
 import {
   scheduleBodySchema, type ScheduledMessage, scheduledMessagePageSchema, scheduledMessageSchema, schedulePatchSchema, scheduleStatusSchema,
 } from '../../protocol/scheduled-messages.ts';
@@ -11,10 +11,10 @@ import { apiRoute, channelParams, json, jsonBody, keyHeader, problemAnswer } fro
 import { answered, writeDirectory } from '../directory.ts';
 import type { App, AppEnv } from '../env.ts';
 import { listingOf } from '../listing.ts';
-import { cursorSchema, decodeCursor, encodeCursor, limitSchema } from '../paging.ts';
+import { cursorSchema, decodeTimed, encodeCursor, limitSchema } from '../paging.ts';
 import { withPostgres } from '../postgres.ts';
 import { etagOf, expectedVersion, settingsHeaders } from '../preconditions.ts';
-import { ProblemError, unwrap } from '../problems.ts';
+import { unwrap } from '../problems.ts';
 
 const PATH = '/v1/me/scheduled-messages';
 const ONE = `${PATH}/{id}` as const;
@@ -95,7 +95,7 @@ export function scheduledMessageRoutes(): App {
 
   app.openapi(list, async (c) => {
     const { limit, cursor, status = null, channel_id: channelId = null } = c.req.valid('query');
-    const page = { status, channelId, after: cursor === undefined ? null : decodePlace(cursor), limit: limit + 1 };
+    const page = { status, channelId, after: cursor === undefined ? null : decodeTimed(LIST, cursor), limit: limit + 1 };
     const found = unwrap(await withPostgres(c, (db) => listScheduled(db, c.get('identity').actor.credential_id, page)));
     return c.json(listingOf(c, found, limit, (last) => encodeCursor(LIST, `${last.send_at} ${last.id}`)), 200);
   });
@@ -137,12 +137,4 @@ async function write(c: Context<AppEnv>, status: number, effect: (tx: Transactio
     return 'problem' in scheduled ? scheduled : { ok: { status, body: scheduled.ok } };
   });
   return body;
-}
-
-const placeSchema = z.tuple([timeSchema, idSchema]);
-
-function decodePlace(cursor: string): { send_at: string; id: string } {
-  const place = placeSchema.safeParse(decodeCursor(LIST, cursor).split(' '));
-  if (!place.success) throw new ProblemError({ code: 'bad_cursor' });
-  return { send_at: place.data[0], id: place.data[1] };
 }

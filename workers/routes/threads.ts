@@ -3,16 +3,15 @@ import type { Context } from 'hono';
 import type { Transaction } from '../../db/client.ts';
 import { chooseFollowing, findThreadState, listThreads, markThreadRead, type ThreadMark, type ThreadRequest } from '../../db/queries/threads.ts';
 import type { Outcome } from '../../protocol/errors.ts';
-import { idSchema, timeSchema } from '../../protocol/primitives.ts';
 import { type FollowedThread, followedThreadPageSchema, threadReadStateSchema, type ThreadState, threadStateSchema } from '../../protocol/threads.ts';
 import { apiRoute, json, jsonBody, keyHeader, messageParams, problemAnswer } from '../api-route.ts';
 import { answered, writeDirectory } from '../directory.ts';
 import type { App, AppEnv } from '../env.ts';
 import { noteInInbox } from '../inbox-notes.ts';
 import { listingOf, usersNamed } from '../listing.ts';
-import { cursorSchema, decodeCursor, encodeCursor, limitSchema } from '../paging.ts';
+import { cursorSchema, decodeTimed, encodeCursor, limitSchema } from '../paging.ts';
 import { withPostgres } from '../postgres.ts';
-import { ProblemError, unwrap } from '../problems.ts';
+import { unwrap } from '../problems.ts';
 import { readSettled } from '../settled.ts';
 
 const OF_MESSAGE = '/v1/channels/{id}/messages/{message_id}';
@@ -69,7 +68,7 @@ export function threadRoutes(): App {
 
   app.openapi(list, async (c) => {
     const { unread, limit, cursor } = c.req.valid('query');
-    const page = { unread: unread === 'true', before: cursor === undefined ? null : decodePlace(cursor), limit: limit + 1 };
+    const page = { unread: unread === 'true', before: cursor === undefined ? null : decodeTimed(LIST, cursor), limit: limit + 1 };
     const found = unwrap(await withPostgres(c, (db) => listThreads(db, c.get('identity').actor.credential_id, page)));
     const { data, next_cursor } = listingOf(c, found.data, limit, ({ last_reply_at, thread_id }) => encodeCursor(LIST, `${last_reply_at} ${thread_id}`));
     return c.json({ data, next_cursor, users: usersNamed(found.users, data.map(({ root }) => root.author_id)) }, 200);
@@ -120,12 +119,4 @@ async function choose(c: Context<AppEnv>, request: ThreadRequest, follows: boole
   });
   if (version !== null) noteInInbox(c, { type: 'thread.followed', channel_id: request.channelId, thread_id: request.rootId, following: follows }, version);
   return body;
-}
-
-const placeSchema = z.tuple([timeSchema, idSchema]);
-
-function decodePlace(cursor: string): { at: string; id: string } {
-  const place = placeSchema.safeParse(decodeCursor(LIST, cursor).split(' '));
-  if (!place.success) throw new ProblemError({ code: 'bad_cursor' });
-  return { at: place.data[0], id: place.data[1] };
 }
