@@ -38,17 +38,17 @@ export async function findKept(db: Queryable, request: KeyOf, now: Date): Promis
   return (await db.select({ status: idempotencyKeys.status }).from(idempotencyKeys).where(and(sameKey(request), young))).length > 0;
 }
 
-/** Begins the transaction of a keyed request. A key is kept for 24 hours. An advisory lock tells a running request without waiting for it. */
+/** Begins the transaction of a keyed request. A key is kept for 24 hours. An advisory lock tells a running request without waiting for it; another repetition of one that is over holds it, too. */
 export async function claimKey(tx: Transaction, request: KeyedRequest, now: Date): Promise<Claim> {
   const name = JSON.stringify([request.user_id, request.method, request.route, request.key]);
   const [lock] = await tx.execute<{ held: boolean }>(sql`SELECT pg_try_advisory_xact_lock(hashtextextended(${name}, 0)) AS held`);
-  if (!lock?.held) return { state: 'in_flight' };
-  await tx.delete(idempotencyKeys).where(and(sameKey(request), lt(idempotencyKeys.created_at, new Date(now.getTime() - KEPT_MS))));
+  const since = new Date(now.getTime() - KEPT_MS);
+  if (lock?.held) await tx.delete(idempotencyKeys).where(and(sameKey(request), lt(idempotencyKeys.created_at, since)));
   const [kept] = await tx
     .select({ fingerprint: idempotencyKeys.fingerprint, status: idempotencyKeys.status, body: idempotencyKeys.body })
     .from(idempotencyKeys)
-    .where(sameKey(request));
-  if (!kept || kept.status === null) return { state: 'first' };
+    .where(and(sameKey(request), gte(idempotencyKeys.created_at, since)));
+  if (!kept || kept.status === null) return { state: lock?.held ? 'first' : 'in_flight' };
   const same = kept.fingerprint.length === request.fingerprint.length && kept.fingerprint.every((byte, at) => byte === request.fingerprint[at]);
   return same ? { state: 'done', answer: { status: kept.status, body: kept.body } } : { state: 'mismatch' };
 }

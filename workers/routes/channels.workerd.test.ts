@@ -3,6 +3,7 @@ import { env } from 'cloudflare:workers';
 import { sql } from 'drizzle-orm';
 import { uuidv7 } from 'uuidv7';
 import { describe, expect, it, vi } from 'vitest';
+import { claimKey } from '../../db/queries/idempotency.ts';
 import { bootstrapSchema, channelPageSchema, channelSchema, memberPageSchema, memberSchema } from '../../protocol/api.ts';
 import { directoryEventSchema } from '../../protocol/directory-events.ts';
 import { soon } from '../../tests/support/soon.ts';
@@ -55,6 +56,21 @@ describe('channels', () => {
     const again = await create(ada, name, '"key-1"');
     expect([again.status, again.headers.get('idempotency-replayed')]).toEqual([201, 'true']);
     expect(JSON.stringify(again.body)).toBe(JSON.stringify(made[0]?.body));
+  });
+
+  it('G2: a key that has its answer gives it, though another repetition is under way', async () => {
+    const ada = await newCaller();
+    const name = `c-${uuidv7()}`;
+    const made = await create(ada, name, 'k');
+    const request = { user_id: ada.user.id, method: 'POST', route: '/v1/channels', key: 'k', fingerprint: new Uint8Array(32) };
+    await onPostgres((db) =>
+      db.transaction(async (tx) => {
+        expect(await claimKey(tx, request, new Date())).toEqual({ state: 'mismatch' });
+        const again = await create(ada, name, 'k');
+        expect([again.status, again.headers.get('idempotency-replayed'), again.body]).toEqual([201, 'true', made.body]);
+        expectProblem(await create(ada, `${name}-2`, 'k'), 'idempotency_mismatch');
+      }),
+    );
   });
 
   it('G2: a key is of one body, one user and one route; a refusal is not kept', async () => {
