@@ -27,6 +27,9 @@ describe('mrkdwn', () => {
     ['`:tada:` and ```\n:tada:\n```', '`:tada:` and ```\n:tada:\n```'],
     [`\`<@${ADA}> :tada:\` :tada: \`<https://a.example/\`>:tada:\``, '`@ada :tada:` 🎉 `https://a.example/`:tada:`'],
     ['<<>> <a < b', '<<>> <a < b'],
+    ['if a < b and c > d, Array<String> of <T>', 'if a < b and c > d, Array<String> of <T>'],
+    ['< > <|> <a|b> <b>1 &amp;amp; 2</b> <note: this>', '< > <|> <a|b> <b>1 &amp; 2</b> <note: this>'],
+    ['<tel:+123> <tel:+123|call> <colink://x>', 'tel:+123 call (tel:+123) colink://x'],
     ['日本語 ğ 👩‍👩‍👧', '日本語 ğ 👩‍👩‍👧'],
   ])('%s is read as %s', (text, said) => {
     expect(read(text)).toBe(said);

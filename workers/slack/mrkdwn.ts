@@ -68,9 +68,12 @@ function wordsFor(inner: string, whole: string, { users, channels }: Names): str
     case '!':
       return special(id, label, whole);
     default:
-      return link(unescape(target), label);
+      return ADDRESS.test(target) ? link(unescape(target), label) : unescape(whole);
   }
 }
+
+/** Slack takes what is none for text whose writer has not escaped it: `Array<String>`, `a < b and c > d`. */
+const ADDRESS = /^[a-z][a-z0-9+.-]*:\S+$/i;
 
 /** `@channel` is everybody of the channel; so is Slack's `@everyone`, which Colink has not. */
 function special(name: string, label: string, whole: string): string {
