@@ -30,8 +30,9 @@ export function apiRoute<const P extends string, const C extends Config>({ scope
     ...config,
     path,
     security: [{ bearer: [scope] }, { session: [] }],
-    middleware: [guard([requireScope(scope), refuseUnknownQuery(queryNames(config)), ...(config.method === 'get' ? [] : [refuseBadKey]), ...(limit === null ? [] : [limitRate(limit)]), ...(config.request?.body && !readsBody ? [requireUtf8()] : [])])],
-    responses: { ...problemsOf(path, config), ...config.responses },
+    // What is refused counts, too: no caller asks more often than they may by asking wrongly.
+    middleware: [guard([...(limit === null ? [] : [limitRate(limit)]), requireScope(scope), refuseUnknownQuery(queryNames(config)), ...(config.method === 'get' ? [] : [refuseBadKey]), ...(config.request?.body && !readsBody ? [requireUtf8()] : [])])],
+    responses: { ...problemsOf(limit, path, config), ...config.responses },
   });
 }
 
@@ -66,7 +67,7 @@ export const nearHeader = z.object({
 export const channelParams = z.object({ id: idSchema });
 export const messageParams = channelParams.extend({ message_id: idSchema });
 
-const ALWAYS: readonly ErrorCode[] = ['unauthenticated', 'forbidden', 'invalid', 'rate_limited', 'internal', 'unavailable'];
+const ALWAYS: readonly ErrorCode[] = ['unauthenticated', 'forbidden', 'invalid', 'internal', 'unavailable'];
 /** A body is bounded, and read for the fingerprint of a key, also where a route has no use for one. */
 const OF_CHANGES: readonly ErrorCode[] = ['idempotency_in_flight', 'body_too_large', 'unreadable_body'];
 const CURSORS = ['cursor', 'before', 'after'];
@@ -74,11 +75,12 @@ const CURSORS = ['cursor', 'before', 'after'];
 const queryNames = ({ request }: Config): string[] => Object.keys(request?.query instanceof z.ZodObject ? request.query.shape : {});
 
 /** What a route may answer besides its own; that wins where both have a status. Typed as nothing: routes throw problems, they do not return them. */
-function problemsOf(path: string, config: Config): object {
+function problemsOf(limit: PolicyName | null, path: string, config: Config): object {
   const { method, request } = config;
   const query = queryNames(config);
   const codes: readonly ErrorCode[] = [
     ...ALWAYS,
+    ...(limit === null ? [] : (['rate_limited'] as const)),
     ...(method === 'get' ? [] : OF_CHANGES),
     ...(path.includes('{') ? (['not_found'] as const) : []),
     ...(request?.body ? (['unsupported_media_type'] as const) : []),

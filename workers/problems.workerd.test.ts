@@ -152,6 +152,7 @@ describe('every answer', () => {
     expect([await from(ORIGIN), await from('https://evil.example')]).toEqual([ORIGIN, null]);
     const preflight = await fetchApi('/v1/me', { method: 'OPTIONS', headers: { Origin: ORIGIN, 'Access-Control-Request-Method': 'GET' } });
     expect([preflight.status, preflight.headers.get('access-control-allow-origin')]).toEqual([204, ORIGIN]);
+    expect(preflight.headers.get('access-control-allow-methods')).toBe('GET,HEAD,POST,PUT,PATCH,DELETE');
   });
 
   it('may be asked for with If-Match by a page of an allowed origin, and its ETag read: settings cannot be changed without', async () => {

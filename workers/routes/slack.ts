@@ -77,12 +77,12 @@ async function handle(c: Context<AppEnv>, services: Services, execute: Execute):
 async function run(c: Context<AppEnv>, services: Services, execute: Execute, method: Method, args: Arguments): Promise<Response> {
   const identity = await identify(c, services, args['token']);
   c.set('identity', identity);
+  const excess = await findExcess(c, method.limit);
+  if (excess) throw new ProblemError(excess.problem, excess.headers);
   const scopes = scopeHeaders(identity, method);
   if (method.scope !== null && !hasScope(identity, method.scope)) {
     return c.json({ ok: false, error: 'missing_scope', needed: method.scope, provided: [...identity.scopes].join(',') }, 200, scopes);
   }
-  const excess = await findExcess(c, method.limit);
-  if (excess) throw new ProblemError(excess.problem, excess.headers);
   const answer = await method.invoke(new Call(c, execute), args);
   return c.json({ ok: true, ...answer, ...warningsOf(method, args, answer) }, 200, scopes);
 }
