@@ -4,6 +4,7 @@ import type { Channel, DirectChannel, MyChannel } from '../../protocol/api.ts';
 import type { Outcome, Problem } from '../../protocol/errors.ts';
 import { isClosedGeneral } from '../../protocol/general.ts';
 import type { Queryable, Transaction } from '../client.ts';
+import type { Asking } from '../in-one-statement.ts';
 import { channels, conversationLogs } from '../schema/tables.ts';
 import { callerRow, refuseViewer, standingColumns, standingTables, type Standing } from './access.ts';
 import { appendDirectoryEvent } from './directory-events.ts';
@@ -53,7 +54,7 @@ export async function findChannel(db: Queryable, credentialId: string, channelId
 }
 
 /** The caller's channels with what a first paint needs, of one snapshot; at most `limit`, in the order of names. */
-export async function listMyChannels(db: Queryable, credentialId: string, limit: number): Promise<MyChannel[]> {
+export async function listMyChannels(db: Asking, credentialId: string, limit: number): Promise<MyChannel[]> {
   const rows = await db.execute<Row<Channel> & ReadingRow>(sql`
     SELECT ${channelColumns}, ${readingColumns}
     FROM (${callerRow(credentialId)}) me

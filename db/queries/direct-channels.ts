@@ -4,6 +4,7 @@ import type { DirectChannel, MyDirectChannel, User } from '../../protocol/api.ts
 import type { Outcome, Problem } from '../../protocol/errors.ts';
 import { MAX_DIRECT_USERS } from '../../protocol/limits.ts';
 import type { Queryable, Transaction } from '../client.ts';
+import type { Asking } from '../in-one-statement.ts';
 import { conversationLogs, members } from '../schema/tables.ts';
 import { callerRow } from './access.ts';
 import { userColumns } from './avatar-column.ts';
@@ -151,7 +152,7 @@ export async function listDirectUsers(db: Queryable, direct: readonly DirectChan
 }
 
 /** The caller's open ones with what a first paint needs, of one snapshot; at most `limit`, those with the latest events. */
-export async function listMyDirectChannels(db: Queryable, credentialId: string, limit: number): Promise<MyDirectChannel[]> {
+export async function listMyDirectChannels(db: Asking, credentialId: string, limit: number): Promise<MyDirectChannel[]> {
   const rows = await db.execute<Row & ReadingRow>(sql`
     SELECT ${columns}, ${readingColumns}
     FROM ${openOnes(credentialId)} LEFT JOIN read_states r ON r.channel_id = ch.id AND r.user_id = me.id

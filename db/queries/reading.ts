@@ -1,11 +1,12 @@
 import { sql } from 'drizzle-orm';
 import type { MyChannel } from '../../protocol/api.ts';
+import type { Bigint } from '../in-one-statement.ts';
 
 /** How far a channel is and how far its member `r` has read, of one snapshot: of `conversation_logs l` and `read_states r`, which may have no row. */
 export const readingColumns = sql`
   l.epoch, l.drained_seq AS as_of_seq, l.drained_pos AS last_pos, coalesce(r.read_pos, 0) AS read_pos, coalesce(r.generation, 0) AS read_generation`;
 
-export type ReadingRow = { epoch: number; as_of_seq: string; last_pos: string; read_pos: string; read_generation: string };
+export type ReadingRow = { epoch: number; as_of_seq: Bigint; last_pos: Bigint; read_pos: Bigint; read_generation: Bigint };
 
 export const toReading = (row: ReadingRow): Pick<MyChannel, 'epoch' | 'as_of_seq' | 'last_pos' | 'read_pos' | 'read_generation'> => ({
   epoch: row.epoch,

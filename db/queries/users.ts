@@ -3,6 +3,7 @@ import { uuidv7 } from 'uuidv7';
 import type { Avatar, Profile, User } from '../../protocol/api.ts';
 import type { Outcome } from '../../protocol/errors.ts';
 import type { Queryable, Transaction } from '../client.ts';
+import type { Asking } from '../in-one-statement.ts';
 import { users } from '../schema/tables.ts';
 import { callerRow } from './access.ts';
 import { avatarOf, userColumns } from './avatar-column.ts';
@@ -43,14 +44,14 @@ export const isSeenBy = (me: SQL, userId: SQL): SQL => sql`(${me}.role <> 'guest
   SELECT FROM members mine JOIN members theirs ON theirs.channel_id = mine.channel_id AND theirs.user_id = ${userId} WHERE mine.user_id = ${me}.id))`;
 
 /** The caller's own profile, read through the credential. */
-export async function findMe(db: Queryable, credentialId: string): Promise<Outcome<User>> {
+export async function findMe(db: Asking, credentialId: string): Promise<Outcome<User>> {
   const [me] = await db.execute<{ [K in keyof User]: User[K] }>(sql`
     SELECT ${userColumns(sql`u`)} FROM (${callerRow(credentialId)}) me JOIN users u ON u.id = me.id`);
   return me ? { ok: { ...me } } : { problem: { code: 'unauthenticated' } };
 }
 
 /** Everybody the caller shares a channel with, the caller among them; at most `limit`. */
-export async function listCoMembers(db: Queryable, credentialId: string, limit: number): Promise<User[]> {
+export async function listCoMembers(db: Asking, credentialId: string, limit: number): Promise<User[]> {
   const rows = await db.execute<{ [K in keyof User]: User[K] }>(sql`
     SELECT ${userColumns(sql`u`)} FROM users u
     WHERE u.id IN (

@@ -1,5 +1,6 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { uuidv7 } from 'uuidv7';
+import { inOneStatement } from '../../db/in-one-statement.ts';
 import { listMyChannels } from '../../db/queries/channels.ts';
 import { listMyDirectChannels } from '../../db/queries/direct-channels.ts';
 import { findMyInbox } from '../../db/queries/inbox-cursor.ts';
@@ -68,18 +69,18 @@ export function meRoutes(services: Pick<Services, 'profiles' | 'redisBreaker'>):
 
   app.openapi(bootstrap, async (c) => {
     const { credential_id } = c.get('identity').actor;
-    // Asked all at once, so that they share round trips; Postgres answers in this order. The inbox is before the rest: what it drains meanwhile is in the rest already, and
-    // comes once more as an event.
     const [inbox, found, channels, direct_channels, users] = await withPostgres(
       c,
       (db) =>
-        Promise.all([
-          findMyInbox(db, credential_id),
-          findMe(db, credential_id),
-          listMyChannels(db, credential_id, MAX_CHANNELS),
-          listMyDirectChannels(db, credential_id, MAX_CHANNELS),
-          listCoMembers(db, credential_id, MAX_USERS),
-        ]),
+        inOneStatement(db, (asking) =>
+          Promise.all([
+            findMyInbox(asking, credential_id),
+            findMe(asking, credential_id),
+            listMyChannels(asking, credential_id, MAX_CHANNELS),
+            listMyDirectChannels(asking, credential_id, MAX_CHANNELS),
+            listCoMembers(asking, credential_id, MAX_USERS),
+          ]),
+        ),
       'kept',
     );
     return c.json({ inbox, me: unwrap(found), channels, direct_channels, users }, 200);
