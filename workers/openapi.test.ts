@@ -5,6 +5,7 @@ import { POLICIES } from './middleware/limit-rate.ts';
 import { describeApi } from './openapi.ts';
 import { BODIES, RESOURCES } from './openapi/example-resources.ts';
 import { TAGS } from './openapi/names.ts';
+import { pageOf } from './openapi/page.ts';
 import { createServices } from './services.ts';
 import { ApiDocument } from '../tests/support/api-document.ts';
 
@@ -53,6 +54,41 @@ describe('the description of the API', () => {
     for (const { operation } of operations.filter(({ path }) => path.startsWith('/v1/'))) {
       expect(Object.keys(operation.responses ?? {})).toEqual(expect.arrayContaining(['401', '403', '503']));
     }
+  });
+});
+
+describe('the page of it', () => {
+  const entities: Readonly<Record<string, string>> = { '&quot;': '"', '&#39;': "'", '&lt;': '<', '&gt;': '>', '&amp;': '&' };
+  const page = String(pageOf(document));
+  const text = page.replaceAll(/<[^>]+>/g, '').replaceAll(/&(?:quot|#39|lt|gt|amp);/g, (entity) => entities[entity] ?? '');
+
+  it('has every operation once, in its group, with an example of every body that it takes, and of every one that it answers where it succeeds', () => {
+    const groups = page.split('<h2 id="').slice(1);
+    for (const { operation } of operations) {
+      const [group, ...others] = groups.filter((part) => part.includes(`<details id="${operation.operationId}">`));
+      expect([others, group?.slice(0, group.indexOf('"'))]).toEqual([[], operation.tags?.[0]]);
+    }
+    const shown = api.bodies.filter(({ name }) => / (?:body|2\d\d)$/.test(name));
+    expect(shown.length).toBeGreaterThan(150);
+    const missing = shown.filter((body) => {
+      const example = api.exampleOf(body);
+      return !text.includes(typeof example === 'string' ? example : JSON.stringify(example, null, 2));
+    });
+    expect(missing.map(({ name }) => name)).toEqual([]);
+  });
+
+  it('says what each parameter is, and which scope each operation needs', () => {
+    expect(text).toContain('Makes repetitions harmless for 24 hours');
+    for (const { operation } of operations) {
+      const scope = operation.security?.flatMap((one) => one['bearer'] ?? [])[0];
+      const own = page.slice(page.indexOf(`<details id="${operation.operationId}">`)).split('</details>')[0] ?? '';
+      expect(own).toContain(scope === undefined ? 'Needs ' : `Needs the scope ${scope}.`);
+      for (const parameter of operation.parameters ?? []) expect(own).toContain('name' in parameter ? `<code>${parameter.name}</code>` : '');
+    }
+  });
+
+  it('runs and loads nothing', () => {
+    expect(page).not.toMatch(/<script|<img|<link|src=|@import|url\(|\son\w+=/);
   });
 });
 
