@@ -7,12 +7,17 @@ import { runProgram } from './process.ts';
 import { filesAgain, readReport, withSecondRun, type Failure, type FileResult } from './report.ts';
 
 /**
- * The README's test command: checks, then every vitest project, one after the other. Ends with a line `N passed, N failed`.
+ * The README's test command: checks, then every vitest project. Ends with a line `N passed, N failed`.
  * What was skipped for want of a component is named with the command that brings it; with CI=true a skip is a failure.
  * Files that failed run once more, alone; what then holds is told as unsteady (decision 0057).
  */
-const PROJECTS = ['unit', 'workerd', 'pg', 'kafka', 'e2e'] as const;
-type Project = (typeof PROJECTS)[number];
+type Project = 'unit' | 'workerd' | 'pg' | 'kafka' | 'e2e';
+
+/**
+ * Stages run one after the other, the lanes of a stage side by side, the projects of a lane in turn. Unit and workerd tests keep two cores busy; the others wait for processes, brokers
+ * and browsers most of the time, and each of their files has a stack or a topic of its own.
+ */
+const STAGES: readonly (readonly (readonly Project[])[])[] = [[['unit']], [['workerd']], [['e2e'], ['kafka', 'pg']]];
 
 interface Tally {
   passed: number;
@@ -33,18 +38,41 @@ const buildChecks: readonly Check[] = [
 
 const told = ({ file, test, why }: Failure): string => `${file}${test === null ? '' : `: ${test}`}\n${why}`;
 
-async function vitest(project: Project, folder: string, files: readonly string[]): Promise<{ code: number; results: FileResult[] }> {
+interface Run {
+  readonly code: number;
+  readonly results: FileResult[];
+}
+
+async function vitest(project: Project, folder: string, files: readonly string[], capture: boolean): Promise<Run> {
   const report = join(folder, `${project}.json`);
-  const { code } = await runProgram('vitest', ['run', '--project', project, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...files]);
+  const args = ['run', '--project', project, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...files];
+  const { code, output } = await runProgram('vitest', args, { capture });
+  if (capture) console.log(`\n— ${project} tests\n${output}`);
   return { code, results: readReport(JSON.parse(readFileSync(report, 'utf8')), process.cwd()) };
 }
 
-async function runProject(project: Project, folder: string): Promise<Tally> {
-  console.log(`\n— ${project} tests`);
-  const first = await vitest(project, folder, []);
+/** The first lane is seen as it runs, and of the others each project when it has ended: what two print at once nobody can read. */
+async function runLane(lane: readonly Project[], folder: string, isSeen: boolean): Promise<[Project, Run][]> {
+  const runs: [Project, Run][] = [];
+  for (const project of lane) {
+    console.log(isSeen ? `\n— ${project} tests` : `\n— ${project} tests run meanwhile`);
+    runs.push([project, await vitest(project, folder, [], !isSeen)]);
+  }
+  return runs;
+}
+
+async function runStage(lanes: readonly (readonly Project[])[], folder: string): Promise<Tally[]> {
+  const runs = (await Promise.all(lanes.map((lane, n) => runLane(lane, folder, n === 0)))).flat();
+  const tallies: Tally[] = [];
+  for (const [project, first] of runs) tallies.push(await settle(project, first, folder));
+  return tallies;
+}
+
+/** What failed runs once more, when nothing else runs. */
+async function settle(project: Project, first: Run, folder: string): Promise<Tally> {
   const files = filesAgain(first.results);
   if (files.length > 0) console.log(`\n— ${project} tests, once more: ${files.join(', ')}`);
-  const last = files.length === 0 ? first : await vitest(project, folder, files);
+  const last = files.length === 0 ? first : await vitest(project, folder, files, false);
   const { results, unsteady } = withSecondRun(first.results, files.length === 0 ? [] : last.results);
   const failures = results.flatMap((result) => result.failures).map(told);
   // Vitest also fails for errors outside any test (an unhandled rejection, a leak): count that as one failure.
@@ -75,7 +103,10 @@ async function main(): Promise<void> {
   process.env['COLINK_SEED'] = String(seed);
   const wanted = process.argv.slice(2);
   if (wanted.length === 0) add(await runChecks([...buildChecks, ...lintChecks, ...typeChecks]));
-  for (const project of PROJECTS) if (wanted.length === 0 || wanted.includes(project)) add(await runProject(project, folder));
+  for (const stage of STAGES) {
+    const lanes = stage.map((lane) => lane.filter((project) => wanted.length === 0 || wanted.includes(project))).filter((lane) => lane.length > 0);
+    for (const tally of await runStage(lanes, folder)) add(tally);
+  }
   rmSync(folder, { recursive: true });
 
   if (total.skipped.length > 0) {
