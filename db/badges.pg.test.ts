@@ -8,6 +8,7 @@ import { testDatabase, type TestDatabase } from '../tests/support/postgres.ts';
 import type { Sql } from './client.ts';
 import { countUserBadges } from './queries/badges.ts';
 import { drainBatch } from './queries/drain.ts';
+import { deleteMember, enrol } from './queries/members.ts';
 import { MAX_UNREAD } from '../protocol/limits.ts';
 import { seedsOfRun } from '../tests/support/seed.ts';
 
@@ -117,6 +118,29 @@ it(`is exact up to ${MAX_UNREAD} messages behind, and counts the newest ${MAX_UN
     return readPos < 200 ? { unread: MAX_UNREAD - 1, mentions: 10 } : expected(events, reader, readPos);
   }
 }, 60_000);
+
+it('what was said before a member joined is read, mentions included, until they mark it as unread; and so it is to who comes back', async () => {
+  const [author, reader] = await people(2) as [Person, Person];
+  const channelId = await channelOf([author]);
+  const write = new EventWriter(author.id);
+  const say = (text: string) => drainBatch(sql, { channelId, epoch: 1, fence: 1, eventsJson: JSON.stringify([write.send(text)]) });
+  const change = () => ({ channelId, userId: reader.id, actorId: reader.id, eventId: uuidv7(), now: new Date(), traceparent: null });
+  const join = () => database.connection.db.transaction((tx) => enrol(tx, change()));
+  const counted = async () => (await countUserBadges(sql, reader.id)).map(({ last_pos, read_pos, unread, mentions }) => [last_pos, read_pos, unread, mentions]);
+  for (const text of [`for @${reader.handle}`, 'for all']) await say(text);
+  await join();
+  expect(await counted()).toEqual([[2, 2, 0, 0]]);
+  await say(`hello @${reader.handle}`);
+  expect(await counted()).toEqual([[3, 2, 1, 1]]);
+  await sql`INSERT INTO read_states (user_id, channel_id, read_pos, generation) VALUES (${reader.id}, ${channelId}, 0, 1)`;
+  expect(await counted()).toEqual([[3, 0, 3, 2]]);
+  await sql`UPDATE read_states SET read_pos = 1, generation = 0 WHERE user_id = ${reader.id}`;
+  expect(await counted()).toEqual([[3, 2, 1, 1]]);
+  await database.connection.db.transaction((tx) => deleteMember(tx, change()));
+  await say('while away');
+  await join();
+  expect(await counted()).toEqual([[4, 4, 0, 0]]);
+});
 
 it('mentions are none where their user wants no notices: by the level of the channel, or the general one; each change has another version', async () => {
   const [author, reader] = await people(2);

@@ -85,6 +85,8 @@ describe('the drain of an inbox', () => {
     expect(claimed).toEqual({ epoch: expect.any(Number), fence: 2, drained_seq: 2, awake_version: 3, notices_read_seq: 0 });
     expect(claimed?.epoch).toBeGreaterThan(1);
     expect(channels).toEqual([{ channel_id: channel, role: 'owner', version: 4, read_pos: 8, read_generation: 0, notified_seq: 17 }]);
+    await sql`UPDATE members SET joined_pos = 9 WHERE user_id = ${user}`;
+    expect(await sql.begin((tx) => inboxChannels(tx, user))).toMatchObject([{ read_pos: 9 }]);
     expect(await findInboxPlace(sql, user)).toEqual({ epoch: claimed?.epoch, fence: 2, drained_seq: 2, event_id: event.id });
     expect(await countAwakeBadges(sql, [channel])).toEqual([]);
     expect(await sql.begin((tx) => claimInbox(tx, uuidv7()))).toBeNull();

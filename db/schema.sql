@@ -419,6 +419,7 @@ CREATE TABLE members (
   version bigint NOT NULL,
   joined_at timestamp with time zone DEFAULT now() NOT NULL,
   closed_pos bigint,
+  joined_pos bigint DEFAULT 0 NOT NULL,
   CONSTRAINT members_pkey PRIMARY KEY (channel_id, user_id),
   CONSTRAINT members_role_check CHECK (role = ANY (ARRAY['owner'::text, 'admin'::text, 'member'::text]))
 );
@@ -1538,6 +1539,14 @@ BEGIN
     last_reply_at = excluded.last_reply_at;
   PERFORM project_followers(p_channel, p_batch);
 END $function$;
+
+CREATE OR REPLACE FUNCTION public.read_place(p_generation bigint, p_read_pos bigint, p_joined_pos bigint)
+ RETURNS bigint
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+  SELECT CASE WHEN p_generation > 0 THEN p_read_pos ELSE greatest(p_read_pos, p_joined_pos) END
+$function$;
 
 CREATE OR REPLACE FUNCTION public.refuse_act_change()
  RETURNS trigger

@@ -43,11 +43,11 @@ export interface InboxChannelRow {
 /** Within the transaction of `claimInbox`. */
 export async function inboxChannels(sql: Tx, userId: string): Promise<InboxChannelRow[]> {
   return await sql<InboxChannelRow[]>`
-    SELECT k.channel_id, k.role, k.version::float8 AS version, coalesce(r.read_pos, 0)::float8 AS read_pos,
+    SELECT k.channel_id, k.role, k.version::float8 AS version, coalesce(read_place(r.generation, r.read_pos, k.joined_pos), 0)::float8 AS read_pos,
       coalesce(r.generation, 0)::float8 AS read_generation, coalesce(n.seq, 0)::float8 AS notified_seq
     FROM (
-      SELECT m.channel_id, m.role, m.version FROM members m WHERE m.user_id = ${userId}
-      UNION ALL SELECT f.channel_id, NULL, f.version FROM former_members f WHERE f.user_id = ${userId}
+      SELECT m.channel_id, m.role, m.version, m.joined_pos FROM members m WHERE m.user_id = ${userId}
+      UNION ALL SELECT f.channel_id, NULL, f.version, 0 FROM former_members f WHERE f.user_id = ${userId}
     ) k
     LEFT JOIN read_states r ON r.user_id = ${userId} AND r.channel_id = k.channel_id
     LEFT JOIN (

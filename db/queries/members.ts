@@ -1,4 +1,4 @@
-import { and, eq, ne, sql } from 'drizzle-orm';
+import { and, eq, ne, type SQL, sql } from 'drizzle-orm';
 import type { Avatar, Member } from '../../protocol/api.ts';
 import type { Outcome, Problem } from '../../protocol/errors.ts';
 import type { MemberRole } from '../../protocol/events.ts';
@@ -44,11 +44,14 @@ async function bumpVersion(tx: Transaction, channelId: string): Promise<number> 
   return row.version;
 }
 
+/** What is in the room and not stored yet comes after: it is unread to whoever joins in that moment. */
+const newestPos = (channelId: string): SQL<number> => sql`coalesce((SELECT l.drained_pos FROM conversation_logs l WHERE l.channel_id = ${channelId}), 0)`;
+
 /** Adds a member and says so in the outbox. The channel's row is locked, or new. */
 export async function insertMember(tx: Transaction, change: MemberChange & { readonly role: MemberRole }): Promise<void> {
   const { channelId, userId, role, now } = change;
   const version = await bumpVersion(tx, channelId);
-  await tx.insert(members).values({ channel_id: channelId, user_id: userId, role, version, joined_at: now });
+  await tx.insert(members).values({ channel_id: channelId, user_id: userId, role, version, joined_at: now, joined_pos: newestPos(channelId) });
   await tx.delete(formerMembers).where(and(eq(formerMembers.channel_id, channelId), eq(formerMembers.user_id, userId)));
   await appendDirectoryEvent(tx, { type: 'channel.member_added', ...eventOf(change), role, version }, change.traceparent);
 }

@@ -61,6 +61,7 @@ export const members = pgTable('members', {
   version: counter().notNull(),
   joined_at: moment().notNull().defaultNow(),
   closed_pos: counter(),
+  joined_pos: counter().notNull().default(0),
 });
 
 export const formerMembers = pgTable('former_members', {

@@ -240,6 +240,19 @@ describe('bootstrap and read state', () => {
     expectProblem(await (await newCaller()).call('PUT', `/v1/channels/${id}/read-state`, { read_pos: 1 }), 'not_a_member');
   });
 
+  it('has what was said before the caller joined as read', async () => {
+    const [ada, bob] = [await newCaller(), await newCaller()];
+    const { id } = await newChannel(ada);
+    const { seq } = await send(ada, id, `@${bob.user.handle} is not here`);
+    await drained(id, seq ?? 0);
+    await bob.call('PUT', `/v1/channels/${id}/members/me`);
+    const mine = async () => bodyOf(await bob.call('GET', '/v1/bootstrap'), 200, bootstrapSchema).channels.find((channel) => channel.id === id);
+    expect(await mine()).toMatchObject({ last_pos: 1, read_pos: 1 });
+    const later = await send(ada, id, 'now he is');
+    await drained(id, later.seq ?? 0);
+    expect(await mine()).toMatchObject({ last_pos: 2, read_pos: 1 });
+  });
+
   it('shows profiles', async () => {
     const [ada, bob] = [await newCaller(), await newCaller()];
     expect((await ada.call('GET', `/v1/users/${bob.user.id}`)).body).toMatchObject(bob.user);
