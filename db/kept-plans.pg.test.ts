@@ -49,6 +49,12 @@ async function plansOf({ sql }: Connection, part: string): Promise<Plans[]> {
   return [...rows];
 }
 
+/** Of the statement of the session that keeps them, as Postgres has it. */
+async function nameOf(part: string): Promise<string> {
+  const [found] = await kept.sql<{ name: string }[]>`SELECT quote_ident(name) AS name FROM pg_prepared_statements WHERE strpos(statement, ${part}) > 0 AND strpos(statement, 'pg_prepared_statements') = 0`;
+  return found?.name ?? '';
+}
+
 describe('a connection that keeps statements', () => {
   const ask = (name: string) => statement`SELECT ${1}::int + 1 AS ${statement.identifier(`two_${name}`)}`;
 
@@ -71,6 +77,20 @@ describe('a connection that keeps statements', () => {
       throw new Error('no');
     })).rejects.toThrow('no');
     expect([...(await kept.db.execute(statement`SELECT count(*)::int AS marks FROM marks WHERE mark = ${1}`))]).toEqual([{ marks: 0 }]);
+  });
+
+  it('goes on where a column is added, and where one that it returns changes its type: the driver names the statement anew, which a pool that knows it by its text would not', async () => {
+    const { sql } = database.connection;
+    const read = () => kept.db.execute(statement`SELECT c.wide FROM changing c WHERE c.wide = ${1}`);
+    await sql`CREATE TABLE changing (wide integer)`;
+    await sql`INSERT INTO changing VALUES (1)`;
+    for (let times = 0; times < 6; times += 1) expect([...(await read())]).toEqual([{ wide: 1 }]);
+    await sql`ALTER TABLE changing ADD COLUMN more text`;
+    expect([...(await read())]).toEqual([{ wide: 1 }]);
+    await sql`ALTER TABLE changing ALTER COLUMN wide TYPE bigint`;
+    await expect(kept.sql.unsafe('EXECUTE '.concat(await nameOf('FROM changing c'), '(1)'))).rejects.toThrow('cached plan must not change result type');
+    expect([...(await read())]).toEqual([{ wide: '1' }]);
+    await sql`DROP TABLE changing`;
   });
 
   it('is not what others are', async () => {
