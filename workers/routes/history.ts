@@ -18,9 +18,16 @@ const READ = { scope: 'messages:read', limit: 'read' } as const;
 const exclusive = { message: 'before, after, around and at exclude each other', path: ['before'] };
 const given = (...values: unknown[]): number => values.filter((value) => value !== undefined).length;
 
-const threadQuery = z.object({ before: cursorSchema, after: cursorSchema, limit: limitSchema });
+const threadQuery = z.object({
+  before: cursorSchema.openapi({ description: 'The before_cursor of a page: the one that ends before it begins' }),
+  after: cursorSchema.openapi({ description: 'The after_cursor of a page: the one that begins behind its end' }),
+  limit: limitSchema,
+});
 /** `around` is a message's id, or its `pos`. `at`: the page begins with the first message that is of that time or later. */
-const historyQuery = threadQuery.extend({ around: z.union([idSchema, z.string().regex(/^\d{1,15}$/)], 'must be a message id or a pos').optional(), at: momentSchema.optional() });
+const historyQuery = threadQuery.extend({
+  around: z.union([idSchema, z.string().regex(/^\d{1,15}$/)], 'must be a message id or a pos').optional().openapi({ description: 'The id or the pos of a message, which the page is to have in its middle' }),
+  at: momentSchema.optional().openapi({ description: 'A time: the page begins with the first message that is of then or later' }),
+});
 
 const history = apiRoute(READ, '/v1/channels/{id}/messages', {
   method: 'get',
