@@ -332,7 +332,7 @@ describe('requests that share a look-up of their identity', () => {
     await expect.poll(async () => (await countLooks()) - looksBefore, { timeout: 5_000 }).toBe((LOOKS + 1) * TOKENS);
 
     // The load was what it is meant to be.
-    expect(counts.cuts).toBeGreaterThan(1_000);
+    expect(counts.cuts).toBeGreaterThan(300);
     expect(counts.late).toBeGreaterThan(ASKERS);
     expect(givenUp).toBeGreaterThan(0);
   });
