@@ -4,12 +4,12 @@ import { type Child, startChild, untilReady } from '../dev/child.ts';
 import { answersAny, freePort } from '../dev/ports.ts';
 import { FRONT_VARIABLE } from '../tests/support/detour.ts';
 import { ValidationCount } from '../tests/support/validation-count.ts';
-import { ValidationEnds } from '../tests/support/validation-ends.ts';
+import { MAX_HEAD_BYTES, ValidationEnds } from '../tests/support/validation-ends.ts';
 import { runProgram } from './process.ts';
 
 /**
- * `npm run prism [-- file…]`: the end-to-end suite, or these files of it, with Prism as validation proxy between what tests ask by `fetch` and `rawRequest` and the stacks that they
- * start. It is fetched from npm once, into `.colink/prism`. Exit code 0: tests passed, answers were seen, each was judged, and none had a violation; 1: something of that; 2: it cannot be had. Why it is
+ * `npm run prism [-- file…]`: the end-to-end suite, or these files of it, with Prism as validation proxy between the stacks that tests start and what they ask by `fetch` and `rawRequest`, and
+ * their browsers. It is fetched from npm once, into `.colink/prism`. Exit code 0: tests passed, answers were seen, each was judged, and none had a violation; 1: something of that; 2: it cannot be had. Why it is
  * not in CI, and what counts as a violation: docs/decisions/0049.
  */
 const VERSION = '5.16.0';
@@ -30,9 +30,19 @@ async function install(): Promise<boolean> {
   return false;
 }
 
+/** What is against a request names what it has, in a header, and a header takes no text past Latin-1: Prism then gives no answer at all. JSON can say the same by escapes. */
+const ESCAPES = String.raw`
+import { ServerResponse } from 'node:http';
+const { setHeader } = ServerResponse.prototype;
+const escaped = (text) => text.replace(/[^ -~]/g, (unit) => '\\u' + unit.charCodeAt(0).toString(16).padStart(4, '0'));
+ServerResponse.prototype.setHeader = function (name, value) {
+  return setHeader.call(this, name, name === 'sl-violations' ? escaped(value) : value);
+};`;
+
 async function startPrism(upstream: string, port: number): Promise<Child> {
   // Without `--errors`, answers pass as they are and what they have against the document comes in a header; requests that are not of it reach the Worker, as some tests mean to.
-  const args = ['--unhandled-rejections=warn', PROGRAM, 'proxy', join(ROOT, 'openapi.json'), upstream, '--port', String(port), '--cors=false', '--errors=false', '--verboseLevel', 'fatal'];
+  const node = ['--unhandled-rejections=warn', `--max-http-header-size=${MAX_HEAD_BYTES}`, '--import', `data:text/javascript,${encodeURIComponent(ESCAPES)}`];
+  const args = [...node, PROGRAM, 'proxy', join(ROOT, 'openapi.json'), upstream, '--port', String(port), '--cors=false', '--errors=false', '--verboseLevel', 'fatal'];
   const prism = await startChild({ command: process.execPath, args, cwd: HOME, logFile: join(HOME, 'prism.log') });
   const probe = async (): Promise<void> => {
     if (!(await answersAny([`127.0.0.1:${port}`]))) throw new Error('it does not listen yet');

@@ -1,5 +1,6 @@
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { once } from 'node:events';
+import { CONNECTED, frontOf } from './detour.ts';
 
 /** A network that a test can take away. `url` is for a browser's proxy setting: what it opens, of whatever kind, goes through here. */
 export interface Network {
@@ -63,10 +64,7 @@ async function accept(inner: Socket, tunnels: Set<Tunnel>): Promise<void> {
   const [, methods = 0] = await read(inner, 2);
   await read(inner, methods);
   inner.write(Uint8Array.of(5, 0));
-  const target = await readTarget(inner);
-  const outer = connect(target);
-  outer.on('error', () => {});
-  await once(outer, 'connect');
+  const outer = await reach(await readTarget(inner));
   if (inner.destroyed) return void outer.destroy();
   inner.write(Uint8Array.of(5, 0, 0, 1, 0, 0, 0, 0, 0, 0));
   const tunnel = { inner, outer };
@@ -77,10 +75,27 @@ async function accept(inner: Socket, tunnels: Set<Tunnel>): Promise<void> {
   }
 }
 
+interface Target {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** A connection to it, or to the front of a validation proxy, which was told whom it is for. */
+async function reach(target: Target): Promise<Socket> {
+  const front = frontOf(target.host);
+  const outer = connect(front === null ? target : { host: target.host, port: Number(new URL(`http://${front}`).port) }).on('error', () => {});
+  await once(outer, 'connect');
+  if (front === null) return outer;
+  const authority = `${target.host}:${target.port}`;
+  outer.write(`CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\n\r\n`);
+  await read(outer, CONNECTED.length);
+  return outer;
+}
+
 const IPV4 = 1;
 const NAME = 3;
 
-async function readTarget(socket: Socket): Promise<{ host: string; port: number }> {
+async function readTarget(socket: Socket): Promise<Target> {
   const kind = (await read(socket, 4))[3];
   const length = kind === IPV4 ? 4 : kind === NAME ? ((await read(socket, 1))[0] ?? 0) : 16;
   const address = await read(socket, length);

@@ -5,13 +5,15 @@ import { buffer } from 'node:stream/consumers';
 import { afterEach, expect, it, vi } from 'vitest';
 import { MAX_BATCH_BODY_BYTES } from '../../protocol/limits.ts';
 import { FRONT_VARIABLE, fetchByFront } from './detour.ts';
+import { startNetwork } from './proxy.ts';
 import { rawRequest } from './raw-http.ts';
+import { openBy } from './socks-client.ts';
 import { type Judged, ValidationCount } from './validation-count.ts';
-import { ValidationEnds } from './validation-ends.ts';
+import { MAX_HEAD_BYTES, ValidationEnds } from './validation-ends.ts';
 
 const servers: Server[] = [];
 async function listening(listener: RequestListener): Promise<string> {
-  const server = createServer(listener);
+  const server = createServer({ maxHeaderSize: MAX_HEAD_BYTES }, listener);
   servers.push(server);
   await once(server.listen(0, '127.0.0.1'), 'listening');
   return `127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -29,14 +31,14 @@ const worker = (): Promise<string> =>
     response.writeHead(incoming.url === '/moved' ? 302 : 200, { 'x-request-id': 'r', 'x-asked': JSON.stringify(asked), ...(incoming.url === '/moved' && { location: '/elsewhere' }) }).end(Buffer.from([0xff, 0x00]));
   });
 
-/** A proxy as Prism is, where it is hardest on what passes: it has its own mind of bodies both ways. */
+/** A proxy as Prism is, where it is hardest on what passes: it has its own mind of bodies both ways, and goes where it is led. */
 const mangler = (upstream: string, violations: object[]): Promise<string> =>
   listening(async (incoming, response) => {
     const body = (await buffer(incoming)).toString();
-    if (body === 'broken') return void response.writeHead(400).end('no request');
+    if (body === 'broken' || incoming.headers['content-type']?.includes('utf-16')) return void response.writeHead(400).end('no request');
     const { hostname, port } = new URL(upstream);
     const sent = request({ hostname, port, method: incoming.method, path: '/mangled', headers: { ...incoming.headers, 'content-length': 1 } }, (answer) => {
-      response.writeHead(answer.statusCode ?? 0, { 'sl-violations': JSON.stringify(violations) }).end('mangled');
+      response.writeHead(answer.statusCode ?? 0, { 'sl-violations': JSON.stringify(violations) }).end(answer.headers.location === undefined ? 'mangled' : 'followed');
       answer.resume();
     });
     sent.on('error', () => response.writeHead(500).end());
@@ -66,6 +68,38 @@ it('lets the Worker and the test see what the other one sent, whatever the proxy
   expect(judged.map(({ method, path, status, passed }) => [method, path, status, passed])).toEqual(Array.from({ length: 2 }, () => ['PUT', '/v1/x%2Fy?a=%20', 200, true]));
 });
 
+it('stands before what a browser asks by its network, one request after the other, and lets its sockets by', async () => {
+  const { ends, judged, target } = await between();
+  const network = await startNetwork();
+  const browser = await openBy(network, Number(target.split(':')[1]));
+  let received = '';
+  browser.setEncoding('latin1').on('data', (chunk: string) => (received += chunk));
+  const ask = (path: string, more = ''): boolean => browser.write(`GET ${path} HTTP/1.1\r\nHost: ${target}\r\n${more}\r\n`);
+  for (const url of ['/v1/x', '/v1/y']) {
+    ask(url);
+    await expect.poll(() => received).toContain(JSON.stringify({ method: 'GET', url, host: target, body: '' }));
+  }
+  servers.at(-1)?.once('upgrade', ({ headers }, socket) => {
+    socket.write(`HTTP/1.1 101 Switching Protocols\r\n\r\n${headers.upgrade} to ${headers.host}: `);
+    socket.pipe(socket);
+  });
+  ask('/v1/socket', 'Connection: Upgrade\r\nUpgrade: websocket\r\n');
+  await expect.poll(() => received).toContain(`websocket to ${target}: `);
+  browser.write('frame');
+  await expect.poll(() => received).toMatch(/: frame$/);
+  await network.close();
+  await ends.close();
+  expect(judged.map(({ path, passed }) => [path, passed])).toEqual([['/v1/x', true], ['/v1/y', true]]);
+});
+
+it('shows the proxy no place that it would be led to, for what leads there may be good for once', async () => {
+  const { ends, judged, url } = await between();
+  const answer = await fetchByFront(fetch)(`${url}/moved`, { redirect: 'manual' });
+  expect([answer.status, answer.headers.get('location')]).toEqual([302, '/elsewhere']);
+  await ends.close();
+  expect(judged).toMatchObject([{ status: 302, verdict: { status: 302, text: 'mangled' } }]);
+});
+
 it('asks the Worker once, and itself where the proxy does not', async () => {
   const { ends, judged, url } = await between();
   const answer = await fetchByFront(fetch)(`${url}/v1/x`, { method: 'POST', body: 'broken' });
@@ -80,6 +114,23 @@ it('does not ask the proxy of what is no JSON, for it would wait for ever', asyn
   expect(JSON.parse(answer.headers.get('x-asked') ?? '')).toMatchObject({ url: '/v1/x', body: '7b' });
   await ends.close();
   expect(judged).toMatchObject([{ passed: false, verdict: { status: 400, text: 'the body is no JSON' } }]);
+});
+
+it('reads past a byte order mark and what is said of the characters of JSON, as the Worker does', async () => {
+  const { ends, judged, url } = await between();
+  const answer = await fetchByFront(fetch)(`${url}/v1/x`, { method: 'POST', headers: { 'content-type': 'application/json; charset=utf-16' }, body: '\ufeff{}' });
+  expect(JSON.parse(answer.headers.get('x-asked') ?? '')).toMatchObject({ body: 'efbbbf7b7d' });
+  await ends.close();
+  expect(judged).toMatchObject([{ passed: true }]);
+});
+
+it('has an answer to a path that is longer than Node reads by itself', async () => {
+  const { ends, judged } = await between();
+  const target = await listening((_, response) => void response.writeHead(404).end());
+  const path = `/v1/${'x'.repeat(20_000)}`;
+  expect((await rawRequest(`http://${target}`, { method: 'GET', path })).status).toBe(404);
+  await ends.close();
+  expect(judged).toMatchObject([{ path, status: 404, passed: true }]);
 });
 
 it('passes by the proxy what is said to be longer than any JSON may be, without waiting for it', async () => {
@@ -112,6 +163,15 @@ it('does not ask the proxy of a path that cannot be decoded, for it would end it
   expect(JSON.parse(String((await rawRequest(url, { method: 'GET', path: '/v1/%ff' })).headers['x-asked']))).toMatchObject({ url: '/v1/%ff' });
   await ends.close();
   expect(judged).toMatchObject([{ passed: false, verdict: { status: 400, text: 'the path is no text' } }]);
+});
+
+it('asks the proxy once more where it has reset a connection', async () => {
+  const { ends, judged, url } = await between();
+  ends.proxy = await listening((_, response) => void response.writeHead(200).end('at last'));
+  servers.at(-1)?.prependOnceListener('connection', (socket) => socket.resetAndDestroy());
+  expect((await fetchByFront(fetch)(`${url}/v1/x`)).status).toBe(200);
+  await ends.close();
+  expect(judged).toMatchObject([{ verdict: { status: 200, text: 'at last' } }]);
 });
 
 it('tells of a proxy that is away as of no verdict', async () => {
@@ -167,13 +227,14 @@ it('counts no wrong request that was refused, and holds no answer for seen that 
   const count = new ValidationCount();
   count.add(judgedAs({ status: 401 }, [WRONG_ASKED]));
   count.add(judgedAs({ path: '/slack/api/auth.test' }, [WRONG_ASKED]));
-  expect(count.seen).toBe(2);
-  count.add(judgedAs({ method: 'HEAD' }, [{ location: ['request'], severity: 'Warning', message: 'Selected route not found' }]));
-  count.add(judgedAs({ status: 302, headers: { 'x-request-id': 'r', location: '/' } }, [FAULT]));
+  count.add(judgedAs({ method: 'DELETE', status: 204 }, [{ ...WRONG_ASKED, message: 'No supported content types, but request included a non-empty body' }]));
+  expect(count.seen).toBe(3);
+  count.add(judgedAs({ method: 'HEAD', verdict: { status: 500, violations: undefined, text: '' } }));
+  count.add(judgedAs({ method: 'OPTIONS' }, [{ location: ['request'], severity: 'Warning', message: 'Selected route not found' }]));
   count.add(judgedAs({ status: 400, passed: false, verdict: { status: 400, violations: undefined, text: 'no JSON' } }));
   count.add(judgedAs({ verdict: { status: 500, violations: undefined, text: 'it broke' } }));
   count.add(judgedAs({ headers: {} }, [FAULT]));
-  expect(count.seen).toBe(2);
-  expect(Object.fromEntries(count.unheld)).toEqual({ 'of no operation': 1, redirects: 1, 'not passed on': 1, 'no verdict': 1 });
+  expect(count.seen).toBe(3);
+  expect(Object.fromEntries(count.unheld)).toEqual({ 'of no operation': 2, 'not passed on': 1, 'no verdict': 1 });
   expect([...count.violations.keys()]).toEqual([]);
 });
