@@ -166,6 +166,18 @@ describe('members', () => {
     );
   });
 
+  it('join by their own id, too, as members and where anybody may; in no other role', async () => {
+    const [ada, bob] = [await newCaller(), await newCaller()];
+    const [open, hidden] = [await newChannel(ada), await newChannel(ada, 'private')];
+    const join = (who: Caller, { id }: { id: string }, role?: string) => who.call('POST', `/v1/channels/${id}/members`, { user_id: who.user.id, role });
+    expectProblem(await join(bob, open, 'admin'), 'forbidden');
+    expect(bodyOf(await join(bob, open), 201, memberSchema)).toMatchObject({ user: bob.user, role: 'member' });
+    expect(bodyOf(await join(bob, open), 200, memberSchema).role).toBe('member');
+    expect(bodyOf(await join(ada, open), 200, memberSchema).role).toBe('owner');
+    for (const channel of [open, hidden]) expectProblem(await join(await newCaller({ role: 'guest' }), channel), 'not_found');
+    expectProblem(await join(bob, hidden), 'not_found');
+  });
+
   it('G2: concurrent joins by one user are one join', async () => {
     const [ada, bob] = [await newCaller(), await newCaller()];
     const { id } = await newChannel(ada);

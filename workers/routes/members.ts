@@ -23,7 +23,7 @@ const answers = { 200: json(memberSchema, 'A member already'), 201: json(memberS
 
 const add = apiRoute({ scope: 'channels:write', limit: 'send' }, '/v1/channels/{id}/members', {
   method: 'post',
-  summary: 'Add someone; for owners and admins of the channel',
+  summary: 'Add someone; for owners and admins of the channel. Whoever adds themselves as a member joins, which anybody may who sees a public channel',
   request: { headers: keyHeader, params: channelParams, ...jsonBody(addMemberBodySchema) },
   responses: answers,
 });
@@ -82,7 +82,8 @@ export function memberRoutes(): App {
   app.openapi(add, async (c) => {
     const { id: channelId } = c.req.valid('param');
     const { user_id: userId, role } = c.req.valid('json');
-    const answer = await changeMember(c, { channelId, userId }, MEMBER, async (tx, request) => memberAnswer(tx, request, await addMember(tx, { ...request, role })));
+    const isJoining = role === 'member' && userId === c.get('identity').actor.user_id;
+    const answer = await changeMember(c, { channelId, userId }, MEMBER, async (tx, request) => memberAnswer(tx, request, await (isJoining ? joinChannel(tx, request) : addMember(tx, { ...request, role }))));
     return c.json(answer.body, answer.status);
   });
 
