@@ -1,6 +1,7 @@
 import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
 import type { DriverSocket } from './driver-socket.ts';
+import { isPlannedOnce } from './planned-once.ts';
 
 export type Sql = postgres.Sql;
 export type Database = PostgresJsDatabase;
@@ -26,7 +27,7 @@ export interface ConnectOptions {
   /** Milliseconds after which Postgres ends a session that has a transaction open and asks nothing; none by default. */
   readonly idleInTransaction?: number;
   /**
-   * Names each statement, so that Postgres, or a pool that remembers them from one client to the next, plans it once. Not behind a pool that lends connections by
+   * Names the statements that are `plannedOnce`, so that Postgres, or a pool that remembers them from one client to the next, does. Not behind a pool that lends connections by
    * transaction and does not remember.
    */
   readonly keepsStatements?: boolean;
@@ -55,13 +56,13 @@ export function connect(url: string, options: ConnectOptions): Connection {
 }
 
 /**
- * The same client, whose `unsafe` names statements as tagged queries do. drizzle asks by `unsafe` alone and has no statement named that has not got a name from the query's author,
- * whatever the client is set to (drizzle-orm 0.45.4, its issue 6096).
+ * The same client, whose `unsafe` names what is planned once, as it names tagged queries. drizzle asks by `unsafe` alone and has no statement named that has not got a name from the query's
+ * author, whatever the client is set to (drizzle-orm 0.45.4, its issue 6096).
  */
 function keeping<C extends postgres.Sql | postgres.TransactionSql>(client: C): C {
   return new Proxy(client, {
     get(target, key): unknown {
-      if (key === 'unsafe') return (text: string, parameters: never[], options?: postgres.UnsafeQueryOptions) => target.unsafe(text, parameters, { ...options, prepare: true });
+      if (key === 'unsafe') return (text: string, parameters: never[], options?: postgres.UnsafeQueryOptions) => target.unsafe(text, parameters, { ...options, prepare: isPlannedOnce(text) });
       if (key === 'begin' && 'begin' in target) return (work: (tx: postgres.TransactionSql) => unknown) => target.begin((tx) => work(keeping(tx)));
       if (key === 'savepoint' && 'savepoint' in target) return (work: (tx: postgres.TransactionSql) => unknown) => target.savepoint((tx) => work(keeping(tx)));
       return Reflect.get(target, key);

@@ -1,5 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type postgres from 'postgres';
+import { plannedOnce } from './planned-once.ts';
 
 /** What queries that only read are asked of: a database, a transaction, or many of them at once. */
 export interface Asking {
@@ -18,7 +19,7 @@ interface Asked {
 }
 
 /**
- * What `work` asks before it first waits goes as one statement: one round trip, one plan and one snapshot for all of it. Rows come as JSON, so a time has to be text already,
+ * What `work` asks before it first waits goes as one statement, planned once: one round trip and one snapshot for all of it. Rows come as JSON, so a time has to be text already,
  * and a `bigint` is a number. What is asked later is refused: it would be another statement.
  */
 export async function inOneStatement<T>(db: Asking, work: (asking: Asking) => Promise<T>): Promise<T> {
@@ -40,7 +41,7 @@ export async function inOneStatement<T>(db: Asking, work: (asking: Asking) => Pr
 async function answer(db: Asking, asked: readonly Asked[]): Promise<void> {
   const parts = asked.map(({ query }, n) => sql`(SELECT json_agg(q) FROM (${query}) q) AS ${sql.identifier(`q${n}`)}`);
   try {
-    const [found] = await db.execute<Record<string, readonly never[] | null>>(sql`SELECT ${sql.join(parts, sql`, `)}`);
+    const [found] = await db.execute<Record<string, readonly never[] | null>>(plannedOnce(sql`SELECT ${sql.join(parts, sql`, `)}`));
     asked.forEach(({ answered }, n) => answered.resolve(found?.[`q${n}`] ?? []));
   } catch (error) {
     for (const { answered } of asked) answered.reject(error);

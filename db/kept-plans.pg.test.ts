@@ -6,10 +6,12 @@ import { testDatabase, type TestDatabase } from '../tests/support/postgres.ts';
 import { insertChannel, insertUser } from '../tests/support/webhook-bed.ts';
 import { connect, type Connection } from './client.ts';
 import { inOneStatement } from './in-one-statement.ts';
+import { plannedOnce } from './planned-once.ts';
 import { listMyChannels } from './queries/channels.ts';
 import { listMyDirectChannels } from './queries/direct-channels.ts';
 import { findMyInbox } from './queries/inbox-cursor.ts';
 import { readSpan, type Listing, type Span } from './queries/messages.ts';
+import { messageLag } from './queries/search-lag.ts';
 import { findMe, listCoMembers } from './queries/users.ts';
 
 let database: TestDatabase;
@@ -56,7 +58,8 @@ async function nameOf(part: string): Promise<string> {
 }
 
 describe('a connection that keeps statements', () => {
-  const ask = (name: string) => statement`SELECT ${1}::int + 1 AS ${statement.identifier(`two_${name}`)}`;
+  const unnamed = (name: string) => statement`SELECT ${1}::int + 1 AS ${statement.identifier(`two_${name}`)}`;
+  const ask = (name: string) => plannedOnce(unnamed(name));
 
   it('names each once, outside of transactions and inside, and in those that are inside of others', async () => {
     const { db } = kept;
@@ -73,7 +76,7 @@ describe('a connection that keeps statements', () => {
   it('takes back what a transaction did that failed', async () => {
     await kept.db.execute(statement`CREATE TEMPORARY TABLE marks (mark integer)`);
     await expect(kept.db.transaction(async (tx) => {
-      await tx.execute(statement`INSERT INTO marks VALUES (${1})`);
+      await tx.execute(plannedOnce(statement`INSERT INTO marks VALUES (${1})`));
       throw new Error('no');
     })).rejects.toThrow('no');
     expect([...(await kept.db.execute(statement`SELECT count(*)::int AS marks FROM marks WHERE mark = ${1}`))]).toEqual([{ marks: 0 }]);
@@ -81,7 +84,7 @@ describe('a connection that keeps statements', () => {
 
   it('goes on where a column is added, and where one that it returns changes its type: the driver names the statement anew, which a pool that knows it by its text would not', async () => {
     const { sql } = database.connection;
-    const read = () => kept.db.execute(statement`SELECT c.wide FROM changing c WHERE c.wide = ${1}`);
+    const read = () => kept.db.execute(plannedOnce(statement`SELECT c.wide FROM changing c WHERE c.wide = ${1}`));
     await sql`CREATE TABLE changing (wide integer)`;
     await sql`INSERT INTO changing VALUES (1)`;
     for (let times = 0; times < 6; times += 1) expect([...(await read())]).toEqual([{ wide: 1 }]);
@@ -93,8 +96,12 @@ describe('a connection that keeps statements', () => {
     await sql`DROP TABLE changing`;
   });
 
-  it('is not what others are', async () => {
-    for (let times = 0; times < 2; times += 1) await anew.db.execute(ask('plain'));
+  it('names nothing else, and others name nothing', async () => {
+    for (let times = 0; times < 2; times += 1) {
+      await kept.db.execute(unnamed('unnamed'));
+      await anew.db.execute(ask('plain'));
+    }
+    expect(await plansOf(kept, 'AS "two_unnamed"')).toEqual([]);
     expect(await plansOf(anew, 'AS "two_')).toEqual([]);
   });
 });
@@ -136,5 +143,10 @@ describe('one plan for all', () => {
       );
     for (let n = 0; n < TIMES; n += 1) expect(await read(kept)).toEqual(await read(anew));
     expect(await plansOf(kept, 'inbox_logs')).toEqual([{ generic: TIMES - 5, custom: 5 }]);
+  });
+
+  it('serves what a search tells of the lag of its index', async () => {
+    for (let n = 0; n < TIMES; n += 1) expect(await messageLag(kept.db, credential)).toEqual(await messageLag(anew.db, credential));
+    expect(await plansOf(kept, 'consumer_keys')).toEqual([{ generic: TIMES - 5, custom: 5 }]);
   });
 });

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sql as statement } from 'drizzle-orm';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { plannedOnce } from '../db/planned-once.ts';
 import { connect } from '../db/client.ts';
 import { testDatabase, type TestDatabase } from '../tests/support/postgres.ts';
 import type { Child } from './child.ts';
@@ -41,8 +42,8 @@ interface Visit {
 /** The backend that served a client of its own, and what an earlier one left in it. */
 async function visit(): Promise<Visit> {
   const { sql, db, close } = connect(url, { max: 1, applicationName: 'visitor', keepsStatements: true });
-  const [row] = await db.execute<Visit & Record<string, unknown>>(statement`
-    SELECT pg_backend_pid() AS backend, current_setting('colink.left', true) AS left, (SELECT count(*)::int FROM pg_prepared_statements) AS statements, ${1}::int AS one`);
+  const [row] = await db.execute<Visit & Record<string, unknown>>(plannedOnce(statement`
+    SELECT pg_backend_pid() AS backend, current_setting('colink.left', true) AS left, (SELECT count(*)::int FROM pg_prepared_statements) AS statements, ${1}::int AS one`));
   await sql`SELECT set_config('colink.left', 'something', false)`;
   await close();
   if (row === undefined) throw new Error('nobody answered');

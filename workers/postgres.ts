@@ -12,29 +12,21 @@ import { encodeToken } from './replica/token.ts';
 /** Longest a request waits for Postgres, in milliseconds, connecting included. */
 const PATIENCE_MS = 10_000;
 
-/**
- * Whether statements are named, so that the pool keeps them and Postgres plans them once for all who ask. `kept` is for what is asked often and is planned the same for
- * everybody; `anew` for what has to be planned by what is asked, as a search is by how many messages have a word (decision 0058).
- */
-export type Plans = 'kept' | 'anew';
-
 /** Runs work on the primary, on a connection of this request's own, as the platform demands, and closes it after the answer. */
-export const withPostgres = <T>(c: Context<AppEnv>, work: (db: Database) => Promise<T>, plans: Plans = 'anew'): Promise<T> => withPrimary(c, ({ db }) => work(db), plans);
+export const withPostgres = <T>(c: Context<AppEnv>, work: (db: Database) => Promise<T>): Promise<T> => withPrimary(c, ({ db }) => work(db));
 
-export const withPrimary = <T>(c: Context<AppEnv>, work: (connection: Connection) => Promise<T>, plans: Plans = 'anew'): Promise<T> =>
-  withConnection(c, c.env.POSTGRES, work, plans);
+export const withPrimary = <T>(c: Context<AppEnv>, work: (connection: Connection) => Promise<T>): Promise<T> => withConnection(c, c.env.POSTGRES, work);
 
 /** The same on the replica `POSTGRES_REPLICA`: for `readNear` alone, which knows what it may answer. */
-export const withReplica = <T>(c: Context<AppEnv>, replica: Pick<Hyperdrive, 'connectionString'>, work: (connection: Connection) => Promise<T>, plans: Plans): Promise<T> =>
-  withConnection(c, replica, work, plans);
+export const withReplica = <T>(c: Context<AppEnv>, replica: Pick<Hyperdrive, 'connectionString'>, work: (connection: Connection) => Promise<T>): Promise<T> =>
+  withConnection(c, replica, work);
 
 async function withConnection<T>(
   c: Context<AppEnv>,
   server: Pick<Hyperdrive, 'connectionString'>,
   work: (connection: Connection) => Promise<T>,
-  plans: Plans,
 ): Promise<T> {
-  const connection = await open(server.connectionString, plans);
+  const connection = await open(server.connectionString);
   const working = work(connection);
   // The work outlives a client that hangs up: others may wait for what it brings, and a transaction is not left open.
   c.executionCtx.waitUntil(finish(connection, working));
@@ -42,10 +34,10 @@ async function withConnection<T>(
 }
 
 /** The platform's module is asked for at the first connection, because the app's description is also made where there is none. */
-async function open(url: string, plans: Plans): Promise<Connection> {
+async function open(url: string): Promise<Connection> {
   const { connect: openTcp } = await import('cloudflare:sockets');
   const openSocket = (address: SocketAddress) => new DriverSocket(openTcp(address), (bytes) => Buffer.from(bytes));
-  return connect(url, { max: 1, applicationName: 'colink-worker', connectTimeout: 5, keepsStatements: plans === 'kept', openSocket });
+  return connect(url, { max: 1, applicationName: 'colink-worker', connectTimeout: 5, keepsStatements: true, openSocket });
 }
 
 /** Runs work on the primary in one transaction, which knows who acts (`recordAct`). The answer then bears a consistency token, if there is a replica that may not have it yet. */

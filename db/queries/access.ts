@@ -3,6 +3,7 @@ import type { Problem } from '../../protocol/errors.ts';
 import type { MemberRole } from '../../protocol/events.ts';
 import type { User } from '../../protocol/api.ts';
 import type { Queryable } from '../client.ts';
+import { plannedOnce } from '../planned-once.ts';
 
 /**
  * The caller, as long as the credential lives: no row once it is revoked or expired, or its user deactivated. Every statement that reads for
@@ -42,7 +43,7 @@ export function refuseReader(standing: Standing | undefined): Problem | null {
 
 /** Whether the caller may read the conversation of a channel at this moment. */
 export async function isReader(db: Queryable, credentialId: string, channelId: string): Promise<boolean> {
-  const [standing] = await db.execute<Standing & { [column: string]: unknown }>(sql`SELECT ${standingColumns} FROM ${standingTables(credentialId, channelId)}`);
+  const [standing] = await db.execute<Standing & { [column: string]: unknown }>(plannedOnce(sql`SELECT ${standingColumns} FROM ${standingTables(credentialId, channelId)}`));
   return refuseReader(standing) === null;
 }
 

@@ -4,6 +4,7 @@ import type { Outcome } from '../../protocol/errors.ts';
 import type { FileState } from '../../protocol/files.ts';
 import type { LinkPreview } from '../../protocol/previews.ts';
 import type { Queryable } from '../client.ts';
+import { plannedOnce } from '../planned-once.ts';
 import { refuseReader, standingColumns, standingTables, type Standing } from './access.ts';
 import { avatarOf } from './avatar-column.ts';
 import { fileJson } from './file-rows.ts';
@@ -115,11 +116,11 @@ export async function readSpan(db: Queryable, credentialId: string, listing: Lis
     ...(span.older > 0 ? [sql`(${stored} ${below} ORDER BY ${counter} DESC LIMIT ${literal(span.older)})`] : []),
     ...(span.newer > 0 ? [sql`(${stored} AND ${counter} >= ${span.from} ORDER BY ${counter} LIMIT ${literal(span.newer)})`] : []),
   ];
-  const result = await db.execute<Row>(sql`
+  const result = await db.execute<Row>(plannedOnce(sql`
     WITH s AS (${standingOf(credentialId, listing.channelId)}), p AS (${sql.join(parts, sql` UNION ALL `)})
     SELECT s.user_role, s.kind, s.my_role, s.epoch, s.drained_seq, ${last} AS last, ${messageColumns}
     FROM s LEFT JOIN p ON true ${messageTables}
-    ORDER BY coalesce(p.tpos, p.pos)`);
+    ORDER BY coalesce(p.tpos, p.pos)`));
   const [first] = result;
   const problem = refuseReader(first);
   if (problem || !first) return { problem: problem ?? { code: 'not_found' } };
@@ -155,10 +156,10 @@ export async function readPins(db: Queryable, credentialId: string, channelId: s
 
 /** One message, for members; deleted ones too, as they stand in the listing. */
 export async function findMessage(db: Queryable, credentialId: string, channelId: string, messageId: string): Promise<Outcome<Message>> {
-  const [row] = await db.execute<Row>(sql`
+  const [row] = await db.execute<Row>(plannedOnce(sql`
     WITH s AS (${standingOf(credentialId, channelId)})
     SELECT s.user_role, s.kind, s.my_role, ${messageColumns}
-    FROM s LEFT JOIN messages p ON p.id = ${messageId} AND p.channel_id = ${channelId} AND s.my_role IS NOT NULL ${messageTables}`);
+    FROM s LEFT JOIN messages p ON p.id = ${messageId} AND p.channel_id = ${channelId} AND s.my_role IS NOT NULL ${messageTables}`));
   const problem = refuseReader(row);
   if (problem || !row || row.id === null) return { problem: problem ?? { code: 'not_found' } };
   return { ok: toMessage(row) };
@@ -166,9 +167,9 @@ export async function findMessage(db: Queryable, credentialId: string, channelId
 
 /** Where a message stands in its channel's history: a reply stands with its thread's root. Null where the channel has none such. */
 export async function findPos(db: Queryable, channelId: string, messageId: string): Promise<number | null> {
-  const [row] = await db.execute<{ pos: string | null }>(sql`
+  const [row] = await db.execute<{ pos: string | null }>(plannedOnce(sql`
     SELECT coalesce(m.pos, root.pos) AS pos FROM messages m LEFT JOIN messages root ON root.id = m.thread_id
-    WHERE m.id = ${messageId} AND m.channel_id = ${channelId}`);
+    WHERE m.id = ${messageId} AND m.channel_id = ${channelId}`));
   return row?.pos == null ? null : Number(row.pos);
 }
 

@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm';
 import type { Queryable } from '../client.ts';
+import { plannedOnce } from '../planned-once.ts';
 import { callerRow } from './access.ts';
 
 /** How far an index is behind what a caller could find in it: events, and since when the oldest of them waits. */
@@ -24,7 +25,7 @@ const lagOf = ([row]: readonly Row[]): IndexLag => ({ events: row?.events ?? 0, 
 export async function messageLag(db: Queryable, credentialId: string): Promise<IndexLag> {
   const isRead = sql`e.key = l.channel_id AND e.channel_seq <= l.drained_seq AND e.type LIKE 'colink.message.%'
     AND e.logged_at > l.drained_at - interval '1 day' AND e.logged_at <= l.drained_at`;
-  return lagOf(await db.execute<Row>(sql`
+  return lagOf(await db.execute<Row>(plannedOnce(sql`
     SELECT coalesce(sum(late.events), 0)::float8 AS events, coalesce(extract(epoch FROM now() - min(late.since)), 0)::float8 AS seconds
     FROM (
       SELECT l.channel_id, l.drained_seq, l.drained_at, coalesce(k.position, 0) AS taken
@@ -38,7 +39,7 @@ export async function messageLag(db: Queryable, credentialId: string): Promise<I
       SELECT count(*) AS events, min(n.logged_at) AS since FROM (
         SELECT e.logged_at FROM event_log e WHERE ${isRead} AND e.channel_seq > l.drained_seq - ${MOST_EVENTS}::bigint AND e.position > l.taken
       ) n
-    ) late`));
+    ) late`)));
 }
 
 /** Of everybody's profiles: among the newest events of the log. */

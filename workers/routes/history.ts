@@ -9,7 +9,7 @@ import { idSchema, momentSchema } from '../../protocol/primitives.ts';
 import { apiRoute, channelParams, json, messageParams, nearHeader } from '../api-route.ts';
 import type { App, AppEnv } from '../env.ts';
 import { cursorSchema, decodeCounter, encodeCursor, limitSchema, linkHeader } from '../paging.ts';
-import { type Plans, withPostgres } from '../postgres.ts';
+import { withPostgres } from '../postgres.ts';
 import { ProblemError, unwrap } from '../problems.ts';
 import { readNear } from '../replica/read-near.ts';
 import type { Services } from '../services.ts';
@@ -108,30 +108,24 @@ export function historyRoutes({ replica }: Pick<Services, 'replica'>): App {
   const app = new OpenAPIHono<AppEnv>();
 
   /** Members may read all of the history, so a page of before is theirs as long as they are members after it was read. */
-  const near = (c: Context<AppEnv>, { channelId }: Listing, { read, reach }: Reading, plans: Plans): Promise<Found> =>
-    readNear(
-      c,
-      replica,
-      {
-        read: (db) => read(db, credentialOf(c)),
-        confirm: async (primary, { last }) => last >= reach && (await isReader(primary, credentialOf(c), channelId)),
-      },
-      plans,
-    );
+  const near = (c: Context<AppEnv>, { channelId }: Listing, { read, reach }: Reading): Promise<Found> =>
+    readNear(c, replica, {
+      read: (db) => read(db, credentialOf(c)),
+      confirm: async (primary, { last }) => last >= reach && (await isReader(primary, credentialOf(c), channelId)),
+    });
 
   app.openapi(history, async (c) => {
     const query = c.req.valid('query');
     const listing = { channelId: c.req.valid('param').id, threadId: null };
     const reading = readingOf(listing, query);
-    // Where a time is in a history is found in other partitions for each.
-    return c.json(await answerPage(c, listing, () => near(c, listing, reading, query.at === undefined ? 'kept' : 'anew')), 200);
+    return c.json(await answerPage(c, listing, () => near(c, listing, reading)), 200);
   });
 
   app.openapi(replies, async (c) => {
     const { id, message_id } = c.req.valid('param');
     const listing = { channelId: id, threadId: message_id };
     const span = spanOf(listing, c.req.valid('query'));
-    return c.json(await answerPage(c, listing, () => near(c, listing, findThread(listing, span), 'kept')), 200);
+    return c.json(await answerPage(c, listing, () => near(c, listing, findThread(listing, span))), 200);
   });
 
   app.openapi(read, async (c) => {

@@ -69,19 +69,16 @@ export function meRoutes(services: Pick<Services, 'profiles' | 'redisBreaker'>):
 
   app.openapi(bootstrap, async (c) => {
     const { credential_id } = c.get('identity').actor;
-    const [inbox, found, channels, direct_channels, users] = await withPostgres(
-      c,
-      (db) =>
-        inOneStatement(db, (asking) =>
-          Promise.all([
-            findMyInbox(asking, credential_id),
-            findMe(asking, credential_id),
-            listMyChannels(asking, credential_id, MAX_CHANNELS),
-            listMyDirectChannels(asking, credential_id, MAX_CHANNELS),
-            listCoMembers(asking, credential_id, MAX_USERS),
-          ]),
-        ),
-      'kept',
+    const [inbox, found, channels, direct_channels, users] = await withPostgres(c, (db) =>
+      inOneStatement(db, (asking) =>
+        Promise.all([
+          findMyInbox(asking, credential_id),
+          findMe(asking, credential_id),
+          listMyChannels(asking, credential_id, MAX_CHANNELS),
+          listMyDirectChannels(asking, credential_id, MAX_CHANNELS),
+          listCoMembers(asking, credential_id, MAX_USERS),
+        ]),
+      ),
     );
     return c.json({ inbox, me: unwrap(found), channels, direct_channels, users }, 200);
   });
