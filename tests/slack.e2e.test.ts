@@ -56,6 +56,11 @@ describe('who calls', () => {
     await sleep(600);
     expect(await refusal(clientOf(short.token).auth.test())).toBe('token_expired');
     const left = await world.user('left');
+    const known = await world.user('known');
+    expect(await clientOf(known.token).auth.test()).toMatchObject({ ok: true });
+    await world.sql`UPDATE users SET deactivated_at = now() WHERE id = ${known.id}`;
+    const asKnown = clientOf(known.token);
+    for (const call of [() => asKnown.auth.test(), () => asKnown.users.info({ user: alice.id }), () => asKnown.users.list({}), () => asKnown.conversations.list()]) expect(await refusal(call())).toBe('account_inactive');
     await world.sql`UPDATE users SET deactivated_at = now() WHERE id = ${left.id}`;
     expect(await refusal(clientOf(left.token).auth.test())).toBe('account_inactive');
     const refused = await clientOf(narrow.token).chat.postMessage({ channel, text: 'x' }).catch((error: { data: object }) => error.data);

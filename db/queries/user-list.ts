@@ -33,5 +33,7 @@ export async function listUsers(db: Queryable, credentialId: string, page: { rea
 export async function findListedUser(db: Queryable, credentialId: string, id: string): Promise<Outcome<ListedUser>> {
   const [row] = await db.execute<Row>(sql`
     SELECT ${columns} FROM (${callerRow(credentialId)}) me JOIN users u ON u.id = ${id} AND (me.role <> 'guest' OR u.id IN (${known(sql`o.user_id = ${id}`)}))`);
-  return row ? { ok: { ...row } } : { problem: { code: 'not_found' } };
+  if (row) return { ok: { ...row } };
+  const [me] = await db.execute(callerRow(credentialId));
+  return { problem: { code: me ? 'not_found' : 'unauthenticated' } };
 }

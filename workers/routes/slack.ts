@@ -68,14 +68,14 @@ async function handle(c: Context<AppEnv>, services: Services, execute: Execute):
     const args = await readArguments(c);
     if (name === 'api.test') return testApi(c, args);
     if (method === undefined) return c.json({ ok: false, error: 'unknown_method', req_method: name.slice(0, 100) }, 200);
-    return await run(c, services, execute, method, args);
+    const token = tokenOf(c, args['token']);
+    return await sayingWhy(c, token, async () => run(c, await identifyBearer(c, services, token), execute, method, args));
   } catch (error) {
     return refuse(c, error, method?.words);
   }
 }
 
-async function run(c: Context<AppEnv>, services: Services, execute: Execute, method: Method, args: Arguments): Promise<Response> {
-  const identity = await identify(c, services, args['token']);
+async function run(c: Context<AppEnv>, identity: Identity, execute: Execute, method: Method, args: Arguments): Promise<Response> {
   c.set('identity', identity);
   const excess = await findExcess(c, method.limit);
   if (excess) throw new ProblemError(excess.problem, excess.headers);
@@ -100,12 +100,16 @@ async function readArguments(c: Context<AppEnv>): Promise<Arguments> {
 }
 
 /** By `Authorization`, else by the argument `token`; never by a cookie, so that no page can make a browser call. */
-async function identify(c: Context<AppEnv>, services: Services, argument: unknown): Promise<Identity> {
-  const header = /^Bearer +(\S+) *$/i.exec(c.req.raw.headers.get('authorization') ?? '')?.[1];
-  const token = header ?? argument;
+function tokenOf(c: Context<AppEnv>, argument: unknown): string {
+  const token = /^Bearer +(\S+) *$/i.exec(c.req.raw.headers.get('authorization') ?? '')?.[1] ?? argument;
   if (typeof token !== 'string') throw new SlackError('not_authed');
+  return token;
+}
+
+/** Says of a token that is refused why. Also where an isolate still knew it: then whoever asks the record is refused. */
+async function sayingWhy<T>(c: Context<AppEnv>, token: string, work: () => Promise<T>): Promise<T> {
   try {
-    return await identifyBearer(c, services, token);
+    return await work();
   } catch (error) {
     if (!(error instanceof ProblemError) || error.problem.code !== 'unauthenticated') throw error;
     throw new SlackError((await withPostgres(c, async (db) => findEnded(db, await hashSecret(token)))) ?? 'invalid_auth');
