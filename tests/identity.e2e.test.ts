@@ -16,10 +16,14 @@ const FORM = 'application/x-www-form-urlencoded';
 /** Keeps cookies by origin, and follows redirects as a browser does. */
 class Visitor {
   readonly #cookies = new Map<string, string>();
+  /** Where it has been, and what it was told to keep, in order. */
+  readonly visited: URL[] = [];
+  readonly setCookies: string[] = [];
 
   async go(url: URL | string, init: RequestInit = {}): Promise<{ url: URL; response: Response }> {
     let [next, options] = [new URL(url), init];
     for (let hop = 0; hop < 12; hop++) {
+      this.visited.push(next);
       const cookie = [...this.#cookies].flatMap(([name, value]) => (name.startsWith(`${next.origin} `) ? [`${name.slice(next.origin.length + 1)}=${value}`] : [])).join('; ');
       const response = await fetch(next, { ...options, redirect: 'manual', headers: { 'user-agent': 'Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0', ...options.headers, cookie } });
       for (const line of response.headers.getSetCookie()) this.#keep(next.origin, line);
@@ -31,6 +35,7 @@ class Visitor {
   }
 
   #keep(origin: string, line: string): void {
+    this.setCookies.push(line);
     const [pair = ''] = line.split(';');
     const at = pair.indexOf('=');
     this.#cookies.set(`${origin} ${pair.slice(0, at)}`, pair.slice(at + 1));
@@ -53,6 +58,16 @@ describe('who signs in', () => {
   it('is the administrator by their subject, where the configuration says so and there is none; others are members', async () => {
     expect(await meOf(await signIn('carol'))).toMatchObject({ handle: 'carol', role: 'member' });
     expect(await meOf(await signIn(FIRST_ADMIN))).toMatchObject({ handle: FIRST_ADMIN, role: 'admin' });
+  });
+
+  it('comes back with the proof of who began, once, and has a cookie of this host alone that no script reads', async () => {
+    const visitor = await signIn('erin');
+    const sent = visitor.visited.find(({ searchParams }) => searchParams.has('code_challenge'));
+    expect([sent?.searchParams.get('code_challenge_method'), sent?.searchParams.get('response_type')]).toEqual(['S256', 'code']);
+    expect(visitor.setCookies).toContainEqual(expect.stringMatching(/^__Host-colink=colink_ses_[\w-]{43}; Max-Age=1209600; Path=\/; HttpOnly; Secure; SameSite=Lax$/));
+    const back = visitor.visited.find(({ pathname }) => pathname === '/auth/callback') ?? '';
+    for (const other of [new Visitor(), visitor]) expect((await other.go(back)).response.status).toBe(401);
+    expect((await read(visitor, '/v1/me')).status).toBe(200);
   });
 
   it('sees their devices, and signs the other one out', async () => {
