@@ -46,10 +46,18 @@ export const emojiSchema = z
   .max(MAX_EMOJI)
   .refine(storable, storableMessage)
   .meta({ pattern: String.raw`^[^\s\x00]+$` });
+/** Letters with the marks that many scripts need, and digits. */
+const CHANNEL_NAME = String.raw`^[\p{L}\p{N}][\p{L}\p{M}\p{N}._-]*$`;
+const isChannelName = (name: string): boolean => new RegExp(CHANNEL_NAME, 'u').test(name) && !/\p{Default_Ignorable_Code_Point}/u.test(name);
+/** In one form of Unicode (NFC), for some keyboards and all file names of a Mac come in another; without what shows as nothing, with which one name would look like another. */
 export const channelNameSchema = z
   .string()
   .max(MAX_CHANNEL_NAME)
-  .regex(/^[\p{L}\p{N}][\p{L}\p{N}._-]*$/u, 'must be letters, digits, dots, dashes or underscores');
+  .overwrite((name) => name.normalize('NFC'))
+  // Composed, a few letters are longer.
+  .max(MAX_CHANNEL_NAME)
+  .refine(isChannelName, 'must be letters, digits, dots, dashes or underscores')
+  .meta({ pattern: CHANNEL_NAME });
 const WITHOUT_NUL = { pattern: String.raw`^[^\x00]*$` };
 export const topicSchema = z.string().max(MAX_TOPIC).refine(storable, storableMessage).meta(WITHOUT_NUL);
 export const purposeSchema = z.string().max(MAX_PURPOSE).refine(storable, storableMessage).meta(WITHOUT_NUL);
