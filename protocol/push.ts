@@ -15,7 +15,7 @@ export const MAX_PUSH_AUTHOR = 80;
 /** As `PushSubscription.toJSON()` of the browser says it. `p256dh`: a point of P-256, uncompressed; `auth`: 16 bytes; both in base64url. */
 export const pushSubscriptionBodySchema = z
   .strictObject({
-    endpoint: z.string().max(MAX_ENDPOINT).regex(/^[\x21-\x7e]+$/, 'must be visible ASCII characters'),
+    endpoint: z.string().max(MAX_ENDPOINT).regex(/^[Hh][Tt][Tt][Pp][Ss]?:\/\/[\x21-\x7e]+$/, 'must be an absolute URL of https, in visible ASCII characters'),
     keys: z.strictObject({
       p256dh: z.string().regex(/^B[A-Za-z0-9_-]{86}=?$/, 'must be 65 bytes in base64url'),
       auth: z.string().regex(/^[A-Za-z0-9_-]{22}(==)?$/, 'must be 16 bytes in base64url'),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { idSchema, storableString, timeSchema } from './primitives.ts';
+import { idSchema, storableString, timeSchema, webUrlSchema } from './primitives.ts';
 
 /** Outgoing webhooks: what their owners see of them (`/v1/webhooks`), and what endpoints get (Standard Webhooks 1.0). */
 
@@ -69,7 +69,7 @@ export const webhookWithSecretSchema = webhookSchema.extend({ secret: z.string()
 export type WebhookWithSecret = z.infer<typeof webhookWithSecretSchema>;
 export const webhookPageSchema = z.strictObject({ data: z.array(webhookSchema), next_cursor: z.string().nullable() }).meta({ id: 'WebhookPage' });
 
-const urlSchema = storableString(MAX_URL);
+const urlSchema = webUrlSchema(MAX_URL);
 const descriptionSchema = z.union([z.literal(''), storableString(MAX_DESCRIPTION)]);
 export const createWebhookBodySchema = z.strictObject({
   url: urlSchema,

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import wranglerToml from '../wrangler.toml?raw';
 import { createApp } from './app.ts';
 import { POLICIES } from './middleware/limit-rate.ts';
@@ -34,6 +35,14 @@ describe('the description of the API', () => {
       return api.faults(body.pointer, example).map((fault) => `${body.name}: ${fault}`);
     });
     expect(faults).toEqual([]);
+  });
+
+  it.each([['putMePushSubscriptions', 'endpoint'], ['postWebhooks', 'url'], ['patchWebhooksById', 'url']])('says of %s that its %s is an address of the web', (operation, field) => {
+    const body = api.bodies.find(({ name }) => name === `${operation} body`);
+    if (body === undefined) throw new Error('there is no such body');
+    const changed = (text: string): string[] => api.faults(body.pointer, { ...z.record(z.string(), z.unknown()).parse(api.exampleOf(body)), [field]: text });
+    expect(['https://example.com/x', 'HTTP://127.0.0.1:1/'].flatMap(changed)).toEqual([]);
+    expect(['nothing', '/relative', 'ftp://example.com/', 'https://'].filter((text) => changed(text).length === 0)).toEqual([]);
   });
 
   it('shows no body that there is none of', () => {

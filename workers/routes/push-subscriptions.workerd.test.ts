@@ -83,7 +83,7 @@ describe('push subscriptions', () => {
 
   it.each([
     ['http://push.example.net/x', 'must be https'], ['https://10.0.0.1/x', 'must name a public host'], ['https://[fd00::1]/x', 'must name a public host'], ['https://push.internal/x', 'must name a public host'],
-    ['https://user:pw@push.example.net/x', 'must hold no credentials'], ['https://push.example.net:22/x', 'must be on port 443 or 8443'], ['push.example.net', 'must be an absolute URL'],
+    ['https://user:pw@push.example.net/x', 'must hold no credentials'], ['https://push.example.net:22/x', 'must be on port 443 or 8443'], ['push.example.net', 'must be an absolute URL of https, in visible ASCII characters'], ['https://[', 'must be an absolute URL'],
     [`https://push.example.net/${'"'.repeat(500)}`, 'must have at most 1024 characters'],
   ])('do not go to %s', async (endpoint, detail) => {
     const answer = await ada.call('PUT', PATH, await newBrowser(endpoint));
