@@ -4,7 +4,7 @@ import { BoundedMap } from '../bounded-map.ts';
 import { within } from '../deadline.ts';
 
 /** How long the isolate's own level answers, in milliseconds. */
-export const L1_MS = 5_000;
+const L1_MS = 5_000;
 const CAPACITY = 5_000;
 /** Longest a look-up may take, in milliseconds. */
 const PATIENCE_MS = 10_000;

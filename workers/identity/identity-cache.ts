@@ -2,8 +2,8 @@ import { BoundedMap } from '../bounded-map.ts';
 import type { Identity } from './identity.ts';
 
 /** How long an identity is taken without asking, and how long it stands in while Postgres cannot be asked, in milliseconds. */
-export const FRESH_MS = 5_000;
-export const STALE_MS = 15 * 60_000;
+const FRESH_MS = 5_000;
+const STALE_MS = 15 * 60_000;
 /** How long one request looks for its identity before it takes a stale one; and after a failure, how long nobody looks again. */
 const PATIENCE_MS = 1_500;
 const LONG_PATIENCE_MS = 6_000;

@@ -1,7 +1,7 @@
 import type { ReplayState, WalPosition } from '../../db/queries/replication.ts';
 
 /** The greatest lag of a replica that is read from, in milliseconds. */
-export const MAX_LAG_MS = 5_000;
+const MAX_LAG_MS = 5_000;
 
 /** `behind`: it may lack what the caller has written. `lagging`: it is too old for anybody. `no_replica`: it replays nothing, and may have left the history. */
 export type Fitness = 'fit' | 'behind' | 'lagging' | 'no_replica';
