@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Child, startChild, untilReady } from '../dev/child.ts';
 import { answersAny, freePort } from '../dev/ports.ts';
@@ -17,6 +17,8 @@ const ROOT = join(import.meta.dirname, '..');
 const HOME = join(ROOT, '.colink', 'prism');
 const PLACE = join(HOME, VERSION);
 const PROGRAM = join(PLACE, 'node_modules', '@stoplight', 'prism-cli', 'dist', 'index.js');
+/** As the document was when the run began: Prism starts anew when the file that it reads changes, and is away meanwhile. */
+const DOCUMENT = join(HOME, 'openapi.json');
 const START_TIMEOUT_MS = 60_000;
 
 async function install(): Promise<boolean> {
@@ -40,9 +42,10 @@ ServerResponse.prototype.setHeader = function (name, value) {
 };`;
 
 async function startPrism(upstream: string, port: number): Promise<Child> {
+  copyFileSync(join(ROOT, 'openapi.json'), DOCUMENT);
   // Without `--errors`, answers pass as they are and what they have against the document comes in a header; requests that are not of it reach the Worker, as some tests mean to.
   const node = ['--unhandled-rejections=warn', `--max-http-header-size=${MAX_HEAD_BYTES}`, '--import', `data:text/javascript,${encodeURIComponent(ESCAPES)}`];
-  const args = [...node, PROGRAM, 'proxy', join(ROOT, 'openapi.json'), upstream, '--port', String(port), '--cors=false', '--errors=false', '--verboseLevel', 'fatal'];
+  const args = [...node, PROGRAM, 'proxy', DOCUMENT, upstream, '--port', String(port), '--cors=false', '--errors=false', '--verboseLevel', 'fatal'];
   const prism = await startChild({ command: process.execPath, args, cwd: HOME, logFile: join(HOME, 'prism.log') });
   const probe = async (): Promise<void> => {
     if (!(await answersAny([`127.0.0.1:${port}`]))) throw new Error('it does not listen yet');
