@@ -30,10 +30,11 @@ export interface Found {
 /** Longest that one statement of a search runs, in milliseconds. */
 export const STATEMENT_MS = 2_000;
 /**
- * Messages that are looked through before an index is asked: few at first, more only where these promise a page of 30,000. What is said that often is found sooner so than
- * by an index, of which all hits are read before the newest are known.
+ * Messages that are looked through before an index is asked: few at first, more only where these promise several pages of 30,000. What is said that often is found sooner so than
+ * by an index, of which all hits are read before the newest are known; of what is said less often a page is far back, or is not there at all, for one hit among a thousand may be chance.
  */
 const NEWEST = [1_000, 30_000] as const;
+const PAGES_PROMISED = 3;
 /** Messages that are looked through at once, where no index helps: few at first, as most is found among the newest. */
 const FIRST_WINDOW = 1_000;
 const LARGEST_WINDOW = 50_000;
@@ -91,7 +92,7 @@ async function findIndexed(tx: Transaction, credentialId: string, request: Searc
     if (!promised) break;
     const page = await readPage(tx, credentialId, request, words, range, { newest });
     if (page.next !== null) return page;
-    promised = (page.rows.length * (NEWEST[index + 1] ?? 0)) / newest > request.limit;
+    promised = (page.rows.length * (NEWEST[index + 1] ?? 0)) / newest > PAGES_PROMISED * request.limit;
   }
   return readPage(tx, credentialId, request, words, range, 'indexes');
 }
