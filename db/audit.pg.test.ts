@@ -1,9 +1,11 @@
+import { createHash } from 'node:crypto';
 import { sql } from 'drizzle-orm';
 import { uuidv7 } from 'uuidv7';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { verifyAudit } from '../cli/audit.ts';
-import { type AuditHead, auditRowSchema, NO_AUDIT_HEAD } from '../protocol/audit.ts';
+import { type AuditHead, type AuditRow, auditRowSchema, NO_AUDIT_HEAD } from '../protocol/audit.ts';
 import { testDatabase, type TestDatabase } from '../tests/support/postgres.ts';
+import { auditBytes } from './audit-chain.ts';
 import type { Database, Transaction } from './client.ts';
 import { type Act, actAs, findAuditHead, listAudit, readAudit, recordAct } from './queries/audit.ts';
 
@@ -35,6 +37,17 @@ async function tamper(statement: ReturnType<typeof sql>): Promise<void> {
     await tx.execute(statement);
     await tx.execute(sql`ALTER TABLE audit_log ENABLE TRIGGER audit_log_append_only`);
   });
+}
+
+/** What is found of the log after that was done to it, which is then undone. */
+async function faultAfter(...statements: readonly ReturnType<typeof sql>[]) {
+  await db.execute(sql`CREATE TABLE kept AS SELECT * FROM audit_log`);
+  for (const statement of statements) await tamper(statement);
+  const { fault } = await verify();
+  await tamper(sql`DELETE FROM audit_log`);
+  await tamper(sql`INSERT INTO audit_log SELECT * FROM kept`);
+  await db.execute(sql`DROP TABLE kept`);
+  return fault;
 }
 
 describe('an act', () => {
@@ -100,14 +113,20 @@ describe('the chain', () => {
     ['moved', sql`UPDATE audit_log SET seq = CASE seq WHEN 3 THEN 100003 ELSE seq END WHERE seq = 3`, 3, 'is missing'],
     ['renumbered after another was taken out', sql`WITH gone AS (DELETE FROM audit_log WHERE seq = 3) UPDATE audit_log SET seq = 1000000 WHERE seq = 4`, 3, 'is missing'],
   ])('of which a row was %s says which is the first that is wrong', async (_, statement, seq, what) => {
-    await db.execute(sql`CREATE TABLE kept AS SELECT * FROM audit_log`);
-    await tamper(statement);
-    const { fault } = await verify();
-    await tamper(sql`DELETE FROM audit_log`);
-    await tamper(sql`INSERT INTO audit_log SELECT * FROM kept`);
-    await db.execute(sql`DROP TABLE kept`);
-    expect(fault).toMatchObject({ seq, what: expect.stringContaining(what) });
+    expect(await faultAfter(statement)).toMatchObject({ seq, what: expect.stringContaining(what) });
     expect((await verify()).fault).toBeNull();
+  });
+
+  it('of which a row was changed or put in the place of another, and sealed anew as it should be, says where what follows does not', async () => {
+    const sealedAs = async (seq: number, other: Partial<AuditRow>) => {
+      const [row] = await readAudit(db, seq - 1, 1);
+      if (row === undefined) throw new Error(`there is no row ${seq}`);
+      return createHash('sha256').update(auditBytes({ ...row, ...other })).digest('hex');
+    };
+    const changed = sql`UPDATE audit_log SET act = 'bot.created', hash = decode(${await sealedAs(3, { act: 'bot.created' })}, 'hex') WHERE seq = 3`;
+    expect(await faultAfter(changed)).toEqual({ seq: 4, what: 'does not follow the row before it' });
+    const inItsPlace = sql`UPDATE audit_log SET seq = 3, hash = decode(${await sealedAs(4, { seq: 3 })}, 'hex') WHERE seq = 4`;
+    expect(await faultAfter(sql`DELETE FROM audit_log WHERE seq = 3`, inItsPlace)).toEqual({ seq: 3, what: 'does not follow the row before it' });
   });
 
   it('that was cut off, or made anew, is told from the one whose head was kept, and from that alone', async () => {
