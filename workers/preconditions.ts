@@ -5,20 +5,31 @@ import { keyHeader } from './api-route.ts';
 import type { AppEnv } from './env.ts';
 import { ProblemError } from './problems.ts';
 
-/** Headers of a change of settings: it needs the ETag of what it changes. That it is there is checked by `expectedVersion`, whose refusal is 428. */
-export const settingsHeaders = keyHeader.extend({
-  'if-match': z
-    .string()
-    .regex(/^"\d{1,9}(?:\.[a-z]{1,10})?"$/, 'must be an ETag of this resource')
-    .optional()
-    .openapi({ description: 'The ETag of the settings that are to be changed', example: '"1"', param: { required: true } }),
-});
+/**
+ * An ETag in `If-Match`. A weak one is taken, though RFC 9110 (section 13.1.1) has them differ from all: what compresses an answer on its way, as the platform does
+ * (<https://developers.cloudflare.com/cache/reference/etag-headers/>, 2026-11), makes its ETag weak, and a version is the same in each encoding.
+ */
+const versionTag = (version: string): string => String.raw`(?:W/)?"${version}"`;
+const numberOf = (tag: string): number => Number.parseInt(tag.replace(/^(?:W\/)?"/, ''), 10);
+
+/** Headers of a change that needs the ETag of what it changes. That it is there is checked by `expectedVersion`, whose refusal is 428. `version`: as the source of an expression. */
+export const requiredMatch = (version: string, description: string) =>
+  keyHeader.extend({
+    'if-match': z
+      .string()
+      .regex(new RegExp(`^${versionTag(version)}$`), 'must be an ETag of this resource')
+      .optional()
+      .openapi({ description, example: '"1"', param: { required: true } }),
+  });
+
+/** Of a channel it also has the caller's role. */
+export const settingsHeaders = requiredMatch(String.raw`\d{1,9}(?:\.[a-z]{1,10})?`, 'The ETag of the settings that are to be changed');
 
 /** Throws `precondition_required` where there is none. */
 export function expectedVersion(headers: z.infer<typeof settingsHeaders>): number {
   const match = headers['if-match'];
   if (match === undefined) throw new ProblemError({ code: 'precondition_required' });
-  return Number.parseInt(match.slice(1), 10);
+  return numberOf(match);
 }
 
 /**
@@ -26,11 +37,11 @@ export function expectedVersion(headers: z.infer<typeof settingsHeaders>): numbe
  * knows by name and is empty, 2026-11), so the document lets it pass.
  */
 export const optionalMatch = (digits: number, rule: string, description: string) =>
-  keyHeader.extend({ 'if-match': z.string().regex(new RegExp(String.raw`^(?:"\d{1,${digits}}")?$`), rule).optional().openapi({ description, example: '"1"' }) });
+  keyHeader.extend({ 'if-match': z.string().regex(new RegExp(`^(?:${versionTag(String.raw`\d{1,${digits}}`)})?$`), rule).optional().openapi({ description, example: '"1"' }) });
 
 /** Null: whichever there is. */
 export function matchedVersion({ 'if-match': match = '' }: { readonly 'if-match'?: string | undefined }): number | null {
-  return match === '' ? null : Number(match.slice(1, -1));
+  return match === '' ? null : numberOf(match);
 }
 
 /** For reads that answer 304 to who has it already. Whatever it is, it is taken. */

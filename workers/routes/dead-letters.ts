@@ -16,6 +16,7 @@ import { writeDirectory } from '../directory.ts';
 import type { App, AppEnv } from '../env.ts';
 import { linkNext, listingOf } from '../listing.ts';
 import { cursorSchema, decodeCounter, decodeCursor, encodeCursor, limitOf, limitSchema } from '../paging.ts';
+import { expectedVersion, requiredMatch } from '../preconditions.ts';
 import { ProblemError, unwrap } from '../problems.ts';
 
 const PATH = '/v1/admin/dead-letters';
@@ -55,9 +56,7 @@ const exportPage = apiRoute({ scope: 'admin', limit: 'read' }, '/v1/admin/dead-l
   responses: { 200: { content: { 'application/jsonl': { schema: z.string() } }, description: 'A page of the export; without `Link` it is the last' } },
 });
 
-const conditional = keyHeader.extend({
-  'if-match': z.string().regex(/^"\d{1,9}"$/, 'must be an ETag of this resource').optional().openapi({ description: 'The ETag of the letter that was looked at', param: { required: true } }),
-});
+const conditional = requiredMatch(String.raw`\d{1,9}`, 'The ETag of the letter that was looked at');
 
 const edit = apiRoute({ scope: 'admin', limit: 'send' }, `${PATH}/{id}`, {
   method: 'patch',
@@ -115,9 +114,7 @@ export function deadLetterRoutes(): App {
 
   app.openapi(edit, async (c) => {
     const { reason, ...change } = c.req.valid('json');
-    const match = c.req.valid('header')['if-match'];
-    if (match === undefined) throw new ProblemError({ code: 'precondition_required' });
-    const request = { id: c.req.valid('param').id, edit: change, by: byOf(c, reason), version: Number(match.slice(1, -1)) };
+    const request = { id: c.req.valid('param').id, edit: change, by: byOf(c, reason), version: expectedVersion(c.req.valid('header')) };
     const answer = await writeDirectory(c, { body: deadLetterSchema, statuses: [200] }, async (tx) => {
       unwrap(await isAdmin(c, tx));
       const { record: _record, redrives: _redrives, faults: _faults, acts: _acts, ...body } = unwrap(await editLetter(tx, request));

@@ -41,10 +41,12 @@ describe('a draft', () => {
     const { id: channel } = await newChannel(ada);
     expectProblem(await ada.call('PUT', at(channel), { text: 'x' }, ifMatch(5)), 'precondition_failed');
     const { version } = saved(await ada.call('PUT', at(channel), { text: 'x' }, ifMatch(0)));
-    const both = await Promise.all(['a', 'b'].map((text) => ada.call('PUT', at(channel), { text }, ifMatch(version))));
+    // As the platform makes it of an answer that it compresses.
+    const { version: next } = saved(await ada.call('PUT', at(channel), { text: 'y' }, { 'If-Match': `W/"${version}"` }));
+    const both = await Promise.all(['a', 'b'].map((text) => ada.call('PUT', at(channel), { text }, ifMatch(next))));
     expect(both.map(({ status }) => status).toSorted()).toEqual([200, 412]);
     expectProblem(await ada.call('DELETE', at(channel), undefined, ifMatch(version)), 'precondition_failed');
-    expectProblem(await ada.call('PUT', at(channel), { text: 'x' }, { 'If-Match': 'W/"1"' }), 'invalid');
+    for (const match of ['*', 'w/"1"', 'W/1', '"1", "2"']) expectProblem(await ada.call('PUT', at(channel), { text: 'x' }, { 'If-Match': match }), 'invalid');
     const key = { 'Idempotency-Key': 'k' };
     const kept = [await ada.call('PUT', at(channel), { text: 'kept' }, key), await ada.call('PUT', at(channel), { text: 'kept' }, key)];
     expect([kept[1]?.body, kept[1]?.headers.get('idempotency-replayed')]).toEqual([kept[0]?.body, 'true']);

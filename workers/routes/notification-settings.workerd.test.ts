@@ -32,7 +32,7 @@ describe('what one is notified of', () => {
     const ada = await newCaller();
     expectProblem(await patch(ada, MINE, { level: 'all' }, null), 'precondition_required');
     expectProblem(await patch(ada, MINE, { level: 'all' }, 1), 'precondition_failed');
-    expectProblem(await patch(ada, MINE, { level: 'all' }, null, { 'If-Match': 'W/"0"' }), 'invalid');
+    expectProblem(await patch(ada, MINE, { level: 'all' }, null, { 'If-Match': 'w/"0"' }), 'invalid');
     const key = { 'Idempotency-Key': 'k' };
     const [first, again] = [await patch(ada, MINE, { level: 'none' }, 0, key), await patch(ada, MINE, { level: 'none' }, 0, key)];
     expect([first.body, again.body, again.headers.get('idempotency-replayed'), again.headers.get('etag')]).toEqual([{ level: 'none', keywords: [], quiet_hours: null, version: 1 }, first.body, 'true', '"1"']);

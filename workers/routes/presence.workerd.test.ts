@@ -34,7 +34,7 @@ describe('what one chooses to be seen as', () => {
     const ada = await newCaller();
     bodyOf(await put(ada, dnd, { 'If-Match': '"0"' }), 200, myPresenceSchema);
     expectProblem(await put(ada, { choice: 'away', status: null }, { 'If-Match': '"0"' }), 'precondition_failed');
-    expectProblem(await put(ada, { choice: 'away', status: null }, { 'If-Match': 'W/"1"' }), 'invalid');
+    expectProblem(await put(ada, { choice: 'away', status: null }, { 'If-Match': 'w/"1"' }), 'invalid');
     const key = { 'Idempotency-Key': 'k', 'If-Match': '"1"' };
     const first = await put(ada, { choice: 'away', status: null }, key);
     const again = await put(ada, { choice: 'away', status: null }, key);
