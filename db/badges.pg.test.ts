@@ -142,6 +142,30 @@ it('what was said before a member joined is read, mentions included, until they 
   expect(await counted()).toEqual([[4, 4, 0, 0]]);
 });
 
+it('mentions are also what called the reader otherwise, by their notices: after the marker, while it is there, once each, in this channel', async () => {
+  const [author, reader] = await people(2) as [Person, Person];
+  const [channelId, other] = [await channelOf([author, reader]), await channelOf([author, reader])];
+  const write = new EventWriter(author.id);
+  const sent = ['for @channel', `@channel and @${reader.handle}`, 'a keyword', 'to all', 'to a thread'].map((text) => write.send(text));
+  await drainBatch(sql, { channelId, epoch: 1, fence: 1, eventsJson: JSON.stringify(sent) });
+  const keyword = sent[2];
+  const counted = async () => (await countUserBadges(sql, reader.id)).filter(({ channel_id }) => channel_id === channelId).map(({ unread, mentions, settings_version }) => [unread, mentions, settings_version]);
+  expect(await counted()).toEqual([[5, 1, 0]]);
+  await sql`INSERT INTO inbox_logs (user_id, drained_seq) VALUES (${reader.id}, 5)`;
+  const note = async (seq: number, reason: string, of: Created | undefined, channel = channelId, pos = of?.pos ?? null) => {
+    await sql`INSERT INTO notifications (user_id, seq, id, reason, channel_id, message_id, author_id, pos, thread_id, quiet, created_at)
+      VALUES (${reader.id}, ${seq}, ${uuidv7()}, ${reason}, ${channel}, ${of?.message_id ?? ''}, ${author.id}, ${pos}, NULL, false, now())`;
+  };
+  for (const [index, reason] of ['channel_mention', 'mention', 'keyword', 'all'].entries()) await note(index + 1, reason, sent[index]);
+  await note(5, 'keyword', sent[4], channelId, null);
+  await note(6, 'keyword', sent[4], other);
+  expect(await counted()).toEqual([[5, 3, 5]]);
+  await sql`INSERT INTO read_states (user_id, channel_id, read_pos) VALUES (${reader.id}, ${channelId}, 1)`;
+  expect(await counted()).toEqual([[4, 2, 5]]);
+  await drainBatch(sql, { channelId, epoch: 1, fence: 1, eventsJson: JSON.stringify([keyword].flatMap((one) => (one ? [write.delete(one)] : []))) });
+  expect(await counted()).toEqual([[3, 1, 5]]);
+});
+
 it('mentions are none where their user wants no notices: by the level of the channel, or the general one; each change has another version', async () => {
   const [author, reader] = await people(2);
   if (author === undefined || reader === undefined) throw new Error('there are two');

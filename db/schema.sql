@@ -1084,6 +1084,8 @@ CREATE INDEX messages_thread ON messages USING btree (thread_id, tpos) WHERE thr
 
 CREATE INDEX notification_keywords_user ON notification_keywords USING btree (user_id);
 
+CREATE INDEX notifications_calls ON notifications USING btree (user_id, channel_id, pos) WHERE (reason = ANY (ARRAY['keyword'::text, 'channel_mention'::text])) AND pos IS NOT NULL;
+
 CREATE INDEX parked_keys_due ON parked_keys USING btree (group_id, next_retry_at);
 
 CREATE INDEX parked_records_key ON parked_records USING btree (group_id, topic, key, "position", id);

@@ -178,8 +178,8 @@ export const serverFrameSchema = z.discriminatedUnion('type', [
 export type ServerFrame = z.infer<typeof serverFrameSchema>;
 
 /**
- * What a channel has for the user: `unread` counts `pos > read_pos` of others, undeleted; `mentions` those of them that name the user, none where
- * they want no notices of the channel (level `none`). Both among the newest 1,000 `pos` (`MAX_UNREAD`).
+ * What a channel has for the user: `unread` counts `pos > read_pos` of others, undeleted; `mentions` those of them that name the user, or notify them of a keyword or as `@channel` and
+ * `@here` do, none where they want no notices of the channel (level `none`). Both among the newest 1,000 `pos` (`MAX_UNREAD`).
  */
 export const badgeSchema = z
   .strictObject({

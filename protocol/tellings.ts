@@ -40,7 +40,7 @@ const noticeSchema = z.strictObject({
 export type InboxNotice = z.infer<typeof noticeSchema>;
 
 /**
- * What a channel has for the user, as counted in one snapshot: with exactly the events up to `as_of_seq` of `epoch`, after `read_pos`, and the levels of
+ * What a channel has for the user, as counted in one snapshot: with exactly the events up to `as_of_seq` of `epoch`, after `read_pos`, and the levels and notices of
  * `settings_version` (which rises with each change of them; absent: of an earlier release).
  */
 const countedBadgeSchema = badgeSchema.extend({ ...membership, epoch: counterSchema, as_of_seq: counterSchema, settings_version: counterSchema.optional() });

@@ -52,6 +52,8 @@ export function sortOut(events: readonly Consumed<NotifierEvent>[], since: numbe
         break;
       case 'message.notified':
         work.noted.push({ id: event.id, user_id: key, seq: event.seq, at: event.at, quiet: event.quiet === true });
+        // Badges count these by their notices, which are stored by now.
+        if (event.pos !== null && (event.reason === 'keyword' || event.reason === 'channel_mention')) work.pairs.push([key, event.channel_id]);
         break;
       case 'read.moved':
         work.pairs.push([key, event.channel_id]);

@@ -153,6 +153,19 @@ describe('notifier', () => {
     });
   }
 
+  it('counts what called a user without naming them as a mention, once its notice is stored (G7)', async () => {
+    const room = await newRoom(['alice', 'bob', 'carol']);
+    const clients = { bob: await joined(await inboxOf(ids.bob)), carol: await joined(await inboxOf(ids.carol)) };
+    await sql`INSERT INTO notification_keywords (user_id, phrase, place, keyword) VALUES (${ids.carol}, 'engine', 1, 'engine')`;
+    await room.send(ids.alice, 'nothing');
+    await room.send(ids.alice, '@channel: the engine');
+    await room.send(ids.alice, 'for @bob and @channel');
+    const mentions = () => [clients.bob, clients.carol].map(({ unread }) => unread.map(({ unread: all, mentions: some }) => [all, some]));
+    await eventually(() => JSON.stringify(mentions()) === JSON.stringify([[[3, 2]], [[3, 2]]]), 10_000, mentions);
+    await quiet();
+    expect([await counted(ids.bob), await counted(ids.carol)]).toEqual([clients.bob, clients.carol].map(({ unread }) => unread.map(({ channel_id, last_pos, read_pos, unread: all, mentions: some }) => ({ channel_id, last_pos, read_pos, unread: all, mentions: some }))));
+  });
+
   it('has badges counted again where their user has chosen another level, of a channel or everywhere (G7)', async () => {
     const [room, other] = [await newRoom(['alice', 'bob']), await newRoom(['alice', 'bob'])];
     const bob = await joined(await inboxOf(ids.bob));
@@ -185,6 +198,7 @@ describe('notifier', () => {
     const clients = new Map<string, InboxClient>();
     let revision = 1;
     let compared = 0;
+    await sql`INSERT INTO notification_keywords (user_id, phrase, place, keyword) VALUES (${ids.alice}, 'engine', 1, 'engine')`;
 
     const live = async (): Promise<void> => {
       const room = pick(rooms);
@@ -193,7 +207,7 @@ describe('notifier', () => {
       const inbox = await inboxOf(userId);
       const [dice, own] = [random(), pick(room.sent.filter(({ author }) => author === userId))];
       const client = clients.get(userId);
-      if (dice < 0.3) await room.send(userId, pick(['plain', 'for @bob', 'for @alice and @carol']) ?? '', random() < 0.2 ? (pick(room.sent.filter(({ thread }) => thread === null))?.id ?? null) : null);
+      if (dice < 0.3) await room.send(userId, pick(['plain', 'for @bob', 'for @alice and @carol', '@channel', 'the engine', '@here: the engine, @bob']) ?? '', random() < 0.2 ? (pick(room.sent.filter(({ thread }) => thread === null))?.id ?? null) : null);
       else if (dice < 0.4 && own) await room.edit(userId, own.id, pick(['now for @bob', 'for nobody']) ?? '', (revision += 1));
       else if (dice < 0.48 && own) {
         await room.delete(own);

@@ -6,8 +6,8 @@ type AnySql = postgres.ISql;
 
 /**
  * What a channel has for a member, of one snapshot: `last_pos` and the counts include exactly the events up to `as_of_seq` of `epoch`, and `unread`
- * counts the live top-level messages of others after `read_pos`, which is not before the member joined, among the newest `MAX_UNREAD`, `mentions` those of them that name the user; none where
- * the user's level for the channel is `none`.
+ * counts the live top-level messages of others after `read_pos`, which is not before the member joined, among the newest `MAX_UNREAD`, `mentions` those of them that name the user, or of which
+ * they have a notice because it called them (a keyword, `@channel`, `@here`); none where the user's level for the channel is `none`.
  */
 export interface CountedBadge {
   readonly user_id: string;
@@ -21,7 +21,7 @@ export interface CountedBadge {
   readonly read_generation: number;
   readonly unread: number;
   readonly mentions: number;
-  /** Of the user's own settings and the channel's together: 0 before there were any. */
+  /** Of the user's own settings, the channel's, and the log of their inbox, which has the notices, together: 0 before there was any. */
   readonly settings_version: number;
 }
 
@@ -30,18 +30,23 @@ function countBadges(sql: AnySql, members: postgres.PendingQuery<postgres.Row[]>
   return sql<CountedBadge[]>`
     SELECT m.user_id, m.channel_id, m.role, m.version::float8 AS version, l.epoch, l.drained_seq::float8 AS as_of_seq, l.drained_pos::float8 AS last_pos,
       p.read_pos::float8 AS read_pos, coalesce(r.generation, 0)::float8 AS read_generation, n.unread::float8 AS unread,
-      CASE WHEN coalesce(k.level, g.level) = 'none' THEN 0 ELSE n.mentions END::float8 AS mentions, (coalesce(g.version, 0) + coalesce(k.version, 0))::float8 AS settings_version
+      CASE WHEN coalesce(k.level, g.level) = 'none' THEN 0 ELSE n.mentions END::float8 AS mentions, (coalesce(g.version, 0) + coalesce(k.version, 0) + coalesce(i.drained_seq, 0))::float8 AS settings_version
     FROM (${members}) m
     JOIN users u ON u.id = m.user_id
     JOIN conversation_logs l ON l.channel_id = m.channel_id
     LEFT JOIN read_states r ON r.user_id = m.user_id AND r.channel_id = m.channel_id
     CROSS JOIN LATERAL (SELECT read_place(r.generation, r.read_pos, m.joined_pos) AS read_pos) p
+    LEFT JOIN inbox_logs i ON i.user_id = m.user_id
     LEFT JOIN notification_settings g ON g.user_id = m.user_id
     LEFT JOIN channel_notification_settings k ON k.channel_id = m.channel_id AND k.user_id = m.user_id
     CROSS JOIN LATERAL (SELECT array_append(ARRAY(SELECT f.handle FROM former_handles f WHERE f.user_id = u.id), u.handle) AS handles) h
     CROSS JOIN LATERAL (
+      SELECT array_agg(o.pos) AS calls FROM notifications o
+      WHERE o.user_id = m.user_id AND o.channel_id = m.channel_id AND o.reason IN ('keyword', 'channel_mention') AND o.pos > coalesce(p.read_pos, 0)
+    ) c
+    CROSS JOIN LATERAL (
       SELECT count(*) AS unread,
-        count(*) FILTER (WHERE EXISTS (SELECT FROM unnest(h.handles) a WHERE position('@' || a IN lower(x.text)) > 0) AND mentioned_handles(x.text) && h.handles) AS mentions
+        count(*) FILTER (WHERE x.pos = ANY (c.calls) OR EXISTS (SELECT FROM unnest(h.handles) a WHERE position('@' || a IN lower(x.text)) > 0) AND mentioned_handles(x.text) && h.handles) AS mentions
       FROM messages x
       WHERE x.channel_id = m.channel_id AND x.thread_id IS NULL AND x.pos > greatest(p.read_pos, l.drained_pos - ${MAX_UNREAD}::bigint)
         AND x.deleted_at IS NULL AND x.author_id <> m.user_id
