@@ -25,7 +25,7 @@ class Visitor {
     for (let hop = 0; hop < 12; hop++) {
       this.visited.push(next);
       const cookie = [...this.#cookies].flatMap(([name, value]) => (name.startsWith(`${next.origin} `) ? [`${name.slice(next.origin.length + 1)}=${value}`] : [])).join('; ');
-      const response = await fetch(next, { ...options, redirect: 'manual', headers: { 'user-agent': 'Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0', ...options.headers, cookie } });
+      const response = await fetch(next, { ...options, redirect: 'manual', headers: { 'user-agent': 'Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0', accept: 'text/html', ...options.headers, cookie } });
       for (const line of response.headers.getSetCookie()) this.#keep(next.origin, line);
       const location = response.headers.get('location');
       if (location === null) return { url: next, response };
@@ -68,6 +68,24 @@ describe('who signs in', () => {
     const back = visitor.visited.find(({ pathname }) => pathname === '/auth/callback') ?? '';
     for (const other of [new Visitor(), visitor]) expect((await other.go(back)).response.status).toBe(401);
     expect((await read(visitor, '/v1/me')).status).toBe(200);
+  });
+
+  it('is told by a page why it did not work, with the status that programs are told', async () => {
+    const asked = async (visitor: Visitor, accept: string) => {
+      const { response } = await visitor.go(`${world.baseUrl}/auth/callback?code=x&state=y`, { headers: { accept } });
+      return { status: response.status, type: response.headers.get('content-type')?.split(';')[0], policy: response.headers.get('content-security-policy'), body: await response.text() };
+    };
+    const PAGE = { type: 'text/html', policy: expect.stringContaining("default-src 'none'") };
+    expect(await asked(new Visitor(), 'text/html,*/*;q=0.8')).toEqual({ ...PAGE, status: 401, body: expect.stringMatching(/Signing in did not work.*began in another browser.*href="\/auth\/login"/s) });
+    expect(await asked(new Visitor(), '*/*')).toMatchObject({ status: 401, type: 'application/problem+json' });
+
+    const frank = await meOf(await signIn('frank'));
+    await world.sql`UPDATE users SET deactivated_at = now() WHERE id = ${frank.id}`;
+    const visitor = new Visitor();
+    const { url } = await visitor.go(`${world.baseUrl}/auth/login`);
+    const { response } = await visitor.go(url, { method: 'POST', headers: { 'content-type': FORM }, body: new URLSearchParams({ handle: 'frank' }) });
+    expect([response.status, await response.text()]).toEqual([403, expect.stringContaining('An administrator has ended it')]);
+    expect((await read(visitor, '/v1/me')).status).toBe(401);
   });
 
   it('sees their devices, and signs the other one out', async () => {

@@ -33,25 +33,33 @@ export function retryAfterOf({ code, retry_after }: Problem): { readonly 'Retry-
   return seconds === undefined ? {} : { 'Retry-After': String(Math.max(1, Math.ceil(seconds))) };
 }
 
+/** What an answer to a problem has, whatever its body is. */
+export const headersOf = (problem: Problem): Readonly<Record<string, string>> => ({
+  ...retryAfterOf(problem),
+  ...(problem.code === 'unauthenticated' && { 'WWW-Authenticate': 'Bearer realm="colink"' }),
+});
+
 export function problemResponse(c: Context<AppEnv>, problem: Problem, headers: Readonly<Record<string, string>> = {}): Response {
   const retryAfter = problem.retry_after ?? RETRY_AFTER[problem.code];
   const document = problemDocument({ ...problem, ...(retryAfter !== undefined && { retry_after: retryAfter }) }, c.get('requestId'));
   return c.body(JSON.stringify(document), ERRORS[problem.code].status, {
     'Content-Type': 'application/problem+json',
     'Cache-Control': 'no-store',
-    ...retryAfterOf(problem),
-    ...(problem.code === 'unauthenticated' && { 'WWW-Authenticate': 'Bearer realm="colink"' }),
+    ...headersOf(problem),
     ...headers,
   });
 }
 
-/** Any failure as a problem. What nobody foresaw is logged and answered as `internal`: no stack and no message of it leaves the process. */
-export function answerError(error: Error, c: Context<AppEnv>): Response {
-  if (error instanceof ProblemError) return problemResponse(c, error.problem, error.headers);
-  if (error instanceof HTTPException) return problemResponse(c, { code: codeOf(error.status) });
+/** The answer to any failure, as a problem. */
+export const answerError = (error: Error, c: Context<AppEnv>): Response => problemResponse(c, problemOf(error, c), error instanceof ProblemError ? error.headers : {});
+
+/** Any failure as a problem. What nobody foresaw is logged and is `internal`: no stack and no message of it leaves the process. */
+export function problemOf(error: Error, c: Context<AppEnv>): Problem {
+  if (error instanceof ProblemError) return error.problem;
+  if (error instanceof HTTPException) return { code: codeOf(error.status) };
   const unreachable = error instanceof DeadlineError || classifyPostgresError(error) === 'unreachable';
   console.error(JSON.stringify({ level: unreachable ? 'warn' : 'error', request_id: c.get('requestId'), method: c.req.method, path: loggedPath(c.req.path), ...describe(error) }));
-  return problemResponse(c, { code: unreachable ? 'unavailable' : 'internal' });
+  return { code: unreachable ? 'unavailable' : 'internal' };
 }
 
 /** The path of an incoming webhook is its secret, and so is that of a link which ends digests. */

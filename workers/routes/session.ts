@@ -1,11 +1,14 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
+import { html } from 'hono/html';
 import { revokeCredential } from '../../db/queries/credentials.ts';
 import type { SignIn } from '../../db/queries/users.ts';
+import { ERRORS, type ErrorCode, type Problem } from '../../protocol/errors.ts';
 import { SESSION_SCOPES } from '../../protocol/scopes.ts';
 import { problemAnswer } from '../api-route.ts';
 import { forgetProfile } from '../cache/forget-profile.ts';
 import type { App, AppEnv } from '../env.ts';
+import { answerHtml } from '../html-page.ts';
 import { personOf } from '../identity/claims.ts';
 import { clearLoginCookie, clearSessionCookie, readLoginCookie, setLoginCookie, setSessionCookie } from '../identity/cookies.ts';
 import { deviceName } from '../identity/device-name.ts';
@@ -15,7 +18,7 @@ import { isRefusal, providerSettings, type Provider, type ProviderSettings } fro
 import { hashSecret, looksLikeJwt, looksLikeSecret, mintSecret } from '../identity/secret.ts';
 import { secretOf } from '../middleware/authenticate.ts';
 import { inTransaction } from '../postgres.ts';
-import { ProblemError } from '../problems.ts';
+import { answerError, headersOf, ProblemError, problemOf } from '../problems.ts';
 import { endAccess } from '../revocation.ts';
 import type { Services } from '../services.ts';
 import { traceparentOf } from '../traceparent.ts';
@@ -23,19 +26,31 @@ import { traceparentOf } from '../traceparent.ts';
 /** Life of a browser's session. */
 const SESSION_SECONDS = 14 * 86_400;
 
+/** Browsers come here by themselves, so whoever asks for a page is told by one. */
+const problemOrPage = (code: ErrorCode) => {
+  const { content, description } = problemAnswer(code);
+  return { content: { ...content, 'text/html': { schema: z.string(), example: '<!doctype html>' } }, description };
+};
+
 const login = createRoute({
   path: '/auth/login',
   method: 'get',
   summary: 'Sign in: sends the browser to the identity provider',
   request: { query: z.object({ return_to: z.string().default('/').refine((path) => localPath(path) !== null, 'must be a path of this site').openapi({ pattern: LOCAL_PATH_PATTERN, example: '/' }) }) },
-  responses: { 302: { description: 'To the provider' }, 422: problemAnswer('invalid'), 503: problemAnswer('unavailable') },
+  responses: { 302: { description: 'To the provider' }, 422: problemAnswer('invalid'), 503: problemOrPage('unavailable') },
 });
 
 const callback = createRoute({
   path: '/auth/callback',
   method: 'get',
   summary: 'Where the identity provider sends the browser back to; sets the session cookie',
-  responses: { 303: { description: 'To where the sign-in began' }, 401: problemAnswer('unauthenticated'), 503: problemAnswer('unavailable') },
+  responses: {
+    303: { description: 'To where the sign-in began' },
+    401: problemOrPage('unauthenticated'),
+    403: problemOrPage('forbidden'),
+    409: problemOrPage('conflict'),
+    503: problemOrPage('unavailable'),
+  },
 });
 
 const logout = createRoute({
@@ -49,6 +64,7 @@ const logout = createRoute({
 export function sessionRoutes(services: Pick<Services, 'provider' | 'identities' | 'profiles' | 'redisBreaker'>): App {
   const { provider, identities } = services;
   const app = new OpenAPIHono<AppEnv>();
+  app.onError((error, c) => (wantsPage(c) ? answerPage(c, error) : answerError(error, c)));
 
   app.openapi(login, async (c) => {
     const redirectUri = new URL('/auth/callback', c.req.url).href;
@@ -82,6 +98,21 @@ export function sessionRoutes(services: Pick<Services, 'provider' | 'identities'
   });
 
   return app;
+}
+
+const wantsPage = (c: Context<AppEnv>): boolean => c.req.method === 'GET' && /\btext\/html\b/.test(c.req.raw.headers.get('accept') ?? '');
+
+/** Why it did not work, with the status that a program is told. */
+function answerPage(c: Context<AppEnv>, error: Error): Response | Promise<Response> {
+  const problem = problemOf(error, c);
+  for (const [name, value] of Object.entries(headersOf(problem))) c.header(name, value);
+  const [title, reason] = explanationOf(problem);
+  return answerHtml(c, html`<h1>${title}</h1><p>${reason}</p><p><a href="/auth/login">Try again</a></p>`, ERRORS[problem.code].status);
+}
+
+function explanationOf({ code, detail }: Problem): readonly [title: string, reason: string] {
+  if (code === 'forbidden') return ['You have no access', 'An administrator has ended it, and can give it back.'];
+  return ['Signing in did not work', detail === undefined ? 'Try again in a moment.' : `Why: ${detail}.`];
 }
 
 function settingsOf(c: Context<AppEnv>): ProviderSettings {

@@ -5,6 +5,7 @@ import { unsubscribe } from '../../db/queries/email-settings.ts';
 import { UNSUBSCRIBE_PURPOSE, UNSUBSCRIBE_TOKEN } from '../../protocol/email.ts';
 import { problemAnswer } from '../api-route.ts';
 import type { App, AppEnv } from '../env.ts';
+import { answerHtml } from '../html-page.ts';
 import { withPostgres } from '../postgres.ts';
 import { ProblemError } from '../problems.ts';
 import { sameText } from '../same-text.ts';
@@ -35,25 +36,16 @@ export function unsubscribeRoutes(): App {
 
   app.openapi(ask, async (c) => {
     await userOf(c, c.req.valid('param').token);
-    return pageOf(c, html`<p>Do you want no more digests by e-mail?</p><form method="post"><button>No more digests</button></form>`);
+    return answerHtml(c, html`<p>Do you want no more digests by e-mail?</p><form method="post"><button>No more digests</button></form>`, 200);
   });
 
   app.openapi(end, async (c) => {
     const userId = await userOf(c, c.req.valid('param').token);
     await withPostgres(c, (db) => unsubscribe(db, userId));
-    return pageOf(c, html`<p>There will be no more digests by e-mail.</p>`);
+    return answerHtml(c, html`<p>There will be no more digests by e-mail.</p>`, 200);
   });
 
   return app;
-}
-
-function pageOf(c: Context<AppEnv>, content: ReturnType<typeof html>) {
-  c.header('Content-Security-Policy', "default-src 'none'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'");
-  // Without any the form's POST had no origin, and were refused as forged where there is a session.
-  c.header('Referrer-Policy', 'same-origin');
-  c.header('Cache-Control', 'no-store');
-  c.header('X-Robots-Tag', 'noindex');
-  return c.html(html`<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Colink</title>${content}</html>`, 200);
 }
 
 /** Whom a token is of. `not_found` for every other one, and where there is no fleet that could have signed it. */
