@@ -61,7 +61,7 @@ describe('an export', () => {
       return Object.keys(columns).filter((column) => line === undefined || !('data' in line) || !(column in line.data));
     };
     expect(leftOf('channel', getTableColumns(channels))).toEqual(['version', 'members_version', 'direct_user_ids']);
-    expect(leftOf('member', getTableColumns(members))).toEqual(['version', 'closed_pos']);
+    expect(leftOf('member', getTableColumns(members))).toEqual(['version', 'closed_pos', 'joined_pos']);
     expect(leftOf('message', getTableColumns(messages))).toEqual([]);
     expect(leftOf('file', getTableColumns(files))).toEqual(['thumbnails', 'version', 'purged_at']);
     expect(leftOf('user', getTableColumns(users))).toEqual(['version', 'is_self_named', 'is_admitted']);
