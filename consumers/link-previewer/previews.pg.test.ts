@@ -266,7 +266,8 @@ describe('a process', () => {
     bed.startGroup();
     bed.startFetcher();
     bed.startTeller();
-    await eventually(() => bed.told.length === 1 && bed.errors.length > 0);
+    // What was told is done with once that is committed.
+    await eventually(async () => bed.told.length === 1 && bed.errors.length > 0 && (await bed.jobs()).length === 1);
     expect([bed.told[0]?.message_id, (await bed.jobs()).map(({ message_id }) => message_id)]).toEqual([fine.message_id, [stuck.message_id]]);
     isAway = false;
     await bed.settled();
