@@ -87,7 +87,8 @@ export const decimalSchema = (least: number, most: number = Number.MAX_SAFE_INTE
 /** A counter of a conversation: `seq`, `pos`, `tpos`. 0 means before the first. */
 export const counterSchema = z.int().min(0);
 
-/** Text that may be empty. */
-/** By http only where the Worker allows it, which also asks where the name may lead (`workers/webhook-url.ts`). */
+/** The address of an endpoint. By http only where the Worker allows it, which also asks where the name may lead (`workers/webhook-url.ts`). */
 export const webUrlSchema = (max: number) => z.string().max(max).regex(new RegExp(String.raw`^[Hh][Tt][Tt][Pp][Ss]?://[^\x00]+$`), 'must be an absolute URL of https').refine(storable, storableMessage);
+
+/** Text that may be empty. */
 export const storableText = (max: number) => z.string().max(max).refine(storable, storableMessage).meta(WITHOUT_NUL);
