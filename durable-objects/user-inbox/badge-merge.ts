@@ -21,8 +21,9 @@ export function mergeBadge(known: InboxChannel, told: InboxBadge): InboxChannel 
   return channel.read_pos >= last_pos ? { ...channel, epoch, as_of_seq, last_pos, unread: 0, mentions: 0 } : channel;
 }
 
-const isOlder = (told: InboxBadge, known: InboxChannel): boolean =>
-  told.epoch < known.epoch || (told.epoch === known.epoch && told.as_of_seq < known.as_of_seq);
+/** Of a channel's log, at which it was counted. */
+export type Moment = Pick<InboxBadge, 'epoch' | 'as_of_seq'>;
+export const isOlder = (told: Moment, known: Moment): boolean => told.epoch < known.epoch || (told.epoch === known.epoch && told.as_of_seq < known.as_of_seq);
 
 /** The marker of a channel. */
 export const placeOf = ({ read_generation: generation, read_pos: pos }: InboxChannel) => ({ generation, pos });

@@ -10,7 +10,10 @@ export type IsInView = (notice: InboxNotice) => boolean;
 export function takeTelling(state: InboxState, { changes, notices, badges }: InboxTelling, isInView: IsInView, now: number): void {
   for (const change of changes) takeMemberChange(state, change, now);
   for (const notice of notices) takeNotice(state, notice, isInView, now);
-  for (const badge of badges) if (state.levels.admits(badge)) state.channels.put(mergeBadge(state.channels.get(badge.channel_id), badge));
+  for (const badge of badges) {
+    const known = state.channels.get(badge.channel_id);
+    if (state.levels.admits(badge, known)) state.channels.put(mergeBadge(known, badge));
+  }
 }
 
 /**
